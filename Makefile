@@ -1,0 +1,51 @@
+# make chat: the whole chat on this machine. make test: every test. Both set up what they need.
+SHELL := /bin/sh
+PYTHON ?= python3
+VENV := .venv
+RUN := $(VENV)/bin/python
+STAMP := $(VENV)/.installed
+UV_COMPILE := $(VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate \
+	--no-emit-index-url --custom-compile-command "make lock"
+
+.PHONY: help chat test check format lock clean
+
+help: ## Say what there is
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+
+chat: $(STAMP) ## Start the chat on this machine; Ctrl-C ends it
+	@$(RUN) -m local $(ARGS)
+
+test: $(STAMP) node_modules/.installed ## Run every test; ARGS="-k name" picks some
+	@$(RUN) -m pytest $(ARGS)
+
+check: $(STAMP) ## Check format, lint and types
+	@$(VENV)/bin/ruff format --check
+	@$(VENV)/bin/ruff check
+	@$(RUN) -m mypy
+
+format: $(STAMP) ## Format the code and mend what the linter can
+	@$(VENV)/bin/ruff format
+	@$(VENV)/bin/ruff check --fix
+
+lock: $(STAMP) ## Pin the dependencies of requirements*.in anew
+	@$(RUN) -m pip install --quiet uv
+	@$(UV_COMPILE) requirements.in --output-file requirements.txt
+	@$(UV_COMPILE) requirements-dev.in --output-file requirements-dev.txt
+
+clean: ## Remove what was installed
+	rm -rf $(VENV) node_modules
+
+$(STAMP): requirements-dev.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "Python 3.11 or newer is needed; name it: make PYTHON=python3.12 $(MAKECMDGOALS)" >&2; exit 1; }
+	@echo "Installing the Python environment into $(VENV); this takes a minute, once" >&2
+	@$(PYTHON) -m venv $(VENV)
+	@$(RUN) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
+	@touch $@
+
+# Real peer clients for the tests, nothing of the chat itself.
+node_modules/.installed: package-lock.json
+	@command -v npm >/dev/null || { echo "npm is needed for wscat, a client the tests use: install Node.js 20 or newer" >&2; exit 1; }
+	@echo "Installing the tests' Node.js clients into node_modules" >&2
+	@npm ci --silent --no-audit --no-fund
+	@touch $@

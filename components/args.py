@@ -1,0 +1,192 @@
+"""Arguments of the component: their types and documentation, defaults and validation."""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypedDict
+
+import pulumi
+
+
+class WebSocketChatArgs(TypedDict, total=False):
+    """Arguments of ``WebSocketChat``. All are optional; the defaults give what the CloudFormation stack gave."""
+
+    stage_name: str
+    """Name of the stage, which ends the URL: 1 to 128 letters, digits, ``-`` and ``_``. Default: ``production``."""
+    name_prefix: str
+    """What every physical name starts with: 1 to 53 letters, digits, ``-`` and ``_``. With another prefix a second
+    instance lives beside the first. Default: ``WebSocket``, which gives ``WebSocketConnections``, ``WebSocketConnect``
+    and so on."""
+    messages_table: str
+    """Name of the table the messages are stored in, 3 to 255 letters, digits, ``-``, ``_`` and ``.``: key ``messageId``
+    and index ``GroupIdIndex`` on ``groupId`` and ``timestamp``. Default: ``ChatMessages``."""
+    create_messages_table: bool
+    """Whether the component makes the messages table, for who has none. Destroying the component then destroys it and
+    its messages, unless ``deletion_protection`` is on. Default: false, the table exists and is never changed."""
+    memory_size: pulumi.Input[int]
+    """Memory of each function, 128 to 10240 MB; computing power grows with it. Default: 512."""
+    timeout: pulumi.Input[int]
+    """Longest run of a function, 3 to 29 seconds, the limit of a WebSocket integration. Default: 25."""
+    reserved_concurrency: pulumi.Input[int]
+    """Runs of each function at once that are set aside for it, and its limit; 0 stops it, -1 is no reservation.
+    Default: -1."""
+    log_retention_days: pulumi.Input[int]
+    """Days the functions' logs are kept, one of the periods CloudWatch Logs has; 0 keeps them for ever. Default: 30."""
+    throttling_rate: pulumi.Input[int]
+    """Requests per second that the stage accepts, over all clients together, 1 to 10000. Default: 1000."""
+    throttling_burst: pulumi.Input[int]
+    """Requests at once that the stage accepts, over all clients together, 1 to 5000. Default: 500."""
+    tags: dict[str, str]
+    """Tags of every resource that can have them: up to 50, keys of 1 to 128 and values of up to 256 characters, none of
+    the keys starting with ``aws:``. Default: none."""
+    point_in_time_recovery: pulumi.Input[bool]
+    """Whether the tables made here can be restored to any second of the last 35 days. Default: false."""
+    deletion_protection: pulumi.Input[bool]
+    """Whether the tables made here refuse to be deleted. Default: false."""
+    connection_ttl: pulumi.Input[int]
+    """Seconds after which a connection row counts as gone, 7200 (the longest life of a connection) to 604800.
+    Default: 10800."""
+    tracing: pulumi.Input[bool]
+    """Whether the functions are traced with X-Ray. Default: false."""
+
+
+class InvalidArgumentError(pulumi.RunError):
+    """An argument that is not allowed. Pulumi prints it without a stack trace.
+
+    Attributes:
+        key: Name of the argument.
+    """
+
+    def __init__(self, key: str, value: object, allowed: str) -> None:
+        """Say what is wrong.
+
+        Args:
+            key: Name of the argument, in Python's spelling; the message adds that of the config.
+            value: What was given.
+            allowed: What would be allowed, for people.
+        """
+        head, *rest = key.split("_")
+        config_key = head + "".join(part.capitalize() for part in rest)
+        spelling = key if key == config_key else f"{key} (in config: {config_key})"
+        super().__init__(f"{spelling} = {value!r} is not allowed: it must be {allowed}")
+        self.key = key
+
+
+LOG_RETENTION_DAYS = (
+    *(0, 1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731),
+    *(1096, 1827, 2192, 2557, 2922, 3288, 3653),
+)
+"""https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutRetentionPolicy.html, and 0 for ever."""
+
+_MAX_TAGS = 50
+_MAX_TAG_KEY = 128
+_MAX_TAG_VALUE = 256
+
+
+@dataclass(frozen=True, slots=True)
+class _Rule:
+    """What an argument may be."""
+
+    allowed: str
+    accepts: Callable[[Any], bool]
+
+
+def _is_integer(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _integer(low: int, high: int, unit: str) -> _Rule:
+    return _Rule(f"an integer from {low} to {high} ({unit})", lambda value: _is_integer(value) and low <= value <= high)
+
+
+def _text(pattern: str, allowed: str) -> _Rule:
+    return _Rule(allowed, lambda value: isinstance(value, str) and re.fullmatch(pattern, value) is not None)
+
+
+def _are_tags(value: object) -> bool:
+    return (
+        isinstance(value, Mapping)
+        and len(value) <= _MAX_TAGS
+        and all(
+            isinstance(key, str)
+            and isinstance(text, str)
+            and 0 < len(key) <= _MAX_TAG_KEY
+            and len(text) <= _MAX_TAG_VALUE
+            and not key.lower().startswith("aws:")
+            for key, text in value.items()
+        )
+    )
+
+
+_BOOLEAN = _Rule("true or false", lambda value: isinstance(value, bool))
+
+# Each limit is AWS's own:
+# https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-execution-service-websocket-limits-table.html
+# https://docs.aws.amazon.com/lambda/latest/api/API_CreateFunction.html
+# https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/HowItWorks.NamingRulesDataTypes.html
+# https://docs.aws.amazon.com/tag-editor/latest/userguide/tagging.html
+_RULES = {
+    "stage_name": _text(r"[A-Za-z0-9_-]{1,128}", "1 to 128 letters, digits, '-' and '_'"),
+    # The longest name made of it is a function's, with SendMessage at its end, of at most 64 characters in all.
+    "name_prefix": _text(r"[A-Za-z0-9_-]{1,53}", "1 to 53 letters, digits, '-' and '_'"),
+    "messages_table": _text(r"[A-Za-z0-9_.-]{3,255}", "3 to 255 letters, digits, '-', '_' and '.'"),
+    "create_messages_table": _BOOLEAN,
+    "memory_size": _integer(128, 10_240, "MB"),
+    "timeout": _integer(3, 29, "seconds"),
+    "reserved_concurrency": _integer(-1, 1_000_000, "runs at once, -1 for no reservation"),
+    "log_retention_days": _Rule(
+        f"one of {', '.join(map(str, LOG_RETENTION_DAYS))} (days, 0 for ever)",
+        lambda value: _is_integer(value) and value in LOG_RETENTION_DAYS,
+    ),
+    "throttling_rate": _integer(1, 10_000, "requests per second"),
+    "throttling_burst": _integer(1, 5_000, "requests"),
+    "tags": _Rule(
+        "up to 50, with keys of 1 to 128 and values of up to 256 characters, no key starting aws:", _are_tags
+    ),
+    "point_in_time_recovery": _BOOLEAN,
+    "deletion_protection": _BOOLEAN,
+    "connection_ttl": _integer(7_200, 604_800, "seconds"),
+    "tracing": _BOOLEAN,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """The arguments, checked and with their defaults. Documented in :class:`WebSocketChatArgs`."""
+
+    stage_name: str = "production"
+    name_prefix: str = "WebSocket"
+    messages_table: str = "ChatMessages"
+    create_messages_table: bool = False
+    memory_size: pulumi.Input[int] = 512
+    timeout: pulumi.Input[int] = 25
+    reserved_concurrency: pulumi.Input[int] = -1
+    log_retention_days: pulumi.Input[int] = 30
+    throttling_rate: pulumi.Input[int] = 1_000
+    throttling_burst: pulumi.Input[int] = 500
+    tags: dict[str, str] = field(default_factory=dict)
+    point_in_time_recovery: pulumi.Input[bool] = False
+    deletion_protection: pulumi.Input[bool] = False
+    connection_ttl: pulumi.Input[int] = 10_800
+    tracing: pulumi.Input[bool] = False
+
+    @classmethod
+    def of(cls, args: WebSocketChatArgs) -> "Settings":
+        """Check the arguments and fill in the defaults. ``None`` stands for the default.
+
+        A value that is known only during the deployment, an ``Output``, is checked when it is known.
+
+        Raises:
+            InvalidArgumentError: An argument is unknown or not allowed. Nothing has been registered by then.
+        """
+        return cls(**{key: _checked(key, value) for key, value in args.items() if value is not None})
+
+
+def _checked(key: str, value: Any) -> Any:  # noqa: ANN401 - arguments are of many types
+    if key not in _RULES:
+        raise InvalidArgumentError(key, value, f"left out: the arguments are {', '.join(_RULES)}")
+    if isinstance(value, pulumi.Output):
+        return value.apply(lambda known: _checked(key, known))
+    if not _RULES[key].accepts(value):
+        raise InvalidArgumentError(key, value, _RULES[key].allowed)
+    return value

@@ -1,0 +1,24 @@
+"""Function ``WebSocketDefault``: every action that has no route of its own."""
+
+from collections.abc import Callable
+
+from . import ids
+from .gateway import EventType, Request, entry_point, refuse_unknown_action
+
+
+def ping(request: Request) -> None:
+    """Answer a keep-alive, which also resets the idle limit of 10 minutes."""
+    request.post(request.reply({"action": "pong", "serverTime": ids.timestamp()}))
+
+
+ACTIONS: dict[str, Callable[[Request], None]] = {"ping": ping}
+
+
+def dispatch(request: Request) -> None:
+    """Serve a frame by its action."""
+    action = request.frame().get("action")
+    serve = ACTIONS.get(action, refuse_unknown_action) if isinstance(action, str) else refuse_unknown_action
+    serve(request)
+
+
+handler = entry_point(EventType.MESSAGE, dispatch)

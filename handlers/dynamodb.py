@@ -1,0 +1,43 @@
+"""The one DynamoDB client of an execution environment."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from typing import TYPE_CHECKING
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+from .errors import ChatError, Code
+from .settings import settings
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+
+@cache
+def client() -> "DynamoDBClient":
+    """Build the client on first use and keep it: it is the slowest part of a cold start."""
+    return boto3.client(
+        "dynamodb",
+        region_name=settings().region,
+        # A call answers in milliseconds or is worth repeating; two slow ones must still fit into the function's time.
+        config=Config(connect_timeout=2, read_timeout=3, retries={"mode": "standard", "total_max_attempts": 3}),
+    )
+
+
+@contextmanager
+def unavailable_on_failure(*, retryable: bool = True) -> Iterator[None]:
+    """Turn a failed call into what a client may know of it.
+
+    Args:
+        retryable: Whether the client may send the same frame again.
+
+    Raises:
+        ChatError: UNAVAILABLE, caused by the error of botocore, which is for the log alone.
+    """
+    try:
+        yield
+    except (BotoCoreError, ClientError) as error:
+        raise ChatError(Code.UNAVAILABLE, "the chat is not available at the moment", retryable=retryable) from error

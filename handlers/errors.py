@@ -1,0 +1,33 @@
+"""What a client is told when its frame cannot be served."""
+
+from enum import Enum
+
+
+class Code(Enum):
+    """Error codes of the wire protocol, each with the HTTP status the function returns to API Gateway for it."""
+
+    BAD_REQUEST = 400
+    FORBIDDEN = 403
+    UNKNOWN_ACTION = 404
+    CONFLICT = 409
+    NOT_CONNECTED = 410
+    TOO_LARGE = 413
+    INTERNAL = 500
+    UNAVAILABLE = 503
+
+
+class ChatError(Exception):
+    """A frame that is refused, with the answer its sender gets.
+
+    Attributes:
+        code: Machine-readable reason.
+        message: What to change, for people. Nothing internal: no stack, ARN or table name.
+        retryable: Whether the same frame may succeed later.
+    """
+
+    def __init__(self, code: Code, message: str, *, retryable: bool = False) -> None:
+        """Args as the attributes."""
+        super().__init__(code.name)
+        self.code = code
+        self.message = message
+        self.retryable = retryable

@@ -1,0 +1,143 @@
+"""Frames of the wire protocol: parsed, validated and encoded. Pure functions, no I/O."""
+
+import json
+from dataclasses import dataclass
+from typing import Any, NoReturn
+
+from .errors import ChatError, Code
+
+MAX_FRAME_BYTES = 32 * 1024
+"""Largest frame API Gateway carries, in bytes of UTF-8.
+https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-execution-service-websocket-limits-table.html"""
+
+MAX_ID_BYTES = 256
+"""Largest user, group, client message or request id and display name, in bytes of UTF-8. Keeps keys far below
+DynamoDB's limit of 1,024 bytes for a sort key and a pushed frame small around its text."""
+
+Frame = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SendMessage:
+    """A valid ``sendMessage`` frame. Nothing is said about the sender's right to send it."""
+
+    group_id: str
+    sender_id: str
+    sender_name: str
+    text: str
+    client_message_id: str | None
+
+
+def encode(frame: Frame) -> bytes:
+    """Encode a frame as compact JSON in UTF-8.
+
+    Raises:
+        ChatError: TOO_LARGE, if it exceeds :data:`MAX_FRAME_BYTES`.
+    """
+    encoded = json.dumps(frame, ensure_ascii=False, separators=(",", ":")).encode()
+    if len(encoded) > MAX_FRAME_BYTES:
+        excess = len(encoded) - MAX_FRAME_BYTES
+        raise ChatError(
+            Code.TOO_LARGE,
+            f"the frame would be {len(encoded)} bytes, at most {MAX_FRAME_BYTES} are delivered: "
+            f"shorten it by {excess} bytes or send several messages",
+        )
+    return encoded
+
+
+def decode(body: str) -> Frame:
+    """Decode what a client sent into an object, whatever its fields.
+
+    Raises:
+        ChatError: BAD_REQUEST, if it is no JSON object or no valid Unicode.
+    """
+    try:
+        frame = json.loads(body, parse_constant=_refuse_constant)
+        # A lone surrogate such as "\ud800" is legal JSON but cannot be stored or sent on.
+        json.dumps(frame, ensure_ascii=False).encode()
+    except (ValueError, RecursionError):
+        raise ChatError(Code.BAD_REQUEST, "send one JSON object per frame, valid Unicode, as text") from None
+    if not isinstance(frame, dict):
+        raise ChatError(Code.BAD_REQUEST, 'send a JSON object, such as {"action":"ping"}')
+    return frame
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(name)  # NaN and Infinity are not JSON; other parsers refuse them.
+
+
+def is_id(value: object) -> bool:
+    """Whether a value may name a user, a group, a message or a request: valid Unicode of 1 to 256 bytes."""
+    if not isinstance(value, str):
+        return False
+    try:
+        return 0 < len(value.encode()) <= MAX_ID_BYTES
+    except UnicodeEncodeError:
+        return False
+
+
+def echoed(frame: Frame) -> Frame:
+    """Fields that every reply to a frame repeats, so that a client can match the two."""
+    return {name: frame[name] for name in ("requestId", "clientMessageId") if is_id(frame.get(name))}
+
+
+def send_message(frame: Frame) -> SendMessage:
+    """Validate a ``sendMessage`` frame. Fields the protocol does not know are ignored.
+
+    Raises:
+        ChatError: BAD_REQUEST, naming the field and what it must be.
+    """
+    text = frame.get("message")
+    if not isinstance(text, str) or not text:
+        raise ChatError(Code.BAD_REQUEST, "message must be a text that is not empty")
+    sender_id = _id(frame, "senderId")
+    return SendMessage(
+        group_id=_id(frame, "groupId"),
+        sender_id=sender_id,
+        # An empty name is what a front end sends for a user who has none.
+        sender_name=_id(frame, "senderName") if frame.get("senderName") else sender_id,
+        text=text,
+        client_message_id=None if frame.get("clientMessageId") is None else _id(frame, "clientMessageId"),
+    )
+
+
+def _id(frame: Frame, name: str) -> str:
+    value = frame.get(name)
+    if not is_id(value):
+        raise ChatError(Code.BAD_REQUEST, f"{name} must be a text of 1 to {MAX_ID_BYTES} bytes in UTF-8")
+    return str(value)
+
+
+def message(stored: Frame) -> Frame:
+    """The frame that pushes a stored message to its group.
+
+    Args:
+        stored: The message as its table row has it, ``clientMessageId`` only if its sender gave one.
+    """
+    names = ("messageId", "groupId", "senderId", "senderName", "message", "timestamp", "clientMessageId")
+    return {"action": "message"} | {name: stored[name] for name in names if name in stored}
+
+
+def ack(stored: Frame, *, duplicate: bool) -> Frame:
+    """The frame that tells a sender that its message is stored.
+
+    Args:
+        stored: The message as its table row has it.
+        duplicate: Whether an earlier frame had stored it.
+    """
+    return {
+        "action": "ack",
+        "messageId": stored["messageId"],
+        "timestamp": stored["timestamp"],
+        "duplicate": duplicate,
+    }
+
+
+def error(reason: ChatError) -> Frame:
+    """The frame that tells a client what is wrong with its own."""
+    return {
+        "action": "error",
+        "code": reason.code.name,
+        "message": reason.message,
+        "retryable": reason.retryable,
+    }

@@ -1,0 +1,148 @@
+"""The border to API Gateway: events in, status codes out, and one way to speak to a client.
+
+Every frame for a client is posted to its connection. The functions return a status code alone: a body would reach the
+client only through a route response.
+https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-websocket-api-route-response.html
+"""
+
+import base64
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any, Protocol
+
+from . import frames
+from .errors import ChatError, Code
+from .log import failure, logger
+from .management_api import Post, management_api
+
+_RESERVE_SECONDS = 1.0
+"""Time kept back from Lambda's limit to write the log line and return."""
+
+
+class Context(Protocol):
+    """What the functions use of Lambda's context object."""
+
+    aws_request_id: str
+
+    def get_remaining_time_in_millis(self) -> int:
+        """Milliseconds until Lambda ends the invocation."""
+        ...
+
+
+class EventType(Enum):
+    """Why API Gateway calls."""
+
+    CONNECT = "CONNECT"
+    MESSAGE = "MESSAGE"
+    DISCONNECT = "DISCONNECT"
+
+
+@dataclass(slots=True)
+class Request:
+    """One call of API Gateway.
+
+    Attributes:
+        connection_id: The connection it is about.
+        event: The event as it came.
+        deadline: Moment of :func:`time.monotonic` by which the function must be done.
+        echoed: Fields that replies repeat. Empty until the frame is decoded.
+        log: Fields of the line that is logged at the end.
+    """
+
+    connection_id: str
+    event: dict[str, Any]
+    deadline: float
+    echoed: frames.Frame = field(default_factory=dict)
+    log: dict[str, object] = field(default_factory=dict)
+
+    def frame(self) -> frames.Frame:
+        """Decode the client's frame.
+
+        Raises:
+            ChatError: BAD_REQUEST, if it is no JSON object.
+        """
+        body = self.event.get("body") or ""
+        if self.event.get("isBase64Encoded"):
+            try:
+                body = base64.b64decode(body).decode()
+            except ValueError:
+                raise ChatError(Code.BAD_REQUEST, "send text frames, in UTF-8") from None
+        frame = frames.decode(body)
+        self.echoed = frames.echoed(frame)
+        return frame
+
+    def reply(self, frame: frames.Frame) -> Post:
+        """A post that answers the client's frame."""
+        return Post(self.connection_id, frames.encode(frame | self.echoed))
+
+    def post(self, *replies: Post) -> None:
+        """Post replies. A client that is gone or cannot be reached misses them."""
+        management_api().post_all(
+            replies, deadline=self.deadline, on_outcome=lambda _, outcome: self.log.update(reply=outcome.value)
+        )
+
+
+Handler = Callable[[dict[str, Any], Context], dict[str, int]]
+
+
+def entry_point(event_type: EventType, serve: Callable[[Request], None]) -> Handler:
+    """Make the function that Lambda calls.
+
+    Args:
+        event_type: What the function is for. A client can name ``$connect`` or ``$disconnect`` as the action of a
+            frame and so reach that function with a message, which is then but an unknown action.
+        serve: Does the work; raises :class:`ChatError` to refuse.
+
+    Returns:
+        A handler that never raises: API Gateway would answer the client with an internal error of its own.
+    """
+
+    def handler(event: dict[str, Any], context: Context) -> dict[str, int]:
+        started = time.monotonic()
+        about = event["requestContext"]
+        request = Request(
+            connection_id=about["connectionId"],
+            event=event,
+            deadline=started + context.get_remaining_time_in_millis() / 1000 - _RESERVE_SECONDS,
+        )
+        request.log = {"connectionId": request.connection_id, "route": about.get("routeKey")}
+        status, level = 200, logging.INFO
+        try:
+            if about["eventType"] != event_type.value:
+                refuse_unknown_action(request)
+            serve(request)
+        except Exception as error:  # noqa: BLE001 - the client must hear of anything that goes wrong
+            reason = _reason(error)
+            status = reason.code.value
+            level = logging.ERROR if status >= 500 else logging.INFO  # noqa: PLR2004 - HTTP server errors
+            request.log["outcome"] = reason.code.name
+            if level == logging.ERROR:
+                request.log |= failure(error.__cause__ or error)
+            if about["eventType"] == EventType.MESSAGE.value:
+                request.post(request.reply(frames.error(reason)))
+        request.log.setdefault("outcome", "OK")
+        request.log["durationMs"] = round((time.monotonic() - started) * 1000, 1)
+        logger.log(level, "served", extra=request.log)
+        return {"statusCode": status}
+
+    return handler
+
+
+def refuse_unknown_action(request: Request) -> None:
+    """Refuse a frame whose action nobody serves.
+
+    Raises:
+        ChatError: UNKNOWN_ACTION, or BAD_REQUEST if the frame has no action at all.
+    """
+    if not isinstance(request.frame().get("action"), str):
+        raise ChatError(Code.BAD_REQUEST, "action must be a text, such as sendMessage")
+    raise ChatError(Code.UNKNOWN_ACTION, "unknown action: the protocol has sendMessage and ping")
+
+
+def _reason(error: Exception) -> ChatError:
+    if isinstance(error, ChatError):
+        return error
+    return ChatError(Code.INTERNAL, "something went wrong here: the frame was not served")

@@ -1,0 +1,144 @@
+"""Reads HTTP/1.1 responses of which only the status and the reusability of the connection matter.
+
+Source: RFC 9112, https://www.rfc-editor.org/rfc/rfc9112
+"""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+MAX_RESPONSE = 65_536
+"""Bytes of one response, head and body, that are taken before it counts as garbage. Real ones stay under 1 KB."""
+
+_STATUS_LINE = re.compile(rb"HTTP/1\.([01]) ([1-9][0-9]{2})(?: [^\r\n]*)?").fullmatch
+_LENGTH = re.compile(rb"[0-9]{1,9}").fullmatch
+_CHUNK_SIZE = re.compile(rb"([0-9A-Fa-f]{1,8})[ \t]*(?:;[^\r\n]*)?").fullmatch
+_NO_BODY = frozenset({204, 304})
+
+
+class ProtocolError(Exception):
+    """The peer sent something that is not an HTTP/1.x response, too much of it, or stopped in the middle."""
+
+
+class Response(NamedTuple):
+    """What the engine wants to know of a response."""
+
+    status: int
+    keep_alive: bool
+    """Whether the connection may carry another request."""
+    error_type: str
+    """The ``x-amzn-errortype`` header up to a colon, empty without one."""
+
+
+_DELIVERED = Response(200, keep_alive=True, error_type="")
+
+
+def parse_response(data: bytes, *, closed: bool = False) -> Response | None:
+    """Read the response to one request.
+
+    Stateless: the caller passes all bytes since the request each time some arrived, which for the one-packet responses
+    of the management API is once.
+
+    Args:
+        data: every byte received since the request was sent.
+        closed: no more will come.
+
+    Returns:
+        The response, or None while it is incomplete.
+
+    Raises:
+        ProtocolError: these bytes cannot become a response.
+    """
+    end = data.find(b"\r\n\r\n")
+    if end >= 0 and end + 4 == len(data) and data.startswith(b"HTTP/1.1 200"):
+        head = data.lower()
+        if (
+            b"\r\ncontent-length: 0\r\n" in head
+            and head.count(b"content-length") == 1
+            and b"close" not in head
+            and b"transfer-encoding" not in head
+        ):
+            return _DELIVERED
+    response = _parse(data, end, closed=closed)
+    if response is None and (closed or len(data) > MAX_RESPONSE):
+        reason = "closed in the middle of a response" if closed else "response too large"
+        raise ProtocolError(reason)
+    return response
+
+
+def _parse(data: bytes, end: int, *, closed: bool) -> Response | None:
+    start = 0
+    while True:
+        if data[start : start + 7] != b"HTTP/1."[: len(data) - start]:
+            raise ProtocolError("not HTTP/1.x")
+        if end < 0:
+            return None
+        status_line, *lines = data[start:end].split(b"\r\n")
+        matched = _STATUS_LINE(status_line)
+        if not matched:
+            raise ProtocolError("bad status line")
+        status = int(matched[2])
+        body = end + 4
+        if status >= 200:
+            break
+        start, end = body, data.find(b"\r\n\r\n", body)
+    fields = _fields(lines)
+    keep_alive = matched[1] == b"1" and b"close" not in fields.get(b"connection", b"").lower()
+    length = fields.get(b"content-length")
+    if status in _NO_BODY:
+        stop = body
+    elif b"transfer-encoding" in fields:
+        if fields[b"transfer-encoding"].lower() != b"chunked" or length is not None:
+            raise ProtocolError("ambiguous length")
+        stop = _end_of_chunks(data, body)
+    elif length is None:
+        stop = len(data) if closed else -1
+        keep_alive = False
+    elif _LENGTH(length):
+        stop = body + int(length)
+    else:
+        raise ProtocolError("bad content-length")
+    if not 0 <= stop <= len(data):
+        return None
+    # Bytes nobody asked for: whatever they are, they must not become the next recipient's answer.
+    keep_alive = keep_alive and stop == len(data)
+    error_type = fields.get(b"x-amzn-errortype", b"").partition(b":")[0]
+    return Response(status, keep_alive, error_type.decode("latin-1"))
+
+
+def _fields(lines: list[bytes]) -> dict[bytes, bytes]:
+    fields: dict[bytes, bytes] = {}
+    for line in lines:
+        name, colon, value = line.partition(b":")
+        if not colon or not name or name != name.strip():
+            raise ProtocolError("bad header line")
+        name, value = name.lower(), value.strip()
+        if name == b"content-length" and fields.get(name, value) != value:
+            raise ProtocolError("ambiguous length")
+        fields[name] = value
+    return fields
+
+
+def _end_of_chunks(data: bytes, at: int) -> int:
+    """Return the index after the last chunk and its trailers, or -1 while that has not arrived."""
+    while True:
+        line_end = data.find(b"\r\n", at)
+        if line_end < 0:
+            return -1
+        matched = _CHUNK_SIZE(data, at, line_end)
+        if not matched:
+            raise ProtocolError("bad chunk size")
+        size = int(matched[1], 16)
+        if size == 0:
+            break
+        at = line_end + 2 + size
+        if len(data) < at + 2:
+            return -1
+        if data[at : at + 2] != b"\r\n":
+            raise ProtocolError("bad chunk end")
+        at += 2
+    if data.startswith(b"\r\n", line_end + 2):
+        return line_end + 4
+    trailers_end = data.find(b"\r\n\r\n", line_end + 2)
+    return trailers_end + 4 if trailers_end >= 0 else -1

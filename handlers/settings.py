@@ -1,0 +1,50 @@
+"""The functions' configuration: the environment, read once."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """What the component tells the functions.
+
+    Attributes:
+        region: AWS region of the tables and of the API, such as ``us-east-1``.
+        connections_table: Name of the table with one row per open connection.
+        messages_table: Name of the table the messages are stored in.
+        callback_url: Address of the management API, stage included: ``https://…/production``. Told by the deployment
+            and never taken from a request, whose domain may be a custom one that does not serve ``@connections``.
+        connection_ttl: Seconds after which a connection row counts as gone.
+    """
+
+    region: str
+    connections_table: str
+    messages_table: str
+    callback_url: str
+    connection_ttl: int
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str]) -> "Settings":
+        """Read the settings.
+
+        Args:
+            environment: Variables as the component sets them, and ``AWS_REGION`` as Lambda does.
+
+        Raises:
+            KeyError: A variable is missing; its name is the argument.
+        """
+        return cls(
+            region=environment["AWS_REGION"],
+            connections_table=environment["CONNECTIONS_TABLE"],
+            messages_table=environment["MESSAGES_TABLE"],
+            callback_url=environment["CALLBACK_URL"],
+            connection_ttl=int(environment["CONNECTION_TTL_SECONDS"]),
+        )
+
+
+@cache
+def settings() -> Settings:
+    """Settings of this execution environment."""
+    return Settings.from_environment(os.environ)

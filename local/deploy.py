@@ -1,0 +1,95 @@
+"""Deploys the program in this process, through Pulumi's own runtime: its mocks hand every resource to us."""
+
+import asyncio
+import json
+import runpy
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pulumi
+import yaml
+from pulumi.runtime import MockCallArgs, MockResourceArgs, Mocks, set_all_config, set_mocks
+from pulumi.runtime.settings import get_root_resource
+from pulumi.runtime.stack import run_pulumi_func
+
+from .emulator import Emulator
+from .resources import create, look_up
+
+PROJECT_DIRECTORY = Path(__file__).resolve().parent.parent
+STACK = "local"
+
+
+class _IntoEmulator(Mocks):
+    """Pulumi's engine and the AWS provider in one: creates what the program registers."""
+
+    def __init__(self, emulator: Emulator) -> None:
+        self._emulator = emulator
+
+    def new_resource(self, args: MockResourceArgs) -> tuple[str | None, dict[str, Any]]:
+        if not args.custom:
+            return None, args.inputs
+        resource_id, outputs = create(self._emulator, args.typ, args.name, _with_integers(args.inputs))
+        return resource_id, args.inputs | outputs
+
+    def call(self, args: MockCallArgs) -> tuple[dict[str, Any], list[tuple[str, str]] | None]:
+        try:
+            return look_up(self._emulator, args.token, args.args), []
+        except LookupError as error:
+            return {}, [("name", str(error))]
+
+
+def deploy(emulator: Emulator, config: Mapping[str, object] | None = None) -> dict[str, Any]:
+    """Deploy the program into an emulator.
+
+    Args:
+        emulator: Where, running.
+        config: Values by key, without the project's name, above those of ``Pulumi.local.yaml`` and ``Pulumi.yaml``.
+
+    Returns:
+        The outputs of the stack, by name.
+    """
+    project = _read("Pulumi.yaml")
+    name = project["name"]
+    defaults = {f"{name}:{key}": declared["default"] for key, declared in project["config"].items()}
+    stack = _read(f"Pulumi.{STACK}.yaml")["config"]
+    given = {f"{name}:{key}": value for key, value in (config or {}).items()}
+
+    loop = asyncio.new_event_loop()
+    asyncio.set_event_loop(loop)
+    try:
+        set_mocks(_IntoEmulator(emulator), project=name, stack=STACK, preview=False)
+        set_all_config({key: _config_text(value) for key, value in (defaults | stack | given).items()})
+        return loop.run_until_complete(_outputs())
+    finally:
+        asyncio.set_event_loop(None)
+        loop.close()
+
+
+def _run_program() -> None:
+    runpy.run_path(str(PROJECT_DIRECTORY / "__main__.py"))
+
+
+async def _outputs() -> dict[str, Any]:
+    await run_pulumi_func(_run_program)
+    outputs = get_root_resource().outputs  # type: ignore[union-attr]
+    return {name: await pulumi.Output.from_input(value).future() for name, value in outputs.items()}
+
+
+def _with_integers(value: Any) -> Any:  # noqa: ANN401 - inputs are of any type
+    # Pulumi's wire format has one kind of number; the AWS API insists on integers.
+    if isinstance(value, dict):
+        return {key: _with_integers(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_with_integers(item) for item in value]
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+def _read(file: str) -> dict[str, Any]:
+    content: dict[str, Any] = yaml.safe_load((PROJECT_DIRECTORY / file).read_text())
+    return content
+
+
+def _config_text(value: object) -> str:
+    # As the CLI passes it to the program: text as it is, anything else as JSON.
+    return value if isinstance(value, str) else json.dumps(value)

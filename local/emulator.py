@@ -1,0 +1,143 @@
+"""The emulator of AWS, a child process on the loopback address."""
+
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import boto3
+
+HOST = "127.0.0.1"
+USUAL_PORT = 4566
+REGION = "us-east-1"
+ROOT = "test"
+"""Access key id and secret access key of the emulator's root user."""
+
+_LAMBDA_RUNTIME = Path(__file__).parent / "lambda_runtime"
+_PROCESS = Path(__file__).with_name("emulator_process.py")
+_START_SECONDS = 30
+
+
+class EmulatorError(Exception):
+    """The emulator does not start."""
+
+
+def without_aws_settings(environment: dict[str, str]) -> dict[str, str]:
+    """Leave out everything that could lead to a real account: profiles, keys, endpoints."""
+    kept = {name: value for name, value in environment.items() if not name.startswith("AWS_")}
+    return kept | {"AWS_CONFIG_FILE": os.devnull, "AWS_SHARED_CREDENTIALS_FILE": os.devnull}
+
+
+class Emulator:
+    """A running emulator, IAM policies enforced. Use it as a context manager; at the end no process or file is left."""
+
+    def __init__(self, port: int = USUAL_PORT) -> None:
+        """Choose a port.
+
+        Args:
+            port: Where to listen; another one is taken where it is in use.
+        """
+        self.port = _free_port(port)
+        self._directory = tempfile.mkdtemp(prefix="websocket-chat-")
+        self._log = Path(self._directory, "emulator.log")
+        self._session: Any = boto3.Session(aws_access_key_id=ROOT, aws_secret_access_key=ROOT, region_name=REGION)
+        self._clients: dict[str, Any] = {}
+        self._lock = threading.Lock()
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def endpoint(self) -> str:
+        """Address of every AWS service."""
+        return f"http://{HOST}:{self.port}"
+
+    def client(self, service: str) -> Any:  # noqa: ANN401 - boto3's clients are made at runtime
+        """Client of a service, as the account's root user."""
+        with self._lock:  # Making clients is slow and not safe in threads; using one is.
+            if service not in self._clients:
+                self._clients[service] = self._session.client(service, endpoint_url=self.endpoint)
+            return self._clients[service]
+
+    def start(self) -> None:
+        """Start the process. It ends by itself when this one does, however that ends."""
+        environment = without_aws_settings(dict(os.environ)) | {
+            "AUTH": "true",
+            "BIND_HOST": HOST,
+            "GATEWAY_PORT": str(self.port),
+            "MINISTACK_REGION": REGION,
+            "LOG_LEVEL": "ERROR",
+            "TMPDIR": self._directory,
+            # Listeners that would not stay on the loopback address, and containers that are not ours to remove.
+            "IOT_MTLS_ENABLED": "0",
+            "SFTP_ENABLED": "0",
+            "DOCKER_HOST": "unix:///nonexistent/docker.sock",
+            # For the functions, which inherit it: what the runtime on AWS does beyond calling them.
+            "PYTHONPATH": str(_LAMBDA_RUNTIME),
+            "PYTHONDONTWRITEBYTECODE": "1",
+        }
+        with self._log.open("wb") as log:
+            self._process = subprocess.Popen(  # noqa: S603 - our own module in our own interpreter
+                [sys.executable, "-P", str(_PROCESS)], env=environment, stdin=subprocess.PIPE, stdout=log, stderr=log
+            )
+
+    def wait(self) -> None:
+        """Wait until it answers.
+
+        Raises:
+            EmulatorError: It ended, or does not answer within 30 seconds.
+        """
+        deadline = time.monotonic() + _START_SECONDS
+        while time.monotonic() < deadline:
+            if self._process is None or self._process.poll() is not None:
+                raise EmulatorError(f"the emulator ended while starting and says:\n{self._log.read_text()}")
+            try:
+                with urllib.request.urlopen(f"{self.endpoint}/_ministack/health", timeout=1) as answer:  # noqa: S310
+                    json.load(answer)
+                    return
+            except (urllib.error.URLError, ConnectionError, TimeoutError):
+                time.sleep(0.05)
+        raise EmulatorError(f"the emulator does not answer at {self.endpoint} after {_START_SECONDS} seconds")
+
+    def stop(self) -> None:
+        """End the process and remove its files."""
+        if self._process is not None:
+            self._process.terminate()
+            try:
+                self._process.wait(timeout=10)
+            except subprocess.TimeoutExpired:
+                self._process.kill()
+                self._process.wait()
+        shutil.rmtree(self._directory, ignore_errors=True)
+
+    def __enter__(self) -> Self:
+        """Start, and wait until it answers."""
+        self.start()
+        self.wait()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Stop."""
+        self.stop()
+
+
+def _free_port(preferred: int) -> int:
+    for port in (preferred, 0):
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((HOST, port))
+            except OSError:
+                continue
+            return int(probe.getsockname()[1])
+    raise EmulatorError(f"no port is free on {HOST}")
