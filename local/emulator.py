@@ -48,8 +48,7 @@ class Emulator:
             port: Where to listen; another one is taken where it is in use.
         """
         self.port = _free_port(port)
-        self._directory = tempfile.mkdtemp(prefix="websocket-chat-")
-        self._log = Path(self._directory, "emulator.log")
+        self._directory = ""
         self._session: Any = boto3.Session(aws_access_key_id=ROOT, aws_secret_access_key=ROOT, region_name=REGION)
         self._clients: dict[str, Any] = {}
         self._lock = threading.Lock()
@@ -69,6 +68,7 @@ class Emulator:
 
     def start(self) -> None:
         """Start the process. It ends by itself when this one does, however that ends."""
+        self._directory = tempfile.mkdtemp(prefix="websocket-chat-")
         environment = without_aws_settings(dict(os.environ)) | {
             "AUTH": "true",
             "BIND_HOST": HOST,
@@ -86,8 +86,17 @@ class Emulator:
         }
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(  # noqa: S603 - our own module in our own interpreter
-                [sys.executable, "-P", str(_PROCESS)], env=environment, stdin=subprocess.PIPE, stdout=log, stderr=log
+                [sys.executable, "-P", str(_PROCESS), self._directory],
+                env=environment,
+                stdin=subprocess.PIPE,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,  # Ctrl-C reaches the whole terminal; this one is taken down in order.
             )
+
+    @property
+    def _log(self) -> Path:
+        return Path(self._directory, "emulator.log")
 
     def wait(self) -> None:
         """Wait until it answers.
@@ -108,14 +117,10 @@ class Emulator:
         raise EmulatorError(f"the emulator does not answer at {self.endpoint} after {_START_SECONDS} seconds")
 
     def stop(self) -> None:
-        """End the process and remove its files."""
-        if self._process is not None:
-            self._process.terminate()
-            try:
-                self._process.wait(timeout=10)
-            except subprocess.TimeoutExpired:
-                self._process.kill()
-                self._process.wait()
+        """End the process and all it has started, and remove its files."""
+        if self._process is None:
+            return
+        self._process.communicate()  # Closes its input, for which it ends.
         shutil.rmtree(self._directory, ignore_errors=True)
 
     def __enter__(self) -> Self:

@@ -1,6 +1,7 @@
-"""Runs the emulator in this process, and ends it when the parent process is gone."""
+"""Runs the emulator in this process until its standard input ends, which it does however the parent process ends."""
 
 import os
+import shutil
 import signal
 import sys
 import threading
@@ -8,16 +9,15 @@ import threading
 from ministack.app import main
 
 
-def _end_with_parent() -> None:
-    # Ends when the parent's side of the pipe is closed, however the parent ended.
+def _end_with_input(directory: str) -> None:
     while os.read(sys.stdin.fileno(), 1):
         pass
+    shutil.rmtree(directory, ignore_errors=True)
+    if sys.platform != "win32":
+        os.killpg(0, signal.SIGKILL)  # The functions' processes too; there is no state worth an orderly end.
     os.kill(os.getpid(), signal.SIGTERM)
 
 
 if __name__ == "__main__":
-    # Ctrl-C reaches the whole terminal; the parent takes us down in order.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-    sys.argv = sys.argv[:1]
+    threading.Thread(target=_end_with_input, args=(sys.argv.pop(),), daemon=True).start()
     main()

@@ -1,0 +1,58 @@
+"""A real WebSocket client, for tests against a deployed chat."""
+
+import json
+import socket
+import struct
+from types import TracebackType
+from typing import Any, Self
+from urllib.parse import urlencode
+
+from websockets.sync.client import ClientConnection, connect
+
+Frame = dict[str, Any]
+
+
+class ChatClient:
+    """A user, connected while in its context."""
+
+    def __init__(self, url: str, user_id: str, group_id: str) -> None:
+        self.user_id = user_id
+        self.group_id = group_id
+        self._connecting = connect(f"{url}?{urlencode({'userId': user_id, 'groupId': group_id})}", close_timeout=1)
+        self._socket: ClientConnection
+
+    def send(self, action: str, **fields: object) -> None:
+        self._socket.send(json.dumps({"action": action} | fields))
+
+    def say(self, text: str, **fields: object) -> None:
+        """Send a message the way today's front ends do."""
+        own = {"groupId": self.group_id, "senderId": self.user_id, "senderName": self.user_id.title(), "message": text}
+        self.send("sendMessage", **(own | fields))
+
+    def receive(self, action: str | None = None, *, seconds: float = 10) -> Frame:
+        """Next frame, or the next one of an action; others are skipped."""
+        while True:
+            frame: Frame = json.loads(self._socket.recv(timeout=seconds))
+            if action in (None, frame["action"]):
+                return frame
+
+    def receive_nothing(self, seconds: float = 0.5) -> None:
+        try:
+            frame = self._socket.recv(timeout=seconds)
+        except TimeoutError:
+            return
+        raise AssertionError(f"received {frame!r}")
+
+    def kill(self) -> None:
+        """End the connection as a phone that loses its network does: no close frame, a TCP reset."""
+        self._socket.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self._socket.socket.close()
+
+    def __enter__(self) -> Self:
+        self._socket = self._connecting.__enter__()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._connecting.__exit__(kind, error, trace)

@@ -1,0 +1,200 @@
+"""What today's clients do, against the deployed program. The names follow the rows of the design's first table."""
+
+import json
+from collections.abc import Callable
+from datetime import datetime
+from uuid import uuid4
+
+import pytest
+from websockets.exceptions import InvalidStatus
+from websockets.sync.client import connect
+
+from local.deploy import deploy
+from tests.end_to_end.conftest import Chat
+
+Eventually = Callable[[Callable[[], bool]], None]
+
+
+@pytest.fixture
+def group() -> str:
+    """A group of this test's own."""
+    return f"group-{uuid4()}"
+
+
+@pytest.mark.parametrize("query", ["", "?userId=alice", "?groupId=g", "?userId=&groupId=g", "?userId=alice&groupId="])
+def test_connect_without_user_or_group_is_refused(chat: Chat, query: str) -> None:
+    # The emulator answers a refused handshake with 403 whatever the function says; on AWS it is the function's 400.
+    with pytest.raises(InvalidStatus) as refused, connect(chat.url + query):
+        pass
+    assert refused.value.response.status_code == 403
+
+
+def test_connection_row(chat: Chat, group: str) -> None:
+    with chat.join("alice", group):
+        (row,) = [row for row in chat.rows("ConnectionsTable") if row["groupId"] == group]
+    assert row.keys() == {"connectionId", "userId", "groupId", "connectedAt", "expiresAt"}
+    assert row["userId"] == "alice"
+    assert datetime.fromisoformat(row["connectedAt"]).tzinfo is not None
+
+
+def test_send_and_push_to_everyone_the_sender_too(chat: Chat, group: str) -> None:
+    with chat.join("alice", group) as alice, chat.join("bob", group) as bob:
+        alice.say("Hello, Bob 👋", timestamp="ignored")
+        pushed = bob.receive()
+        assert pushed == alice.receive()
+        bob.say("Hello, Alice")
+        assert alice.receive()["message"] == "Hello, Alice"
+    assert pushed.keys() == {"action", "messageId", "groupId", "senderId", "senderName", "message", "timestamp"}
+    assert (pushed["action"], pushed["senderId"], pushed["senderName"]) == ("message", "alice", "Alice")
+    assert pushed["message"] == "Hello, Bob 👋"
+
+
+def test_stored_row(chat: Chat, group: str) -> None:
+    with chat.join("alice", group) as alice:
+        alice.say("kept")
+        pushed = alice.receive()
+    (row,) = [row for row in chat.rows("MessagesTable") if row["groupId"] == group]
+    del pushed["action"]
+    assert row == pushed
+
+
+def test_stored_messages_are_listed_by_the_index_in_order(chat: Chat, group: str) -> None:
+    with chat.join("alice", group) as alice:
+        for text in "abc":
+            alice.say(text)
+            alice.receive()
+    found = chat.emulator.client("dynamodb").query(
+        TableName="ChatMessages",
+        IndexName="GroupIdIndex",
+        KeyConditionExpression="groupId = :group",
+        ExpressionAttributeValues={":group": {"S": group}},
+    )["Items"]
+    assert [row["message"]["S"] for row in found] == ["a", "b", "c"]
+
+
+def test_stale_connection_is_deleted(chat: Chat, group: str, eventually: Eventually) -> None:
+    stale = {"connectionId": "gone", "userId": "bob", "groupId": group, "connectedAt": "2026-01-01T00:00:00.000Z"}
+    chat.emulator.client("dynamodb").put_item(
+        TableName="WebSocketConnections", Item={name: {"S": value} for name, value in stale.items()}
+    )
+    with chat.join("alice", group) as alice:
+        alice.say("anybody?")
+        alice.receive()
+        eventually(lambda: all(row["connectionId"] != "gone" for row in chat.rows("ConnectionsTable")))
+
+
+def test_killed_socket_is_cleaned_up_and_hurts_nobody(chat: Chat, group: str, eventually: Eventually) -> None:
+    with chat.join("alice", group) as alice, chat.join("bob", group) as bob, chat.join("carol", group) as carol:
+        bob.kill()
+        alice.say("still here?")
+        assert alice.receive() == carol.receive()
+        eventually(lambda: {row["userId"] for row in chat.rows("ConnectionsTable")} >= {"alice", "carol"})
+        eventually(lambda: all(row["userId"] != "bob" for row in _group_rows(chat, group)))
+
+
+def test_disconnect_deletes_the_row(chat: Chat, group: str, eventually: Eventually) -> None:
+    with chat.join("alice", group):
+        assert _group_rows(chat, group)
+    eventually(lambda: not _group_rows(chat, group))
+
+
+def test_outputs_and_names(chat: Chat) -> None:
+    assert chat.url.endswith("/production")
+    assert chat.outputs["FunctionNames"] == {
+        "$connect": "WebSocketConnect",
+        "$disconnect": "WebSocketDisconnect",
+        "sendMessage": "WebSocketSendMessage",
+        "$default": "WebSocketDefault",
+    }
+    assert set(chat.outputs["LogGroupNames"].values()) == {
+        f"/aws/lambda/{function}" for function in chat.outputs["FunctionNames"].values()
+    }
+    for function in chat.outputs["FunctionNames"].values():
+        role = chat.emulator.client("lambda").get_function_configuration(FunctionName=function)["Role"]
+        assert role.endswith(":role/WebSocketLambdaRole")
+
+
+def test_groups_are_sealed_from_each_other(chat: Chat, group: str) -> None:
+    with chat.join("alice", group) as alice, chat.join("mallory", f"{group}-other") as mallory:
+        alice.say("for us alone")
+        alice.receive()
+        mallory.receive_nothing()
+
+        for spoof in ({"groupId": group}, {"senderId": "alice"}, {"groupId": group, "senderId": "alice"}):
+            mallory.say("let me in", **spoof)
+            assert mallory.receive()["code"] == "FORBIDDEN"
+        alice.receive_nothing()
+    assert [row["message"] for row in chat.rows("MessagesTable") if row["groupId"].startswith(group)] == [
+        "for us alone"
+    ]
+
+
+def test_retry_is_stored_and_pushed_once(chat: Chat, group: str) -> None:
+    with chat.join("alice", group) as alice, chat.join("bob", group) as bob:
+        alice.say("once", clientMessageId="c1")
+        first = alice.receive("ack")
+        alice.say("once", clientMessageId="c1")
+        second = alice.receive("ack")
+        assert (first["duplicate"], second["duplicate"]) == (False, True)
+        assert (first["messageId"], first["timestamp"]) == (second["messageId"], second["timestamp"])
+        assert bob.receive()["messageId"] == first["messageId"]
+        bob.receive_nothing()
+        alice.say("another text", clientMessageId="c1")
+        assert alice.receive("error")["code"] == "CONFLICT"
+    assert len([row for row in chat.rows("MessagesTable") if row["groupId"] == group]) == 1
+
+
+@pytest.mark.parametrize("action", ["$connect", "$disconnect", "$default", "dance"])
+def test_action_that_names_a_route_is_just_unknown(chat: Chat, group: str, action: str) -> None:
+    with chat.join("alice", group) as alice:
+        alice.send(action, userId="mallory", groupId=group, requestId="r")
+        answer = alice.receive()
+        assert (answer["code"], answer["requestId"]) == ("UNKNOWN_ACTION", "r")
+        assert [row["userId"] for row in _group_rows(chat, group)] == ["alice"]
+        alice.say("still connected")
+        assert alice.receive()["message"] == "still connected"
+
+
+def test_ping(chat: Chat, group: str) -> None:
+    with chat.join("alice", group) as alice:
+        alice.send("ping", requestId="r1")
+        pong = alice.receive()
+    assert pong.keys() == {"action", "requestId", "serverTime"}
+    assert (pong["action"], pong["requestId"]) == ("pong", "r1")
+
+
+def test_logs_tell_what_happened_and_keep_secrets(chat: Chat, group: str, eventually: Eventually) -> None:
+    secrets = [f"secret-{uuid4()}" for _ in range(3)]
+    text, token, name = secrets
+    with connect(f"{chat.url}?userId=alice&groupId={group}&token={token}") as alice:
+        alice.send(
+            json.dumps(
+                {"action": "sendMessage", "groupId": group, "senderId": "alice", "senderName": name, "message": text}
+            )
+        )
+        alice.recv(timeout=10)
+        alice.send(json.dumps({"action": "sendMessage", "groupId": text, "senderId": "alice", "message": text}))
+        alice.recv(timeout=10)
+        alice.send(text)
+        alice.recv(timeout=10)
+    eventually(lambda: any(line["outcome"] == "FORBIDDEN" for line in chat.log("sendMessage")))
+    line = next(line for line in chat.log("sendMessage") if line["outcome"] == "OK")
+    assert line.keys() >= {"connectionId", "route", "durationMs", "recipients", "delivered", "stale", "failed"}
+    logged = json.dumps([chat.log(route) for route in chat.outputs["LogGroupNames"]])
+    assert not any(secret in logged for secret in secrets)
+
+
+def _group_rows(chat: Chat, group: str) -> list[dict[str, str]]:
+    return [row for row in chat.rows("ConnectionsTable") if row["groupId"] == group]
+
+
+def test_second_instance_lives_beside_the_first(chat: Chat, group: str) -> None:
+    other = Chat(chat.emulator, deploy(chat.emulator, {"namePrefix": "Staging", "stageName": "staging"}))
+    assert other.outputs["ConnectionsTable"] == "StagingConnections"
+    with chat.join("alice", group) as alice, other.join("bob", group) as bob:
+        bob.say("over here")
+        assert bob.receive()["message"] == "over here"
+        alice.receive_nothing()
+        alice.say("over there")
+        assert alice.receive()["message"] == "over there"
+        bob.receive_nothing()

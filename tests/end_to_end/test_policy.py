@@ -1,0 +1,104 @@
+"""No permission is spare: deployed without any single one of them, something a user relies on fails."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from websockets.exceptions import InvalidStatus
+
+from local.deploy import deploy
+from tests.end_to_end.conftest import Chat
+
+Eventually = Callable[[Callable[[], bool]], None]
+
+
+def logs_stay_empty(chat: Chat, _: Eventually) -> None:
+    with chat.join("alice", "g") as alice:
+        alice.send("ping")
+        alice.receive("pong")
+        alice.receive_nothing(1)
+    assert not any(chat.log(route) for route in chat.outputs["LogGroupNames"])
+
+
+def nobody_gets_in(chat: Chat, eventually: Eventually) -> None:
+    with pytest.raises(InvalidStatus), chat.join("alice", "g"):
+        pass
+    eventually(lambda: [line["outcome"] for line in chat.log("$connect")] == ["UNAVAILABLE"])
+
+
+def messages_are_refused(chat: Chat, eventually: Eventually) -> None:
+    with chat.join("alice", "g") as alice:
+        alice.say("hello", clientMessageId="c1")
+        answer = alice.receive()
+        assert (answer["action"], answer["code"], answer["retryable"]) == ("error", "UNAVAILABLE", True)
+    eventually(lambda: any(line.get("awsCode") == "AccessDeniedException" for line in chat.log("sendMessage")))
+
+
+def rows_are_left_behind(chat: Chat, eventually: Eventually) -> None:
+    with chat.join("alice", "g"):
+        pass
+    eventually(lambda: [line["outcome"] for line in chat.log("$disconnect")] == ["UNAVAILABLE"])
+    assert len(chat.rows("ConnectionsTable")) == 1
+
+
+def retries_are_pushed_again(chat: Chat, _: Eventually) -> None:
+    with chat.join("alice", "g") as alice, chat.join("bob", "g") as bob:
+        for duplicate in (False, True):
+            alice.say("hello", clientMessageId="c1")
+            assert alice.receive("ack")["duplicate"] is duplicate
+            assert bob.receive()["message"] == "hello"
+
+
+def nothing_is_delivered(chat: Chat, eventually: Eventually) -> None:
+    with chat.join("alice", "g") as alice:
+        alice.send("ping")
+        alice.receive_nothing(1)
+    eventually(lambda: any(line.get("reply") == "failed" for line in chat.log("$default")))
+    assert any(line["level"] == "ERROR" and "403" in line["message"] for line in chat.log("$default"))
+
+
+CASES = {
+    ("WriteOwnLogs", "logs:CreateLogStream"): logs_stay_empty,
+    ("WriteOwnLogs", "logs:PutLogEvents"): logs_stay_empty,
+    ("KeepConnections", "dynamodb:PutItem"): nobody_gets_in,
+    ("KeepConnections", "dynamodb:GetItem"): messages_are_refused,
+    ("KeepConnections", "dynamodb:DeleteItem"): rows_are_left_behind,
+    ("ListGroup", "dynamodb:Query"): messages_are_refused,
+    ("StoreMessages", "dynamodb:PutItem"): messages_are_refused,
+    ("StoreMessages", "dynamodb:UpdateItem"): retries_are_pushed_again,
+    ("PostToConnections", "execute-api:ManageConnections"): nothing_is_delivered,
+}
+
+
+@pytest.mark.parametrize(("statement", "action"), CASES)
+def test_without_it_something_fails(chat: Chat, eventually: Eventually, statement: str, action: str) -> None:
+    prefix = "Without" + action.replace(":", "") + statement
+    without = Chat(
+        chat.emulator,
+        deploy(chat.emulator, {"namePrefix": prefix, "messagesTable": prefix, "createMessagesTable": True}),
+    )
+    document = role_policy(without, prefix)
+    for allowed in document["Statement"]:
+        if allowed["Sid"] == statement:
+            allowed["Action"].remove(action)
+    document["Statement"] = [allowed for allowed in document["Statement"] if allowed["Action"]]
+    without.emulator.client("iam").put_role_policy(
+        RoleName=f"{prefix}LambdaRole", PolicyName=f"{prefix}Policy", PolicyDocument=json.dumps(document)
+    )
+    CASES[statement, action](without, eventually)
+
+
+def test_the_cases_are_the_whole_policy(chat: Chat) -> None:
+    document = role_policy(chat, "WebSocket")
+    assert set(CASES) == {(allowed["Sid"], action) for allowed in document["Statement"] for action in allowed["Action"]}
+
+
+def role_policy(chat: Chat, prefix: str) -> dict[str, Any]:
+    """The policy as deployed, and the only one of the role."""
+    iam = chat.emulator.client("iam")
+    assert iam.list_role_policies(RoleName=f"{prefix}LambdaRole")["PolicyNames"] == [f"{prefix}Policy"]
+    assert not iam.list_attached_role_policies(RoleName=f"{prefix}LambdaRole")["AttachedPolicies"]
+    answer = iam.get_role_policy(RoleName=f"{prefix}LambdaRole", PolicyName=f"{prefix}Policy")
+    document: dict[str, Any] = answer["PolicyDocument"]
+    return document

@@ -1,0 +1,120 @@
+"""API Gateway's side of the functions: events in its shape, and a small chat to send them into."""
+
+import base64
+import json
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import parse_qs
+
+from handlers import connect, default, disconnect, send_message
+
+from .management_api_server import Frame, ManagementApiServer
+from .tables import Tables
+
+ANA, BOB, EVE = "AnaConnection=", "BobConnection=", "EveConnection="
+"""Connections of the users ana and bob in the group red, and of eve in the group blue."""
+
+FUNCTIONS = {
+    "$connect": connect.handler,
+    "$disconnect": disconnect.handler,
+    "sendMessage": send_message.handler,
+    "$default": default.handler,
+}
+
+
+@dataclass(frozen=True)
+class Context:
+    """Lambda's context, with the time that is left."""
+
+    milliseconds: int = 25_000
+    aws_request_id: str = "2f0a0ab5-5d5e-4f5c-8a39-0c6b2f8d4c11"
+
+    def get_remaining_time_in_millis(self) -> int:
+        return self.milliseconds
+
+
+def event(route: str, event_type: str, connection_id: str, **rest: object) -> dict[str, Any]:
+    """Make an event. Its domain is a custom one, which does not serve ``@connections``."""
+    return {
+        "requestContext": {
+            "routeKey": route,
+            "eventType": event_type,
+            "extendedRequestId": "RfX3mHzQoAMFoCQ=",
+            "requestTime": "14/Nov/2025:10:15:30 +0000",
+            "messageDirection": "IN",
+            "stage": "production",
+            "connectedAt": 1763115330000,
+            "requestTimeEpoch": 1763115330123,
+            "identity": {"sourceIp": "192.0.2.7"},
+            "requestId": "RfX3mHzQoAMFoCQ=",
+            "domainName": "chat.example.com",
+            "connectionId": connection_id,
+            "apiId": "abcdefghij",
+        },
+        "isBase64Encoded": False,
+    } | rest
+
+
+@dataclass
+class Chat:
+    """Calls the functions as API Gateway would. Each call returns the status code it gets."""
+
+    tables: Tables
+    gateway: ManagementApiServer
+    context: Context = field(default_factory=Context)
+
+    def connect(self, connection_id: str, query: str) -> int:
+        values = parse_qs(query, keep_blank_values=True)
+        parameters = (
+            {
+                "queryStringParameters": {name: given[-1] for name, given in values.items()},
+                "multiValueQueryStringParameters": values,
+            }
+            if values
+            else {}
+        )
+        return self.call("$connect", event("$connect", "CONNECT", connection_id, **parameters))
+
+    def disconnect(self, connection_id: str) -> int:
+        return self.call("$disconnect", event("$disconnect", "DISCONNECT", connection_id))
+
+    def receive(self, connection_id: str, body: str | bytes | None, *, route: str = "sendMessage") -> int:
+        """Hand on what a client sent: text, or bytes of a binary frame."""
+        if isinstance(body, bytes):
+            rest: dict[str, object] = {"body": base64.b64encode(body).decode(), "isBase64Encoded": True}
+        else:
+            rest = {"body": body}
+        return self.call(route, event(route, "MESSAGE", connection_id, **rest))
+
+    def send(self, connection_id: str, **fields: object) -> int:
+        """Send a message from the connection's user to its group; fields add to the frame or replace its own."""
+        own = {
+            ANA: {"groupId": "red", "senderId": "ana"},
+            BOB: {"groupId": "red", "senderId": "bob"},
+            EVE: {"groupId": "blue", "senderId": "eve"},
+        }[connection_id]
+        return self.receive(connection_id, json.dumps({"action": "sendMessage", "message": "Hi"} | own | fields))
+
+    def call(self, function: str, event: dict[str, Any]) -> int:
+        result = FUNCTIONS[function](event, self.context)
+        assert list(result) == ["statusCode"]
+        return result["statusCode"]
+
+    def frames(self, connection_id: str) -> list[Frame]:
+        return self.gateway.frames(connection_id)
+
+    def pushes(self, connection_id: str) -> list[Frame]:
+        return [frame for frame in self.frames(connection_id) if frame["action"] == "message"]
+
+    def acks(self, connection_id: str) -> list[Frame]:
+        return [frame for frame in self.frames(connection_id) if frame["action"] == "ack"]
+
+    def refusal(self, connection_id: str) -> tuple[Frame, str]:
+        """The one error frame that was delivered, to this connection, and nothing else to anybody: fields, words."""
+        [(recipient, _)] = self.gateway.delivered
+        assert recipient == connection_id
+        [frame] = self.frames(connection_id)
+        assert frame.pop("action") == "error"
+        words = frame.pop("message")
+        assert words
+        return frame, words

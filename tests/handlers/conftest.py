@@ -1,0 +1,89 @@
+"""A chat of three users: the functions in process, DynamoDB by moto, the management API on loopback."""
+
+import logging
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from moto import mock_aws
+
+from handlers import dynamodb, management_api, settings
+
+from .chat import ANA, BOB, EVE, Chat
+from .management_api_server import ManagementApiServer
+from .tables import CONNECTIONS, MESSAGES, Tables
+
+CONNECTION_TTL = 3 * 3600
+
+
+@pytest.fixture
+def gateway() -> Iterator[ManagementApiServer]:
+    with ManagementApiServer() as server:
+        yield server
+
+
+@pytest.fixture(autouse=True)
+def cold_start(gateway: ManagementApiServer, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The functions' environment, with nothing kept from the test before."""
+    monkeypatch.setenv("AWS_REGION", "eu-central-1")
+    monkeypatch.setenv("CONNECTIONS_TABLE", CONNECTIONS)
+    monkeypatch.setenv("MESSAGES_TABLE", MESSAGES)
+    monkeypatch.setenv("CALLBACK_URL", gateway.url)
+    monkeypatch.setenv("CONNECTION_TTL_SECONDS", str(CONNECTION_TTL))
+    yield
+    if management_api.management_api.cache_info().currsize:
+        management_api.management_api().close()
+    for cached in (management_api.management_api, dynamodb.client, settings.settings):
+        cached.cache_clear()
+
+
+@pytest.fixture
+def tables(cold_start: None) -> Iterator[Tables]:  # noqa: ARG001 - the client is built from the environment
+    with mock_aws(config={"core": {"reset_boto3_session": False}}):
+        yield Tables(dynamodb.client())
+
+
+@pytest.fixture
+def chat(tables: Tables, gateway: ManagementApiServer) -> Chat:
+    """Ana and bob in the group red, eve in the group blue, all connected for a minute."""
+    tables.add_connection(ANA, "ana", "red")
+    tables.add_connection(BOB, "bob", "red")
+    tables.add_connection(EVE, "eve", "blue")
+    return Chat(tables, gateway)
+
+
+@dataclass(frozen=True)
+class Log:
+    """What the functions logged, at the levels they set."""
+
+    records: list[logging.LogRecord]
+
+    def served(self) -> dict[str, Any]:
+        """Fields of the one line that ends an invocation."""
+        [record] = [record for record in self.records if record.getMessage() == "served"]
+        return _fields(record)
+
+    def text(self) -> str:
+        """Everything, down to the fields and errors that only some formats show."""
+        return repr([(record.getMessage(), vars(record)) for record in self.records])
+
+    def warnings(self) -> list[str]:
+        """Messages that ask for attention."""
+        return [record.getMessage() for record in self.records if record.levelno >= logging.WARNING]
+
+    def level_of(self, part: str) -> int:
+        """Level of the one record whose message contains this."""
+        [record] = [record for record in self.records if part in record.getMessage()]
+        return record.levelno
+
+
+@pytest.fixture
+def log(caplog: pytest.LogCaptureFixture) -> Log:
+    caplog.set_level(logging.DEBUG)
+    return Log(caplog.records)
+
+
+def _fields(record: logging.LogRecord) -> dict[str, Any]:
+    usual = {*vars(logging.makeLogRecord({})), "message", "asctime"}
+    return {name: value for name, value in vars(record).items() if name not in usual}

@@ -1,0 +1,131 @@
+"""A management API on loopback: answers as it is told, per connection, and keeps what it delivered."""
+
+import json
+import os
+import socket
+import struct
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import TracebackType
+from typing import Any, NoReturn, Self
+from urllib.parse import unquote
+
+Frame = dict[str, Any]
+
+STAGE_PATH = "/production"
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a post gets. Status 0 is no answer: the connection is reset, or, if ``hangs``, left open without a word."""
+
+    status: int = 0
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes = b""
+    hangs: bool = False
+
+
+RESET = Answer()
+HANG = Answer(hangs=True)
+GONE = Answer(410)
+GONE_AS_AWS_SAYS_IT = Answer(
+    410,
+    {"x-amzn-ErrorType": "GoneException:http://internal.amazon.com/coral/", "content-type": "application/json"},
+    b'{"message":null,"connectionId":"x"}',
+)
+
+
+def decode(body: bytes) -> Frame:
+    """Decode a frame as strictly as a browser does."""
+
+    def refuse(constant: str) -> NoReturn:
+        raise ValueError(constant)
+
+    frame: Frame = json.loads(body.decode(), parse_constant=refuse)
+    return frame
+
+
+class ManagementApiServer(ThreadingHTTPServer):
+    """Serves while in its context.
+
+    Attributes:
+        answers: The answer to every post for a connection; others are delivered.
+        delivered: Connection id and body of every post that was answered with 200, in order.
+        on_delivery: Called with each before it is answered.
+    """
+
+    request_queue_size = 256
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.answers: dict[str, Answer] = {}
+        self.delivered: list[tuple[str, bytes]] = []
+        self.on_delivery: Callable[[str, Frame], None] = lambda _connection_id, _frame: None
+        self.closing = threading.Event()
+        self._serving = threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.01})
+
+    @property
+    def url(self) -> str:
+        """The callback address."""
+        return f"http://127.0.0.1:{self.server_port}{STAGE_PATH}"
+
+    def frames(self, connection_id: str) -> list[Frame]:
+        """What a client has received."""
+        return [decode(body) for recipient, body in self.delivered if recipient == connection_id]
+
+    def recipients(self) -> set[str]:
+        """Who has received anything."""
+        return {recipient for recipient, _ in self.delivered}
+
+    def __enter__(self) -> Self:
+        self._serving.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.closing.set()
+        self.shutdown()
+        self._serving.join()
+        self.server_close()
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+    server: ManagementApiServer
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["content-length"]))
+        path, _, connection_id = self.path.rpartition("/")
+        connection_id = unquote(connection_id)
+        known = path == f"{STAGE_PATH}/@connections" and "authorization" in self.headers
+        answer = self.server.answers.get(connection_id, Answer(200)) if known else Answer(404)
+        if answer.status == 200:
+            self.server.on_delivery(connection_id, decode(body))
+            self.server.delivered.append((connection_id, body))
+        if answer.status:
+            self._answer(answer)
+        else:
+            self._break_off(answer)
+
+    def _answer(self, answer: Answer) -> None:
+        self.send_response(answer.status)
+        for name, value in answer.headers.items():
+            self.send_header(name, value)
+        self.send_header("content-length", str(len(answer.body)))
+        self.end_headers()
+        self.wfile.write(answer.body)
+
+    def _break_off(self, answer: Answer) -> None:
+        self.close_connection = True
+        if answer.hangs:
+            self.server.closing.wait()
+            return
+        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        os.close(self.connection.detach())
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""

@@ -1,0 +1,174 @@
+"""The two tables in moto, as the functions' own client sees them, and the faults DynamoDB may show."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import ClientError
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+CONNECTIONS = "WebSocketConnections"
+MESSAGES = "ChatMessages"
+GROUP_INDEX = "GroupIdIndex"
+
+Row = dict[str, dict[str, str]]
+
+
+class ProcessKilledError(BaseException):
+    """Ends an invocation the way Lambda does at its limit: nothing after it runs."""
+
+
+def aws_error(operation: str, message: str = "Rate exceeded") -> ClientError:
+    """What boto3 raises once its own retries are used up."""
+    return ClientError({"Error": {"Code": "ProvisionedThroughputExceededException", "Message": message}}, operation)
+
+
+class Tables:
+    """Both tables, with their content as it is."""
+
+    def __init__(self, client: "DynamoDBClient") -> None:
+        self._client = client
+        client.create_table(
+            TableName=CONNECTIONS,
+            BillingMode="PAY_PER_REQUEST",
+            KeySchema=[{"AttributeName": "connectionId", "KeyType": "HASH"}],
+            AttributeDefinitions=[
+                {"AttributeName": "connectionId", "AttributeType": "S"},
+                {"AttributeName": "groupId", "AttributeType": "S"},
+            ],
+            GlobalSecondaryIndexes=[
+                {
+                    "IndexName": GROUP_INDEX,
+                    "KeySchema": [{"AttributeName": "groupId", "KeyType": "HASH"}],
+                    "Projection": {"ProjectionType": "ALL"},
+                }
+            ],
+        )
+        client.create_table(
+            TableName=MESSAGES,
+            BillingMode="PAY_PER_REQUEST",
+            KeySchema=[{"AttributeName": "messageId", "KeyType": "HASH"}],
+            AttributeDefinitions=[
+                {"AttributeName": "messageId", "AttributeType": "S"},
+                {"AttributeName": "groupId", "AttributeType": "S"},
+                {"AttributeName": "timestamp", "AttributeType": "S"},
+            ],
+            GlobalSecondaryIndexes=[
+                {
+                    "IndexName": GROUP_INDEX,
+                    "KeySchema": [
+                        {"AttributeName": "groupId", "KeyType": "HASH"},
+                        {"AttributeName": "timestamp", "KeyType": "RANGE"},
+                    ],
+                    "Projection": {"ProjectionType": "ALL"},
+                }
+            ],
+        )
+
+    def add_connection(  # noqa: PLR0913 - a row's fields
+        self,
+        connection_id: str,
+        user_id: str,
+        group_id: str,
+        *,
+        age: float = 60,
+        expires_in: float | None = 3600,
+        padding: str = "",
+    ) -> None:
+        """Store a connection as it is some seconds after it opened."""
+        opened = datetime.now(UTC) - timedelta(seconds=age)
+        row: Row = {
+            "connectionId": {"S": connection_id},
+            "userId": {"S": user_id},
+            "groupId": {"S": group_id},
+            "connectedAt": {"S": opened.strftime("%Y-%m-%dT%H:%M:%S.%fZ")},
+            "padding": {"S": padding},
+        }
+        if expires_in is not None:
+            row["expiresAt"] = {"N": str(int(time.time() + expires_in))}
+        self._client.put_item(TableName=CONNECTIONS, Item=row)
+
+    def connections(self) -> dict[str, Row]:
+        """All connection rows by connection id."""
+        return {row["connectionId"]["S"]: row for row in self._rows(CONNECTIONS)}
+
+    def messages(self) -> list[dict[str, str]]:
+        """All message rows, their attributes (all of them text) by name."""
+        return [{name: value["S"] for name, value in row.items()} for row in self._rows(MESSAGES)]
+
+    def forget_messages(self) -> None:
+        """Delete all message rows, as another program may."""
+        for row in self._rows(MESSAGES):
+            self._client.delete_item(TableName=MESSAGES, Key={"messageId": row["messageId"]})
+
+    @contextmanager
+    def failing(self, operation: str, error: BaseException, *, after: int = 0) -> Iterator[None]:
+        """Let calls of an operation fail, but for the first few."""
+        calls = 0
+
+        def fail(**_: object) -> None:
+            nonlocal calls
+            calls += 1
+            if calls > after:
+                raise error
+
+        with self._hook(f"before-call.dynamodb.{operation}", fail):
+            yield
+
+    @contextmanager
+    def losing_the_first_answer(self, operation: str) -> Iterator[None]:
+        """Let the SDK repeat a call that was served."""
+        answers = iter([0])
+
+        def lose(**_: object) -> int | None:
+            return next(answers, None)  # seconds the SDK waits before it repeats
+
+        with self._hook(f"needs-retry.dynamodb.{operation}", lose):
+            yield
+
+    @contextmanager
+    def index_without(self, connection_id: str) -> Iterator[None]:
+        """Let the index lag behind the table by one connection."""
+
+        def hide(parsed: dict[str, Any], **_: object) -> None:
+            parsed["Items"] = [row for row in parsed["Items"] if row["connectionId"]["S"] != connection_id]
+
+        with self._hook("after-call.dynamodb.Query", hide):
+            yield
+
+    @contextmanager
+    def counting(self, operation: str) -> Iterator[list[str]]:
+        """Note every call of an operation."""
+        calls: list[str] = []
+
+        def count(**_: object) -> None:
+            calls.append(operation)
+
+        with self._hook(f"before-call.dynamodb.{operation}", count):
+            yield calls
+
+    @contextmanager
+    def spoiling(self, operation: str, field: str, value: object) -> Iterator[None]:
+        """Let a bug put a value into an item that the SDK refuses, quoting it."""
+
+        def spoil(params: dict[str, Any], **_: object) -> None:
+            params["Item"][field] = value
+
+        with self._hook(f"provide-client-params.dynamodb.{operation}", spoil):
+            yield
+
+    def _rows(self, table: str) -> list[Row]:
+        pages = self._client.get_paginator("scan").paginate(TableName=table)
+        return [row for page in pages for row in page["Items"]]  # type: ignore[misc]  # only texts and numbers here
+
+    @contextmanager
+    def _hook(self, event: str, handler: Any) -> Iterator[None]:
+        self._client.meta.events.register_first(event, handler)
+        try:
+            yield
+        finally:
+            self._client.meta.events.unregister(event, handler)

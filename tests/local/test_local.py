@@ -1,0 +1,130 @@
+"""``python -m local`` as a user or a script starts it."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from local.emulator import Emulator
+from local.resources import UnsupportedError, create
+from tests.clients import ChatClient
+
+ROOT = Path(__file__).parent.parent.parent
+
+
+@contextmanager
+def local_chat(directory: Path, *arguments: str) -> Iterator[tuple[subprocess.Popen[str], str, str]]:
+    """A started chat, the URL of its ready line, and all it has shown. Its files go into the directory."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "local", *arguments],
+        cwd=ROOT,
+        env=os.environ | {"TMPDIR": str(directory), "AWS_PROFILE": "not-to-be-touched"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert process.stdout is not None
+        shown = ""
+        for line in process.stdout:
+            shown += line
+            if line.startswith("ready "):
+                yield process, line.split()[1], shown
+                return
+        raise AssertionError(f"it ended: {process.stderr and process.stderr.read()}")
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def group_of(process_id: int) -> list[int]:
+    """The process and all its descendants."""
+    children = Path(f"/proc/{process_id}/task/{process_id}/children").read_text().split()
+    return [process_id, *(one for child in children for one in group_of(int(child)))]
+
+
+def alive(process_id: int) -> bool:
+    try:
+        return "\nState:\tZ" not in Path(f"/proc/{process_id}/status").read_text()
+    except FileNotFoundError:
+        return False
+
+
+def listening_addresses(process_ids: list[int]) -> set[str]:
+    """Addresses any of the processes accepts connections at, as /proc/net/tcp writes them."""
+    inodes = set()
+    for process_id in process_ids:
+        for descriptor in Path(f"/proc/{process_id}/fd").iterdir():
+            target = str(descriptor.readlink())
+            if target.startswith("socket:["):
+                inodes.add(target.removeprefix("socket:[").removesuffix("]"))
+    found = set()
+    for table in ("/proc/net/tcp", "/proc/net/tcp6"):
+        for line in Path(table).read_text().splitlines()[1:]:
+            fields = line.split()
+            if fields[3] == "0A" and fields[9] in inodes:
+                found.add(fields[1].partition(":")[0])
+    return found
+
+
+@pytest.mark.parametrize("end", [signal.SIGTERM, signal.SIGINT])
+def test_chats_then_leaves_nothing_behind(tmp_path: Path, end: signal.Signals) -> None:
+    with local_chat(tmp_path) as (process, url, _):
+        with ChatClient(url, "alice", "demo") as alice, ChatClient(url, "bob", "demo") as bob:
+            alice.say("Hello")
+            assert bob.receive()["message"] == "Hello"
+            assert process.stdout is not None
+            assert any("sendMessage  OK" in line and "recipients=2" in line for line in process.stdout)
+            processes = group_of(process.pid)
+            assert len(processes) > 2  # The emulator and the functions are among them.
+            assert listening_addresses(processes) == {"0100007F"}  # 127.0.0.1
+            process.send_signal(end)
+            assert process.wait(timeout=20) == 0
+        assert not [one for one in processes if alive(one)]
+        assert list(tmp_path.iterdir()) == []
+
+
+def test_killed_it_takes_the_emulator_along(tmp_path: Path) -> None:
+    with local_chat(tmp_path) as (process, _, _):
+        processes = group_of(process.pid)
+        process.kill()
+        process.wait()
+        deadline = time.monotonic() + 10
+        while [one for one in processes if alive(one)]:
+            assert time.monotonic() < deadline, "processes are left"
+            time.sleep(0.05)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_takes_another_port_where_the_usual_is_taken(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with local_chat(tmp_path, "--port", str(port)) as (_, url, _):
+            assert f":{port}/" not in url
+            with ChatClient(url, "alice", "demo") as alice:
+                alice.send("ping")
+                assert alice.receive()["action"] == "pong"
+
+
+def test_prints_what_front_ends_and_wscat_need(tmp_path: Path) -> None:
+    with local_chat(tmp_path) as (_, url, shown):
+        assert f"NEXT_PUBLIC_WS_ENDPOINT={url}\n" in shown
+        assert f'npx wscat -c "{url}?userId=alice&groupId=demo"' in shown
+
+
+def test_unknown_resource_type_is_refused() -> None:
+    emulator = Emulator(port=0)
+    with pytest.raises(UnsupportedError, match=r"chat-queue: aws:sqs/queue:Queue cannot be created here"):
+        create(emulator, "aws:sqs/queue:Queue", "chat-queue", {})
+
+
+def test_property_that_would_be_dropped_is_refused() -> None:
+    with Emulator(port=0) as emulator, pytest.raises(UnsupportedError, match=r"chat-logs: kmsKeyId would be dropped"):
+        create(emulator, "aws:cloudwatch/logGroup:LogGroup", "chat-logs", {"name": "l", "kmsKeyId": "k"})
