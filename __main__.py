@@ -34,6 +34,9 @@ chat = WebSocketChat(
         "point_in_time_recovery": config.require_bool("pointInTimeRecovery"),
         "deletion_protection": config.require_bool("deletionProtection"),
         "connection_ttl": config.require_int("connectionTtl"),
+        "presence": config.require_bool("presence"),
+        "event_member_limit": config.require_int("eventMemberLimit"),
+        "broadcast_threshold": config.require_int("broadcastThreshold"),
         "tracing": config.require_bool("tracing"),
     },
 )
@@ -43,5 +46,6 @@ pulumi.export("CallbackURL", chat.callback_url)
 pulumi.export("ApiId", chat.api_id)
 pulumi.export("ConnectionsTable", chat.connections_table_name)
 pulumi.export("MessagesTable", chat.messages_table_name)
+pulumi.export("FailuresQueueURL", chat.failures_queue_url)
 pulumi.export("FunctionNames", chat.function_names)
 pulumi.export("LogGroupNames", chat.log_group_names)

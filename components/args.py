@@ -46,6 +46,15 @@ class WebSocketChatArgs(TypedDict, total=False):
     connection_ttl: pulumi.Input[int]
     """Seconds after which a connection row counts as gone, 7200 (the longest life of a connection) to 604800.
     Default: 10800."""
+    presence: bool
+    """Whether members are told who joins and who leaves. Off, the table's stream and the function that it feeds do not
+    exist. Default: true."""
+    event_member_limit: pulumi.Input[int]
+    """Members above which a group gets no presence events and no typing frames, 1 to 1000: every event goes to every
+    member, so that what they cost grows with the square of the group. Default: 200."""
+    broadcast_threshold: pulumi.Input[int]
+    """Connections that one run of a function serves, 2 to 2000; the rest of a larger group is split over asynchronous
+    runs of as many each. Default: 1000."""
     tracing: pulumi.Input[bool]
     """Whether the functions are traced with X-Ray. Default: false."""
 
@@ -146,6 +155,9 @@ _RULES = {
     "point_in_time_recovery": _BOOLEAN,
     "deletion_protection": _BOOLEAN,
     "connection_ttl": _integer(7_200, 604_800, "seconds"),
+    "presence": _BOOLEAN,
+    "event_member_limit": _integer(1, 1_000, "members"),
+    "broadcast_threshold": _integer(2, 2_000, "connections"),
     "tracing": _BOOLEAN,
 }
 
@@ -168,6 +180,9 @@ class Settings:
     point_in_time_recovery: pulumi.Input[bool] = False
     deletion_protection: pulumi.Input[bool] = False
     connection_ttl: pulumi.Input[int] = 10_800
+    presence: bool = True
+    event_member_limit: pulumi.Input[int] = 200
+    broadcast_threshold: pulumi.Input[int] = 1_000
     tracing: pulumi.Input[bool] = False
 
     @classmethod

@@ -22,13 +22,16 @@ def assume_role_policy() -> dict[str, object]:
     }
 
 
-def policy(  # noqa: PLR0913 - all that the permissions name
+def policy(
     *,
     log_group_arns: list[str],
     connections_table_arn: str,
     messages_table_arn: str,
     execution_arn: str,
     stage_name: str,
+    broadcast_function_arn: str,
+    failures_queue_arn: str,
+    stream_arn: str | None,
     tracing: bool,
 ) -> dict[str, object]:
     """Make the policy of the functions' role.
@@ -39,6 +42,9 @@ def policy(  # noqa: PLR0913 - all that the permissions name
         messages_table_arn: Table of the messages.
         execution_arn: ``arn:aws:execute-api:…:{api id}``, what the API's callbacks are authorized against.
         stage_name: Stage of the callbacks.
+        broadcast_function_arn: Function that serves slices of large groups.
+        failures_queue_arn: Queue of what background functions could not serve.
+        stream_arn: Stream of the connections table, where presence events are on.
         tracing: Whether the functions send traces to X-Ray, which knows no resources to name.
     """
     statements = [
@@ -55,13 +61,25 @@ def policy(  # noqa: PLR0913 - all that the permissions name
             connections_table_arn,
         ),
         _allow("ListGroup", ["dynamodb:Query"], f"{connections_table_arn}/index/GroupIdIndex"),
+        _allow("ReadHistory", ["dynamodb:Query"], f"{messages_table_arn}/index/GroupIdIndex"),
         _allow("StoreMessages", ["dynamodb:PutItem", "dynamodb:UpdateItem"], messages_table_arn),
         _allow(
             "PostToConnections",
             ["execute-api:ManageConnections"],
             f"{execution_arn}/{stage_name}/POST/@connections/*",
         ),
+        _allow("HandOverSlices", ["lambda:InvokeFunction"], broadcast_function_arn),
+        _allow("KeepFailures", ["sqs:SendMessage"], failures_queue_arn),
     ]
+    if stream_arn:
+        # https://docs.aws.amazon.com/lambda/latest/dg/with-ddb.html (execution role)
+        statements.append(
+            _allow(
+                "ReadStream",
+                ["dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator", "dynamodb:ListStreams"],
+                stream_arn,
+            )
+        )
     if tracing:
         # https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsx-ray.html
         statements.append(_allow("SendTraces", ["xray:PutTraceSegments", "xray:PutTelemetryRecords"], "*"))

@@ -17,31 +17,33 @@ _HANDLERS = Path(__file__).resolve().parent.parent / "handlers"
 
 
 @dataclass(frozen=True, slots=True)
-class _Route:
-    """A route and the function that serves it.
+class _Function:
+    """A function.
 
     Attributes:
-        key: What API Gateway matches the event or the frame's action with.
-        function: End of the function's physical name.
-        module: The function's module in ``handlers/``.
+        name: End of its physical name.
+        module: Its module in ``handlers/``.
+        key: What calls it, for the outputs: the key of its route, or what it serves in the background.
     """
 
-    key: str
-    function: str
+    name: str
     module: str
+    key: str
 
     @property
     def child(self) -> str:
-        """What the route's resources are called within the component."""
+        """What the function's resources are called within the component."""
         return self.module.replace("_", "-")
 
 
 _ROUTES = (
-    _Route("$connect", "Connect", "connect"),
-    _Route("$disconnect", "Disconnect", "disconnect"),
-    _Route("sendMessage", "SendMessage", "send_message"),
-    _Route("$default", "Default", "default"),
+    _Function("Connect", "connect", "$connect"),
+    _Function("Disconnect", "disconnect", "$disconnect"),
+    _Function("SendMessage", "send_message", "sendMessage"),
+    _Function("Default", "default", "$default"),
 )
+_BROADCAST = _Function("Broadcast", "broadcast", "broadcast")
+_PRESENCE = _Function("Presence", "presence_events", "presence")
 
 
 class WebSocketChat(pulumi.ComponentResource):
@@ -57,10 +59,12 @@ class WebSocketChat(pulumi.ComponentResource):
     """Name of the table with one row per open connection."""
     messages_table_name: pulumi.Output[str]
     """Name of the table the messages are stored in."""
+    failures_queue_url: pulumi.Output[str]
+    """Queue of what the background functions could not serve. It is empty while all is well: a thing to alarm on."""
     function_names: pulumi.Output[dict[str, str]]
-    """Name of each route's function, by route key."""
+    """Names of the functions, by route key; those in the background as ``broadcast`` and ``presence``."""
     log_group_names: pulumi.Output[dict[str, str]]
-    """Name of each route's log group, by route key."""
+    """Names of the log groups, by the same keys."""
 
     def __init__(
         self, name: str, args: WebSocketChatArgs | None = None, opts: pulumi.ResourceOptions | None = None
@@ -81,23 +85,37 @@ class WebSocketChat(pulumi.ComponentResource):
         self._name = name
 
         messages_table_arn = self._messages_table_arn()
-        connections = self._table(
-            "connections",
-            f"{self._settings.name_prefix}Connections",
-            key="connectionId",
-            index_keys=("groupId",),
-            ttl={"attribute_name": "expiresAt", "enabled": True},
-        )
+        connections = self._connections_table()
+        failures = self._failures_queue()
         api = self._api()
-        logs = {route: self._log_group(route) for route in _ROUTES}
         role = self._role()
-        role_policy = self._role_policy(role, list(logs.values()), connections, messages_table_arn, api)
+        deployed = (*_ROUTES, _BROADCAST, *([_PRESENCE] if self._settings.presence else []))
+        logs = {function: self._log_group(function) for function in deployed}
         code = _code()
         environment = self._environment(connections, api)
-        functions = {route: self._function(route, role, code, environment, logs[route]) for route in _ROUTES}
+        functions = {
+            function: self._function(function, role, code, environment, logs[function]) for function in deployed
+        }
+        role_policy = self._role_policy(
+            role,
+            pulumi.Output.all(
+                log_group_arns=[log.arn for log in logs.values()],
+                connections_table_arn=connections.arn,
+                messages_table_arn=messages_table_arn,
+                execution_arn=api.execution_arn,
+                stage_name=self._settings.stage_name,
+                broadcast_function_arn=functions[_BROADCAST].arn,
+                failures_queue_arn=failures.arn,
+                stream_arn=connections.stream_arn if self._settings.presence else None,
+                tracing=self._settings.tracing,
+            ),
+        )
+        slices = self._slice_retries(functions[_BROADCAST], failures, after=role_policy)
+        if self._settings.presence:
+            self._presence_events(functions[_PRESENCE], connections, failures, after=role_policy)
         permissions = [self._permission(route, functions[route], api) for route in _ROUTES]
         deployment = self._deployment(api, functions)
-        stage = self._stage(api, deployment, after=[role_policy, *permissions])
+        stage = self._stage(api, deployment, after=[role_policy, slices, *permissions])
 
         # Through the stage's name, so that nobody has an address before it answers.
         self.web_socket_url = _address(api, "ws", stage.name)
@@ -105,8 +123,9 @@ class WebSocketChat(pulumi.ComponentResource):
         self.api_id = api.id
         self.connections_table_name = connections.name
         self.messages_table_name = pulumi.Output.from_input(self._settings.messages_table)
-        self.function_names = pulumi.Output.all(**{route.key: functions[route].name for route in _ROUTES})
-        self.log_group_names = pulumi.Output.all(**{route.key: logs[route].name for route in _ROUTES})
+        self.failures_queue_url = failures.url
+        self.function_names = pulumi.Output.all(**{one.key: functions[one].name for one in deployed})
+        self.log_group_names = pulumi.Output.all(**{one.key: logs[one].name for one in deployed})
         self.register_outputs(
             {
                 "webSocketUrl": self.web_socket_url,
@@ -114,6 +133,7 @@ class WebSocketChat(pulumi.ComponentResource):
                 "apiId": self.api_id,
                 "connectionsTableName": self.connections_table_name,
                 "messagesTableName": self.messages_table_name,
+                "failuresQueueUrl": self.failures_queue_url,
                 "functionNames": self.function_names,
                 "logGroupNames": self.log_group_names,
             }
@@ -121,6 +141,17 @@ class WebSocketChat(pulumi.ComponentResource):
 
     def _child(self, *, depends_on: list[pulumi.Resource] | None = None) -> pulumi.ResourceOptions:
         return pulumi.ResourceOptions(parent=self, depends_on=depends_on)
+
+    def _connections_table(self) -> aws.dynamodb.Table:
+        return self._table(
+            "connections",
+            f"{self._settings.name_prefix}Connections",
+            key="connectionId",
+            index_keys=("groupId",),
+            ttl={"attribute_name": "expiresAt", "enabled": True},
+            # What has left the table is known from its old image alone.
+            stream_view_type="NEW_AND_OLD_IMAGES" if self._settings.presence else None,
+        )
 
     def _messages_table_arn(self) -> pulumi.Input[str]:
         name = self._settings.messages_table
@@ -136,6 +167,7 @@ class WebSocketChat(pulumi.ComponentResource):
         key: str,
         index_keys: tuple[str, ...],
         ttl: aws.dynamodb.TableTtlArgsDict | None = None,
+        stream_view_type: str | None = None,
     ) -> aws.dynamodb.Table:
         return aws.dynamodb.Table(
             f"{self._name}-{child}",
@@ -158,6 +190,8 @@ class WebSocketChat(pulumi.ComponentResource):
             deletion_protection_enabled=self._settings.deletion_protection,
             tags=self._settings.tags,
             ttl=ttl,
+            stream_enabled=True if stream_view_type else None,
+            stream_view_type=stream_view_type,
             opts=self._child(),
         )
 
@@ -171,14 +205,24 @@ class WebSocketChat(pulumi.ComponentResource):
             opts=self._child(),
         )
 
-    def _function_name(self, route: _Route) -> str:
-        return f"{self._settings.name_prefix}{route.function}"
+    def _function_name(self, one: _Function) -> str:
+        return f"{self._settings.name_prefix}{one.name}"
 
-    def _log_group(self, route: _Route) -> aws.cloudwatch.LogGroup:
+    def _log_group(self, one: _Function) -> aws.cloudwatch.LogGroup:
         return aws.cloudwatch.LogGroup(
-            f"{self._name}-{route.child}-logs",
-            name=f"/aws/lambda/{self._function_name(route)}",
+            f"{self._name}-{one.child}-logs",
+            name=f"/aws/lambda/{self._function_name(one)}",
             retention_in_days=self._settings.log_retention_days,
+            tags=self._settings.tags,
+            opts=self._child(),
+        )
+
+    def _failures_queue(self) -> aws.sqs.Queue:
+        return aws.sqs.Queue(
+            f"{self._name}-failures",
+            name=f"{self._settings.name_prefix}Failures",
+            message_retention_seconds=14 * 24 * 60 * 60,
+            sqs_managed_sse_enabled=True,
             tags=self._settings.tags,
             opts=self._child(),
         )
@@ -192,27 +236,12 @@ class WebSocketChat(pulumi.ComponentResource):
             opts=self._child(),
         )
 
-    def _role_policy(
-        self,
-        role: aws.iam.Role,
-        logs: list[aws.cloudwatch.LogGroup],
-        connections: aws.dynamodb.Table,
-        messages_table_arn: pulumi.Input[str],
-        api: aws.apigatewayv2.Api,
-    ) -> aws.iam.RolePolicy:
-        document = pulumi.Output.all(
-            log_group_arns=[log.arn for log in logs],
-            connections_table_arn=connections.arn,
-            messages_table_arn=messages_table_arn,
-            execution_arn=api.execution_arn,
-            stage_name=self._settings.stage_name,
-            tracing=self._settings.tracing,
-        ).apply(lambda known: json.dumps(policy(**known)))
+    def _role_policy(self, role: aws.iam.Role, named: pulumi.Output[dict[str, Any]]) -> aws.iam.RolePolicy:
         return aws.iam.RolePolicy(
             f"{self._name}-policy",
             name=f"{self._settings.name_prefix}Policy",
             role=role.id,
-            policy=document,
+            policy=named.apply(lambda known: json.dumps(policy(**known))),
             opts=self._child(),
         )
 
@@ -222,12 +251,16 @@ class WebSocketChat(pulumi.ComponentResource):
             "MESSAGES_TABLE": self._settings.messages_table,
             # From the API itself: the stage's own address would be a cycle, a request's a custom domain.
             "CALLBACK_URL": _address(api, "http", self._settings.stage_name),
-            "CONNECTION_TTL_SECONDS": pulumi.Output.from_input(self._settings.connection_ttl).apply(str),
+            "CONNECTION_TTL_SECONDS": _text(self._settings.connection_ttl),
+            # By name: the functions share their environment, and this one cannot refer to itself.
+            "BROADCAST_FUNCTION": self._function_name(_BROADCAST),
+            "BROADCAST_THRESHOLD": _text(self._settings.broadcast_threshold),
+            "EVENT_MEMBER_LIMIT": _text(self._settings.event_member_limit),
         }
 
     def _function(
         self,
-        route: _Route,
+        one: _Function,
         role: aws.iam.Role,
         code: pulumi.AssetArchive,
         environment: dict[str, pulumi.Input[str]],
@@ -235,12 +268,12 @@ class WebSocketChat(pulumi.ComponentResource):
     ) -> aws.lambda_.Function:
         tracing = pulumi.Output.from_input(self._settings.tracing)
         return aws.lambda_.Function(
-            f"{self._name}-{route.child}-function",
-            name=self._function_name(route),
+            f"{self._name}-{one.child}-function",
+            name=self._function_name(one),
             role=role.arn,
             runtime="python3.13",
             architectures=["arm64"],
-            handler=f"handlers.{route.module}.handler",
+            handler=f"handlers.{one.module}.handler",
             code=code,
             memory_size=self._settings.memory_size,
             timeout=self._settings.timeout,
@@ -253,7 +286,7 @@ class WebSocketChat(pulumi.ComponentResource):
         )
 
     def _permission(
-        self, route: _Route, function: aws.lambda_.Function, api: aws.apigatewayv2.Api
+        self, route: _Function, function: aws.lambda_.Function, api: aws.apigatewayv2.Api
     ) -> aws.lambda_.Permission:
         return aws.lambda_.Permission(
             f"{self._name}-{route.child}-permission",
@@ -264,8 +297,46 @@ class WebSocketChat(pulumi.ComponentResource):
             opts=self._child(),
         )
 
+    def _slice_retries(
+        self, broadcast: aws.lambda_.Function, failures: aws.sqs.Queue, *, after: pulumi.Resource
+    ) -> aws.lambda_.FunctionEventInvokeConfig:
+        """Repeat a failed slice while it is of use, then keep it. Lambda checks that the role may, hence ``after``."""
+        return aws.lambda_.FunctionEventInvokeConfig(
+            f"{self._name}-slice-retries",
+            function_name=broadcast.name,
+            maximum_retry_attempts=2,
+            maximum_event_age_in_seconds=15 * 60,
+            destination_config={"on_failure": {"destination": failures.arn}},
+            opts=self._child(depends_on=[after]),
+        )
+
+    def _presence_events(
+        self,
+        presence: aws.lambda_.Function,
+        connections: aws.dynamodb.Table,
+        failures: aws.sqs.Queue,
+        *,
+        after: pulumi.Resource,
+    ) -> None:
+        """Feed the table's stream to the function. Lambda checks that the role may read it, hence ``after``."""
+        aws.lambda_.EventSourceMapping(
+            f"{self._name}-presence-stream",
+            event_source_arn=connections.stream_arn,
+            function_name=presence.arn,
+            starting_position="LATEST",
+            batch_size=100,
+            # An event that is minutes old tells nobody anything.
+            maximum_record_age_in_seconds=5 * 60,
+            maximum_retry_attempts=3,
+            bisect_batch_on_function_error=True,
+            filter_criteria={"filters": [{"pattern": json.dumps({"eventName": ["INSERT", "REMOVE"]})}]},
+            destination_config={"on_failure": {"destination_arn": failures.arn}},
+            tags=self._settings.tags,
+            opts=self._child(depends_on=[after]),
+        )
+
     def _deployment(
-        self, api: aws.apigatewayv2.Api, functions: dict[_Route, aws.lambda_.Function]
+        self, api: aws.apigatewayv2.Api, functions: dict[_Function, aws.lambda_.Function]
     ) -> aws.apigatewayv2.Deployment:
         """Deploy the API's routes, and again whenever what makes up a route or its integration changes."""
         routes: list[pulumi.Resource] = []
@@ -320,6 +391,10 @@ def _address(api: aws.apigatewayv2.Api, scheme: str, stage_name: pulumi.Input[st
     secure = api.api_endpoint.apply(lambda endpoint: "s" if endpoint.startswith(("wss:", "https:")) else "")
     rest = api.api_endpoint.apply(lambda endpoint: endpoint.partition("://")[2])
     return pulumi.Output.concat(scheme, secure, "://", rest, "/", stage_name)
+
+
+def _text(number: pulumi.Input[int]) -> pulumi.Output[str]:
+    return pulumi.Output.from_input(number).apply(str)
 
 
 def _code() -> pulumi.AssetArchive:

@@ -6,15 +6,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from . import ids
-from .dynamodb import client
+from .dynamodb import GROUP_INDEX, client
+from .errors import ChatError, Code
 from .settings import settings
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef
 
     Row = dict[str, AttributeValueTypeDef]
-
-GROUP_INDEX = "GroupIdIndex"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,7 +54,19 @@ def find(connection_id: str) -> Connection | None:
         )
         .get("Item")
     )
-    return _connection(row) if row and not _expired(row) else None
+    return from_image(row) if row and not _expired(row) else None
+
+
+def require(connection_id: str) -> Connection:
+    """Read a connection that must be there.
+
+    Raises:
+        ChatError: NOT_CONNECTED, if it is unknown or has outlived the table's time to live.
+    """
+    connection = find(connection_id)
+    if connection is None:
+        raise ChatError(Code.NOT_CONNECTED, "this connection is not registered any more: connect again")
+    return connection
 
 
 def in_group(group_id: str) -> Iterator[list[Connection]]:
@@ -74,10 +85,11 @@ def in_group(group_id: str) -> Iterator[list[Connection]]:
         )
     )
     for page in pages:
-        yield [_connection(row) for row in page["Items"] if not _expired(row)]
+        yield [from_image(row) for row in page["Items"] if not _expired(row)]
 
 
-def _connection(row: "Row") -> Connection:
+def from_image(row: "Row") -> Connection:
+    """A row of the table, or its image in the table's stream, as a connection."""
     return Connection(
         connection_id=row["connectionId"]["S"],
         user_id=row["userId"]["S"],

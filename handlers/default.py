@@ -4,6 +4,8 @@ from collections.abc import Callable
 
 from . import ids
 from .gateway import EventType, Request, entry_point, refuse_unknown_action
+from .history import get_history
+from .presence import get_presence, typing
 
 
 def ping(request: Request) -> None:
@@ -11,7 +13,12 @@ def ping(request: Request) -> None:
     request.post(request.reply({"action": "pong", "serverTime": ids.timestamp()}))
 
 
-ACTIONS: dict[str, Callable[[Request], None]] = {"ping": ping}
+ACTIONS: dict[str, Callable[[Request], None]] = {
+    "getHistory": get_history,
+    "getPresence": get_presence,
+    "typing": typing,
+    "ping": ping,
+}
 
 
 def dispatch(request: Request) -> None:

@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 
+GROUP_INDEX = "GroupIdIndex"
+"""Index of both tables that lists the rows of a group."""
+
+
 @cache
 def client() -> "DynamoDBClient":
     """Build the client on first use and keep it: it is the slowest part of a cold start."""

@@ -1,13 +1,22 @@
-"""Fan-out: one frame to every connection of a group."""
+"""Fan-out: one frame to many connections."""
 
-from collections.abc import Iterator
+import json
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from itertools import chain
+from functools import cache
+from itertools import chain, islice
+from typing import TYPE_CHECKING
+
+import boto3
 
 from . import connections, ids
 from .connections import Connection
 from .log import log_failure
 from .management_api import Outcome, Post, management_api
+from .settings import settings
+
+if TYPE_CHECKING:
+    from mypy_boto3_lambda import LambdaClient
 
 HANDSHAKE_SECONDS = 15
 """Age in seconds under which a connection that answers 410 keeps its row: its handshake may be still under way."""
@@ -15,7 +24,7 @@ HANDSHAKE_SECONDS = 15
 
 @dataclass(slots=True)
 class Tally:
-    """How a fan-out went, in recipients. ``stale`` ones were gone and their rows are deleted."""
+    """How a fan-out went, in recipients. ``stale`` ones were gone, and their rows are deleted."""
 
     recipients: int = 0
     delivered: int = 0
@@ -25,68 +34,79 @@ class Tally:
 
 @dataclass(frozen=True, slots=True)
 class Push(Post):
-    """A post to a member of the group."""
+    """A post to a recipient of the fan-out."""
 
-    connection: Connection
+    recipient: Connection
 
 
-class FanOut:
-    """Posts a frame to a group, its sender included.
+def group_of(sender: Connection) -> Iterator[Connection]:
+    """The sender's group, the sender first, who is served even where the index does not list the connection yet.
 
-    Reads the first page of the group at once, so that a table that cannot be read is known before anything is said to
-    anybody; the other pages are read while posts are under way.
+    The first page is read at once, so that a table that cannot be read is known before anything is said to anybody.
     """
+    pages = connections.in_group(sender.group_id)
+    first_page = next(pages, [])
+    listed = chain.from_iterable(chain([first_page], pages))
+    return chain([sender], (other for other in listed if other.connection_id != sender.connection_id))
 
-    def __init__(self, sender: Connection) -> None:
-        """Read the first page of the sender's group.
 
-        Args:
-            sender: The connection that speaks. It is served even where the index does not list it yet.
-        """
-        self._sender = sender
-        self._pages = connections.in_group(sender.group_id)
-        self._first_page = next(self._pages, [])
+def push(frame: bytes, recipients: Iterable[Connection], *replies: Post, deadline: float) -> Tally:
+    """Post a frame to everybody. A recipient that fails costs the others nothing.
 
-    def post(self, frame: bytes, *replies: Post, deadline: float) -> Tally:
-        """Post the frame to everybody.
+    Args:
+        frame: What the recipients get.
+        recipients: Read while posts are under way, so that memory does not grow with the group.
+        replies: Further posts to go along, such as the sender's ack. They do not count in the tally.
+        deadline: Moment of :func:`time.monotonic` by which all is over.
 
-        Args:
-            frame: What the group gets.
-            replies: Further posts to go along, such as the sender's ack. They do not count in the tally.
-            deadline: Moment of :func:`time.monotonic` by which all is over.
+    Returns:
+        The tally.
+    """
+    tally = Tally()
+    gone: list[Connection] = []
 
-        Returns:
-            The tally. A connection that fails costs the others nothing.
-        """
-        tally = Tally()
-        gone: list[Connection] = []
+    def on_outcome(post: Post, outcome: Outcome) -> None:
+        if not isinstance(post, Push):
+            return
+        tally.recipients += 1
+        if outcome is Outcome.DELIVERED:
+            tally.delivered += 1
+        elif outcome is Outcome.GONE and ids.age(post.recipient.connected_at) > HANDSHAKE_SECONDS:
+            tally.stale += 1
+            gone.append(post.recipient)
+        else:
+            tally.failed += 1
 
-        def on_outcome(post: Post, outcome: Outcome) -> None:
-            if not isinstance(post, Push):
-                return
-            tally.recipients += 1
-            if outcome is Outcome.DELIVERED:
-                tally.delivered += 1
-            elif outcome is Outcome.GONE and ids.age(post.connection.connected_at) > HANDSHAKE_SECONDS:
-                gone.append(post.connection)
-            else:
-                tally.failed += 1
+    pushes = (Push(recipient.connection_id, frame, recipient) for recipient in recipients)
+    management_api().post_all(chain(replies, pushes), deadline=deadline, on_outcome=on_outcome)
+    for connection in gone:
+        with log_failure("stale row not deleted"):
+            connections.close_connection(connection.connection_id)
+    return tally
 
-        def posts() -> Iterator[Post]:
-            yield Push(self._sender.connection_id, frame, self._sender)
-            yield from replies
-            for connection in self._others():
-                yield Push(connection.connection_id, frame, connection)
 
-        management_api().post_all(posts(), deadline=deadline, on_outcome=on_outcome)
-        tally.stale = len(gone)
-        for connection in gone:
-            with log_failure("stale row not deleted"):
-                connections.close_connection(connection.connection_id)
-        return tally
+def split(frame: bytes, recipients: Iterator[Connection]) -> Iterator[Connection]:
+    """Keep as many recipients as one invocation serves; hand the rest over to asynchronous ones, slice by slice.
 
-    def _others(self) -> Iterator[Connection]:
-        for page in chain([self._first_page], self._pages):
-            for connection in page:
-                if connection.connection_id != self._sender.connection_id:
-                    yield connection
+    A slice that fails is repeated by Lambda, and ends in the queue of failures if it fails for good. A recipient may so
+    be served twice, and dedupes by the message's id.
+    """
+    size = settings().broadcast_threshold
+    yield from islice(recipients, size)
+    while recipients_of_slice := list(islice(recipients, size)):
+        _lambda_client().invoke(
+            FunctionName=settings().broadcast_function,
+            InvocationType="Event",
+            Payload=json.dumps(
+                {
+                    "frame": frame.decode(),
+                    "recipients": [[one.connection_id, one.connected_at] for one in recipients_of_slice],
+                }
+            ),
+        )
+
+
+@cache
+def _lambda_client() -> "LambdaClient":
+    # Only large groups pay for its making.
+    return boto3.client("lambda", region_name=settings().region)

@@ -10,6 +10,9 @@ MAX_FRAME_BYTES = 32 * 1024
 """Largest frame API Gateway carries, in bytes of UTF-8.
 https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-execution-service-websocket-limits-table.html"""
 
+MAX_MESSAGE_BYTES = MAX_FRAME_BYTES - 4 * 1024
+"""Largest message, in bytes of the frame that pushes it: leaves room for what a page of history adds around one."""
+
 MAX_ID_BYTES = 256
 """Largest user, group, client message or request id and display name, in bytes of UTF-8. Keeps keys far below
 DynamoDB's limit of 1,024 bytes for a sort key and a pushed frame small around its text."""
@@ -29,20 +32,8 @@ class SendMessage:
 
 
 def encode(frame: Frame) -> bytes:
-    """Encode a frame as compact JSON in UTF-8.
-
-    Raises:
-        ChatError: TOO_LARGE, if it exceeds :data:`MAX_FRAME_BYTES`.
-    """
-    encoded = json.dumps(frame, ensure_ascii=False, separators=(",", ":")).encode()
-    if len(encoded) > MAX_FRAME_BYTES:
-        excess = len(encoded) - MAX_FRAME_BYTES
-        raise ChatError(
-            Code.TOO_LARGE,
-            f"the frame would be {len(encoded)} bytes, at most {MAX_FRAME_BYTES} are delivered: "
-            f"shorten it by {excess} bytes or send several messages",
-        )
-    return encoded
+    """Encode a frame as compact JSON in UTF-8."""
+    return json.dumps(frame, ensure_ascii=False, separators=(",", ":")).encode()
 
 
 def decode(body: str) -> Frame:
@@ -108,27 +99,51 @@ def _id(frame: Frame, name: str) -> str:
     return str(value)
 
 
-def message(stored: Frame) -> Frame:
-    """The frame that pushes a stored message to its group.
+_MESSAGE_FIELDS = ("messageId", "groupId", "senderId", "senderName", "message", "timestamp", "clientMessageId")
+
+
+def message(row: dict[str, str]) -> bytes:
+    """Encode the frame that pushes a message to its group.
 
     Args:
-        stored: The message as its table row has it, ``clientMessageId`` only if its sender gave one.
+        row: The message as the table has it.
+
+    Raises:
+        ChatError: TOO_LARGE, if it exceeds :data:`MAX_MESSAGE_BYTES`.
     """
-    names = ("messageId", "groupId", "senderId", "senderName", "message", "timestamp", "clientMessageId")
-    return {"action": "message"} | {name: stored[name] for name in names if name in stored}
+    encoded = encode({"action": "message"} | _message(row))
+    if len(encoded) > MAX_MESSAGE_BYTES:
+        raise ChatError(
+            Code.TOO_LARGE,
+            f"the message would be pushed as {len(encoded)} bytes, of at most {MAX_MESSAGE_BYTES}: "
+            f"shorten it by {len(encoded) - MAX_MESSAGE_BYTES} bytes or send several",
+        )
+    return encoded
 
 
-def ack(stored: Frame, *, duplicate: bool) -> Frame:
+def past_message(row: dict[str, str]) -> Frame:
+    """A message as history shows it. One that no frame can carry, of another program's making, comes without words."""
+    message = _message(row)
+    if len(encode(message)) > MAX_MESSAGE_BYTES:
+        return {name: message[name] for name in ("messageId", "groupId", "timestamp")} | {"omitted": True}
+    return message
+
+
+def _message(row: dict[str, str]) -> Frame:
+    return {name: row[name] for name in _MESSAGE_FIELDS if name in row}
+
+
+def ack(row: dict[str, str], *, duplicate: bool) -> Frame:
     """The frame that tells a sender that its message is stored.
 
     Args:
-        stored: The message as its table row has it.
+        row: The message as the table has it.
         duplicate: Whether an earlier frame had stored it.
     """
     return {
         "action": "ack",
-        "messageId": stored["messageId"],
-        "timestamp": stored["timestamp"],
+        "messageId": row["messageId"],
+        "timestamp": row["timestamp"],
         "duplicate": duplicate,
     }
 

@@ -32,6 +32,11 @@ class Context(Protocol):
         ...
 
 
+def deadline(context: Context) -> float:
+    """Moment of :func:`time.monotonic` by which an invocation must be done, a second before Lambda ends it."""
+    return time.monotonic() + context.get_remaining_time_in_millis() / 1000 - _RESERVE_SECONDS
+
+
 class EventType(Enum):
     """Why API Gateway calls."""
 
@@ -106,7 +111,7 @@ def entry_point(event_type: EventType, serve: Callable[[Request], None]) -> Hand
         request = Request(
             connection_id=about["connectionId"],
             event=event,
-            deadline=started + context.get_remaining_time_in_millis() / 1000 - _RESERVE_SECONDS,
+            deadline=deadline(context),
         )
         request.log = {"connectionId": request.connection_id, "route": about.get("routeKey")}
         status, level = 200, logging.INFO
@@ -114,7 +119,7 @@ def entry_point(event_type: EventType, serve: Callable[[Request], None]) -> Hand
             if about["eventType"] != event_type.value:
                 refuse_unknown_action(request)
             serve(request)
-        except Exception as error:  # noqa: BLE001 - the client must hear of anything that goes wrong
+        except Exception as error:
             reason = _reason(error)
             status = reason.code.value
             level = logging.ERROR if status >= 500 else logging.INFO  # noqa: PLR2004 - HTTP server errors
@@ -139,7 +144,7 @@ def refuse_unknown_action(request: Request) -> None:
     """
     if not isinstance(request.frame().get("action"), str):
         raise ChatError(Code.BAD_REQUEST, "action must be a text, such as sendMessage")
-    raise ChatError(Code.UNKNOWN_ACTION, "unknown action: the protocol has sendMessage and ping")
+    raise ChatError(Code.UNKNOWN_ACTION, "unknown action: docs/protocol.md lists those there are")
 
 
 def _reason(error: Exception) -> ChatError:

@@ -4,14 +4,26 @@ import json
 import os
 import time
 import uuid
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 _NAMESPACE = uuid.UUID("6f1b3c52-7d0e-5a0b-9c58-2f4a7d6f0e11")
 
 
 def timestamp() -> str:
     """Now, as stored and sent: UTC in ISO 8601, always with microseconds, so that string order is time order."""
-    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return _format(datetime.now(UTC))
+
+
+def earlier(than: str, seconds: float) -> str:
+    """A timestamp some seconds before another one, which is returned itself where it is none that can be read."""
+    try:
+        return _format(datetime.fromisoformat(than).astimezone(UTC) - timedelta(seconds=seconds))
+    except (ValueError, OverflowError):
+        return than
+
+
+def _format(moment: datetime) -> str:
+    return moment.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
 def age(of: str) -> float:

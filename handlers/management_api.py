@@ -274,7 +274,7 @@ class _ReadAhead(Generic[P]):
                         self._room.wait()
                 if self._stopped:
                     break
-        except BaseException as error:  # noqa: BLE001 - raised again on the caller's thread
+        except BaseException as error:
             self.error = error
         self.exhausted = True
         self._wake()

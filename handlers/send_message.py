@@ -10,7 +10,7 @@ from . import connections, frames, messages
 from .connections import Connection
 from .dynamodb import unavailable_on_failure
 from .errors import ChatError, Code
-from .fan_out import FanOut
+from .fan_out import group_of, push, split
 from .gateway import EventType, Request, entry_point
 from .log import log_failure
 
@@ -24,43 +24,40 @@ def send_message(request: Request) -> None:
     """
     frame = frames.send_message(request.frame())
     with unavailable_on_failure():
-        sender = authorize(connections.find(request.connection_id), frame)
+        sender = connections.require(request.connection_id)
+    authorize(sender, frame)
     message = messages.compose(frame)
-    push = frames.encode(frames.message(message))  # First: what is too large to be delivered must not be stored.
+    pushed = frames.message(message)  # Before storing, because what is too large to be pushed must not be stored.
     with unavailable_on_failure():
         stored = messages.store(message)
-    if stored.duplicate:
-        push = frames.encode(frames.message(stored.message))
-
     request.log["duplicate"] = stored.duplicate
+    if stored.duplicate:
+        pushed = frames.message(stored.row)
 
     acks = []
     if frame.client_message_id is not None:
-        acks.append(request.reply(frames.ack(stored.message, duplicate=stored.duplicate)))
+        acks.append(request.reply(frames.ack(stored.row, duplicate=stored.duplicate)))
     if stored.pushed:
         request.post(*acks)
         return
     with unavailable_on_failure(retryable=bool(acks)):
-        tally = FanOut(sender).post(push, *acks, deadline=request.deadline)
+        tally = push(pushed, split(pushed, group_of(sender)), *acks, deadline=request.deadline)
     request.log |= asdict(tally)
     if acks and not tally.failed:
         with log_failure("not marked as pushed: a retry will push it again"):
             messages.mark_pushed(message["messageId"])
 
 
-def authorize(sender: Connection | None, frame: frames.SendMessage) -> Connection:
+def authorize(sender: Connection, frame: frames.SendMessage) -> None:
     """Let a connection speak for its own user in its own group alone.
 
     Raises:
-        ChatError: NOT_CONNECTED or FORBIDDEN.
+        ChatError: FORBIDDEN.
     """
-    if sender is None:
-        raise ChatError(Code.NOT_CONNECTED, "this connection is not registered any more: connect again")
     if frame.sender_id != sender.user_id:
         raise ChatError(Code.FORBIDDEN, "senderId must be the userId of this connection")
     if frame.group_id != sender.group_id:
         raise ChatError(Code.FORBIDDEN, "groupId must be the groupId of this connection")
-    return sender
 
 
 handler = entry_point(EventType.MESSAGE, send_message)

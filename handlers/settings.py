@@ -17,6 +17,9 @@ class Settings:
         callback_url: Address of the management API, stage included: ``https://…/production``. Told by the deployment
             and never taken from a request, whose domain may be a custom one that does not serve ``@connections``.
         connection_ttl: Seconds after which a connection row counts as gone.
+        broadcast_function: Name of the function that serves the slices of large groups.
+        broadcast_threshold: Connections that one invocation serves; the rest of a larger group goes to slices.
+        event_member_limit: Members above which a group gets no presence events and no typing frames.
     """
 
     region: str
@@ -24,6 +27,9 @@ class Settings:
     messages_table: str
     callback_url: str
     connection_ttl: int
+    broadcast_function: str
+    broadcast_threshold: int
+    event_member_limit: int
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> "Settings":
@@ -41,6 +47,9 @@ class Settings:
             messages_table=environment["MESSAGES_TABLE"],
             callback_url=environment["CALLBACK_URL"],
             connection_ttl=int(environment["CONNECTION_TTL_SECONDS"]),
+            broadcast_function=environment["BROADCAST_FUNCTION"],
+            broadcast_threshold=int(environment["BROADCAST_THRESHOLD"]),
+            event_member_limit=int(environment["EVENT_MEMBER_LIMIT"]),
         )
 
 

@@ -138,6 +138,7 @@ def _table(emulator: Emulator, inputs: Inputs) -> tuple[str, Properties]:
         keys = [only(key, AttributeName="attributeName", KeyType="keyType") for key in index.parts("keySchemas")]
         projection = {"ProjectionType": index.take("projectionType")}
         indexes.append(only(index, IndexName="name") | {"KeySchema": keys, "Projection": projection})
+    stream = inputs.taken(StreamEnabled="streamEnabled", StreamViewType="streamViewType")
     created = dynamodb.create_table(
         TableName=name,
         BillingMode=inputs.take("billingMode"),
@@ -149,12 +150,13 @@ def _table(emulator: Emulator, inputs: Inputs) -> tuple[str, Properties]:
         SSESpecification=only(inputs.part("serverSideEncryption"), Enabled="enabled"),
         DeletionProtectionEnabled=inputs.take("deletionProtectionEnabled"),
         Tags=_tag_list(inputs),
+        **({"StreamSpecification": stream} if stream else {}),
     )["TableDescription"]
     if ttl := only(inputs.part("ttl"), Enabled="enabled", AttributeName="attributeName"):
         dynamodb.update_time_to_live(TableName=name, TimeToLiveSpecification=ttl)
     recovery = only(inputs.part("pointInTimeRecovery"), PointInTimeRecoveryEnabled="enabled")
     dynamodb.update_continuous_backups(TableName=name, PointInTimeRecoverySpecification=recovery)
-    return name, {"arn": created["TableArn"]}
+    return name, {"arn": created["TableArn"], "streamArn": created.get("LatestStreamArn")}
 
 
 def _role(emulator: Emulator, inputs: Inputs) -> tuple[str, Properties]:
@@ -214,6 +216,56 @@ def _zip(archive: pulumi.AssetArchive) -> bytes:
                 raise UnsupportedError(f"{path} in a function's package is no file")
             package.write(asset.path, path)
     return packed.getvalue()
+
+
+def _event_invoke_config(emulator: Emulator, inputs: Inputs) -> tuple[str, Properties]:
+    destinations = inputs.part("destinationConfig")
+    on_failure = only(destinations.part("onFailure"), Destination="destination")
+    destinations.close()
+    config = inputs.taken(
+        FunctionName="functionName",
+        MaximumRetryAttempts="maximumRetryAttempts",
+        MaximumEventAgeInSeconds="maximumEventAgeInSeconds",
+    )
+    emulator.client("lambda").put_function_event_invoke_config(**config, DestinationConfig={"OnFailure": on_failure})
+    return config["FunctionName"], {}
+
+
+def _event_source_mapping(emulator: Emulator, inputs: Inputs) -> tuple[str, Properties]:
+    destinations, criteria = inputs.part("destinationConfig"), inputs.part("filterCriteria")
+    on_failure = only(destinations.part("onFailure"), Destination="destinationArn")
+    filters = [only(one, Pattern="pattern") for one in criteria.parts("filters")]
+    destinations.close()
+    criteria.close()
+    mapping = inputs.taken(
+        EventSourceArn="eventSourceArn",
+        FunctionName="functionName",
+        StartingPosition="startingPosition",
+        BatchSize="batchSize",
+        MaximumRecordAgeInSeconds="maximumRecordAgeInSeconds",
+        MaximumRetryAttempts="maximumRetryAttempts",
+        BisectBatchOnFunctionError="bisectBatchOnFunctionError",
+        Tags="tags",
+    )
+    created = emulator.client("lambda").create_event_source_mapping(
+        **mapping, DestinationConfig={"OnFailure": on_failure}, FilterCriteria={"Filters": filters}
+    )
+    return created["UUID"], {}
+
+
+def _queue(emulator: Emulator, inputs: Inputs) -> tuple[str, Properties]:
+    queues = emulator.client("sqs")
+    attributes = inputs.taken(
+        MessageRetentionPeriod="messageRetentionSeconds", SqsManagedSseEnabled="sqsManagedSseEnabled"
+    )
+    created = queues.create_queue(
+        QueueName=inputs.take("name"),
+        Attributes={name: str(value).lower() for name, value in attributes.items()},
+        tags=inputs.take("tags") or {},
+    )
+    url = created["QueueUrl"]
+    arn = queues.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    return url, {"arn": arn, "url": url}
 
 
 def _permission(emulator: Emulator, inputs: Inputs) -> tuple[str, Properties]:
@@ -288,6 +340,9 @@ _CREATORS: dict[str, Callable[[Emulator, Inputs], tuple[str, Properties]]] = {
     "aws:dynamodb/table:Table": _table,
     "aws:iam/role:Role": _role,
     "aws:iam/rolePolicy:RolePolicy": _role_policy,
+    "aws:lambda/eventSourceMapping:EventSourceMapping": _event_source_mapping,
     "aws:lambda/function:Function": _function,
+    "aws:lambda/functionEventInvokeConfig:FunctionEventInvokeConfig": _event_invoke_config,
     "aws:lambda/permission:Permission": _permission,
+    "aws:sqs/queue:Queue": _queue,
 }

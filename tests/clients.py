@@ -3,9 +3,11 @@
 import json
 import socket
 import struct
+import time
 from types import TracebackType
 from typing import Any, Self
 from urllib.parse import urlencode
+from uuid import uuid4
 
 from websockets.sync.client import ClientConnection, connect
 
@@ -30,18 +32,27 @@ class ChatClient:
         self.send("sendMessage", **(own | fields))
 
     def receive(self, action: str | None = None, *, seconds: float = 10) -> Frame:
-        """Next frame, or the next one of an action; others are skipped."""
+        """Next frame of an action, or the next one that is no presence event, which may come at any time."""
+        deadline = time.monotonic() + seconds
         while True:
-            frame: Frame = json.loads(self._socket.recv(timeout=seconds))
-            if action in (None, frame["action"]):
+            frame: Frame = json.loads(self._socket.recv(timeout=max(0, deadline - time.monotonic())))
+            if frame["action"] == action or (action is None and frame["action"] != "presenceEvent"):
                 return frame
 
-    def receive_nothing(self, seconds: float = 0.5) -> None:
+    def receive_nothing(self, action: str | None = None, *, seconds: float = 0.5) -> None:
         try:
-            frame = self._socket.recv(timeout=seconds)
+            frame = self.receive(action, seconds=seconds)
         except TimeoutError:
             return
         raise AssertionError(f"received {frame!r}")
+
+    def ask(self, action: str, **fields: object) -> Frame:
+        """Send a frame and return the reply to it."""
+        request_id = str(uuid4())
+        self.send(action, requestId=request_id, **fields)
+        while (reply := self.receive()).get("requestId") != request_id:
+            pass
+        return reply
 
     def kill(self) -> None:
         """End the connection as a phone that loses its network does: no close frame, a TCP reset."""

@@ -105,6 +105,8 @@ def test_outputs_and_names(chat: Chat) -> None:
         "$disconnect": "WebSocketDisconnect",
         "sendMessage": "WebSocketSendMessage",
         "$default": "WebSocketDefault",
+        "broadcast": "WebSocketBroadcast",
+        "presence": "WebSocketPresence",
     }
     assert set(chat.outputs["LogGroupNames"].values()) == {
         f"/aws/lambda/{function}" for function in chat.outputs["FunctionNames"].values()

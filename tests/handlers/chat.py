@@ -22,7 +22,7 @@ FUNCTIONS = {
 }
 
 
-@dataclass(frozen=True)
+@dataclass
 class Context:
     """Lambda's context, with the time that is left."""
 

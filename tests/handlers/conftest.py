@@ -31,6 +31,9 @@ def cold_start(gateway: ManagementApiServer, monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setenv("MESSAGES_TABLE", MESSAGES)
     monkeypatch.setenv("CALLBACK_URL", gateway.url)
     monkeypatch.setenv("CONNECTION_TTL_SECONDS", str(CONNECTION_TTL))
+    monkeypatch.setenv("BROADCAST_FUNCTION", "WebSocketBroadcast")
+    monkeypatch.setenv("BROADCAST_THRESHOLD", "1000")
+    monkeypatch.setenv("EVENT_MEMBER_LIMIT", "200")
     yield
     if management_api.management_api.cache_info().currsize:
         management_api.management_api().close()
@@ -57,7 +60,12 @@ def chat(tables: Tables, gateway: ManagementApiServer) -> Chat:
 class Log:
     """What the functions logged, at the levels they set."""
 
-    records: list[logging.LogRecord]
+    captured: pytest.LogCaptureFixture
+
+    @property
+    def records(self) -> list[logging.LogRecord]:
+        """Everything but what the database says of itself."""
+        return [record for record in self.captured.records if not record.name.startswith("moto.")]
 
     def served(self) -> dict[str, Any]:
         """Fields of the one line that ends an invocation."""
@@ -81,7 +89,7 @@ class Log:
 @pytest.fixture
 def log(caplog: pytest.LogCaptureFixture) -> Log:
     caplog.set_level(logging.DEBUG)
-    return Log(caplog.records)
+    return Log(caplog)
 
 
 def _fields(record: logging.LogRecord) -> dict[str, Any]:

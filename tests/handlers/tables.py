@@ -69,7 +69,7 @@ class Tables:
             ],
         )
 
-    def add_connection(  # noqa: PLR0913 - a row's fields
+    def add_connection(
         self,
         connection_id: str,
         user_id: str,
@@ -106,14 +106,14 @@ class Tables:
             self._client.delete_item(TableName=MESSAGES, Key={"messageId": row["messageId"]})
 
     @contextmanager
-    def failing(self, operation: str, error: BaseException, *, after: int = 0) -> Iterator[None]:
-        """Let calls of an operation fail, but for the first few."""
+    def failing(self, operation: str, error: BaseException, *, after: int = 0, times: int = 1000) -> Iterator[None]:
+        """Let calls of an operation fail, but for the first few, and no more often than told."""
         calls = 0
 
         def fail(**_: object) -> None:
             nonlocal calls
             calls += 1
-            if calls > after:
+            if after < calls <= after + times:
                 raise error
 
         with self._hook(f"before-call.dynamodb.{operation}", fail):

@@ -1,20 +1,58 @@
 """The same frame sent again under its ``clientMessageId``: stored once, pushed again only where that may be needed."""
 
-import contextlib
-from collections.abc import Callable
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, suppress
 
 import pytest
 
+from handlers import ids
+
 from .chat import ANA, BOB, EVE, Chat, Context
-from .management_api_server import GONE, HANG, RESET, Answer
+from .management_api_server import GONE, HANG, RESET, Answer, Frame
 from .tables import ProcessKilledError, aws_error
+
+
+@contextmanager
+def bob_answers(chat: Chat, answer: Answer) -> Iterator[None]:
+    chat.gateway.answers[BOB] = answer
+    yield
+    del chat.gateway.answers[BOB]
+
+
+@contextmanager
+def bob_hangs(chat: Chat) -> Iterator[None]:
+    chat.context = Context(milliseconds=1500)
+    with bob_answers(chat, HANG):
+        yield
+    chat.context = Context()
+
+
+@contextmanager
+def bob_is_still_connecting(chat: Chat) -> Iterator[None]:
+    chat.tables.add_connection(BOB, "bob", "red", age=0)
+    with bob_answers(chat, GONE):
+        yield
+
+
+UNFINISHED: dict[str, Callable[[Chat], AbstractContextManager[None]]] = {
+    "a recipient is throttled": lambda chat: bob_answers(chat, Answer(429)),
+    "a recipient is refused": lambda chat: bob_answers(chat, Answer(403)),
+    "a recipient fails": lambda chat: bob_answers(chat, Answer(500)),
+    "a recipient is reset": lambda chat: bob_answers(chat, RESET),
+    "a recipient hangs": bob_hangs,
+    "a recipient is still connecting": bob_is_still_connecting,
+    "the group cannot be read": lambda chat: chat.tables.failing("Query", aws_error("Query")),
+    "the mark cannot be written": lambda chat: chat.tables.failing("UpdateItem", aws_error("UpdateItem")),
+    "killed after storing": lambda chat: chat.tables.failing("Query", ProcessKilledError()),
+    "killed after pushing": lambda chat: chat.tables.failing("UpdateItem", ProcessKilledError()),
+    "a bug after storing": lambda chat: chat.tables.failing("Query", ZeroDivisionError()),
+}
 
 
 def test_retry_is_acknowledged_with_what_was_stored_first_and_changes_nothing(chat: Chat) -> None:
     chat.send(ANA, clientMessageId="c1", senderName="Ana")
     before = chat.tables.messages()
-    assert chat.send(ANA, clientMessageId="c1", senderName="Ana the Second", requestId="again") == 200
+    assert chat.send(ANA, clientMessageId="c1", senderName="Another Name", requestId="again") == 200
 
     assert chat.tables.messages() == before
     first, second = chat.acks(ANA)
@@ -25,9 +63,89 @@ def test_retry_of_a_finished_push_is_not_pushed_again(chat: Chat) -> None:
     for _ in range(3):
         chat.send(ANA, clientMessageId="c1")
     assert len(chat.pushes(ANA)) == len(chat.pushes(BOB)) == 1
+    assert [ack["duplicate"] for ack in chat.acks(ANA)] == [False, True, True]
 
 
-@contextlib.contextmanager
-def _killed(dying: AbstractContextManager[None]) -> "contextlib._GeneratorContextManager[None]":
-    with dying, contextlib.suppress(ProcessKilledError):
-        yield
+@pytest.mark.parametrize("trouble", UNFINISHED.values(), ids=UNFINISHED.keys())
+def test_retry_pushes_again_if_the_first_push_may_not_have_finished(
+    chat: Chat, trouble: Callable[[Chat], AbstractContextManager[None]]
+) -> None:
+    with trouble(chat), suppress(ProcessKilledError):
+        chat.send(ANA, clientMessageId="c1", senderName="Ana")
+    [stored] = chat.tables.messages()
+    assert "pushedAt" not in stored
+
+    chat.gateway.delivered.clear()
+    assert chat.send(ANA, clientMessageId="c1", senderName="Another Name") == 200
+    assert chat.pushes(ANA) == chat.pushes(BOB) == [{"action": "message"} | stored]
+    [ack] = chat.acks(ANA)
+    assert (ack["messageId"], ack["timestamp"], ack["duplicate"]) == (stored["messageId"], stored["timestamp"], True)
+
+    chat.gateway.delivered.clear()
+    chat.send(ANA, clientMessageId="c1")
+    assert [frame["action"] for frame in chat.frames(ANA)] == ["ack"]
+    assert chat.frames(BOB) == []
+    assert len(chat.tables.messages()) == 1
+
+
+@pytest.mark.parametrize("client_message_id", [{}, {"clientMessageId": "c1"}])
+def test_put_that_the_sdk_repeats_because_its_answer_was_lost_is_no_duplicate(
+    chat: Chat, client_message_id: Frame
+) -> None:
+    with chat.tables.losing_the_first_answer("PutItem"):
+        assert chat.send(ANA, **client_message_id) == 200
+    assert len(chat.tables.messages()) == len(chat.pushes(BOB)) == 1
+    assert [ack["duplicate"] for ack in chat.acks(ANA)] == [False] * len(client_message_id)
+
+
+def test_other_text_under_a_used_client_message_id_is_a_conflict(chat: Chat) -> None:
+    chat.send(ANA, clientMessageId="c1", message="first")
+    before = chat.tables.messages()
+    chat.gateway.delivered.clear()
+
+    assert chat.send(ANA, clientMessageId="c1", message="second", requestId="r1") == 409
+    refusal, words = chat.refusal(ANA)
+    assert refusal == {"code": "CONFLICT", "retryable": False, "clientMessageId": "c1", "requestId": "r1"}
+    assert "clientMessageId" in words
+    assert chat.tables.messages() == before
+
+
+@pytest.mark.parametrize("other", [BOB, EVE], ids=["user", "user and group"])
+def test_same_client_message_id_of_another_user_or_group_is_another_message(chat: Chat, other: str) -> None:
+    for connection_id, text in [(ANA, "first"), (other, "second")]:
+        assert chat.send(connection_id, clientMessageId="c1", message=text) == 200
+    assert sorted(row["message"] for row in chat.tables.messages()) == ["first", "second"]
+    assert [ack["duplicate"] for ack in chat.acks(other)] == [False]
+
+
+def test_same_client_message_id_of_the_same_user_in_another_group_is_another_message(chat: Chat) -> None:
+    chat.send(ANA, clientMessageId="c1", message="first")
+    chat.tables.add_connection(ANA, "ana", "blue")
+    assert chat.send(ANA, clientMessageId="c1", message="second", groupId="blue") == 200
+    assert len(chat.tables.messages()) == 2
+
+
+def test_derived_id_is_the_same_for_ever() -> None:
+    """Another version of the functions must know the retries of messages this one stored."""
+    assert ids.derived_message_id("red", "ana", "c1") == "fb1b8aea-e084-57ff-82e2-98f23c591211"
+
+
+def test_derived_id_keeps_its_parts_apart() -> None:
+    alike = [
+        ("a", "b", "c"),
+        ("a", "bc", ""),
+        ("ab", "", "c"),
+        ("", "ab", "c"),
+        ("a,b", "c", ""),
+        ("a", "b,c", ""),
+        ('a","b', "c", ""),
+        ("a", 'b","c', ""),
+        ("b", "a", "c"),
+    ]
+    assert len({ids.derived_message_id(*parts) for parts in alike}) == len(alike)
+
+
+def test_message_that_another_program_deletes_meanwhile_stays_deleted(chat: Chat) -> None:
+    chat.gateway.on_delivery = lambda _connection_id, _frame: chat.tables.forget_messages()
+    assert chat.send(ANA, clientMessageId="c1") == 200
+    assert chat.tables.messages() == []

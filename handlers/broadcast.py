@@ -1,0 +1,28 @@
+"""Function ``WebSocketBroadcast``: serves one slice of a large group, as ``fan_out.split`` hands it over."""
+
+from dataclasses import asdict
+from typing import Any
+
+from .background import background
+from .connections import Connection
+from .fan_out import push
+
+
+def broadcast(event: dict[str, Any], deadline: float) -> dict[str, int]:
+    """Push the frame to every recipient of the slice.
+
+    Args:
+        event: ``frame``, the text to push, and ``recipients``, pairs of connection id and time of connection.
+        deadline: Moment of :func:`time.monotonic` by which all is over.
+
+    Returns:
+        The tally.
+    """
+    recipients = (
+        Connection(connection_id=connection_id, user_id="", group_id="", connected_at=connected_at)
+        for connection_id, connected_at in event["recipients"]
+    )
+    return asdict(push(event["frame"].encode(), recipients, deadline=deadline))
+
+
+handler = background("broadcast", broadcast)

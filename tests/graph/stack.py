@@ -1,0 +1,238 @@
+"""Runs a program against Pulumi's mocks and records what it asks Pulumi's engine for."""
+
+import asyncio
+import contextvars
+import json
+import logging
+import runpy
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pulumi
+import yaml
+from pulumi.runtime import MockCallArgs, MockResourceArgs, Mocks, mocks, rpc, set_all_config, set_mocks
+from pulumi.runtime.settings import SETTINGS, get_root_resource
+from pulumi.runtime.stack import run_pulumi_func
+
+from components import WebSocketChat, WebSocketChatArgs
+
+PROJECT = Path(__file__).resolve().parents[2]
+REGION = "eu-central-1"
+"""Not the one of the stack files, so that a region written into the code would show."""
+ACCOUNT = "123456789012"
+
+Properties = dict[str, Any]
+
+CHAT_MESSAGES: Properties = {
+    "arn": f"arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/ChatMessages",
+    "hashKey": "messageId",
+    "rangeKey": "",
+    "globalSecondaryIndexes": [
+        {"name": "SenderIdIndex", "hashKey": "senderId", "rangeKey": "timestamp", "projectionType": "ALL"},
+        {"name": "GroupIdIndex", "hashKey": "groupId", "rangeKey": "timestamp", "projectionType": "ALL"},
+    ],
+}
+"""The messages table as its owner has it."""
+
+
+def aws_outputs(type_: str, name: str, inputs: Properties) -> Properties:
+    """What the AWS provider adds to the inputs; ids are like ``chat-api-id``."""
+
+    def arn(service: str, resource: str) -> str:
+        return f"arn:aws:{service}:{REGION}:{ACCOUNT}:{resource}"
+
+    match type_:
+        case "aws:dynamodb/table:Table":
+            table = arn("dynamodb", f"table/{inputs['name']}")
+            return {"arn": table} | ({"streamArn": f"{table}/stream/1"} if inputs.get("streamEnabled") else {})
+        case "aws:cloudwatch/logGroup:LogGroup":
+            return {"arn": arn("logs", f"log-group:{inputs['name']}")}
+        case "aws:iam/role:Role":
+            return {"arn": f"arn:aws:iam::{ACCOUNT}:role/{inputs['name']}"}
+        case "aws:lambda/function:Function":
+            return {"arn": arn("lambda", f"function:{inputs['name']}"), "invokeArn": f"invoke:{inputs['name']}"}
+        case "aws:sqs/queue:Queue":
+            url = f"https://sqs.{REGION}.amazonaws.com/{ACCOUNT}/{inputs['name']}"
+            return {"arn": arn("sqs", inputs["name"]), "url": url}
+        case "aws:apigatewayv2/api:Api":
+            return {
+                "executionArn": arn("execute-api", f"{name}-id"),
+                "apiEndpoint": f"wss://{name}-id.execute-api.{REGION}.amazonaws.com",
+            }
+    return {}
+
+
+@dataclass(frozen=True)
+class Resource:
+    """A resource as it was registered."""
+
+    type: str
+    urn: str
+    parent: str
+    provider: str
+    inputs: Properties
+    waits_for: frozenset[str]
+    """URNs."""
+
+
+@dataclass
+class Graph:
+    """What a program asked for."""
+
+    resources: dict[str, Resource] = field(default_factory=dict)
+    """By logical name."""
+    calls: list[tuple[str, Properties, str]] = field(default_factory=list)
+    """Functions that were called, with their arguments and provider."""
+    outputs: Properties = field(default_factory=dict)
+    """Of the stack."""
+    warnings: list[str] = field(default_factory=list)
+    """Shown to the user."""
+
+    def of_type(self, type_: str) -> dict[str, Resource]:
+        return {name: resource for name, resource in self.resources.items() if resource.type == type_}
+
+    def waits_for(self, name: str) -> set[str]:
+        """Names of all that must be there before the resource is made."""
+        names = {resource.urn: other for other, resource in self.resources.items()}
+        found: set[str] = set()
+        left = [name]
+        while left:
+            new = {names[urn] for urn in self.resources[left.pop()].waits_for} - found
+            found |= new
+            left += new
+        return found
+
+
+class _Cloud(Mocks):
+    """The AWS provider."""
+
+    def __init__(self, graph: Graph, messages_table: Properties | None, outputs: Mapping[str, Properties]) -> None:
+        self._graph = graph
+        self._messages_table = messages_table
+        self._outputs = outputs
+
+    def new_resource(self, args: MockResourceArgs) -> tuple[str | None, Properties]:
+        if not args.custom:
+            return None, args.inputs
+        if pulumi.runtime.is_dry_run():  # Everything that AWS decides is unknown.
+            return "", args.inputs
+        outputs = aws_outputs(args.typ, args.name, args.inputs) | self._outputs.get(args.name, {})
+        return outputs.pop("id", f"{args.name}-id"), args.inputs | outputs
+
+    def call(self, args: MockCallArgs) -> tuple[Properties, list[tuple[str, str]] | None]:
+        self._graph.calls.append((args.token, args.args, args.provider))
+        if self._messages_table is None:
+            return {}, [("name", "couldn't find resource")]
+        return self._messages_table | {"name": args.args["name"]}, []
+
+
+class _Engine(mocks.MockMonitor):
+    """Pulumi's engine. The mocks alone are not told parents and dependencies."""
+
+    def __init__(self, graph: Graph, cloud: Mocks) -> None:
+        super().__init__(cloud)
+        self._graph = graph
+
+    def RegisterResource(self, request: Any) -> Any:  # noqa: N802 - the engine's name
+        response = super().RegisterResource(request)  # type: ignore[no-untyped-call]
+        if request.type != "pulumi:pulumi:Stack":
+            assert request.name not in self._graph.resources, f"{request.name} is registered twice"
+            self._graph.resources[request.name] = Resource(
+                type=request.type,
+                urn=response.urn,
+                parent=request.parent,
+                provider=request.provider,
+                inputs=rpc.deserialize_properties(request.object),
+                waits_for=frozenset(request.dependencies),
+            )
+        return response
+
+
+class _UserSees(logging.Handler):
+    def __init__(self, graph: Graph) -> None:
+        super().__init__(logging.WARNING)
+        self._graph = graph
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._graph.warnings.append(record.getMessage())
+
+
+@contextmanager
+def _engine_thread() -> Iterator[ThreadPoolExecutor]:
+    """The thread in which the engine is asked. The mocks want a loop there, which somebody has to close."""
+    loop = asyncio.new_event_loop()
+    with closing(loop), ThreadPoolExecutor(1, initializer=lambda: asyncio.set_event_loop(loop)) as thread:
+        yield thread
+
+
+def run(
+    program: Callable[[], object],
+    *,
+    config: Mapping[str, str] | None = None,
+    messages_table: Properties | None = CHAT_MESSAGES,
+    outputs: Mapping[str, Properties] | None = None,
+    preview: bool = False,
+    graph: Graph | None = None,
+) -> Graph:
+    """Run a program.
+
+    Args:
+        program: Registers resources.
+        config: Values by key, with the project's name.
+        messages_table: What is found when the messages table is looked up; ``None`` where there is none.
+        outputs: What else AWS would say of the resource with that logical name.
+        preview: Whether nothing is made and what AWS decides is unknown.
+        graph: Where to record, to be looked at when the program fails.
+    """
+    graph = graph or Graph()
+
+    def run_program() -> None:
+        program()
+
+    async def outcome() -> Properties:
+        await run_pulumi_func(run_program)
+        root: Any = get_root_resource()
+        return {key: await pulumi.Output.from_input(value).future() for key, value in root.outputs.items()}
+
+    def in_context() -> None:
+        cloud = _Cloud(graph, messages_table, outputs or {})
+        logger = logging.Logger("pulumi")  # noqa: LOG001 - one per run, or the handlers would add up
+        logger.addHandler(_UserSees(graph))
+        with asyncio.Runner() as runner, _engine_thread() as thread:
+            loop = runner.get_loop()
+            loop.set_default_executor(thread)
+            # A program that fails leaves resources behind that nobody waits for any more.
+            loop.set_exception_handler(lambda *_: None)
+            asyncio.set_event_loop(loop)
+            SETTINGS.outputs.clear()  # Those of a run that failed.
+            set_mocks(cloud, "websocket-chat", "test", preview, logger, _Engine(graph, cloud))
+            set_all_config(dict(config or {}))
+            graph.outputs.update(loop.run_until_complete(outcome()))
+
+    contextvars.Context().run(in_context)
+    return graph
+
+
+def chat(args: WebSocketChatArgs | None = None, name: str = "chat", **options: Any) -> Graph:
+    """The graph of a chat. The options are those of :func:`run`."""
+    return run(lambda: WebSocketChat(name, args or {}), **options)
+
+
+def declared_config() -> dict[str, Properties]:
+    declared: dict[str, Properties] = yaml.safe_load((PROJECT / "Pulumi.yaml").read_text())["config"]
+    return declared
+
+
+def program(config: Mapping[str, object] | None = None, **options: Any) -> Graph:
+    """The graph of ``__main__.py``. The config is above the defaults; ``None`` unsets a key."""
+    values = {key: declared["default"] for key, declared in declared_config().items()} | dict(config or {})
+    texts = {
+        f"websocket-chat:{key}": value if isinstance(value, str) else json.dumps(value)
+        for key, value in values.items()
+        if value is not None
+    }
+    return run(lambda: runpy.run_path(str(PROJECT / "__main__.py")), config=texts, **options)

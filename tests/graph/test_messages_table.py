@@ -1,0 +1,54 @@
+"""The messages table is the user's own, unless the component is told to make it."""
+
+from typing import Any
+
+import pytest
+
+from components.messages_table import MessagesTableError
+
+from .stack import CHAT_MESSAGES, Graph, Properties, chat
+
+
+def _table(**changes: Any) -> Properties:
+    return CHAT_MESSAGES | changes
+
+
+def _index(**changes: Any) -> Properties:
+    return _table(globalSecondaryIndexes=[CHAT_MESSAGES["globalSecondaryIndexes"][1] | changes])
+
+
+def test_an_existing_one_is_looked_up_and_never_managed() -> None:
+    graph = chat({"messages_table": "Theirs"})
+    assert [(function, args) for function, args, _ in graph.calls] == [
+        ("aws:dynamodb/getTable:getTable", {"name": "Theirs"})
+    ]
+    assert "Theirs" not in [part.inputs.get("name") for part in graph.resources.values()]
+
+
+def test_one_made_here_is_not_looked_up() -> None:
+    assert chat({"create_messages_table": True}, messages_table=None).calls == []
+
+
+@pytest.mark.parametrize(
+    ("found", "reason"),
+    [
+        pytest.param(None, "couldn't find resource", id="missing"),
+        pytest.param(_table(hashKey="id"), "its key is id", id="other key"),
+        pytest.param(_table(rangeKey="timestamp"), "its key is messageId and timestamp", id="more key"),
+        pytest.param(_table(globalSecondaryIndexes=[]), "it has no index GroupIdIndex", id="no index"),
+        pytest.param(_index(name="ByGroup"), "it has no index GroupIdIndex", id="index of another name"),
+        pytest.param(_index(hashKey="senderId"), "on groupId and timestamp", id="index on another key"),
+        pytest.param(_index(rangeKey=""), "on groupId and timestamp", id="index without order"),
+        pytest.param(_index(projectionType="KEYS_ONLY"), "with all attributes", id="index of the keys"),
+        pytest.param(_index(projectionType="INCLUDE"), "with all attributes", id="index of some attributes"),
+    ],
+)
+def test_one_that_cannot_be_used_fails_the_preview_with_what_to_do(found: Properties | None, reason: str) -> None:
+    graph = Graph()
+    with pytest.raises(MessagesTableError) as refused:
+        chat({"messages_table": "Theirs"}, messages_table=found, preview=True, graph=graph)
+
+    what_to_do = ["with messages_table", "messagesTable", "setting create_messages_table", "createMessagesTable"]
+    for part in ("'Theirs'", reason, *what_to_do):
+        assert part in str(refused.value)
+    assert graph.resources.keys() <= {"chat"}

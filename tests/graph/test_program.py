@@ -1,0 +1,166 @@
+"""The program: its config, what it exports, and the files that Pulumi reads beside it."""
+
+import inspect
+import re
+from dataclasses import asdict
+from typing import Any
+
+import pulumi_aws as aws
+import pytest
+import yaml
+from pulumi.config import ConfigMissingError, ConfigTypeError
+
+from components import InvalidArgumentError
+from components.args import Settings
+
+from .stack import ACCOUNT, PROJECT, REGION, Graph, Properties, chat, declared_config, program
+
+CONFIG = declared_config()
+STACK_FILES = sorted(PROJECT.glob("Pulumi.*.yaml"))
+PYTHON_TYPES: dict[str, type] = {"string": str, "integer": int, "boolean": bool, "array": list}
+OTHER_VALUES: dict[str, object] = {
+    "stageName": "test",
+    "namePrefix": "Other",
+    "messagesTable": "OtherMessages",
+    "createMessagesTable": True,
+    "memorySize": 1024,
+    "timeout": 10,
+    "reservedConcurrency": 7,
+    "logRetentionDays": 90,
+    "throttlingRate": 20,
+    "throttlingBurst": 10,
+    "tags": ["Team=Chat", "Empty=", "Formula=a=b"],
+    "pointInTimeRecovery": True,
+    "deletionProtection": True,
+    "connectionTtl": 7200,
+    "presence": False,
+    "eventMemberLimit": 50,
+    "broadcastThreshold": 100,
+    "tracing": True,
+}
+
+
+def _snake(key: str) -> str:
+    return re.sub(r"([A-Z])", lambda upper: f"_{upper[1].lower()}", key)
+
+
+def _of_type(*types: str) -> list[str]:
+    return [key for key, declared in CONFIG.items() if declared["type"] in types]
+
+
+def _inputs(graph: Graph) -> dict[str, Properties]:
+    return {
+        name: {key: value for key, value in part.inputs.items() if key != "code"}
+        for name, part in graph.resources.items()
+    }
+
+
+def test_exports_exactly_these() -> None:
+    host = f"chat-api-id.execute-api.{REGION}.amazonaws.com"
+    assert program().outputs == {
+        "WebSocketURL": f"wss://{host}/production",
+        "CallbackURL": f"https://{host}/production",
+        "ApiId": "chat-api-id",
+        "ConnectionsTable": "WebSocketConnections",
+        "MessagesTable": "ChatMessages",
+        "FailuresQueueURL": f"https://sqs.{REGION}.amazonaws.com/{ACCOUNT}/WebSocketFailures",
+        "FunctionNames": {
+            "$connect": "WebSocketConnect",
+            "$disconnect": "WebSocketDisconnect",
+            "sendMessage": "WebSocketSendMessage",
+            "$default": "WebSocketDefault",
+            "broadcast": "WebSocketBroadcast",
+            "presence": "WebSocketPresence",
+        },
+        "LogGroupNames": {
+            "$connect": "/aws/lambda/WebSocketConnect",
+            "$disconnect": "/aws/lambda/WebSocketDisconnect",
+            "sendMessage": "/aws/lambda/WebSocketSendMessage",
+            "$default": "/aws/lambda/WebSocketDefault",
+            "broadcast": "/aws/lambda/WebSocketBroadcast",
+            "presence": "/aws/lambda/WebSocketPresence",
+        },
+    }
+
+
+def test_every_config_value_reaches_the_argument_of_its_name() -> None:
+    args: Any = {_snake(key): value for key, value in OTHER_VALUES.items()}
+    args["tags"] = {"Team": "Chat", "Empty": "", "Formula": "a=b"}
+    assert OTHER_VALUES.keys() == CONFIG.keys()
+    assert _inputs(program(OTHER_VALUES)) == _inputs(chat(args))
+
+
+@pytest.mark.parametrize("key", CONFIG)
+def test_reads_every_declared_key(key: str) -> None:
+    with pytest.raises(ConfigMissingError, match=f"'websocket-chat:{key}'"):
+        program({key: None})
+
+
+@pytest.mark.parametrize("key", _of_type("integer", "boolean", "array"))
+def test_refuses_config_of_another_type(key: str) -> None:
+    graph = Graph()
+    with pytest.raises(ConfigTypeError, match=f"'websocket-chat:{key}'"):
+        program({key: "some text"}, graph=graph)
+    assert graph.resources == {}
+
+
+@pytest.mark.parametrize("tag", ["Team", ""])
+def test_refuses_a_tag_that_is_not_a_pair(tag: str) -> None:
+    graph = Graph()
+    with pytest.raises(InvalidArgumentError, match=f"tags = '{tag}' is not allowed: it must be written Key=Value"):
+        program({"tags": ["Fine=tag", tag]}, graph=graph)
+    assert graph.resources == {}
+
+
+def test_the_environment_is_installed_by_pulumi_up() -> None:
+    runtime = yaml.safe_load((PROJECT / "Pulumi.yaml").read_text())["runtime"]
+    assert runtime == {"name": "python", "options": {"toolchain": "pip", "virtualenv": "venv"}}
+
+    text = re.sub(r"#.*", "", (PROJECT / "requirements.txt").read_text()).replace("\\\n", "")
+    pins = [line for line in text.splitlines() if line.strip()]
+    assert {"pulumi", "pulumi-aws"} <= {pin.partition("==")[0] for pin in pins}
+    assert [pin for pin in pins if not re.match(r"[\w.\[\]-]+==\S+.*\s--hash=sha256:[0-9a-f]{64}", pin)] == []
+
+
+@pytest.mark.parametrize("key", CONFIG)
+def test_config_is_declared_in_full(key: str) -> None:
+    declared = CONFIG[key]
+    items = {"items"} if declared["type"] == "array" else set()
+    assert declared.keys() == {"type", "description", "default"} | items
+    assert declared["description"]
+    assert type(declared["default"]) is PYTHON_TYPES[declared["type"]]
+
+
+def test_the_defaults_are_the_components() -> None:
+    defaults = asdict(Settings()) | {"tags": []}  # The config's are a list.
+    assert {_snake(key): declared["default"] for key, declared in CONFIG.items()} == defaults
+
+
+@pytest.mark.parametrize("file", STACK_FILES, ids=lambda file: file.name)
+def test_stack_files_name_only_known_keys(file: Any) -> None:
+    (values,) = yaml.safe_load(file.read_text()).values()
+    for name, value in values.items():
+        namespace, key = name.split(":")
+        if namespace == "websocket-chat":
+            assert type(value) is PYTHON_TYPES[CONFIG[key]["type"]]
+        else:
+            assert namespace == "aws"
+            assert _snake(key) in inspect.signature(aws.Provider._internal_init).parameters  # noqa: SLF001
+
+
+def test_production_keeps_its_data() -> None:
+    values = yaml.safe_load((PROJECT / "Pulumi.production.yaml").read_text())["config"]
+    config = {key: value for name, value in values.items() for space, key in [name.split(":")] if space != "aws"}
+    table = program(config).resources["chat-connections"].inputs
+    assert values["aws:region"] == "us-east-1"
+    assert (table["pointInTimeRecovery"], table["deletionProtectionEnabled"]) == ({"enabled": True}, True)
+
+
+def test_the_local_stack_reaches_the_emulator_with_every_service() -> None:
+    values = yaml.safe_load((PROJECT / "Pulumi.local.yaml").read_text())["config"]
+    (endpoints,) = values["aws:endpoints"]
+    services = {part.type.split(":")[1].partition("/")[0] for part in program().resources.values()}
+    services = {{"cloudwatch": "logs"}.get(service, service) for service in services} - {"index"} | {"sts"}
+    assert endpoints == dict.fromkeys(services, "http://127.0.0.1:4566")
+    known = inspect.signature(aws.config.outputs.Endpoints.__init__).parameters
+    assert [service for service in endpoints if service.replace("lambda", "lambda_") not in known] == []

@@ -1,0 +1,173 @@
+"""What the functions log: one line for each invocation, and never what people say or who they are."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from handlers import settings
+
+from .chat import ANA, BOB, Chat
+from .conftest import Log
+from .management_api_server import GONE, Answer
+from .tables import aws_error
+
+SECRET = "hush"  # every name, id and text of a client in these tests contains it
+ANA_HUSH = {"groupId": "group-hush", "senderId": "user-hush", "senderName": "name-hush", "clientMessageId": "id-hush"}
+
+Call = Callable[[Chat], int]
+
+
+def _frame(**fields: object) -> str:
+    return json.dumps(
+        {"action": "sendMessage", "message": "text-hush", "requestId": "request-hush"} | ANA_HUSH | fields
+    )
+
+
+def _default(chat: Chat, **fields: object) -> int:
+    return chat.receive(ANA, json.dumps(fields), route="$default")
+
+
+CALLS: dict[str, tuple[Call, dict[str, Any]]] = {
+    "connect": (
+        lambda chat: chat.connect("New=", "userId=user-hush&groupId=group-hush&token=token-hush"),
+        {"connectionId": "New=", "route": "$connect", "outcome": "OK"},
+    ),
+    "connect refused": (
+        lambda chat: chat.connect("New=", "userId=user-hush&token=token-hush"),
+        {"connectionId": "New=", "route": "$connect", "outcome": "BAD_REQUEST"},
+    ),
+    "disconnect": (lambda chat: chat.disconnect(ANA), {"connectionId": ANA, "route": "$disconnect", "outcome": "OK"}),
+    "ping": (
+        lambda chat: _default(chat, action="ping", requestId="request-hush"),
+        {"connectionId": ANA, "route": "$default", "outcome": "OK", "reply": "delivered"},
+    ),
+    "unknown action": (
+        lambda chat: _default(chat, action="hush"),
+        {"connectionId": ANA, "route": "$default", "outcome": "UNKNOWN_ACTION", "reply": "delivered"},
+    ),
+    "no JSON": (
+        lambda chat: chat.receive(ANA, '{"message":"text-hush'),
+        {"connectionId": ANA, "route": "sendMessage", "outcome": "BAD_REQUEST", "reply": "delivered"},
+    ),
+    "message": (
+        lambda chat: chat.receive(ANA, _frame()),
+        {
+            "connectionId": ANA,
+            "route": "sendMessage",
+            "outcome": "OK",
+            "duplicate": False,
+            "recipients": 2,
+            "delivered": 2,
+            "stale": 0,
+            "failed": 0,
+        },
+    ),
+    "too large": (
+        lambda chat: chat.receive(ANA, _frame(message=SECRET * 10_000)),
+        {"connectionId": ANA, "route": "sendMessage", "outcome": "TOO_LARGE", "reply": "delivered"},
+    ),
+    "forbidden": (
+        lambda chat: chat.receive(ANA, _frame(senderId="other-hush")),
+        {"connectionId": ANA, "route": "sendMessage", "outcome": "FORBIDDEN", "reply": "delivered"},
+    ),
+}
+
+
+@pytest.fixture
+def chat(chat: Chat) -> Chat:
+    """The chat, its members under names that must not be logged."""
+    chat.tables.add_connection(ANA, "user-hush", "group-hush")
+    chat.tables.add_connection(BOB, "bob-hush", "group-hush")
+    return chat
+
+
+@pytest.mark.parametrize(("call", "fields"), CALLS.values(), ids=CALLS.keys())
+def test_one_line_for_each_invocation_has_exactly_these_fields(
+    chat: Chat, log: Log, call: Call, fields: dict[str, Any]
+) -> None:
+    call(chat)
+    served = log.served()
+    assert served.pop("durationMs") >= 0
+    assert served == fields
+    assert len(log.records) == 1
+    assert SECRET not in log.text()
+
+
+def test_line_of_a_retry_says_that_it_was_one(chat: Chat, log: Log) -> None:
+    chat.receive(ANA, _frame())
+    log.captured.clear()
+    chat.receive(ANA, _frame())
+    served = log.served()
+    assert served.items() >= {"outcome": "OK", "duplicate": True, "reply": "delivered"}.items()
+    assert "recipients" not in served
+
+
+@pytest.mark.parametrize(
+    ("operation", "call"),
+    [
+        ("PutItem", CALLS["connect"][0]),
+        ("DeleteItem", CALLS["disconnect"][0]),
+        ("GetItem", CALLS["message"][0]),
+        ("PutItem", CALLS["message"][0]),
+        ("Query", CALLS["message"][0]),
+        ("UpdateItem", CALLS["message"][0]),
+    ],
+)
+def test_failed_call_is_logged_with_its_code_and_place_but_not_its_words(
+    chat: Chat, log: Log, operation: str, call: Call
+) -> None:
+    with chat.tables.failing(operation, aws_error(operation, "invalid: text-hush")):
+        call(chat)
+    failures = [vars(record) for record in log.records if "failure" in vars(record)]
+    [failure] = failures
+    assert failure["failure"] == "ClientError"
+    assert failure["awsCode"] == "ProvisionedThroughputExceededException"
+    assert failure["awsOperation"] == operation
+    assert any("handlers" in place for place in failure["at"])
+    assert log.served()["outcome"] == ("OK" if operation == "UpdateItem" else "UNAVAILABLE")
+    assert SECRET not in log.text()
+
+
+def test_error_of_the_sdk_that_quotes_its_input_is_logged_without_it(chat: Chat, log: Log) -> None:
+    with chat.tables.spoiling("PutItem", "message", "text-hush"):
+        assert chat.receive(ANA, _frame()) == 503
+    assert log.served()["failure"] == "ParamValidationError"
+    assert SECRET not in log.text()
+
+
+def test_bug_whose_error_quotes_its_input_is_logged_without_it(
+    chat: Chat, log: Log, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(frame: object) -> None:
+        raise ValueError(f"cannot compose {frame}")
+
+    monkeypatch.setattr("handlers.messages.compose", fail)
+    assert chat.receive(ANA, _frame()) == 500
+    assert log.served().items() >= {"outcome": "INTERNAL", "failure": "ValueError"}.items()
+    assert SECRET not in log.text()
+
+
+def test_failed_deletion_of_a_stale_row_and_failed_posts_are_logged_without_names(chat: Chat, log: Log) -> None:
+    chat.tables.add_connection("Phone=", "phone-hush", "group-hush")
+    chat.gateway.answers |= {BOB: GONE, "Phone=": Answer(403)}
+    with chat.tables.failing("DeleteItem", aws_error("DeleteItem", "invalid: user-hush")):
+        chat.receive(ANA, _frame())
+    assert len(log.warnings()) == 2
+    assert SECRET not in log.text()
+
+
+def test_reply_that_misses_its_client_is_told_by_the_line(chat: Chat, log: Log) -> None:
+    chat.gateway.answers[ANA] = GONE
+    assert _default(chat, action="ping") == 200
+    assert log.served()["reply"] == "gone"
+
+
+def test_function_that_cannot_even_reply_still_ends_with_a_status_and_its_line(
+    chat: Chat, log: Log, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("CALLBACK_URL")
+    settings.settings.cache_clear()
+    assert chat.receive(ANA, _frame()) == 500
+    assert log.served().items() >= {"outcome": "INTERNAL", "failure": "KeyError"}.items()
