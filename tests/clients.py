@@ -24,7 +24,10 @@ class ChatClient:
         self._socket: ClientConnection
 
     def send(self, action: str, **fields: object) -> None:
-        self._socket.send(json.dumps({"action": action} | fields))
+        self.send_text(json.dumps({"action": action} | fields))
+
+    def send_text(self, text: str) -> None:
+        self._socket.send(text)
 
     def say(self, text: str, **fields: object) -> None:
         """Send a message the way today's front ends do."""

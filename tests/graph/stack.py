@@ -45,25 +45,24 @@ def aws_outputs(type_: str, name: str, inputs: Properties) -> Properties:
     def arn(service: str, resource: str) -> str:
         return f"arn:aws:{service}:{REGION}:{ACCOUNT}:{resource}"
 
-    match type_:
-        case "aws:dynamodb/table:Table":
-            table = arn("dynamodb", f"table/{inputs['name']}")
-            return {"arn": table} | ({"streamArn": f"{table}/stream/1"} if inputs.get("streamEnabled") else {})
-        case "aws:cloudwatch/logGroup:LogGroup":
-            return {"arn": arn("logs", f"log-group:{inputs['name']}")}
-        case "aws:iam/role:Role":
-            return {"arn": f"arn:aws:iam::{ACCOUNT}:role/{inputs['name']}"}
-        case "aws:lambda/function:Function":
-            return {"arn": arn("lambda", f"function:{inputs['name']}"), "invokeArn": f"invoke:{inputs['name']}"}
-        case "aws:sqs/queue:Queue":
-            url = f"https://sqs.{REGION}.amazonaws.com/{ACCOUNT}/{inputs['name']}"
-            return {"arn": arn("sqs", inputs["name"]), "url": url}
-        case "aws:apigatewayv2/api:Api":
-            return {
-                "executionArn": arn("execute-api", f"{name}-id"),
-                "apiEndpoint": f"wss://{name}-id.execute-api.{REGION}.amazonaws.com",
-            }
-    return {}
+    own = inputs.get("name", "")
+    table = arn("dynamodb", f"table/{own}")
+    outputs: dict[str, Properties] = {
+        "aws:dynamodb/table:Table": {"arn": table}
+        | ({"streamArn": f"{table}/stream/1"} if inputs.get("streamEnabled") else {}),
+        "aws:cloudwatch/logGroup:LogGroup": {"arn": arn("logs", f"log-group:{own}")},
+        "aws:iam/role:Role": {"arn": f"arn:aws:iam::{ACCOUNT}:role/{own}"},
+        "aws:lambda/function:Function": {"arn": arn("lambda", f"function:{own}"), "invokeArn": f"invoke:{own}"},
+        "aws:sqs/queue:Queue": {
+            "arn": arn("sqs", own),
+            "url": f"https://sqs.{REGION}.amazonaws.com/{ACCOUNT}/{own}",
+        },
+        "aws:apigatewayv2/api:Api": {
+            "executionArn": arn("execute-api", f"{name}-id"),
+            "apiEndpoint": f"wss://{name}-id.execute-api.{REGION}.amazonaws.com",
+        },
+    }
+    return outputs.get(type_, {})
 
 
 @dataclass(frozen=True)

@@ -153,8 +153,7 @@ def test_too_large_counts_the_bytes_of_the_pushed_frame(chat: Chat, unit: str, e
     assert len(chat.tables.messages()) == 2
 
 
-@pytest.mark.parametrize("operation", ["GetItem", "PutItem"])
-@pytest.mark.parametrize("ids", [ECHOED, {"requestId": "r1"}])
+@pytest.mark.parametrize(("operation", "ids"), [("GetItem", {}), ("GetItem", ECHOED), ("PutItem", ECHOED)])
 def test_unavailable_before_anything_is_stored_may_be_sent_again(chat: Chat, operation: str, ids: Frame) -> None:
     with chat.tables.failing(operation, aws_error(operation)):
         assert chat.send(ANA, **ids) == 503
@@ -167,7 +166,7 @@ def test_unavailable_before_anything_is_stored_may_be_sent_again(chat: Chat, ope
 def test_unavailable_put_without_an_answer_may_be_sent_again_only_under_a_client_message_id(
     chat: Chat, ids: Frame, *, retryable: bool
 ) -> None:
-    """It may be stored: without an id a second one would double it."""
+    """The message may be stored, and without an id a second one would double it."""
     with chat.tables.failing("PutItem", ReadTimeoutError(endpoint_url="https://dynamodb")):
         assert chat.send(ANA, **ids) == 503
     refusal, _ = chat.refusal(ANA)
