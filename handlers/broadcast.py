@@ -5,7 +5,10 @@ from typing import Any
 
 from .background import background
 from .connections import Connection
+from .dynamodb import client
 from .fan_out import push
+from .gateway import prepare
+from .management_api import management_api
 
 
 def broadcast(event: dict[str, Any], deadline: float) -> dict[str, int]:
@@ -25,4 +28,5 @@ def broadcast(event: dict[str, Any], deadline: float) -> dict[str, int]:
     return asdict(push(event["frame"].encode(), recipients, deadline=deadline))
 
 
+prepare(client, management_api)
 handler = background("broadcast", broadcast)

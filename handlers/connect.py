@@ -3,9 +3,9 @@
 from typing import Any
 
 from . import connections, frames
-from .dynamodb import unavailable_on_failure
+from .dynamodb import client, unavailable_on_failure
 from .errors import ChatError, Code
-from .gateway import EventType, Request, entry_point
+from .gateway import EventType, Request, entry_point, prepare
 
 
 def connect(request: Request) -> None:
@@ -28,4 +28,5 @@ def _query_parameter(event: dict[str, Any], name: str) -> str:
     return str(values[0])
 
 
+prepare(client)
 handler = entry_point(EventType.CONNECT, connect)

@@ -3,8 +3,10 @@
 from collections.abc import Callable
 
 from . import ids
-from .gateway import EventType, Request, entry_point, refuse_unknown_action
+from .dynamodb import client
+from .gateway import EventType, Request, entry_point, prepare, refuse_unknown_action
 from .history import get_history
+from .management_api import management_api
 from .presence import get_presence, typing
 
 
@@ -28,4 +30,5 @@ def dispatch(request: Request) -> None:
     serve(request)
 
 
+prepare(client, management_api)
 handler = entry_point(EventType.MESSAGE, dispatch)

@@ -1,8 +1,8 @@
 """Function ``WebSocketDisconnect``: forgets a connection. API Gateway may call it late, twice or never."""
 
 from . import connections
-from .dynamodb import unavailable_on_failure
-from .gateway import EventType, Request, entry_point
+from .dynamodb import client, unavailable_on_failure
+from .gateway import EventType, Request, entry_point, prepare
 
 
 def disconnect(request: Request) -> None:
@@ -11,4 +11,5 @@ def disconnect(request: Request) -> None:
         connections.close_connection(request.connection_id)
 
 
+prepare(client)
 handler = entry_point(EventType.DISCONNECT, disconnect)

@@ -7,7 +7,7 @@ from functools import cache
 from itertools import chain, islice
 from typing import TYPE_CHECKING
 
-import boto3
+from botocore.session import Session
 
 from . import connections, ids
 from .connections import Connection
@@ -109,4 +109,4 @@ def split(frame: bytes, recipients: Iterator[Connection]) -> Iterator[Connection
 @cache
 def _lambda_client() -> "LambdaClient":
     # Only large groups pay for its making.
-    return boto3.client("lambda", region_name=settings().region)
+    return Session().create_client("lambda", region_name=settings().region)  # type: ignore[return-value]

@@ -9,6 +9,9 @@ from typing import Any
 from . import connections
 from .background import background
 from .connections import Connection
+from .dynamodb import client
+from .gateway import prepare
+from .management_api import management_api
 from .presence import push_to_others, small_group
 
 
@@ -55,4 +58,5 @@ def _speaks_for(other: Connection, changed: Connection, *, joined: bool) -> bool
     return connections.find(other.connection_id) is not None
 
 
+prepare(client, management_api)
 handler = background("presence", presence_events)

@@ -8,11 +8,12 @@ from dataclasses import asdict
 
 from . import connections, frames, messages
 from .connections import Connection
-from .dynamodb import unavailable_on_failure
+from .dynamodb import client, unavailable_on_failure
 from .errors import ChatError, Code
 from .fan_out import group_of, push, split
-from .gateway import EventType, Request, entry_point
+from .gateway import EventType, Request, entry_point, prepare
 from .log import log_failure
+from .management_api import management_api
 
 
 def send_message(request: Request) -> None:
@@ -60,4 +61,5 @@ def authorize(sender: Connection, frame: frames.SendMessage) -> None:
         raise ChatError(Code.FORBIDDEN, "groupId must be the groupId of this connection")
 
 
+prepare(client, management_api)
 handler = entry_point(EventType.MESSAGE, send_message)

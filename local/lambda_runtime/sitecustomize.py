@@ -49,10 +49,11 @@ class _CloudWatchHandler(logging.Handler):
 
     def _send(self) -> None:
         lines = [self._lines.get()]
-        import boto3  # noqa: PLC0415 - the function has loaded it by now; its start must not wait for it
+        # The functions have loaded it by now; their start must not wait for it.
         from botocore.exceptions import ClientError  # noqa: PLC0415
+        from botocore.session import Session  # noqa: PLC0415
 
-        logs = boto3.client("logs")
+        logs = Session().create_client("logs")
         created = False
         while True:
             time.sleep(0.02)
