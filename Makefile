@@ -7,7 +7,7 @@ STAMP := $(VENV)/.installed
 UV_COMPILE := $(VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate \
 	--no-emit-index-url --custom-compile-command "make lock"
 
-.PHONY: help chat test check format lock clean
+.PHONY: help chat test bench check format lock clean
 
 help: ## Say what there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -17,6 +17,9 @@ chat: $(STAMP) ## Start the chat on this machine; Ctrl-C ends it
 
 test: $(STAMP) node_modules/.installed ## Run every test; ARGS="-k name" picks some
 	@$(RUN) -m pytest $(ARGS)
+
+bench: $(STAMP) benchmarks/node/node_modules/.installed ## Measure the fan-out against what users have today; writes docs/benchmark.*
+	@$(RUN) -m benchmarks.fanout $(ARGS)
 
 check: $(STAMP) ## Check format, lint and types
 	@$(VENV)/bin/ruff format --check
@@ -33,7 +36,7 @@ lock: $(STAMP) ## Pin the dependencies of requirements*.in anew
 	@$(UV_COMPILE) requirements-dev.in --output-file requirements-dev.txt
 
 clean: ## Remove what was installed
-	rm -rf $(VENV) node_modules
+	rm -rf $(VENV) node_modules benchmarks/node/node_modules
 
 $(STAMP): requirements-dev.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -44,8 +47,8 @@ $(STAMP): requirements-dev.txt
 	@touch $@
 
 # Real peer clients for the tests, nothing of the chat itself.
-node_modules/.installed: package-lock.json
-	@command -v npm >/dev/null || { echo "npm is needed for wscat, a client the tests use: install Node.js 20 or newer" >&2; exit 1; }
-	@echo "Installing the tests' Node.js clients into node_modules" >&2
-	@npm ci --silent --no-audit --no-fund
+node_modules/.installed benchmarks/node/node_modules/.installed: %node_modules/.installed: %package-lock.json
+	@command -v npm >/dev/null || { echo "npm is needed for clients to compare with: install Node.js 20 or newer" >&2; exit 1; }
+	@echo "Installing Node.js packages into $(@D)" >&2
+	@cd $(dir $<) && npm ci --silent --no-audit --no-fund
 	@touch $@

@@ -133,7 +133,7 @@ def entry_point(event_type: EventType, serve: Callable[[Request], None]) -> Hand
         except Exception as error:
             reason = _reason(error)
             status = reason.code.value
-            level = logging.ERROR if status >= 500 else logging.INFO  # noqa: PLR2004 - HTTP server errors
+            level = logging.ERROR if status >= 500 else logging.INFO
             request.log["outcome"] = reason.code.name
             if level == logging.ERROR:
                 request.log |= failure(error.__cause__ or error)

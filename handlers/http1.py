@@ -9,7 +9,7 @@ import re
 from typing import NamedTuple
 
 MAX_RESPONSE = 65_536
-"""Bytes of one response, head and body, that are taken before it counts as garbage. Real ones stay under 1 KB."""
+"""Bytes of one response, head and body, after which it counts as garbage. Real ones stay under 1 KB."""
 
 _STATUS_LINE = re.compile(rb"HTTP/1\.([01]) ([1-9][0-9]{2})(?: [^\r\n]*)?").fullmatch
 _LENGTH = re.compile(rb"[0-9]{1,9}").fullmatch
@@ -37,8 +37,8 @@ _DELIVERED = Response(200, keep_alive=True, error_type="")
 def parse_response(data: bytes, *, closed: bool = False) -> Response | None:
     """Read the response to one request.
 
-    Stateless: the caller passes all bytes since the request each time some arrived, which for the one-packet responses
-    of the management API is once.
+    Stateless: the caller passes all bytes since the request each time some arrived, which for the one-packet
+    responses of the management API is once.
 
     Args:
         data: every byte received since the request was sent.
@@ -68,8 +68,8 @@ def parse_response(data: bytes, *, closed: bool = False) -> Response | None:
 
 
 def _parse(data: bytes, end: int, *, closed: bool) -> Response | None:
-    start = 0
-    while True:
+    start, status, version = 0, 100, b""
+    while status < 200:  # interim responses precede the one that counts
         if data[start : start + 7] != b"HTTP/1."[: len(data) - start]:
             raise ProtocolError("not HTTP/1.x")
         if end < 0:
@@ -78,31 +78,24 @@ def _parse(data: bytes, end: int, *, closed: bool) -> Response | None:
         matched = _STATUS_LINE(status_line)
         if not matched:
             raise ProtocolError("bad status line")
-        status = int(matched[2])
-        body = end + 4
-        if status >= 200:
-            break
+        version, status, body = matched[1], int(matched[2]), end + 4
         start, end = body, data.find(b"\r\n\r\n", body)
     fields = _fields(lines)
-    keep_alive = matched[1] == b"1" and b"close" not in fields.get(b"connection", b"").lower()
-    length = fields.get(b"content-length")
+    ends_with_connection = not {b"content-length", b"transfer-encoding"} & fields.keys() and status not in _NO_BODY
     if status in _NO_BODY:
         stop = body
-    elif b"transfer-encoding" in fields:
-        if fields[b"transfer-encoding"].lower() != b"chunked" or length is not None:
-            raise ProtocolError("ambiguous length")
-        stop = _end_of_chunks(data, body)
-    elif length is None:
+    elif ends_with_connection:
         stop = len(data) if closed else -1
-        keep_alive = False
-    elif _LENGTH(length):
-        stop = body + int(length)
     else:
-        raise ProtocolError("bad content-length")
+        stop = _end_of_body(data, body, fields)
     if not 0 <= stop <= len(data):
         return None
-    # Bytes nobody asked for: whatever they are, they must not become the next recipient's answer.
-    keep_alive = keep_alive and stop == len(data)
+    keep_alive = (
+        version == b"1"
+        and b"close" not in fields.get(b"connection", b"").lower()
+        and not ends_with_connection
+        and stop == len(data)  # or what follows would be taken for the next recipient's answer
+    )
     error_type = fields.get(b"x-amzn-errortype", b"").partition(b":")[0]
     return Response(status, keep_alive, error_type.decode("latin-1"))
 
@@ -118,6 +111,18 @@ def _fields(lines: list[bytes]) -> dict[bytes, bytes]:
             raise ProtocolError("ambiguous length")
         fields[name] = value
     return fields
+
+
+def _end_of_body(data: bytes, body: int, fields: dict[bytes, bytes]) -> int:
+    """Return the index after a delimited body; beyond the data or -1 while that has not arrived."""
+    length = fields.get(b"content-length")
+    if b"transfer-encoding" in fields:
+        if fields[b"transfer-encoding"].lower() != b"chunked" or length is not None:
+            raise ProtocolError("ambiguous length")
+        return _end_of_chunks(data, body)
+    if length is None or not _LENGTH(length):
+        raise ProtocolError("bad content-length")
+    return body + int(length)
 
 
 def _end_of_chunks(data: bytes, at: int) -> int:

@@ -1,8 +1,7 @@
 """Posts frames to connections through API Gateway's management API, many at once on one thread.
 
-One selector loop drives all connections: sign, send, read, next. boto3 spends some forty times the CPU on the same
-request, and CPU is what a small Lambda has least of, so this is what the time from a message to its last recipient
-consists of.
+One selector loop drives all connections: sign, send, read, next. boto3 spends some forty times the CPU on the
+same request, and CPU is what a small Lambda has least of (docs/benchmark.md).
 
 Source: https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-how-to-call-websocket-api-connections.html
 """
@@ -23,7 +22,7 @@ from collections import Counter, deque
 from dataclasses import dataclass
 from enum import Enum
 from functools import cache
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
 from .http1 import ProtocolError, Response, parse_response
 from .settings import settings
@@ -37,17 +36,17 @@ _log = logging.getLogger(__name__)
 _READ_AHEAD = 512
 """Posts taken from the caller before they are needed, and the most that wait for a retry."""
 _MAX_OPENING = 8
-"""Handshakes at a time. They cost more CPU than posts, and the first ones done may serve all there is to do."""
+"""Handshakes at a time. They cost more CPU than posts, and the first ones done may serve all there is."""
 _MAX_IDLE_S = 50.0
-"""Connections unused for longer are closed, not tried: their peer may be gone without a word, which costs a timeout."""
+"""Seconds unused after which connections are closed, not tried: a peer gone silently would cost a timeout."""
 _RESOLVE_S = 60.0
-"""How long a DNS answer is used for new connections; the time to live API Gateway gives its names."""
+"""Seconds a DNS answer is used for new connections: the time to live API Gateway gives its names."""
 _BACKOFF_S = 0.1
-"""The first retry waits for up to twice this, each further one for up to twice as long as the one before."""
+"""The first retry waits up to twice as many seconds, each further one up to twice as long as that before."""
 _SWEEP_S = 0.05
-"""How often timeouts are looked for, and so how late one may be noticed."""
+"""Seconds between two looks for timeouts, and so how late one may be noticed."""
 _DRAIN_S = 1.0
-"""How long after the deadline an iterable may still yield posts, to have them reported as failed."""
+"""Seconds after the deadline in which posts are still read, to be reported as failed."""
 _RECEIVE_BYTES = 4096
 _WAIT = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
 _READ, _WRITE = selectors.EVENT_READ, selectors.EVENT_WRITE
@@ -59,7 +58,7 @@ class Outcome(Enum):
     DELIVERED = "delivered"
     """Accepted by API Gateway (2xx)."""
     GONE = "gone"
-    """410: there is no such connection, or its handshake is not over yet. What to do with its row is the caller's."""
+    """410: no such connection, or its handshake is not over yet. What to do with its row is the caller's."""
     FAILED = "failed"
     """Anything else, after all retries or at the deadline. It may have been delivered nevertheless."""
 
@@ -76,10 +75,10 @@ P = TypeVar("P", bound=Post)
 
 
 class ManagementApi:
-    """A client of the management API that keeps its connections between calls. Not for use by two threads at once.
+    """A client of the management API that keeps its connections between calls. For one thread at a time.
 
     Args:
-        endpoint: URL with stage, ``https://abc.execute-api.us-east-1.amazonaws.com/production``. A longer path is kept.
+        endpoint: URL with stage, ``https://abc.execute-api.us-east-1.amazonaws.com/production``.
         region: the region signed for.
         connections: the most open connections, and so the most posts under way at once.
         request_timeout: seconds one attempt may take, connecting included.
@@ -100,11 +99,13 @@ class ManagementApi:
         self.attempts = attempts
         self.signer = RequestSigner(endpoint, region)
         self.credentials = CredentialSource()
-        # Loading the trusted certificates takes 15 ms: once, at Lambda's init, where CPU is not throttled.
-        self.tls = ssl.create_default_context() if self.signer.tls else None
+        # Loading the trusted certificates takes 15 ms: once, at Lambda's init, where CPU is not scarce.
+        self._tls = ssl.create_default_context() if self.signer.tls else None
+        self.tls_session: ssl.SSLSession | None = None
+        """Of the newest connection: the next handshake costs less with it."""
         self.selector = selectors.DefaultSelector()
         self.wake_receiver, self._wake_sender = socket.socketpair()
-        self._wake_sender.setblocking(False)
+        self._wake_sender.setblocking(False)  # noqa: FBT003
         self.selector.register(self.wake_receiver, _READ)
         self.open: set[_Connection] = set()
         self.idle: list[_Connection] = []
@@ -117,18 +118,17 @@ class ManagementApi:
     def post_all(self, posts: Iterable[P], *, deadline: float, on_outcome: Callable[[P, Outcome], None]) -> None:
         """Post every frame and report what became of each.
 
-        A post may reach its client twice (a connection that breaks after sending is tried again); clients dedupe.
+        A frame may reach its client twice: a post whose connection breaks before the answer is tried again.
 
         Args:
-            posts: read on a thread of its own, a bounded number ahead, so that reading a page and posting the one
-                before overlap.
-            deadline: ``time.monotonic()`` in seconds. From then on posts fail instead of being tried.
-            on_outcome: called on the calling thread, once for each post read.
+            posts: read on another thread, a bounded number ahead: one page is read while others are posted.
+            deadline: in seconds of ``time.monotonic()``. From then on posts fail instead of being tried.
+            on_outcome: called on the calling thread, once for each post read. All posting waits for it.
 
         Raises:
             botocore.exceptions.NoCredentialsError: nothing to sign with; no post was read.
             TimeoutError: ``posts`` was still not exhausted a second after the deadline.
-            Exception: what ``posts`` raised, after all posts read before were finished, or what ``on_outcome`` raised.
+            Exception: what ``posts`` raised, after the posts read before were finished, or ``on_outcome``.
         """
         if abs(time.time() - self._used_at) > _MAX_IDLE_S:
             for connection in self.idle:
@@ -155,7 +155,7 @@ class ManagementApi:
             self._wake_sender.send(b"\0")
 
     def _next_address(self) -> tuple[socket.AddressFamily, tuple[object, ...]]:
-        """Return where to connect to next: all addresses of the name take turns, so a dead one costs one attempt."""
+        """Return where to connect to next: the addresses take turns, so a dead one costs a try."""
         now = time.monotonic()
         if not self._addresses or now - self._resolved_at > _RESOLVE_S:
             try:
@@ -175,10 +175,15 @@ class ManagementApi:
         """
         family, address = self._next_address()
         sock = socket.socket(family, socket.SOCK_STREAM)
-        sock.setblocking(False)
+        sock.setblocking(False)  # noqa: FBT003
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        if self.tls:
-            sock = self.tls.wrap_socket(sock, server_hostname=self.signer.address[0], do_handshake_on_connect=False)
+        if self._tls:
+            sock = self._tls.wrap_socket(
+                sock,
+                do_handshake_on_connect=False,
+                server_hostname=self.signer.address[0],
+                session=self.tls_session,
+            )
         connection = _Connection(sock, post, tries, expires)
         self.open.add(connection)
         self.selector.register(sock, _WRITE, connection)
@@ -214,14 +219,14 @@ class _Connection:
 
     __slots__ = ("expires", "post", "received", "reused", "socket", "step", "tries", "unsent", "waits_for")
 
-    def __init__(self, sock: socket.socket, post: Any, tries: int, expires: float) -> None:
+    def __init__(self, sock: socket.socket, post: Post, tries: int, expires: float) -> None:
         self.socket = sock
         self.step: Callable[[_FanOut[Any], _Connection], None] = _FanOut.on_connected
         """What to do when the socket is ready."""
         self.waits_for = _WRITE
         self.reused = False
         """It has carried a response: when it breaks before the next one, that is most likely its age."""
-        self.post = post
+        self.post: Any = post  # None while idle
         self.tries = tries
         """Failed attempts at ``post`` so far."""
         self.expires = expires
@@ -284,7 +289,11 @@ class _FanOut(Generic[P]):
     """One call of ``post_all``."""
 
     def __init__(
-        self, api: ManagementApi, posts: Iterable[P], deadline: float, on_outcome: Callable[[P, Outcome], None]
+        self,
+        api: ManagementApi,
+        posts: Iterable[P],
+        deadline: float,
+        on_outcome: Callable[[P, Outcome], None],
     ) -> None:
         self._api = api
         self._deadline = deadline
@@ -322,7 +331,7 @@ class _FanOut(Generic[P]):
             if exhausted and not (source.items or self._retries or self._under_way):
                 break
             source.starving = not source.items
-            if source.starving and source.items:  # it came just before the flag was up
+            if source.starving and source.items:  # it came just before the flag was up: nobody will wake us
                 wait = 0.0
         if source.error is not None:
             raise source.error
@@ -334,7 +343,8 @@ class _FanOut(Generic[P]):
             self._api.discard(connection)
         if self._failures:
             # A 403 is never the recipient's fault: role, endpoint or clock are wrong.
-            level = logging.ERROR if any(reason.startswith("403") for reason in self._failures) else logging.WARNING
+            forbidden = any(reason.startswith("403") for reason in self._failures)
+            level = logging.ERROR if forbidden else logging.WARNING
             _log.log(level, "%d posts failed: %s", self._failures.total(), dict(self._failures))
 
     def _start_posts(self, now: float) -> float:
@@ -386,9 +396,8 @@ class _FanOut(Generic[P]):
 
     def on_handshake(self, connection: _Connection) -> None:
         """TLS can take its next step."""
-        assert isinstance(connection.socket, ssl.SSLSocket)
         try:
-            connection.socket.do_handshake()
+            cast("ssl.SSLSocket", connection.socket).do_handshake()
         except ssl.SSLWantReadError:
             self._api.wait_for(connection, _READ)
         except ssl.SSLWantWriteError:
@@ -439,27 +448,29 @@ class _FanOut(Generic[P]):
             self._break(connection, error, stale=connection.reused and not connection.received)
 
     def _answered(self, connection: _Connection, response: Response) -> None:
-        api, post = self._api, connection.post
+        api, post, status = self._api, connection.post, response.status
+        if not connection.reused and isinstance(connection.socket, ssl.SSLSocket):
+            api.tls_session = connection.socket.session
         if response.keep_alive and not connection.unsent:
             connection.post, connection.received, connection.reused = None, b"", True
             api.idle.append(connection)
         else:
             api.discard(connection)
         self._under_way -= 1
-        if 200 <= response.status < 300:
-            # One connection more for each round of deliveries, one less for each 429: a client whose own buffer is
-            # full costs the others next to nothing, an account at its limit soon gets only what it can take.
+        if 200 <= status < 300:
+            # One more connection for a round of deliveries, one less for each 429: a client whose own buffer
+            # is full costs the others next to nothing, an account at its limit soon gets what it can take.
             self._window = min(self._window + 1 / self._window, api.connections)
             self._on_outcome(post, Outcome.DELIVERED)
-        elif response.status == 410:
+        elif status == 410:
             self._on_outcome(post, Outcome.GONE)
-        elif response.status == 429:
+        elif status == 429:
             self._window = max(self._window - 1, 1.0)
             self._retry(post, connection.tries, "429")
-        elif response.status >= 500:
-            self._retry(post, connection.tries, str(response.status))
+        elif status >= 500:
+            self._retry(post, connection.tries, str(status))
         else:
-            self._fail(post, f"{response.status} {response.error_type}".strip())
+            self._fail(post, f"{status} {response.error_type}".strip())
 
     def _break(self, connection: _Connection, reason: Exception, *, stale: bool = False) -> None:
         """Give a connection up, and try its post again: at once if the connection was just too old."""

@@ -1,7 +1,7 @@
 """AWS Signature Version 4 for one kind of request: ``POST /@connections/{connectionId}``.
 
-Everything that is equal for all recipients of a frame (signing key, host, date, body hash, header text) is prepared
-once; what is left per recipient is one SHA-256 of the canonical request and one HMAC.
+Everything that is equal for all recipients of a frame (signing key, host, date, body hash, header text) is
+prepared once; what is left per recipient is one SHA-256 of the canonical request and one HMAC.
 
 Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html
 """
@@ -38,12 +38,13 @@ class Credentials(NamedTuple):
 class CredentialSource:
     """The process's credentials, current at every call.
 
-    Lambda puts them into the environment; reading them there costs microseconds, importing botocore a good part of a
-    cold start. Everything else (SnapStart's container endpoint, profiles) is left to botocore, which also refreshes.
+    Lambda puts them into the environment; reading them there costs microseconds, importing botocore a
+    good part of a cold start. Other sources (SnapStart's container endpoint, profiles) are left to
+    botocore, which refreshes them.
     """
 
     def __init__(self) -> None:
-        self._botocore: BotocoreCredentials | None = None
+        self._elsewhere: BotocoreCredentials | None = None
 
     def current(self) -> Credentials:
         """Return the credentials to sign with now.
@@ -55,15 +56,15 @@ class CredentialSource:
         access_key, secret_key = environ.get("AWS_ACCESS_KEY_ID"), environ.get("AWS_SECRET_ACCESS_KEY")
         if access_key and secret_key:
             return Credentials(access_key, secret_key, environ.get("AWS_SESSION_TOKEN", ""))
-        if self._botocore is None:
-            from botocore.exceptions import NoCredentialsError  # noqa: PLC0415 - never needed in plain Lambda
+        if self._elsewhere is None:
+            from botocore.exceptions import NoCredentialsError  # noqa: PLC0415 - not needed in plain Lambda
             from botocore.session import Session  # noqa: PLC0415
 
-            self._botocore = Session().get_credentials()
-            if self._botocore is None:
+            self._elsewhere = Session().get_credentials()
+            if self._elsewhere is None:
                 raise NoCredentialsError
-        frozen = self._botocore.get_frozen_credentials()
-        return Credentials(frozen.access_key, frozen.secret_key, frozen.token or "")
+        frozen = self._elsewhere.get_frozen_credentials()
+        return Credentials(frozen.access_key or "", frozen.secret_key or "", frozen.token or "")
 
 
 class RequestSigner:
@@ -104,10 +105,7 @@ class RequestSigner:
         if self._body != body:
             self._prepare_body(body)
         # Encoded once on the wire and once more in the canonical request.
-        if _USUAL_ID(connection_id):
-            wire_id = connection_id.replace("=", "%3D")
-        else:
-            wire_id = quote(connection_id, safe="")
+        wire_id = connection_id.replace("=", "%3D") if _USUAL_ID(connection_id) else quote(connection_id, safe="")
         canonical = self._canonical_head + wire_id.replace("%", "%25") + self._canonical_tail
         # hmac.digest() would hash the padded key again for each recipient: twice the time.
         inner = self._inner.copy()

@@ -1,0 +1,264 @@
+"""Measures the fan-out engine against what people use today; writes docs/benchmark.md and docs/benchmark.svg.
+
+Usage: ``python -m benchmarks.fanout [--quick]`` on Linux with two cores, nginx, wrk and Node. The server runs
+on one core, the client on another. Each figure of another client is paired with one of ours taken right
+before or after it; of the 7 ratios the median counts. ``--quick`` shows that it works, and writes nothing.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import signal
+import statistics
+import subprocess
+import sys
+import threading
+import time
+from contextlib import ExitStack, contextmanager, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from . import report
+from .loopback import CLIENT_CORE, DELAYS_MS, Loopback, find, serve
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ROOT = Path(__file__).resolve().parent.parent
+BODY = "x" * 250
+TOKEN = "t" * 900  # the length of Lambda's
+OTHERS = ("boto3-sequential", "boto3-pool", "node")
+# Posts before each measurement: opens all connections. Node's compiler wants much more once.
+WARM_UP = {"engine": 1000, "boto3-sequential": 20, "boto3-pool": 200, "node": 200}
+THIRD_PERIOD_S = 0.02
+
+
+class Figures(NamedTuple):
+    """One measurement of one client: a whole fan-out."""
+
+    cpu_us: float
+    """CPU per recipient."""
+    wall_ms: float
+    p50_ms: float
+    p99_ms: float
+    """Until half, and all but one percent, of the recipients were served."""
+    peak_mb: float
+
+
+@dataclass
+class Plan:
+    """How much to measure."""
+
+    pairs: int
+    counts: tuple[int, ...]
+    node_warm_ups: int
+    wrk_s: int
+
+
+FULL = Plan(pairs=7, counts=(1, 10, 100, 1000, 10_000), node_warm_ups=25, wrk_s=1)
+QUICK = Plan(pairs=2, counts=(10, 100), node_warm_ups=1, wrk_s=1)
+
+
+class Worker:
+    """A client process on its core."""
+
+    def __init__(self, side: str, endpoint: str, environment: dict[str, str]) -> None:
+        self.side = side
+        if side == "node":
+            program = [find("node", "nodejs"), str(ROOT / "benchmarks/node/worker.mjs")]
+        else:
+            program = [sys.executable, "-m", "benchmarks.workers", side]
+        self._process = subprocess.Popen(
+            [*_pinned(), *program, endpoint],
+            cwd=ROOT,
+            env=environment,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+
+    def close(self) -> None:
+        """End the process."""
+        self._process.kill()
+        self._process.communicate()
+
+    def measure(self, count: int, *, third: bool = False) -> Figures:
+        """Warm up, then serve ``count`` recipients, small groups several times."""
+        self._job(WARM_UP[self.side])
+        with self._third_of_a_core() if third else nullcontext():
+            answers = [self._job(count) for _ in range(max(1, 500 // count))]
+        mean = {key: statistics.mean(each[key] for each in answers) for key in ("cpu", "wall", "p50", "p99")}
+        return Figures(
+            mean["cpu"] / count * 1e6,
+            mean["wall"] * 1e3,
+            mean["p50"] * 1e3,
+            mean["p99"] * 1e3,
+            max(each["peak"] for each in answers) / 1024,
+        )
+
+    def warm_up(self, times: int) -> None:
+        """Let a just-in-time compiler see what is coming."""
+        for _ in range(times):
+            self._job(1000)
+
+    def _job(self, count: int) -> dict[str, float]:
+        if self._process.stdin is None or self._process.stdout is None:
+            raise RuntimeError("no pipes")
+        self._process.stdin.write(json.dumps({"count": count, "body": BODY}) + "\n")
+        self._process.stdin.flush()
+        line = self._process.stdout.readline()
+        if not line:
+            raise SystemExit(f"{self.side} failed")
+        answer: dict[str, float] = json.loads(line)
+        return answer
+
+    @contextmanager
+    def _third_of_a_core(self) -> Iterator[None]:
+        """Let the process run for a third of each 20 ms only, Lambda's scheduling period."""
+        stop = threading.Event()
+
+        def control() -> None:
+            while not stop.is_set():
+                self._process.send_signal(signal.SIGCONT)
+                time.sleep(THIRD_PERIOD_S / 3)
+                self._process.send_signal(signal.SIGSTOP)
+                time.sleep(THIRD_PERIOD_S * 2 / 3)
+            self._process.send_signal(signal.SIGCONT)
+
+        thread = threading.Thread(target=control)
+        thread.start()
+        try:
+            yield
+        finally:
+            stop.set()
+            thread.join()
+
+
+def _pinned() -> list[str]:
+    return ["setpriv", "--pdeathsig", "KILL", "taskset", "-c", str(CLIENT_CORE)]
+
+
+def _paired(ours: Worker, other: Worker, plan: Plan, count: int, *, third: bool) -> report.Row:
+    pairs: list[tuple[Figures, Figures]] = []
+    for number in range(plan.pairs):
+        if number % 2:
+            figures = other.measure(count, third=third)
+            pairs.append((ours.measure(count, third=third), figures))
+        else:
+            pairs.append((ours.measure(count, third=third), other.measure(count, third=third)))
+    return report.Row(
+        other.side,
+        count,
+        Figures(*(statistics.median(values) for values in zip(*(mine for mine, _ in pairs), strict=True))),
+        Figures(*(statistics.median(values) for values in zip(*(its for _, its in pairs), strict=True))),
+        [its.cpu_us / mine.cpu_us for mine, its in pairs],
+        [its.wall_ms / mine.wall_ms for mine, its in pairs],
+    )
+
+
+def clients(
+    loopback: Loopback, environment: dict[str, str], plan: Plan, delay: int, *, third: bool
+) -> list[report.Row]:
+    """Measure all clients against a server that takes ``delay`` ms."""
+    rows = []
+    with ExitStack() as running:
+        workers = {}
+        for side in ("engine", *OTHERS):
+            workers[side] = Worker(side, loopback.endpoints[delay], environment)
+            running.callback(workers[side].close)
+        workers["node"].warm_up(plan.node_warm_ups)
+        for count in (max(count for count in plan.counts if count <= 1000),) if third else plan.counts:
+            for side in OTHERS:
+                if side == "boto3-sequential" and (third or (delay and count > 1000)):
+                    continue  # minutes of waiting, and nothing new: it grows with the count
+                rows.append(_paired(workers["engine"], workers[side], plan, count, third=third))
+                report.show(rows[-1], delay, third=third)
+    return rows
+
+
+def ceiling(loopback: Loopback, environment: dict[str, str], plan: Plan, delay: int) -> report.Ceiling:
+    """Measure wrk, which sends one and the same unsigned request: what C can do at best."""
+    wrk, script = find("wrk", "wrk"), ROOT / "benchmarks/post.lua"
+    command = [
+        *_pinned(),
+        wrk,
+        "-t1",
+        "-c64",
+        f"-d{plan.wrk_s}s",
+        "-s",
+        str(script),
+        loopback.endpoints[delay],
+    ]
+    engine = Worker("engine", loopback.endpoints[delay], environment)
+    costs, rates, ratios = [], [], []
+    for _ in range(plan.pairs):
+        mine = engine.measure(max(count for count in plan.counts if count <= 1000))
+        before = os.times()
+        printed = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+        after = os.times()
+        cpu = after.children_user + after.children_system - before.children_user - before.children_system
+        requests = int(printed.partition(" requests in ")[0].split()[-1])
+        if "Non-2xx" in printed:
+            raise SystemExit(printed)
+        costs.append(cpu / requests * 1e6)
+        rates.append(float(printed.partition("Requests/sec:")[2].split()[0]))
+        ratios.append(mine.cpu_us / costs[-1])
+    engine.close()
+    return report.Ceiling(statistics.median(costs), statistics.median(rates), ratios)
+
+
+def cold_start(loopback: Loopback, environment: dict[str, str], plan: Plan) -> report.ColdStart:
+    """Measure from process start to 50 recipients served, on one core, against an answer after 5 ms."""
+
+    def once(side: str) -> float:
+        command = [*_pinned(), sys.executable, "-m", "benchmarks.cold_start", side, loopback.endpoints[5]]
+        start = time.perf_counter()
+        subprocess.run(command, check=True, cwd=ROOT, env=environment)
+        return (time.perf_counter() - start) * 1e3
+
+    once("engine"), once("boto3")  # compile and cache the files
+    pairs = [(once("engine"), once("boto3")) for _ in range(plan.pairs)]
+    return report.ColdStart(
+        statistics.median(mine for mine, _ in pairs),
+        statistics.median(theirs for _, theirs in pairs),
+        [mine / theirs for mine, theirs in pairs],
+    )
+
+
+def main() -> None:
+    """Run everything."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--quick", action="store_true", help="check that the script works")
+    plan = QUICK if (quick := parser.parse_args().quick) else FULL
+    if len(os.sched_getaffinity(0)) < 2:
+        raise SystemExit("two cores are needed: one for the client, one for the server")
+    with serve() as loopback:
+        authority = str(loopback.authority)
+        environment = {
+            "PATH": os.environ["PATH"],
+            "AWS_ACCESS_KEY_ID": "AKIDEXAMPLE",
+            "AWS_SECRET_ACCESS_KEY": "example",
+            "AWS_SESSION_TOKEN": TOKEN,
+            "AWS_EC2_METADATA_DISABLED": "true",
+            "SSL_CERT_FILE": authority,
+            "AWS_CA_BUNDLE": authority,
+            "NODE_EXTRA_CA_CERTS": authority,
+        }
+        results = report.Results(
+            ceilings={delay: ceiling(loopback, environment, plan, delay) for delay in DELAYS_MS},
+            cold_start=cold_start(loopback, environment, plan),
+            rows={delay: clients(loopback, environment, plan, delay, third=False) for delay in DELAYS_MS},
+            third=clients(loopback, environment, plan, 5, third=True),
+        )
+    if quick:
+        sys.stdout.write(report.markdown(results))
+    else:
+        (ROOT / "docs/benchmark.md").write_text(report.markdown(results), encoding="utf-8")
+        (ROOT / "docs/benchmark.svg").write_text(report.picture(results), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,55 @@
+"""Fixtures: credentials, a certificate authority, and fake management APIs with its certificates."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from typing import TYPE_CHECKING
+
+import pytest
+import trustme
+
+from handlers.management_api import ManagementApi
+
+from .server import FakeManagementApi
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from .server import Behaviour
+
+
+@pytest.fixture(scope="session")
+def authority() -> trustme.CA:
+    """Return the certificate authority that the engine trusts in these tests."""
+    return trustme.CA()
+
+
+@pytest.fixture(autouse=True)
+def environment(monkeypatch: pytest.MonkeyPatch, authority: trustme.CA, tmp_path: Path) -> None:
+    """Provide credentials as Lambda does, and the authority as the only trusted one."""
+    authority.cert_pem.write_to_path(str(tmp_path / "authority.pem"))
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "authority.pem"))
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
+    monkeypatch.setenv("AWS_SESSION_TOKEN", "token")
+
+
+@pytest.fixture
+def serve(authority: trustme.CA) -> Iterator[Callable[[Behaviour], FakeManagementApi]]:
+    """Return a function that starts a fake management API with the given behaviour."""
+    with ExitStack() as running:
+        yield lambda behaviour: running.enter_context(FakeManagementApi(authority, behaviour))
+
+
+@pytest.fixture
+def client() -> Iterator[Callable[..., ManagementApi]]:
+    """Return a function that makes an engine for a fake management API."""
+    with ExitStack() as running:
+
+        def make(server: FakeManagementApi, **options: float) -> ManagementApi:
+            api = ManagementApi(server.endpoint, "us-east-1", **options)  # type: ignore[arg-type]
+            running.callback(api.close)
+            return api
+
+        yield make

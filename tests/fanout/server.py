@@ -1,0 +1,143 @@
+"""A management API on loopback, over real TLS, that answers each request as a test wants it to."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import ssl
+import struct
+import threading
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Self, TypeVar
+from urllib.parse import unquote
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Coroutine
+
+    import trustme
+
+    Behaviour = Callable[["Request", "Answer"], Awaitable[None]]
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Request:
+    """One request as the server read it."""
+
+    number: int
+    """Counts the requests of all connections from 0."""
+    nth_on_connection: int
+    """Counts the requests of this connection from 0."""
+    path: str
+    headers: dict[str, str]
+    body: bytes
+
+    @property
+    def connection_id(self) -> str:
+        """The decoded id."""
+        return unquote(self.path.rpartition("/")[2])
+
+
+class Answer:
+    """What a behaviour can do with a request."""
+
+    def __init__(self, writer: asyncio.StreamWriter) -> None:
+        self._writer = writer
+
+    async def status(self, status: int, *headers: str, body: bytes = b"") -> None:
+        """Answer as API Gateway does."""
+        lines = [f"HTTP/1.1 {status} Whatever", f"Content-Length: {len(body)}", *headers]
+        await self.raw("\r\n".join([*lines, "", ""]).encode() + body)
+
+    async def raw(self, *pieces: bytes) -> None:
+        """Send these bytes, each piece in a packet of its own."""
+        for piece in pieces:
+            self._writer.write(piece)
+            await self._writer.drain()
+            await asyncio.sleep(0)
+
+    def close(self) -> None:
+        """Close the connection in an orderly way."""
+        self._writer.close()
+
+    def reset(self) -> None:
+        """Break the connection with a TCP reset."""
+        sock = self._writer.get_extra_info("socket")
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self._writer.transport.abort()
+
+
+class FakeManagementApi:
+    """Runs on a thread of its own while its context is entered."""
+
+    def __init__(
+        self, authority: trustme.CA, behaviour: Behaviour, *, tls: bool = True, path: str = "/production"
+    ) -> None:
+        self.requests: list[Request] = []
+        self.connections = 0
+        self._behaviour = behaviour
+        self._path = path
+        self._tls: ssl.SSLContext | None = None
+        if tls:
+            self._tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            authority.issue_cert("127.0.0.1").configure_cert(self._tls)
+        self._writers: set[asyncio.StreamWriter] = set()
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="fake-management-api")
+        self.endpoint = ""
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        self._server = self._call(asyncio.start_server(self._serve, "127.0.0.1", 0, ssl=self._tls))
+        port = self._server.sockets[0].getsockname()[1]
+        self.endpoint = f"{'https' if self._tls else 'http'}://127.0.0.1:{port}{self._path}"
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._call(self._stop())
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+
+    def drop_connections(self) -> None:
+        """Close all connections, as a peer does with those that were idle for long."""
+        self._call(self._drop())
+
+    def _call(self, work: Coroutine[Any, Any, T]) -> T:
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result(30)
+
+    async def _drop(self) -> None:
+        for writer in list(self._writers):
+            writer.transport.abort()
+
+    async def _stop(self) -> None:
+        self._server.close()
+        await self._drop()
+        others = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in others:
+            task.cancel()
+        await asyncio.gather(*others, return_exceptions=True)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.connections += 1
+        self._writers.add(writer)
+        try:
+            nth = 0
+            while not writer.is_closing():
+                request = await self._read(reader, nth)
+                self.requests.append(request)
+                await self._behaviour(request, Answer(writer))
+                nth += 1
+        except (OSError, asyncio.IncompleteReadError, asyncio.CancelledError):
+            pass
+        finally:
+            self._writers.discard(writer)
+            if not writer.is_closing():
+                writer.transport.abort()
+
+    async def _read(self, reader: asyncio.StreamReader, nth: int) -> Request:
+        head = (await reader.readuntil(b"\r\n\r\n")).decode().split("\r\n")
+        headers = dict(line.split(":", 1) for line in head[1:] if line)
+        body = await reader.readexactly(int(headers["content-length"]))
+        return Request(len(self.requests), nth, head[0].split(" ")[1], headers, body)
