@@ -161,6 +161,9 @@ _RULES = {
     "tracing": _BOOLEAN,
 }
 
+# They decide what is registered, or under which name, and so cannot wait for the deployment.
+_PLAIN = {"stage_name", "name_prefix", "messages_table", "create_messages_table", "presence", "tags"}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
@@ -201,7 +204,11 @@ def _checked(key: str, value: Any) -> Any:  # noqa: ANN401 - arguments are of ma
     if key not in _RULES:
         raise InvalidArgumentError(key, value, f"left out: the arguments are {', '.join(_RULES)}")
     if isinstance(value, pulumi.Output):
+        if key in _PLAIN:
+            raise InvalidArgumentError(key, pulumi.Output, "a plain value, known before the deployment")
         return value.apply(lambda known: _checked(key, known))
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)  # Pulumi's wire format has one kind of number.
     if not _RULES[key].accepts(value):
         raise InvalidArgumentError(key, value, _RULES[key].allowed)
     return value

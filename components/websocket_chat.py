@@ -66,9 +66,7 @@ class WebSocketChat(pulumi.ComponentResource):
     log_group_names: pulumi.Output[dict[str, str]]
     """Names of the log groups, by the same keys."""
 
-    def __init__(
-        self, name: str, args: WebSocketChatArgs | None = None, opts: pulumi.ResourceOptions | None = None
-    ) -> None:
+    def __init__(self, name: str, args: WebSocketChatArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         """Create the chat.
 
         Args:
@@ -80,7 +78,7 @@ class WebSocketChat(pulumi.ComponentResource):
             InvalidArgumentError: An argument is not allowed. Nothing has been registered.
             MessagesTableError: The existing messages table is missing or of another shape.
         """
-        self._settings = Settings.of(args or {})
+        self._settings = Settings.of(args)
         super().__init__("websocket-chat:index:WebSocketChat", name, {}, opts)
         self._name = name
 
@@ -110,12 +108,12 @@ class WebSocketChat(pulumi.ComponentResource):
                 tracing=self._settings.tracing,
             ),
         )
-        slices = self._slice_retries(functions[_BROADCAST], failures, after=role_policy)
+        background: list[pulumi.Resource] = [self._slice_retries(functions[_BROADCAST], failures, after=role_policy)]
         if self._settings.presence:
-            self._presence_events(functions[_PRESENCE], connections, failures, after=role_policy)
+            background.append(self._presence_events(functions[_PRESENCE], connections, failures, after=role_policy))
         permissions = [self._permission(route, functions[route], api) for route in _ROUTES]
         deployment = self._deployment(api, functions)
-        stage = self._stage(api, deployment, after=[role_policy, slices, *permissions])
+        stage = self._stage(api, deployment, after=[role_policy, *background, *permissions])
 
         # Through the stage's name, so that nobody has an address before it answers.
         self.web_socket_url = _address(api, "ws", stage.name)
@@ -317,9 +315,9 @@ class WebSocketChat(pulumi.ComponentResource):
         failures: aws.sqs.Queue,
         *,
         after: pulumi.Resource,
-    ) -> None:
+    ) -> aws.lambda_.EventSourceMapping:
         """Feed the table's stream to the function. Lambda checks that the role may read it, hence ``after``."""
-        aws.lambda_.EventSourceMapping(
+        return aws.lambda_.EventSourceMapping(
             f"{self._name}-presence-stream",
             event_source_arn=connections.stream_arn,
             function_name=presence.arn,

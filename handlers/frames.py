@@ -40,17 +40,27 @@ def decode(body: str) -> Frame:
     """Decode what a client sent into an object, whatever its fields.
 
     Raises:
-        ChatError: BAD_REQUEST, if it is no JSON object or no valid Unicode.
+        ChatError: BAD_REQUEST, if it is no JSON object.
     """
     try:
         frame = json.loads(body, parse_constant=_refuse_constant)
-        # A lone surrogate such as "\ud800" is legal JSON but cannot be stored or sent on.
-        json.dumps(frame, ensure_ascii=False).encode()
     except (ValueError, RecursionError):
-        raise ChatError(Code.BAD_REQUEST, "send one JSON object per frame, valid Unicode, as text") from None
+        raise ChatError(Code.BAD_REQUEST, "send one JSON object per frame, as text") from None
     if not isinstance(frame, dict):
         raise ChatError(Code.BAD_REQUEST, 'send a JSON object, such as {"action":"ping"}')
     return frame
+
+
+def require_unicode(frame: Frame) -> None:
+    r"""Refuse a frame with a lone surrogate, such as "\ud800": legal JSON that can neither be stored nor sent on.
+
+    Raises:
+        ChatError: BAD_REQUEST.
+    """
+    try:
+        encode(frame)
+    except (UnicodeEncodeError, RecursionError):
+        raise ChatError(Code.BAD_REQUEST, "the frame has half of a surrogate pair: send valid Unicode") from None
 
 
 def _refuse_constant(name: str) -> NoReturn:
@@ -86,7 +96,7 @@ def send_message(frame: Frame) -> SendMessage:
         group_id=_id(frame, "groupId"),
         sender_id=sender_id,
         # An empty name is what a front end sends for a user who has none.
-        sender_name=_id(frame, "senderName") if frame.get("senderName") else sender_id,
+        sender_name=sender_id if frame.get("senderName") in (None, "") else _id(frame, "senderName"),
         text=text,
         client_message_id=None if frame.get("clientMessageId") is None else _id(frame, "clientMessageId"),
     )

@@ -68,7 +68,7 @@ class Request:
         """Decode the client's frame.
 
         Raises:
-            ChatError: BAD_REQUEST, if it is no JSON object.
+            ChatError: BAD_REQUEST, if it is no JSON object or no valid Unicode.
         """
         body = self.event.get("body") or ""
         if self.event.get("isBase64Encoded"):
@@ -78,6 +78,7 @@ class Request:
                 raise ChatError(Code.BAD_REQUEST, "send text frames, in UTF-8") from None
         frame = frames.decode(body)
         self.echoed = frames.echoed(frame)
+        frames.require_unicode(frame)
         return frame
 
     def reply(self, frame: frames.Frame) -> Post:
@@ -138,13 +139,20 @@ def entry_point(event_type: EventType, serve: Callable[[Request], None]) -> Hand
             if level == logging.ERROR:
                 request.log |= failure(error.__cause__ or error)
             if about["eventType"] == EventType.MESSAGE.value:
-                request.post(request.reply(frames.error(reason)))
+                _refuse(request, reason)
         request.log.setdefault("outcome", "OK")
         request.log["durationMs"] = round((time.monotonic() - started) * 1000, 1)
         logger.log(level, "served", extra=request.log)
         return {"statusCode": status}
 
     return handler
+
+
+def _refuse(request: Request, reason: ChatError) -> None:
+    try:
+        request.post(request.reply(frames.error(reason)))
+    except Exception:  # What kept the frame from being served may keep the answer from being sent.
+        request.log["reply"] = "failed"
 
 
 def refuse_unknown_action(request: Request) -> None:

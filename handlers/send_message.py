@@ -29,22 +29,23 @@ def send_message(request: Request) -> None:
     authorize(sender, frame)
     message = messages.compose(frame)
     pushed = frames.message(message)  # Before storing, because what is too large to be pushed must not be stored.
-    with unavailable_on_failure():
+    repeatable = frame.client_message_id is not None
+    with unavailable_on_failure(retryable=repeatable):
         stored = messages.store(message)
     request.log["duplicate"] = stored.duplicate
     if stored.duplicate:
         pushed = frames.message(stored.row)
 
     acks = []
-    if frame.client_message_id is not None:
+    if repeatable:
         acks.append(request.reply(frames.ack(stored.row, duplicate=stored.duplicate)))
     if stored.pushed:
         request.post(*acks)
         return
-    with unavailable_on_failure(retryable=bool(acks)):
+    with unavailable_on_failure(retryable=repeatable):
         tally = push(pushed, split(pushed, group_of(sender)), *acks, deadline=request.deadline)
     request.log |= asdict(tally)
-    if acks and not tally.failed:
+    if repeatable and not tally.failed:
         with log_failure("not marked as pushed: a retry will push it again"):
             messages.mark_pushed(message["messageId"])
 

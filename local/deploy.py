@@ -10,7 +10,7 @@ from typing import Any
 import pulumi
 import yaml
 from pulumi.runtime import MockCallArgs, MockResourceArgs, Mocks, set_all_config, set_mocks
-from pulumi.runtime.settings import get_root_resource
+from pulumi.runtime.settings import SETTINGS, get_root_resource
 from pulumi.runtime.stack import run_pulumi_func
 
 from .emulator import Emulator
@@ -58,6 +58,7 @@ def deploy(emulator: Emulator, config: Mapping[str, object] | None = None) -> di
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)
     try:
+        SETTINGS.outputs.clear()  # Of a deployment that failed before, in a loop that is closed.
         set_mocks(_IntoEmulator(emulator), project=name, stack=STACK, preview=False)
         set_all_config({key: _config_text(value) for key, value in (defaults | stack | given).items()})
         return loop.run_until_complete(_outputs())

@@ -48,8 +48,8 @@ def aws_outputs(type_: str, name: str, inputs: Properties) -> Properties:
     own = inputs.get("name", "")
     table = arn("dynamodb", f"table/{own}")
     outputs: dict[str, Properties] = {
-        "aws:dynamodb/table:Table": {"arn": table}
-        | ({"streamArn": f"{table}/stream/1"} if inputs.get("streamEnabled") else {}),
+        # A stream that was switched off keeps its ARN.
+        "aws:dynamodb/table:Table": {"arn": table, "streamArn": f"{table}/stream/1"},
         "aws:cloudwatch/logGroup:LogGroup": {"arn": arn("logs", f"log-group:{own}")},
         "aws:iam/role:Role": {"arn": f"arn:aws:iam::{ACCOUNT}:role/{own}"},
         "aws:lambda/function:Function": {"arn": arn("lambda", f"function:{own}"), "invokeArn": f"invoke:{own}"},

@@ -25,7 +25,7 @@ def gateway() -> Iterator[ManagementApiServer]:
 
 @pytest.fixture(autouse=True)
 def cold_start(gateway: ManagementApiServer, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """The functions' environment, with nothing kept from the test before."""
+    """The functions' environment, read anew, and connections of their own to the management API."""
     monkeypatch.setenv("AWS_REGION", "eu-central-1")
     monkeypatch.setenv("CONNECTIONS_TABLE", CONNECTIONS)
     monkeypatch.setenv("MESSAGES_TABLE", MESSAGES)
@@ -37,13 +37,14 @@ def cold_start(gateway: ManagementApiServer, monkeypatch: pytest.MonkeyPatch) ->
     yield
     if management_api.management_api.cache_info().currsize:
         management_api.management_api().close()
-    for cached in (management_api.management_api, dynamodb.client, settings.settings):
-        cached.cache_clear()
+    management_api.management_api.cache_clear()
+    settings.settings.cache_clear()
 
 
 @pytest.fixture
 def tables(cold_start: None) -> Iterator[Tables]:  # noqa: ARG001 - the client is built from the environment
-    with mock_aws(config={"core": {"reset_boto3_session": False}}):
+    """Both tables, empty. The client is kept between tests: it is slow to build, and nothing in it changes."""
+    with mock_aws():
         yield Tables(dynamodb.client())
 
 

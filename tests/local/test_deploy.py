@@ -1,0 +1,26 @@
+"""The in-process deployment refuses what ``pulumi up`` would refuse, and is none the worse for it afterwards."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from components import InvalidArgumentError
+from components.messages_table import MessagesTableError
+from local.deploy import deploy
+from local.emulator import Emulator
+from local.prerequisites import create_messages_table
+
+
+@pytest.fixture(scope="module")
+def emulator() -> Iterator[Emulator]:
+    with Emulator(port=0) as running:
+        yield running
+
+
+def test_refusals_then_success(emulator: Emulator) -> None:
+    with pytest.raises(InvalidArgumentError, match=r"memory_size \(in config: memorySize\) = 64 is not allowed"):
+        deploy(emulator, {"memorySize": 64})
+    with pytest.raises(MessagesTableError, match="'ChatMessages' cannot be used.*createMessagesTable"):
+        deploy(emulator)
+    create_messages_table(emulator)
+    assert deploy(emulator)["MessagesTable"] == "ChatMessages"

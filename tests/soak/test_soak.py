@@ -1,0 +1,252 @@
+"""Hundreds of clients, thousands of messages, and everything that breaks: nothing is lost and nothing doubled."""
+
+import asyncio
+import json
+import random
+import time
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from local.deploy import deploy
+from local.emulator import Emulator
+from local.prerequisites import create_messages_table
+
+from .chaos_proxy import ChaosProxy
+from .reliable_client import Frame, Outgoing, ReliableClient
+
+SEED = 3
+SPEAKERS = 24
+"""Messages under way at once. The emulator serves them one by one."""
+PROGRESS_S = 5
+CONNECT_S = 0.05
+STALE_GONE_S = 120
+
+PROTOCOL_FIELDS = ("messageId", "groupId", "senderId", "senderName", "message", "timestamp", "clientMessageId")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Load:
+    """What is done to the chat. Shares are of the messages.
+
+    Attributes:
+        killed: Share beside which a client is killed.
+        repeated: Share sent again without need.
+        garbage: Share beside which a frame is sent that no reliable client would send.
+        stale: Share beside which the row of a connection that has long been gone is planted.
+    """
+
+    clients: int
+    groups: int
+    messages: int
+    killed: float = 0.06
+    repeated: float = 0.08
+    garbage: float = 0.02
+    stale: float = 0.02
+
+
+class Soak:
+    """One soak of a deployed chat."""
+
+    def __init__(self, emulator: Emulator, outputs: dict[str, Any], load: Load) -> None:
+        self._dynamodb = emulator.client("dynamodb")
+        self._outputs = outputs
+        self._load = load
+        self._groups = [f"group-{n}" for n in range(load.groups)]
+        self.clients = [
+            ReliableClient(outputs["WebSocketURL"], f"user-{n}", self._groups[n % load.groups])
+            for n in range(load.clients)
+        ]
+        self.sent: dict[str, ReliableClient] = {}
+        self.counts: Counter[str] = Counter()
+        self._numbers = iter(range(load.messages - load.groups))
+        self._background: set[asyncio.Task[None]] = set()
+
+    async def run(self, calm: AbstractContextManager[None] = nullcontext()) -> None:  # noqa: B008 - it has no state
+        """Do it all, and end with a recovery of every client.
+
+        Args:
+            calm: Entered while every group has one more message, after which no stale row may be left.
+        """
+        async with asyncio.TaskGroup() as running:
+            forever = [running.create_task(self._tell())]
+            for client in self.clients:
+                forever.append(running.create_task(client.run()))
+                await asyncio.sleep(CONNECT_S)
+            async with asyncio.TaskGroup() as speaking:
+                for _ in range(SPEAKERS):
+                    speaking.create_task(self._speak(speaking))
+            with calm:
+                for client in self.clients[: self._load.groups]:  # One of each group.
+                    await self._say(client, "last words").acked
+                await self._no_stale_rows()
+            await asyncio.gather(*(client.recover() for client in self.clients))
+            for task in forever:
+                task.cancel()
+
+    async def _speak(self, tasks: asyncio.TaskGroup) -> None:
+        for number in self._numbers:
+            # Each message has its own dice, so that what happens around it does not hang on who is faster.
+            dice = random.Random(f"{SEED} {number}")
+            client = dice.choice(self.clients)
+            if dice.random() < self._load.stale:
+                await self._plant_stale_row(dice.choice(self._groups))
+            if dice.random() < self._load.garbage:
+                await self._send_garbage(client, dice)
+            outgoing = self._say(client, f"message {number}")
+            if dice.random() < self._load.repeated:
+                tasks.create_task(self._repeat(client, outgoing, dice.choice(("at once", "before ack", "after ack"))))
+            if dice.random() < self._load.killed:
+                await asyncio.sleep(dice.choice((0, 0.01, 0.1, 1)))
+                # Every second time the sender itself, whose ack may then be lost.
+                self.counts["kills"] += dice.choice((client, dice.choice(self.clients))).kill()
+            await outgoing.acked
+
+    def _say(self, client: ReliableClient, text: str) -> Outgoing:
+        outgoing = client.say(text)
+        self.sent[json.loads(outgoing.frame)["clientMessageId"]] = client
+        return outgoing
+
+    async def _repeat(self, client: ReliableClient, outgoing: Outgoing, when: str) -> None:
+        if when == "before ack":
+            await asyncio.sleep(0.02)
+        elif when == "after ack":
+            await outgoing.acked
+            await asyncio.sleep(random.uniform(0, 5))
+        for _ in range(2):
+            self.counts["repeated"] += await client.send_text(outgoing.frame)
+
+    async def _send_garbage(self, client: ReliableClient, dice: random.Random) -> None:
+        message = {"action": "sendMessage", "groupId": client.group_id, "senderId": client.user_id, "message": "never"}
+        stranger = dice.choice([other for other in self.clients if other.group_id != client.group_id])
+        garbage: list[str | bytes | Frame] = [
+            "not JSON",
+            "[]",
+            "{}",
+            b"\xff\x00\xfe",
+            {"action": "dance"},
+            {"action": "$disconnect"},
+            {"action": ["sendMessage"]},
+            {"action": "getHistory", "after": "no cursor"},
+            message | {"senderId": stranger.user_id},
+            message | {"groupId": stranger.group_id},
+            message | {"message": "x" * 30_000},
+            message | {"message": {"not": "a text"}},
+        ]
+        frame = dice.choice(garbage)
+        self.counts["garbage"] += await client.send_text(json.dumps(frame) if isinstance(frame, dict) else frame)
+
+    async def _plant_stale_row(self, group_id: str) -> None:
+        long_ago = datetime.now(UTC) - timedelta(hours=1)
+        row = {
+            "connectionId": f"stale-{uuid4()}",
+            "groupId": group_id,
+            "userId": "nobody",
+            "connectedAt": long_ago.strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
+        }
+        item = {name: {"S": value} for name, value in row.items()}
+        await asyncio.to_thread(self._dynamodb.put_item, TableName=self._outputs["ConnectionsTable"], Item=item)
+        self.counts["stale rows"] += 1
+
+    async def _no_stale_rows(self) -> None:
+        # The last ack of a group may come before its stale rows are deleted.
+        deadline = time.monotonic() + STALE_GONE_S
+        while left := [row for row in await self.rows("ConnectionsTable") if row["connectionId"].startswith("stale-")]:
+            assert time.monotonic() < deadline, f"{len(left)} stale rows are left"
+            await asyncio.sleep(0.5)
+
+    async def rows(self, table: str) -> list[dict[str, str]]:
+        """All rows of one of the chat's tables."""
+
+        def scan() -> list[dict[str, Any]]:
+            pages = self._dynamodb.get_paginator("scan").paginate(TableName=self._outputs[table])
+            return [row for page in pages for row in page["Items"]]
+
+        return [
+            {name: next(iter(value.values())) for name, value in row.items()} for row in await asyncio.to_thread(scan)
+        ]
+
+    async def _tell(self) -> None:
+        started = time.monotonic()
+        while True:
+            await asyncio.sleep(PROGRESS_S)
+            tell(f"{time.monotonic() - started:4.0f} s  {self}")
+
+    def __str__(self) -> str:
+        clients = sum((client.counts for client in self.clients), Counter[str]())
+        acked = sum(len(client.acks) for client in self.clients)
+        retried = clients["sends"] - len(self.sent)
+        told = {"messages": len(self.sent), "acked": acked, "retried": retried} | self.counts | clients
+        return f"{sum(client.connected for client in self.clients)} connected, " + ", ".join(
+            f"{name}: {number}" for name, number in told.items()
+        )
+
+
+def tell(line: str) -> None:
+    print(line, flush=True)  # noqa: T201 - for who runs it with -s
+
+
+def check(soak: Soak, rows: list[dict[str, str]]) -> None:
+    """Every message is stored once, and every client has exactly its group's, in order."""
+    assert Counter(row.get("clientMessageId") for row in rows) == Counter(soak.sent.keys())
+    stored = defaultdict(list)
+    for row in sorted(rows, key=lambda row: (row["timestamp"], row["messageId"])):
+        sender = soak.sent[row["clientMessageId"]]
+        assert (row["senderId"], row["groupId"]) == (sender.user_id, sender.group_id)
+        assert sender.acks[row["clientMessageId"]] == {(row["messageId"], row["timestamp"])}
+        stored[row["groupId"]].append({name: row[name] for name in PROTOCOL_FIELDS})
+    for client in soak.clients:
+        assert client.timeline == stored[client.group_id]
+        assert client.groups == {client.group_id}
+        assert client.contradictions == []
+
+
+@pytest.fixture
+def emulator() -> Iterator[Emulator]:
+    with Emulator(port=0) as running:
+        yield running
+
+
+@pytest.mark.timeout(900)
+def test_through_kills_and_retries_every_client_has_exactly_its_groups_messages(emulator: Emulator) -> None:
+    create_messages_table(emulator)
+    outputs = deploy(emulator)
+
+    async def soak_it() -> None:
+        soak = Soak(emulator, outputs, Load(clients=200, groups=20, messages=10_000))
+        await soak.run()
+        tell(f"done    {soak}")
+        check(soak, await soak.rows("MessagesTable"))
+
+    asyncio.run(soak_it())
+
+
+@pytest.mark.timeout(900)
+def test_a_management_api_in_chaos_changes_nothing_of_it(emulator: Emulator) -> None:
+    create_messages_table(emulator)
+    outputs = deploy(emulator, {"namePrefix": "Chaos"})
+
+    async def soak_it() -> None:
+        async with ChaosProxy(emulator.port, SEED) as proxy:
+            await asyncio.to_thread(post_through, emulator, outputs, proxy.port)
+            soak = Soak(emulator, outputs, Load(clients=200, groups=20, messages=1_500))
+            await soak.run(calm=proxy.calm())
+            tell(f"done    {soak}, posts: {dict(proxy.posts)}")
+            check(soak, await soak.rows("MessagesTable"))
+
+    asyncio.run(soak_it())
+
+
+def post_through(emulator: Emulator, outputs: dict[str, Any], port: int) -> None:
+    """Have the functions post to another port. They must not have run yet."""
+    functions = emulator.client("lambda")
+    for name in outputs["FunctionNames"].values():
+        variables = functions.get_function_configuration(FunctionName=name)["Environment"]["Variables"]
+        variables["CALLBACK_URL"] = variables["CALLBACK_URL"].replace(f":{emulator.port}/", f":{port}/")
+        functions.update_function_configuration(FunctionName=name, Environment={"Variables": variables})
