@@ -26,7 +26,7 @@ class WebSocketChatArgs(TypedDict, total=False):
     memory_size: pulumi.Input[int]
     """Memory of each function, 128 to 10240 MB; computing power grows with it. Default: 512."""
     timeout: pulumi.Input[int]
-    """Longest run of a function, 3 to 29 seconds, the limit of a WebSocket integration. Default: 25."""
+    """Longest run of a function, 5 to 29 seconds, the limit of a WebSocket integration. Default: 25."""
     reserved_concurrency: pulumi.Input[int]
     """Runs of each function at once that are set aside for it, and its limit; 0 stops it, -1 is no reservation.
     Default: -1."""
@@ -141,7 +141,7 @@ _RULES = {
     "messages_table": _text(r"[A-Za-z0-9_.-]{3,255}", "3 to 255 letters, digits, '-', '_' and '.'"),
     "create_messages_table": _BOOLEAN,
     "memory_size": _integer(128, 10_240, "MB"),
-    "timeout": _integer(3, 29, "seconds"),
+    "timeout": _integer(5, 29, "seconds"),
     "reserved_concurrency": _integer(-1, 1_000_000, "runs at once, -1 for no reservation"),
     "log_retention_days": _Rule(
         f"one of {', '.join(map(str, LOG_RETENTION_DAYS))} (days, 0 for ever)",

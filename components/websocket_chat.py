@@ -91,9 +91,6 @@ class WebSocketChat(pulumi.ComponentResource):
         logs = {function: self._log_group(function) for function in deployed}
         code = _code()
         environment = self._environment(connections, api)
-        functions = {
-            function: self._function(function, role, code, environment, logs[function]) for function in deployed
-        }
         role_policy = self._role_policy(
             role,
             pulumi.Output.all(
@@ -102,12 +99,17 @@ class WebSocketChat(pulumi.ComponentResource):
                 messages_table_arn=messages_table_arn,
                 execution_arn=api.execution_arn,
                 stage_name=self._settings.stage_name,
-                broadcast_function_arn=functions[_BROADCAST].arn,
+                broadcast_function_arn=self._broadcast_function_arn(connections),
                 failures_queue_arn=failures.arn,
                 stream_arn=connections.stream_arn if self._settings.presence else None,
                 tracing=self._settings.tracing,
             ),
         )
+        functions = {
+            # Lambda refuses to trace for a role that may not, hence after the policy.
+            function: self._function(function, role, code, environment, logs[function], after=role_policy)
+            for function in deployed
+        }
         background: list[pulumi.Resource] = [self._slice_retries(functions[_BROADCAST], failures, after=role_policy)]
         if self._settings.presence:
             background.append(self._presence_events(functions[_PRESENCE], connections, failures, after=role_policy))
@@ -243,6 +245,16 @@ class WebSocketChat(pulumi.ComponentResource):
             opts=self._child(),
         )
 
+    def _broadcast_function_arn(self, connections: aws.dynamodb.Table) -> pulumi.Output[str]:
+        # By name, in the account and region of the table: the function itself waits for the policy.
+        name = self._function_name(_BROADCAST)
+
+        def of(table_arn: str) -> str:
+            _, partition, _, region, account, _ = table_arn.split(":", 5)
+            return f"arn:{partition}:lambda:{region}:{account}:function:{name}"
+
+        return connections.arn.apply(of)
+
     def _environment(self, connections: aws.dynamodb.Table, api: aws.apigatewayv2.Api) -> dict[str, pulumi.Input[str]]:
         return {
             "CONNECTIONS_TABLE": connections.name,
@@ -263,6 +275,8 @@ class WebSocketChat(pulumi.ComponentResource):
         code: pulumi.AssetArchive,
         environment: dict[str, pulumi.Input[str]],
         log_group: aws.cloudwatch.LogGroup,
+        *,
+        after: pulumi.Resource,
     ) -> aws.lambda_.Function:
         tracing = pulumi.Output.from_input(self._settings.tracing)
         return aws.lambda_.Function(
@@ -280,7 +294,7 @@ class WebSocketChat(pulumi.ComponentResource):
             logging_config={"log_format": "JSON", "log_group": log_group.name},
             tracing_config={"mode": tracing.apply(lambda on: "Active" if on else "PassThrough")},
             tags=self._settings.tags,
-            opts=self._child(),
+            opts=self._child(depends_on=[after]),
         )
 
     def _permission(
@@ -323,6 +337,8 @@ class WebSocketChat(pulumi.ComponentResource):
             function_name=presence.arn,
             starting_position="LATEST",
             batch_size=100,
+            # The index that tells who else is there lags the stream.
+            maximum_batching_window_in_seconds=2,
             # An event that is minutes old tells nobody anything.
             maximum_record_age_in_seconds=5 * 60,
             maximum_retry_attempts=3,

@@ -1,5 +1,6 @@
 """Function ``WebSocketBroadcast``: serves one slice of a large group, as ``fan_out.split`` hands it over."""
 
+import time
 from dataclasses import asdict
 from typing import Any
 
@@ -20,12 +21,18 @@ def broadcast(event: dict[str, Any], deadline: float) -> dict[str, int]:
 
     Returns:
         The tally.
+
+    Raises:
+        TimeoutError: Time ran out, so that recipients may be left.
     """
     recipients = (
         Connection(connection_id=connection_id, user_id="", group_id="", connected_at=connected_at)
         for connection_id, connected_at in event["recipients"]
     )
-    return asdict(push(event["frame"].encode(), recipients, deadline=deadline))
+    tally = push(event["frame"].encode(), recipients, deadline=deadline)
+    if time.monotonic() >= deadline:
+        raise TimeoutError
+    return asdict(tally)
 
 
 prepare(client, management_api)

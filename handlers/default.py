@@ -26,8 +26,11 @@ ACTIONS: dict[str, Callable[[Request], None]] = {
 def dispatch(request: Request) -> None:
     """Serve a frame by its action."""
     action = request.frame().get("action")
-    serve = ACTIONS.get(action, refuse_unknown_action) if isinstance(action, str) else refuse_unknown_action
-    serve(request)
+    if not isinstance(action, str) or action not in ACTIONS:
+        refuse_unknown_action(request)
+    else:
+        request.log["action"] = action
+        ACTIONS[action](request)
 
 
 prepare(client, management_api)

@@ -20,20 +20,23 @@ GROUP_INDEX = "GroupIdIndex"
 """Index of both tables that lists the rows of a group."""
 
 
+CALLS = Config(connect_timeout=2, read_timeout=3, retries={"mode": "standard", "total_max_attempts": 3})
+"""A call answers in milliseconds or is worth repeating; two that hang still fit into the default time of a function."""
+
+
 @cache
 def client() -> "DynamoDBClient":
     """Build the client once. Straight from botocore: importing boto3 takes as long again and adds nothing here."""
     return Session().create_client(  # type: ignore[return-value]  # the stubs are those of boto3
         "dynamodb",
         region_name=settings().region,
-        # A call answers in milliseconds or is worth repeating; two slow ones must still fit into the function's time.
-        config=Config(connect_timeout=2, read_timeout=3, retries={"mode": "standard", "total_max_attempts": 3}),
+        config=CALLS,
     )
 
 
 @contextmanager
 def unavailable_on_failure(*, retryable: bool = True) -> Iterator[None]:
-    """Turn a failed call into what a client may know of it.
+    """Turn a call that failed, or was not over in time, into what a client may know of it.
 
     Args:
         retryable: Whether the client may send the same frame again.
@@ -43,5 +46,5 @@ def unavailable_on_failure(*, retryable: bool = True) -> Iterator[None]:
     """
     try:
         yield
-    except (BotoCoreError, ClientError) as error:
+    except (BotoCoreError, ClientError, TimeoutError) as error:
         raise ChatError(Code.UNAVAILABLE, "the chat is not available at the moment", retryable=retryable) from error

@@ -19,14 +19,14 @@ from .errors import ChatError, Code
 from .log import failure, logger
 from .management_api import Post, management_api
 
-_RESERVE_SECONDS = 1.0
-"""Time kept back from Lambda's limit to write the log line and return."""
+_RESERVE_SECONDS = 2.0
+"""Time kept back from Lambda's limit to end what is under way, to tell the client, and to write the log line."""
+_LAST_WORDS_SECONDS = 0.5
+"""Time to tell a client that its frame was not served in time."""
 
 
 class Context(Protocol):
     """What the functions use of Lambda's context object."""
-
-    aws_request_id: str
 
     def get_remaining_time_in_millis(self) -> int:
         """Milliseconds until Lambda ends the invocation."""
@@ -34,7 +34,7 @@ class Context(Protocol):
 
 
 def deadline(context: Context) -> float:
-    """Moment of :func:`time.monotonic` by which an invocation must be done, a second before Lambda ends it."""
+    """Moment of :func:`time.monotonic` by which an invocation must be done, two seconds before Lambda ends it."""
     return time.monotonic() + context.get_remaining_time_in_millis() / 1000 - _RESERVE_SECONDS
 
 
@@ -149,6 +149,7 @@ def entry_point(event_type: EventType, serve: Callable[[Request], None]) -> Hand
 
 
 def _refuse(request: Request, reason: ChatError) -> None:
+    request.deadline = max(request.deadline, time.monotonic() + _LAST_WORDS_SECONDS)
     try:
         request.post(request.reply(frames.error(reason)))
     except Exception:  # What kept the frame from being served may keep the answer from being sent.

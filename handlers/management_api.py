@@ -45,7 +45,7 @@ _BACKOFF_S = 0.1
 """The first retry waits up to twice as many seconds, each further one up to twice as long as that before."""
 _SWEEP_S = 0.05
 """Seconds between two looks for timeouts, and so how late one may be noticed."""
-_DRAIN_S = 1.0
+_DRAIN_S = 0.5
 """Seconds after the deadline in which posts are still read, to be reported as failed."""
 _RECEIVE_BYTES = 4096
 _WAIT = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
@@ -127,7 +127,7 @@ class ManagementApi:
 
         Raises:
             botocore.exceptions.NoCredentialsError: nothing to sign with; no post was read.
-            TimeoutError: ``posts`` was still not exhausted a second after the deadline.
+            TimeoutError: ``posts`` was still not exhausted half a second after the deadline.
             Exception: what ``posts`` raised, after the posts read before were finished, or ``on_outcome``.
         """
         if abs(time.time() - self._used_at) > _MAX_IDLE_S:
@@ -370,18 +370,19 @@ class _FanOut(Generic[P]):
                 connection.post, connection.tries, connection.expires = post, tries, expires
                 self._under_way += 1
                 self._send(connection)
-            else:
-                self._open(post, tries, expires)
+            elif not self._open(post, tries, expires):
+                return wait  # What keeps one connection from opening may keep all, and each may take its time.
         return wait
 
-    def _open(self, post: P, tries: int, expires: float) -> None:
+    def _open(self, post: P, tries: int, expires: float) -> bool:
         try:
             self._api.connect(post, tries, expires)
         except OSError as error:
             self._retry(post, tries, type(error).__name__)
-            return
+            return False
         self._under_way += 1
         self._opening += 1
+        return True
 
     def on_connected(self, connection: _Connection) -> None:
         """TCP is connected, or has failed to."""

@@ -14,8 +14,9 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef, QueryInputTypeDef
 
 
-OVERLAP_SECONDS = 10
-"""How far below a settled cursor reading begins: index reads lag writes, and the functions' clocks differ."""
+OVERLAP_SECONDS = 60
+"""How far below a settled cursor reading begins: a message may be stored up to a function's longest run (29 s) after
+its timestamp was made, index reads lag writes, and the functions' clocks differ."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,7 +26,7 @@ class Stored:
     Attributes:
         row: Its attributes by name, all of them text.
         duplicate: Whether an earlier frame had stored it.
-        pushed: Whether it is known that every connection of the group has been served.
+        pushed: Whether it is known that every connection of the group has been served, or handed to slices.
     """
 
     row: dict[str, str]

@@ -1,12 +1,13 @@
 """Actions ``getPresence`` and ``typing``: who is here, and who is about to speak."""
 
 from collections import Counter
+from dataclasses import asdict
 
 from . import connections, frames
 from .connections import Connection
 from .dynamodb import unavailable_on_failure
 from .errors import ChatError, Code
-from .fan_out import push
+from .fan_out import Tally, push
 from .gateway import Request
 from .settings import settings
 
@@ -59,13 +60,13 @@ def typing(request: Request) -> None:
         "isTyping": is_typing,
         "expiresInMs": TYPING_EXPIRES_MS,
     }
-    push_to_others(frame, sender.user_id, connected, deadline=request.deadline)
+    request.log |= asdict(push_to_others(frame, sender.user_id, connected, deadline=request.deadline))
 
 
-def push_to_others(frame: frames.Frame, user_id: str, connected: list[Connection], *, deadline: float) -> None:
+def push_to_others(frame: frames.Frame, user_id: str, connected: list[Connection], *, deadline: float) -> Tally:
     """Push a frame about a user to everybody else."""
     others = [connection for connection in connected if connection.user_id != user_id]
-    push(frames.encode(frame), others, deadline=deadline)
+    return push(frames.encode(frame), others, deadline=deadline)
 
 
 def small_group(group_id: str) -> list[Connection]:

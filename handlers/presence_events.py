@@ -1,9 +1,10 @@
 """Function ``WebSocketPresence``: tells a group who has joined and who has left.
 
 It is fed by the stream of the connections table, so that every end of a connection counts: a ``$disconnect``, the
-clean-up after a 410, and the table's time to live. Events are best effort and may come twice; ``getPresence`` is exact.
+clean-up after a 410, and the table's time to live. Events may come twice or late.
 """
 
+import time
 from typing import Any
 
 from . import connections
@@ -42,6 +43,8 @@ def _tell(record: dict[str, Any], deadline: float) -> bool:
         "userId": changed.user_id,
     }
     push_to_others(frame, changed.user_id, connected, deadline=deadline)
+    if time.monotonic() >= deadline:
+        raise TimeoutError  # Lambda halves the batch and repeats it.
     return bool(connected)
 
 

@@ -7,7 +7,7 @@ import sys
 import time
 from typing import NoReturn
 
-from .emulator import USUAL_PORT, Emulator, EmulatorError, without_aws_settings
+from .emulator import USUAL_PORT, Emulator, EmulatorError, loopback_only
 
 
 def main() -> None:
@@ -15,7 +15,7 @@ def main() -> None:
     arguments = _arguments()
     started = time.monotonic()
     signal.signal(signal.SIGTERM, _end)
-    environment = without_aws_settings(dict(os.environ))
+    environment = loopback_only(dict(os.environ))
     os.environ.clear()
     os.environ.update(environment)
 

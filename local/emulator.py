@@ -32,10 +32,11 @@ class EmulatorError(Exception):
     """The emulator does not start."""
 
 
-def without_aws_settings(environment: dict[str, str]) -> dict[str, str]:
-    """Leave out everything that could lead to a real account: profiles, keys, endpoints."""
+def loopback_only(environment: dict[str, str]) -> dict[str, str]:
+    """Leave out everything that could lead to a real account (profiles, keys, endpoints) or to a proxy."""
     kept = {name: value for name, value in environment.items() if not name.startswith("AWS_")}
-    return kept | {"AWS_CONFIG_FILE": os.devnull, "AWS_SHARED_CREDENTIALS_FILE": os.devnull}
+    files = {"AWS_CONFIG_FILE": os.devnull, "AWS_SHARED_CREDENTIALS_FILE": os.devnull}
+    return kept | files | {"NO_PROXY": HOST, "no_proxy": HOST}
 
 
 class Emulator:
@@ -69,7 +70,7 @@ class Emulator:
     def start(self) -> None:
         """Start the process. It ends by itself when this one does, however that ends."""
         self._directory = tempfile.mkdtemp(prefix="websocket-chat-")
-        environment = without_aws_settings(dict(os.environ)) | {
+        environment = loopback_only(dict(os.environ)) | {
             "AUTH": "true",
             "BIND_HOST": HOST,
             "GATEWAY_PORT": str(self.port),
@@ -139,7 +140,8 @@ class Emulator:
 def _free_port(preferred: int) -> int:
     for port in (preferred, 0):
         with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            if sys.platform != "win32":  # Where it would let two servers share a port.
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
                 probe.bind((HOST, port))
             except OSError:

@@ -242,6 +242,7 @@ def _event_source_mapping(emulator: Emulator, inputs: Inputs) -> tuple[str, Prop
         FunctionName="functionName",
         StartingPosition="startingPosition",
         BatchSize="batchSize",
+        MaximumBatchingWindowInSeconds="maximumBatchingWindowInSeconds",
         MaximumRecordAgeInSeconds="maximumRecordAgeInSeconds",
         MaximumRetryAttempts="maximumRetryAttempts",
         BisectBatchOnFunctionError="bisectBatchOnFunctionError",

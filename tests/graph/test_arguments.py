@@ -37,7 +37,7 @@ ALLOWED: Mapping[str, tuple[str, str, list[Any], list[Any]]] = {
         [128, 10_240],
         [127, 10_241, 512.5, "512", True, [512]],
     ),
-    "timeout": ("timeout", "an integer from 3 to 29 (seconds)", [3, 29], [2, 30, 3.5, "25", True]),
+    "timeout": ("timeout", "an integer from 5 to 29 (seconds)", [5, 29], [4, 30, 3.5, "25", True]),
     "reserved_concurrency": (
         "reservedConcurrency",
         "an integer from -1 to",

@@ -162,6 +162,7 @@ def expected_inputs(args: WebSocketChatArgs) -> dict[str, Properties]:
             "functionName": f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{prefix}Presence",
             "startingPosition": "LATEST",
             "batchSize": 100,
+            "maximumBatchingWindowInSeconds": 2,
             "maximumRecordAgeInSeconds": 300,
             "maximumRetryAttempts": 3,
             "bisectBatchOnFunctionError": True,
@@ -299,8 +300,8 @@ def test_whatever_can_be_tagged_is() -> None:
         ("chat-deployment", {f"chat-{child}-route" for child in ROUTES}),
         ("chat-slice-retries", {"chat-policy"}),
         ("chat-presence-stream", {"chat-policy"}),
-        # Its own log group, or Lambda would make one that is kept for ever.
-        *((f"chat-{child}-function", {f"chat-{child}-logs"}) for child in FUNCTIONS),
+        # Its own log group, or Lambda would make one that is kept for ever; the policy, or it may not trace.
+        *((f"chat-{child}-function", {f"chat-{child}-logs", "chat-policy"}) for child in FUNCTIONS),
     ],
 )
 def test_waits_for(name: str, first: set[str]) -> None:

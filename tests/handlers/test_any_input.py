@@ -15,8 +15,10 @@ from .chat import ANA, EVE, FUNCTIONS, Chat, event
 MEMBERS = {ANA: ("red", "ana"), EVE: ("blue", "eve")}
 ACTIONS = ["sendMessage", "ping", "getHistory", "getPresence", "typing", "$connect", "$disconnect", "$default"]
 
-any_text = st.text(st.characters(exclude_categories=()))  # with lone surrogates
-long_text = st.builds(mul, st.sampled_from(["x", "é", "😀", "\x00", '"']), st.integers(0, 40_000))
+any_text = st.text() | st.just("half an emoji: \ud83d")
+long_text = st.builds(
+    mul, st.sampled_from(["x", "é", "😀", "\x00", '"']), st.sampled_from([257, 5_000, 28_000, 33_000])
+)
 any_json = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | any_text,
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(any_text, inner, max_size=3),
@@ -34,15 +36,24 @@ frames = st.fixed_dictionaries(
         "message": any_json | any_text | long_text,
         "clientMessageId": st.just("c1") | any_text | any_json,
         "requestId": st.just("r1") | long_text | any_json,
-        **dict.fromkeys(["before", "after", "limit", "isTyping"], any_json),
     },
 )
-proper_frames = st.fixed_dictionaries(
-    {"action": st.just("sendMessage"), "groupId": st.just("red"), "senderId": st.just("ana")},
-    optional={"message": any_text | long_text, "clientMessageId": any_text, "senderName": any_text},
+messages = st.fixed_dictionaries(
+    {
+        "action": st.just("sendMessage"),
+        "groupId": st.sampled_from(["red", "blue"]),
+        "senderId": st.sampled_from(["ana", "eve"]),
+        "message": any_text | long_text,
+    },
+    optional={"clientMessageId": any_text, "senderName": any_text},
+)
+questions = st.fixed_dictionaries(
+    {"action": st.sampled_from(["getHistory", "getPresence", "typing", "ping"])},
+    optional=dict.fromkeys(["before", "after", "limit", "isTyping"], any_json | st.integers(-1, 101)),
 )
 texts = st.one_of(
-    proper_frames.map(json.dumps),
+    messages.map(json.dumps),
+    questions.map(json.dumps),
     st.builds(json.dumps, frames, ensure_ascii=st.booleans()),
     st.builds(json.dumps, any_json, ensure_ascii=st.booleans()),
     any_text,
@@ -60,16 +71,19 @@ queries = st.dictionaries(
 )
 
 
-@settings(
-    max_examples=250,
+repeatable = settings(
+    max_examples=200,
     derandomize=True,
     database=None,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.data_too_large],
 )
+
+
+@repeatable
 @given(
-    event_type=st.sampled_from(["CONNECT", "DISCONNECT", "MESSAGE", "MESSAGE", "MESSAGE"]),
-    connection_id=st.sampled_from([ANA, EVE, "UnknownConnection="]),
+    event_type=st.sampled_from(["CONNECT", "DISCONNECT", *["MESSAGE"] * 4]),
+    connection_id=st.sampled_from([ANA, ANA, EVE, "UnknownConnection="]),
     query=st.none() | queries,
     body=bodies,
 )
@@ -80,6 +94,21 @@ def test_no_event_makes_a_function_raise_or_speak_out_of_turn(
     if event_type != "MESSAGE":
         connection_id = "OpeningOrClosedConnection="
     made = event(function, event_type, connection_id, multiValueQueryStringParameters=query, **body)
+    call_and_check(chat, function, made, connection_id)
+
+
+@repeatable
+@given(connection_id=st.sampled_from([ANA, EVE]), frame=messages | questions)
+def test_no_likely_frame_fails_or_reaches_another_group_or_outgrows_the_limit(
+    chat: Chat, connection_id: str, frame: dict[str, Any]
+) -> None:
+    route = "sendMessage" if frame["action"] == "sendMessage" else "$default"
+    made = event(route, "MESSAGE", connection_id, body=json.dumps(frame))
+    call_and_check(chat, route, made, connection_id)
+
+
+def call_and_check(chat: Chat, function: str, made: dict[str, Any], connection_id: str) -> None:
+    """Call a function, hold what it stored and posted against the protocol, and forget it."""
     assert chat.call(function, made) in {200, *range(400, 500)}
 
     rows, groups = chat.tables.connections(), {each: group for each, (group, _) in MEMBERS.items()}
@@ -88,7 +117,7 @@ def test_no_event_makes_a_function_raise_or_speak_out_of_turn(
         frame = protocol.check(posted)
         assert frame["action"] != "message" or frame["groupId"] == groups.get(connection_id)
         assert recipient == connection_id or rows[recipient]["groupId"]["S"] == groups[connection_id]
-    assert event_type == "MESSAGE" or not chat.gateway.delivered
+    assert made["requestContext"]["eventType"] == "MESSAGE" or not chat.gateway.delivered
     for message in chat.tables.messages():
         assert (message["groupId"], message["senderId"]) == MEMBERS[connection_id]
     chat.gateway.delivered.clear()

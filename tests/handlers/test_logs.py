@@ -41,7 +41,7 @@ CALLS: dict[str, tuple[Call, dict[str, Any]]] = {
     "disconnect": (lambda chat: chat.disconnect(ANA), {"connectionId": ANA, "route": "$disconnect", "outcome": "OK"}),
     "ping": (
         lambda chat: _default(chat, action="ping", requestId="request-hush"),
-        {"connectionId": ANA, "route": "$default", "outcome": "OK", "reply": "delivered"},
+        {"connectionId": ANA, "route": "$default", "action": "ping", "outcome": "OK", "reply": "delivered"},
     ),
     "unknown action": (
         lambda chat: _default(chat, action="hush"),

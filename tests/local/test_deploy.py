@@ -20,7 +20,7 @@ def emulator() -> Iterator[Emulator]:
 def test_refusals_then_success(emulator: Emulator) -> None:
     with pytest.raises(InvalidArgumentError, match=r"memory_size \(in config: memorySize\) = 64 is not allowed"):
         deploy(emulator, {"memorySize": 64})
-    with pytest.raises(MessagesTableError, match="'ChatMessages' cannot be used.*createMessagesTable"):
+    with pytest.raises(MessagesTableError, match=r"'ChatMessages' cannot be used.*createMessagesTable"):
         deploy(emulator)
     create_messages_table(emulator)
     assert deploy(emulator)["MessagesTable"] == "ChatMessages"

@@ -121,8 +121,8 @@ def test_prints_what_front_ends_and_wscat_need(tmp_path: Path) -> None:
 
 def test_unknown_resource_type_is_refused() -> None:
     emulator = Emulator(port=0)
-    with pytest.raises(UnsupportedError, match=r"chat-queue: aws:sqs/queue:Queue cannot be created here"):
-        create(emulator, "aws:sqs/queue:Queue", "chat-queue", {})
+    with pytest.raises(UnsupportedError, match=r"chat-feed: aws:kinesis/stream:Stream cannot be created here"):
+        create(emulator, "aws:kinesis/stream:Stream", "chat-feed", {})
 
 
 def test_property_that_would_be_dropped_is_refused() -> None:
