@@ -1,49 +1,45 @@
 """From nothing to 50 recipients served: what the first message after a deploy or a pause waits for.
 
-Usage: ``python -m benchmarks.cold_start {engine,boto3} ENDPOINT``. Both make the clients that a send handler
-needs (a DynamoDB one too, though it is not called here), post one frame to 50 connections and exit at once.
+Usage: ``python -m benchmarks.cold_start {engine,boto3}`` in the environment of a function. Both sides load what the
+function that sends messages needs, post one frame to 50 connections and exit at once.
 """
-
-from __future__ import annotations
 
 import os
 import sys
 import time
 
-REGION = "us-east-1"
 IDS = [f"L0SM9c{number:08d}w=" for number in range(50)]
 BODY = b"x" * 250
 
 
-def engine(endpoint: str) -> None:
-    """Serve them as our handlers do."""
-    from botocore.session import Session  # noqa: PLC0415 - loading it is part of what is measured
+def engine() -> None:
+    """Serve them with the deployed function's own modules."""
+    import handlers.send_message  # noqa: F401, PLC0415 - loading it, and building its clients, is measured too
+    from handlers.connections import Connection  # noqa: PLC0415
+    from handlers.fan_out import push  # noqa: PLC0415
 
-    from handlers.management_api import ManagementApi, Outcome, Post  # noqa: PLC0415
-
-    Session().create_client("dynamodb", region_name=REGION)
-    outcomes: list[Outcome] = []
-    ManagementApi(endpoint, REGION).post_all(
-        [Post(connection_id, BODY) for connection_id in IDS],
-        deadline=time.monotonic() + 60,
-        on_outcome=lambda _, outcome: outcomes.append(outcome),
+    recipients = (
+        Connection(connection_id=each, user_id="u", group_id="g", connected_at="2026-01-01T00:00:00.000000Z")
+        for each in IDS
     )
-    if outcomes != [Outcome.DELIVERED] * len(IDS):
-        raise RuntimeError(outcomes)
+    tally = push(BODY, recipients, deadline=time.monotonic() + 60)
+    if tally.delivered != len(IDS):
+        raise RuntimeError(tally)
 
 
-def boto3(endpoint: str) -> None:
-    """Serve them on boto3's resource layer and management client, 16 threads."""
+def boto3() -> None:
+    """Serve them as a port of the CloudFormation template's function does: boto3's tables, a pool for Promise.all."""
     from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415
 
     import boto3  # noqa: PLC0415
     from botocore.config import Config  # noqa: PLC0415
 
-    boto3.resource("dynamodb", region_name=REGION).Table("WebSocketConnections")
+    dynamodb = boto3.resource("dynamodb")
+    dynamodb.Table(os.environ["CONNECTIONS_TABLE"])
+    dynamodb.Table(os.environ["MESSAGES_TABLE"])
     client = boto3.client(
         "apigatewaymanagementapi",
-        endpoint_url=endpoint,
-        region_name=REGION,
+        endpoint_url=os.environ["CALLBACK_URL"],
         config=Config(max_pool_connections=16),
     )
     with ThreadPoolExecutor(16) as pool:
@@ -51,5 +47,5 @@ def boto3(endpoint: str) -> None:
 
 
 if __name__ == "__main__":
-    {"engine": engine, "boto3": boto3}[sys.argv[1]](sys.argv[2])
+    {"engine": engine, "boto3": boto3}[sys.argv[1]]()
     os._exit(0)  # tearing the interpreter down is nobody's latency

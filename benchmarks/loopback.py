@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING
 import botocore
 import trustme
 
+from . import large_groups
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -35,8 +37,19 @@ http {{
   server {{ listen 127.0.0.1:{ports[1]} ssl;
     location / {{ echo_sleep 0.005; echo_exec @done; }}
     location @done {{ return 200; }} }}
+  server {{ listen 127.0.0.1:{ports[2]} ssl; root {folder};
+    location = / {{ error_page 405 =200 /page.json; return 405; }}
+    location = /page.json {{ default_type application/x-amz-json-1.0; }}
+    location /2015-03-31/functions/ {{ return 202; }} }}
 }}
 """
+_PACKAGES = {
+    "nginx": "nginx-light libnginx-mod-http-echo",
+    "wrk": "wrk",
+    "node": "nodejs",
+    "setpriv": "util-linux",
+    "taskset": "util-linux",
+}
 
 
 @dataclass(frozen=True)
@@ -44,28 +57,43 @@ class Loopback:
     """A running server."""
 
     endpoints: dict[int, str]
-    """By the milliseconds an answer takes."""
+    """Management APIs, by the milliseconds an answer takes."""
+    aws: str
+    """DynamoDB and Lambda: each query answers with one and the same page, each invoke is accepted."""
     authority: Path
     """The certificates to trust, PEM: the server's authority and the public ones."""
 
 
-def find(program: str, package: str) -> str:
-    """Return the path of a program, or end with what to install."""
-    path = shutil.which(program, path=None) or shutil.which(program, path="/usr/sbin:/usr/local/sbin")
-    if path is None:
-        raise SystemExit(f"{program} not found: apt-get install {package}")
-    return path
+def find(program: str) -> str:
+    """Return the path of a program, or end with what to install for all that are missing."""
+    paths = {name: _which(name) for name in _PACKAGES}
+    missing = {name for name, path in paths.items() if path is None}
+    if paths["nginx"] and not _echo_module(paths["nginx"]).exists():
+        missing.add("nginx")
+    if missing:
+        packages = " ".join(sorted({_PACKAGES[name] for name in missing}))
+        raise SystemExit(
+            f"The benchmark needs {', '.join(sorted(missing))} on Linux. On Debian or Ubuntu: "
+            f"apt-get install {packages}"
+        )
+    return str(paths[program])
+
+
+def _which(program: str) -> str | None:
+    return shutil.which(program) or shutil.which(program, path="/usr/sbin:/usr/local/sbin")
+
+
+def _echo_module(nginx: str) -> Path:
+    return Path(nginx).resolve().parent.parent / "lib/nginx/modules/ngx_http_echo_module.so"
 
 
 @contextmanager
 def serve() -> Iterator[Loopback]:
     """Run nginx on a core of its own until the context ends (or this process does)."""
-    nginx = Path(find("nginx", "nginx")).resolve()
-    echo = nginx.parent.parent / "lib/nginx/modules/ngx_http_echo_module.so"
-    if not echo.exists():
-        raise SystemExit(f"{echo} not found: apt-get install libnginx-mod-http-echo")
+    nginx = find("nginx")
     with tempfile.TemporaryDirectory(prefix="loopback-") as name:
         folder = Path(name)
+        folder.chmod(0o711)  # nginx's worker may run as another user, and reads the page
         authority = trustme.CA()
         # Among all the usual ones: how often a client loads them is part of what it costs.
         usual = (Path(botocore.__file__).parent / "cacert.pem").read_bytes()
@@ -73,14 +101,16 @@ def serve() -> Iterator[Loopback]:
         # RSA, as API Gateway's certificates are.
         certificate = authority.issue_cert("127.0.0.1", key_type=trustme.KeyType.RSA)
         certificate.private_key_and_cert_chain_pem.write_to_path(str(folder / "server.pem"))
-        ports = _free_ports(len(DELAYS_MS))
-        (folder / "nginx.conf").write_text(_CONF.format(echo=echo, folder=folder, ports=ports))
+        ports = _free_ports(len(DELAYS_MS) + 1)
+        (folder / "page.json").write_text(large_groups.page(), encoding="ascii")
+        (folder / "nginx.conf").write_text(_CONF.format(echo=_echo_module(nginx), folder=folder, ports=ports))
         pinned = ["setpriv", "--pdeathsig", "TERM", "taskset", "-c", str(SERVER_CORE)]
-        server = subprocess.Popen([*pinned, str(nginx), "-p", name, "-c", name + "/nginx.conf"])
+        server = subprocess.Popen([*pinned, nginx, "-p", name, "-c", name + "/nginx.conf"])
         try:
             _wait(server, ports)
-            endpoints = (f"https://127.0.0.1:{port}/production" for port in ports)
-            yield Loopback(dict(zip(DELAYS_MS, endpoints, strict=True)), folder / "authority.pem")
+            *delayed, aws = (f"https://127.0.0.1:{port}" for port in ports)
+            endpoints = {delay: f"{origin}/production" for delay, origin in zip(DELAYS_MS, delayed, strict=True)}
+            yield Loopback(endpoints, aws, folder / "authority.pem")
         finally:
             server.terminate()
             server.wait()

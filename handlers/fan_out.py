@@ -98,16 +98,14 @@ def split(frame: bytes, recipients: Iterator[Connection]) -> Iterator[Connection
     size = settings().broadcast_threshold
     yield from islice(recipients, size)
     while recipients_of_slice := list(islice(recipients, size)):
-        _lambda_client().invoke(
-            FunctionName=settings().broadcast_function,
-            InvocationType="Event",
-            Payload=json.dumps(
-                {
-                    "frame": frame.decode(),
-                    "recipients": [[one.connection_id, one.connected_at] for one in recipients_of_slice],
-                }
-            ),
+        slice_ = {
+            "frame": frame.decode(),
+            "recipients": [[one.connection_id, one.connected_at] for one in recipients_of_slice],
+        }
+        answer = _lambda_client().invoke(
+            FunctionName=settings().broadcast_function, InvocationType="Event", Payload=json.dumps(slice_)
         )
+        answer["Payload"].read()  # Empty, but read to the end gives its connection back for the next slice.
 
 
 @cache

@@ -1,0 +1,261 @@
+"""What groups of up to 100,000 members would take, computed from what one core takes here for each of them.
+
+Usage: ``python -m benchmarks.large_groups`` in the environment of a function, ``AWS_ENDPOINT_URL`` being
+``Loopback.aws``; prints the CPU µs that the sending function takes to list one member and to hand it over to a slice.
+"""
+
+import json
+import math
+import os
+import statistics
+import sys
+import time
+from dataclasses import dataclass, replace
+from itertools import islice
+from typing import NamedTuple
+
+ROW = {
+    "connectionId": {"S": "L0SM9c00000000w="},
+    "userId": {"S": "4f1c9a52-7d0e-4a0b-9c58-2f4a7d6f0e11"},
+    "groupId": {"S": "b7e29d10-3c44-4f6e-8a21-90d5c1f7aa03"},
+    "connectedAt": {"S": "2026-01-01T00:00:00.000000Z"},
+    "expiresAt": {"N": "4102444800"},
+}
+"""A connection's row, its ids as Cognito and uuid4 make them."""
+_NUMBER_BYTES = 6
+ROW_BYTES = sum(len(name) + (len(value["S"]) if "S" in value else _NUMBER_BYTES) for name, value in ROW.items())
+"""As DynamoDB counts: names, texts in UTF-8, two digits of a number in a byte and one more.
+https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/CapacityUnitCalculations.html"""
+PAGE_ROWS = 1024 * 1024 // ROW_BYTES
+
+SIZES = (1_000, 10_000, 100_000)
+
+# Prices of us-east-1 in dollars, without the free tier.
+# https://aws.amazon.com/api-gateway/pricing/ https://aws.amazon.com/lambda/pricing/
+# https://aws.amazon.com/dynamodb/pricing/on-demand/
+FRAME = 1.00e-6
+INVOCATION = 0.20e-6
+GB_SECOND = 0.0000133334
+READ_UNIT = 0.125e-6
+WRITE_UNIT = 0.625e-6
+
+# Limits of an account in a region.
+# https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-execution-service-websocket-limits-table.html
+# https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
+REQUESTS_PER_S = 10_000
+CONNECTS_PER_S = 500
+CONCURRENCY = 1_000
+# A partition key's: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/bp-partition-key-design.html
+READ_UNITS_PER_S = 3_000
+# https://docs.aws.amazon.com/lambda/latest/dg/configuration-memory.html
+MB_PER_CORE = 1_769
+
+# Assumed, not measured: round trips within a region, from request to answer.
+POST_S, QUERY_S, INVOKE_S = 0.010, 0.100, 0.020
+CONNECTIONS = 64  # of ManagementApi
+
+
+class Measured(NamedTuple):
+    """What the figures are computed from."""
+
+    post_us: float
+    """CPU of a post."""
+    list_us: float
+    """CPU to list a member and to hand it over."""
+    start_s: float
+    """Of a function, 50 posts included."""
+
+
+@dataclass(frozen=True)
+class Function:
+    """The sending function as the program deploys it by default."""
+
+    memory_mb: int
+    timeout_s: int
+    threshold: int
+
+    @property
+    def core(self) -> float:
+        """Its part of a core."""
+        return self.memory_mb / MB_PER_CORE
+
+
+class Send(NamedTuple):
+    """One message to a large group."""
+
+    members: int
+    slices: int
+    read_units: float
+    hand_over_s: float
+    """Until the sending function has listed all members and handed them over."""
+    slice_s: float
+    """Of a slice, the start of its function included."""
+    all_s: float
+    """Until the last recipient is served."""
+    dollars: dict[str, float]
+    """By service."""
+
+
+def compute(members: int, function: Function, measured: Measured) -> Send:
+    """Compute what one message to a group takes, every function having to start for it."""
+    slices = math.ceil(members / function.threshold) - 1
+    pages = math.ceil(members / PAGE_ROWS)
+    read_units = 1 + members * ROW_BYTES / 4096 / 2  # the sender's row; the index, read eventually: half a unit
+    posts = min(members, function.threshold)
+    post_cpu = posts * measured.post_us / 1e6 / function.core
+    post_s = max(post_cpu, posts / CONNECTIONS * POST_S)
+    hand_over = members * measured.list_us / 1e6 / function.core + pages * QUERY_S + slices * INVOKE_S
+    sending = max(post_s, hand_over + post_cpu if slices else hand_over)
+    slice_s = measured.start_s + post_s if slices else 0.0
+    gb_seconds = (measured.start_s + sending + slices * slice_s) * function.memory_mb / 1024
+    return Send(
+        members,
+        slices,
+        read_units,
+        sending,
+        slice_s,
+        max(measured.start_s + sending + slice_s, members / REQUESTS_PER_S),
+        {
+            "API Gateway": (members + 2) * FRAME,  # the sender's frame and its ack
+            "Lambda": (1 + slices) * INVOCATION + gb_seconds * GB_SECOND,
+            "DynamoDB": read_units * READ_UNIT + 4 * WRITE_UNIT,  # the message and its mark, table and index
+        },
+    )
+
+
+_HEAD = (
+    "| members | invocations | listed and handed over, s | a slice, s | last recipient served after, s "
+    "| one message | of it API Gateway, Lambda, DynamoDB | messages/s at most |\n"
+    "| ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |"
+)
+
+_SECTION = """\
+## On paper: {largest_size:,} members
+
+Computed, not measured: nothing here has run on AWS. The send function serves the first {threshold:,} recipients
+(`broadcastThreshold`) and hands the others over to asynchronous invocations, in slices of as many.
+
+{table}
+
+Computed from:
+
+- Measured here: {post_us:.0f} µs of CPU for a post, {list_us:.0f} µs for listing a member and handing it over
+  (`fan_out.split` over TLS, with answers of DynamoDB and Lambda made beforehand), {start_s:.2f} s for the start of a
+  function, 50 posts included. The CPU times are divided by {core:.2f}, the part of a core that {memory_mb} MB get
+  ({mb_per_core:,} MB are one). Lambda's cores may be faster or slower than this one.
+- Assumed: {post_ms:.0f} ms for a post, {query_ms:.0f} ms for a query of 1 MB and {invoke_ms:.0f} ms for the call that
+  hands a slice over, these one after another; every function has to start first.
+- A connection's row of {row_bytes} bytes, {page_rows:,} of them in a query of 1 MB, read eventually consistent:
+  {read_units:,.0f} read units for {largest_size:,} members.
+- API Gateway's {requests_per_s:,} requests/s for an account and region, posts included, and {read_units_per_s:,} read
+  units/s of one key of the index. They make the last column, and {largest_size:,} members are not served in less than
+  {floor_s:.0f} s however fast the posts are made.
+- Prices in us-east-1, on demand, no free tier: $1.00 per million frames of up to 32 KB; on arm64 $0.20 per million
+  invocations and $0.0000133334 per GB-second; $0.125 per million read units and $0.625 per million write units.
+
+What follows:
+
+- The send function has {limit_s} s, its timeout less a second. In these it hands over some {most:,} members, and
+  {most_core:,} with a whole core (`memorySize` {mb_per_core}).
+- {largest_size:,} members {verdict}. Their posts are then made at some
+  {posts_per_s:,.0f} a second, {compared}.
+- Above the limit API Gateway answers 429: the engine makes fewer posts at a time and tries each up to three times. One
+  that fails for good counts as `failed` in the log, and its client has the message from history.
+- {busy:,.0f} slices run at a time, of {concurrency:,} invocations that an account may run at once by default.
+- Quotas to raise for {largest_size:,} members: requests per second, to members times messages per second (one
+  message in 2 s: {wanted:,}); new connections per second, as at {connects_per_s} it takes {connecting_s:.0f} s until
+  all are connected, and each connects again after 2 hours at the latest.
+"""
+
+
+def section(function: Function, measured: Measured) -> str:
+    """Return the report's section."""
+    sends = [compute(members, function, measured) for members in SIZES]
+    large = sends[-1]
+    limit_s = function.timeout_s - 1
+    on_a_core = compute(large.members, replace(function, memory_mb=MB_PER_CORE), measured)
+    if large.hand_over_s <= limit_s:
+        verdict, handed_over = f"are handed over in {large.hand_over_s:.1f} s", large
+    else:
+        verdict = f"need {on_a_core.hand_over_s:.1f} s of a whole core, and more memory than the default gives"
+        handed_over = on_a_core
+    posts_per_s = large.members / handed_over.hand_over_s
+    return _SECTION.format(
+        table="\n".join([_HEAD, *map(_line, sends)]),
+        largest_size=large.members,
+        threshold=function.threshold,
+        memory_mb=function.memory_mb,
+        mb_per_core=MB_PER_CORE,
+        core=function.core,
+        **measured._asdict(),
+        post_ms=POST_S * 1e3,
+        query_ms=QUERY_S * 1e3,
+        invoke_ms=INVOKE_S * 1e3,
+        row_bytes=ROW_BYTES,
+        page_rows=PAGE_ROWS,
+        read_units=large.read_units,
+        requests_per_s=REQUESTS_PER_S,
+        read_units_per_s=READ_UNITS_PER_S,
+        floor_s=large.members / REQUESTS_PER_S,
+        limit_s=limit_s,
+        most=_most(large, limit_s),
+        most_core=_most(on_a_core, limit_s),
+        verdict=verdict,
+        posts_per_s=posts_per_s,
+        compared="above that limit" if posts_per_s > REQUESTS_PER_S else "below that limit while nothing else posts",
+        busy=handed_over.slices / handed_over.hand_over_s * handed_over.slice_s,
+        concurrency=CONCURRENCY,
+        wanted=large.members // 2,
+        connects_per_s=CONNECTS_PER_S,
+        connecting_s=large.members / CONNECTS_PER_S,
+    )
+
+
+def _most(send: Send, limit_s: float) -> int:
+    """How many members are handed over in the time, at the pace of this send, rounded down."""
+    return int(send.members * limit_s / send.hand_over_s) // 1000 * 1000
+
+
+def _line(send: Send) -> str:
+    total = sum(send.dollars.values())
+    cells = [
+        f"{send.members:,}",
+        f"{1 + send.slices:,}",
+        f"{send.hand_over_s:.2f}",
+        f"{send.slice_s:.2f}" if send.slices else "none",
+        f"{send.all_s:.1f}",
+        f"${total:.4f}",
+        ", ".join(f"{dollars / total:.1%}" for dollars in send.dollars.values()),
+        f"{min(REQUESTS_PER_S / (send.members + 2), READ_UNITS_PER_S / send.read_units):.2g}",
+    ]
+    return f"| {' | '.join(cells)} |"
+
+
+def page() -> str:
+    """Return the answer of a query that has one more page: the body that DynamoDB sends."""
+    last = {name: ROW[name] for name in ("connectionId", "groupId")}
+    return json.dumps({"Count": PAGE_ROWS, "Items": [ROW] * PAGE_ROWS, "LastEvaluatedKey": last})
+
+
+def measure() -> float:
+    """Return the CPU µs per member of listing two pages and handing them over, but for one slice."""
+    from handlers.connections import Connection  # noqa: PLC0415 - the section is made without the functions
+    from handlers.fan_out import group_of, split  # noqa: PLC0415
+
+    sender = Connection(connection_id="s", user_id="u", group_id="g", connected_at="2026-01-01T00:00:00.000000Z")
+    members = 2 * PAGE_ROWS
+
+    def once() -> float:
+        cpu = time.process_time()
+        for _ in split(b"x" * 250, islice(group_of(sender), members)):
+            pass
+        return (time.process_time() - cpu) / members * 1e6
+
+    once()  # makes the clients, opens the connections
+    return statistics.median(once() for _ in range(7))
+
+
+if __name__ == "__main__":
+    json.dump(measure(), sys.stdout)
+    sys.stdout.flush()
+    os._exit(0)
