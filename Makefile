@@ -7,7 +7,7 @@ STAMP := $(VENV)/.installed
 UV_COMPILE := $(VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate \
 	--no-emit-index-url --custom-compile-command "make lock"
 
-.PHONY: help chat test bench check format lock clean
+.PHONY: help chat test soak bench check format lock clean
 
 help: ## Say what there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -15,8 +15,11 @@ help: ## Say what there is
 chat: $(STAMP) ## Start the chat on this machine; Ctrl-C ends it
 	@$(RUN) -m local $(ARGS)
 
-test: $(STAMP) node_modules/.installed ## Run every test; ARGS="-k name" picks some
-	@$(RUN) -m pytest $(ARGS)
+test: $(STAMP) node_modules/.installed ## Run the tests; ARGS="-k name" picks some
+	@$(RUN) -m pytest -m "not soak" $(ARGS)
+
+soak: $(STAMP) ## Hundreds of clients, thousands of messages, and everything that breaks; takes minutes
+	@$(RUN) -m pytest -m soak -s $(ARGS)
 
 bench: $(STAMP) benchmarks/node/node_modules/.installed ## Measure the fan-out against what users have today; writes docs/benchmark.*
 	@$(RUN) -m benchmarks.fanout $(ARGS)
