@@ -14,7 +14,8 @@ def main() -> None:
     """Start the emulator, deploy the program, show what the functions log, take everything down."""
     arguments = _arguments()
     started = time.monotonic()
-    signal.signal(signal.SIGTERM, _end)
+    for end in (signal.SIGINT, signal.SIGTERM):  # Scripts may have started us with SIGINT ignored.
+        signal.signal(end, _end)
     environment = loopback_only(dict(os.environ))
     os.environ.clear()
     os.environ.update(environment)

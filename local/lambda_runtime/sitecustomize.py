@@ -9,6 +9,7 @@ import json
 import logging
 import os
 import queue
+import sys
 import threading
 import time
 from datetime import UTC, datetime
@@ -45,6 +46,8 @@ class _CloudWatchHandler(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         if threading.current_thread() is not self._sender:
+            # The emulator waits 50 ms after an invocation for a line here, unless there is one.
+            print(file=sys.stderr, flush=True)
             self._lines.put({"timestamp": int(record.created * 1000), "message": self.format(record)})
 
     def _send(self) -> None:

@@ -75,7 +75,7 @@ class ReliableClient:
         self._failures = 0
         self._life: asyncio.Task[None] | None = None
         self._connection: ClientConnection | None = None
-        self._tasks: asyncio.TaskGroup | None = None
+        self._undelivered: asyncio.Queue[Outgoing] = asyncio.Queue()
 
     @property
     def timeline(self) -> list[Frame]:
@@ -98,8 +98,7 @@ class ReliableClient:
         }
         outgoing = Outgoing(json.dumps(frame), asyncio.get_running_loop().create_future())
         self._outbox[client_message_id] = outgoing
-        if self._tasks:
-            self._tasks.create_task(self._deliver(outgoing))
+        self._undelivered.put_nowait(outgoing)
         return outgoing
 
     async def send_text(self, text: str | bytes) -> bool:
@@ -116,7 +115,7 @@ class ReliableClient:
         """Break the connection off with a TCP reset, or the handshake under way; tell whether there was any."""
         if self._life is None or self._life.done():
             return False
-        if self._connection is not None:
+        if self._connection is not None and not self._connection.transport.is_closing():
             transport = self._connection.transport
             transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             transport.abort()
@@ -139,7 +138,7 @@ class ReliableClient:
             try:
                 await asyncio.wait({self._life})
             finally:
-                self._life.cancel()
+                self.kill()
             if not self._life.cancelled():
                 self._life.result()
             # Full jitter: https://aws.amazon.com/builders-library/timeouts-retries-and-backoff-with-jitter/
@@ -158,17 +157,20 @@ class ReliableClient:
             pass
 
     async def _serve(self, connection: ClientConnection) -> None:
+        self._connection = connection
         self._aside = []
         self._replies.clear()
+        self._undelivered = asyncio.Queue()
+        for outgoing in self._outbox.values():
+            self._undelivered.put_nowait(outgoing)
         try:
             async with asyncio.TaskGroup() as tasks:
-                self._connection, self._tasks = connection, tasks
                 tasks.create_task(self._receive(connection))
                 tasks.create_task(self._recover_twice(connection, self._recovered))
-                for outgoing in self._outbox.values():
-                    tasks.create_task(self._deliver(outgoing))
+                while True:
+                    tasks.create_task(self._deliver(await self._undelivered.get()))
         finally:
-            self._connection = self._tasks = None
+            self._connection = None
 
     async def _deliver(self, outgoing: Outgoing) -> None:
         """Send a message, and again until it is acknowledged. An error that can be retried is no ack either."""
@@ -226,7 +228,6 @@ class ReliableClient:
             await connection.send(json.dumps(frame | {"requestId": request_id}))
             await asyncio.wait({reply}, timeout=_patience(attempt))
             if reply.done():
-                del self._replies[request_id]
                 if reply.result()["action"] != "error":
                     break
                 await asyncio.sleep(random.uniform(0, _patience(attempt)))
@@ -247,7 +248,7 @@ class ReliableClient:
                     self._take_ack(frame)
                 case "error":
                     self._take_error(frame)
-                case action if reply := self._replies.get(frame.get("requestId", "")):
+                case action if reply := self._replies.pop(frame.get("requestId", ""), None):
                     reply.set_result(frame | {"action": action})
                 case action:
                     self.counts[action] += 1
@@ -272,7 +273,7 @@ class ReliableClient:
         self.counts[error["code"]] += 1
         if error["code"] == "NOT_CONNECTED":
             raise _ConnectAgainError
-        reply = self._replies.get(error.get("requestId", ""))
+        reply = self._replies.pop(error.get("requestId", ""), None)
         ours = reply is not None or error.get("clientMessageId") in self._outbox
         if (ours and not error["retryable"]) or error["code"] == "INTERNAL":
             raise RefusedError(error)

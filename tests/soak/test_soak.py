@@ -25,7 +25,10 @@ SEED = 3
 SPEAKERS = 24
 """Messages under way at once. The emulator serves them one by one."""
 PROGRESS_S = 5
-CONNECT_S = 0.05
+CONNECT_S = 0.03
+"""Time between the first connections of two clients."""
+RECOVERING = 50
+"""Clients that do so at once at the end, which is no test of how many the emulator can bear."""
 STALE_GONE_S = 120
 
 PROTOCOL_FIELDS = ("messageId", "groupId", "senderId", "senderName", "message", "timestamp", "clientMessageId")
@@ -46,7 +49,7 @@ class Load:
     groups: int
     messages: int
     killed: float = 0.06
-    repeated: float = 0.08
+    repeated: float = 0.04
     garbage: float = 0.02
     stale: float = 0.02
 
@@ -66,7 +69,6 @@ class Soak:
         self.sent: dict[str, ReliableClient] = {}
         self.counts: Counter[str] = Counter()
         self._numbers = iter(range(load.messages - load.groups))
-        self._background: set[asyncio.Task[None]] = set()
 
     async def run(self, calm: AbstractContextManager[None] = nullcontext()) -> None:  # noqa: B008 - it has no state
         """Do it all, and end with a recovery of every client.
@@ -86,7 +88,8 @@ class Soak:
                 for client in self.clients[: self._load.groups]:  # One of each group.
                     await self._say(client, "last words").acked
                 await self._no_stale_rows()
-            await asyncio.gather(*(client.recover() for client in self.clients))
+            recovering = asyncio.Semaphore(RECOVERING)
+            await asyncio.gather(*(self._recover(client, recovering) for client in self.clients))
             for task in forever:
                 task.cancel()
 
@@ -152,7 +155,7 @@ class Soak:
         }
         item = {name: {"S": value} for name, value in row.items()}
         await asyncio.to_thread(self._dynamodb.put_item, TableName=self._outputs["ConnectionsTable"], Item=item)
-        self.counts["stale rows"] += 1
+        self.counts["stale rows planted"] += 1
 
     async def _no_stale_rows(self) -> None:
         # The last ack of a group may come before its stale rows are deleted.
@@ -160,6 +163,11 @@ class Soak:
         while left := [row for row in await self.rows("ConnectionsTable") if row["connectionId"].startswith("stale-")]:
             assert time.monotonic() < deadline, f"{len(left)} stale rows are left"
             await asyncio.sleep(0.5)
+        self.counts["stale rows cleaned"] = self.counts["stale rows planted"]
+
+    async def _recover(self, client: ReliableClient, permits: asyncio.Semaphore) -> None:
+        async with permits:
+            await client.recover()
 
     async def rows(self, table: str) -> list[dict[str, str]]:
         """All rows of one of the chat's tables."""
@@ -194,6 +202,7 @@ def tell(line: str) -> None:
 
 def check(soak: Soak, rows: list[dict[str, str]]) -> None:
     """Every message is stored once, and every client has exactly its group's, in order."""
+    assert min(soak.counts[done] for done in ("kills", "repeated", "garbage", "stale rows cleaned")) > 0
     assert Counter(row.get("clientMessageId") for row in rows) == Counter(soak.sent.keys())
     stored = defaultdict(list)
     for row in sorted(rows, key=lambda row: (row["timestamp"], row["messageId"])):
@@ -235,7 +244,7 @@ def test_a_management_api_in_chaos_changes_nothing_of_it(emulator: Emulator) -> 
     async def soak_it() -> None:
         async with ChaosProxy(emulator.port, SEED) as proxy:
             await asyncio.to_thread(post_through, emulator, outputs, proxy.port)
-            soak = Soak(emulator, outputs, Load(clients=200, groups=20, messages=1_500))
+            soak = Soak(emulator, outputs, Load(clients=200, groups=20, messages=1_000))
             await soak.run(calm=proxy.calm())
             tell(f"done    {soak}, posts: {dict(proxy.posts)}")
             check(soak, await soak.rows("MessagesTable"))
