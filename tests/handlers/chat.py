@@ -22,12 +22,11 @@ FUNCTIONS = {
 }
 
 
-@dataclass
+@dataclass(frozen=True)
 class Context:
     """Lambda's context, with the time that is left."""
 
     milliseconds: int = 25_000
-    aws_request_id: str = "2f0a0ab5-5d5e-4f5c-8a39-0c6b2f8d4c11"
 
     def get_remaining_time_in_millis(self) -> int:
         return self.milliseconds

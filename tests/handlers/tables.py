@@ -1,5 +1,6 @@
 """The two tables in moto, as the functions' own client sees them, and the faults DynamoDB may show."""
 
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -118,6 +119,24 @@ class Tables:
 
         with self._hook(f"before-call.dynamodb.{operation}", fail):
             yield
+
+    @contextmanager
+    def hanging(self, operation: str, *, after: int = 0) -> Iterator[None]:
+        """Let calls of an operation, but for the first few, find no end while in the context."""
+        calls, ended = 0, threading.Event()
+
+        def hang(**_: object) -> None:
+            nonlocal calls
+            calls += 1
+            if calls > after:
+                ended.wait()
+                raise aws_error(operation)
+
+        with self._hook(f"before-call.dynamodb.{operation}", hang):
+            try:
+                yield
+            finally:
+                ended.set()
 
     @contextmanager
     def losing_the_first_answer(self, operation: str) -> Iterator[None]:

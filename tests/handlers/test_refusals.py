@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ReadTimeoutError
 
-from .chat import ANA, BOB, EVE, Chat
+from .chat import ANA, BOB, EVE, Chat, Context
 from .management_api_server import Frame
 from .tables import aws_error
 
@@ -198,6 +198,15 @@ def test_unavailable_on_a_later_page_tells_the_sender_after_the_first_page_is_se
     refusal.pop("message")
     assert refusal == {"action": "error", "code": "UNAVAILABLE", "retryable": retryable} | ids
     assert 5 < len(chat.gateway.recipients()) < 20
+    assert "pushedAt" not in chat.tables.messages()[0]
+
+
+def test_unavailable_if_the_group_cannot_be_read_in_time(chat: Chat) -> None:
+    for number in range(20):
+        chat.tables.add_connection(f"Device{number}=", "bob", "red", padding="x" * 100_000)
+    chat.context = Context(milliseconds=4000)
+    with chat.tables.hanging("Query", after=1):
+        assert chat.send(ANA, clientMessageId="c1") == 503
     assert "pushedAt" not in chat.tables.messages()[0]
 
 

@@ -21,7 +21,7 @@ def bob_answers(chat: Chat, answer: Answer) -> Iterator[None]:
 
 @contextmanager
 def bob_hangs(chat: Chat) -> Iterator[None]:
-    chat.context = Context(milliseconds=2500)
+    chat.context = Context(milliseconds=3500)
     with bob_answers(chat, HANG):
         yield
     chat.context = Context()
