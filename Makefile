@@ -24,14 +24,16 @@ soak: $(STAMP) ## Hundreds of clients, thousands of messages, and everything tha
 bench: $(STAMP) benchmarks/node/node_modules/.installed ## Measure the fan-out against what users have today; writes docs/benchmark.*
 	@$(RUN) -m benchmarks.fanout $(ARGS)
 
-check: $(STAMP) ## Check format, lint and types
+check: $(STAMP) node_modules/.installed ## Check format, lint and types
 	@$(VENV)/bin/ruff format --check
 	@$(VENV)/bin/ruff check
 	@$(RUN) -m mypy
+	@npm run --silent check
 
-format: $(STAMP) ## Format the code and mend what the linter can
+format: $(STAMP) node_modules/.installed ## Format the code and mend what the linter can
 	@$(VENV)/bin/ruff format
 	@$(VENV)/bin/ruff check --fix
+	@npm run --silent format
 
 lock: $(STAMP) ## Pin the dependencies of requirements*.in anew
 	@$(RUN) -m pip install --quiet uv

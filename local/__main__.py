@@ -27,15 +27,18 @@ def main() -> None:
         # Meanwhile: the SDKs are the slowest part of a start.
         from .deploy import deploy  # noqa: PLC0415
         from .logs import follow  # noqa: PLC0415
+        from .page import Page  # noqa: PLC0415
         from .prerequisites import create_messages_table  # noqa: PLC0415
 
         emulator.wait()
         _say("Deploying the program")
         create_messages_table(emulator)
         outputs = deploy(emulator)
-        _show(outputs["WebSocketURL"], emulator, time.monotonic() - started)
-        for line in follow(emulator, list(outputs["LogGroupNames"].values())):
-            print(line, flush=True)
+        url = outputs["WebSocketURL"]
+        with Page(url) as page:
+            _show(url, page.url, emulator, time.monotonic() - started)
+            for line in follow(emulator, list(outputs["LogGroupNames"].values())):
+                print(line, flush=True)
     except EmulatorError as error:
         sys.exit(f"The chat cannot start: {error}")
     except KeyboardInterrupt:
@@ -62,12 +65,13 @@ def _say(what: str) -> None:
     print(what, file=sys.stderr, flush=True)
 
 
-def _show(url: str, emulator: Emulator, seconds: float) -> None:
+def _show(url: str, page_url: str, emulator: Emulator, seconds: float) -> None:
     message = '{"action":"sendMessage","groupId":"demo","senderId":"alice","senderName":"Alice","message":"Hello"}'
     print(
         f"""
 The chat is up after {seconds:.1f} s. AWS services: {emulator.endpoint}
 
+  chat page      {page_url}
   WebSocketURL   {url}
   .env.local     NEXT_PUBLIC_WS_ENDPOINT={url}
   first client   npx wscat -c "{url}?userId=alice&groupId=demo"

@@ -1,0 +1,74 @@
+"""The chat page, on the loopback address, with the address of the chat it is for beside it."""
+
+import json
+import threading
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+HOST = "127.0.0.1"
+
+_WEB = Path(__file__).parent.parent / "web"
+
+
+class Page:
+    """A running server of ``web/``. Use it as a context manager."""
+
+    def __init__(self, websocket_url: str, port: int = 0) -> None:
+        """Choose what to serve.
+
+        Args:
+            websocket_url: Where the page connects unless told otherwise; it reads it from ``config.json``.
+            port: Where to listen; 0 for any free port.
+        """
+        config = json.dumps({"endpoint": websocket_url}).encode()
+
+        class Handler(_Handler):
+            def do_GET(self) -> None:
+                if self.path == "/config.json":
+                    self.send_response(200)
+                    self.send_header("Content-Type", "application/json")
+                    self.send_header("Content-Length", str(len(config)))
+                    self.end_headers()
+                    self.wfile.write(config)
+                else:
+                    super().do_GET()
+
+        self._server = ThreadingHTTPServer((HOST, port), Handler)
+        self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
+
+    @property
+    def url(self) -> str:
+        """Address of the page."""
+        return f"http://{HOST}:{self._server.server_port}/"
+
+    def __enter__(self) -> Self:
+        """Serve."""
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """End the server and free its port."""
+        self._server.shutdown()
+        self._thread.join()
+        self._server.server_close()
+
+
+class _Handler(SimpleHTTPRequestHandler):
+    # What the operating system's registry says about .js decides on some machines whether a module runs.
+    extensions_map = SimpleHTTPRequestHandler.extensions_map | {".js": "text/javascript", ".ts": "text/plain"}
+
+    def __init__(self, *args: object) -> None:
+        super().__init__(*args, directory=str(_WEB))  # type: ignore[arg-type]  # as the server calls it
+
+    def end_headers(self) -> None:
+        self.send_header("Cache-Control", "no-store")
+        self.send_header("Content-Security-Policy", "frame-ancestors 'none'")  # Ignored in the page's own meta element.
+        self.send_header("X-Content-Type-Options", "nosniff")
+        super().end_headers()
+
+    def log_message(self, *_args: object) -> None:
+        """Say nothing: the terminal belongs to the functions' logs, and a query may hold what is secret."""

@@ -1,0 +1,766 @@
+/** The connection's states and every way from one to another, with the test as the server. */
+import assert from "node:assert/strict";
+import { afterEach, beforeEach, describe, test } from "node:test";
+
+import { ChatClient } from "../../../web/chat-client.js";
+import { FakeClock, FakeSocket, settled } from "./fakes.mjs";
+
+const REPLY_MS = 10_000;
+const RESYNC_MS = 4_000;
+const PING_MS = 240_000;
+
+const PRESENCE = { action: "presence", members: [], truncated: false };
+const HISTORY = { action: "history", messages: [], before: null, after: "c1", more: false };
+
+let clock, sockets, replies, client, states, errors;
+
+beforeEach(() => {
+  clock = new FakeClock();
+  sockets = [];
+  replies = { getPresence: PRESENCE };
+});
+
+afterEach(() => client?.close());
+
+function start(options = {}) {
+  client = new ChatClient({
+    url: "wss://chat.example/production",
+    groupId: "G",
+    userId: "U",
+    storage: null,
+    clock,
+    random: () => 0.5,
+    WebSocket: class extends FakeSocket {
+      constructor(url) {
+        super(url);
+        this.replies = replies;
+        sockets.push(this);
+      }
+    },
+    ...options,
+  });
+  states = [];
+  errors = [];
+  client.on("state", (state) => states.push(state));
+  client.on("error", ({ code }) => errors.push(code));
+  client.connect();
+  return settled();
+}
+
+const socket = () => sockets.at(-1);
+
+/** Complete the handshake and the first history of the newest socket. */
+async function online(messages = [], page = {}) {
+  socket().open();
+  await settled();
+  socket().history(messages, page);
+  await settled();
+}
+
+const row = (n, fields = {}) => ({
+  messageId: `m${n}`,
+  groupId: "G",
+  senderId: "V",
+  senderName: "Vera",
+  message: `text ${n}`,
+  timestamp: `2026-01-01T00:00:0${n}.000000Z`,
+  ...fields,
+});
+const push = (n, fields) => socket().receive({ action: "message", ...row(n, fields) });
+const ids = () => client.messages.map(({ messageId }) => messageId);
+
+describe("opening", () => {
+  test("user and group travel in the query, beside what the URL has", async () => {
+    await start({ url: "wss://chat.example/p?v=1", userId: "Ann & Co", groupId: "a+b" });
+    assert.equal(socket().url.search, "?v=1&userId=Ann%20%26%20Co&groupId=a%2Bb");
+    assert.deepEqual(states, ["connecting"]);
+  });
+
+  test("every connection asks for a token", async () => {
+    let calls = 0;
+    await start({ getToken: async () => `t${++calls}` });
+    assert.equal(socket().url.searchParams.get("token"), "t1");
+    socket().drop();
+    await clock.advance(1_000);
+    assert.equal(socket().url.searchParams.get("token"), "t2");
+  });
+
+  test("a token that cannot be had is an error, and asked for again", async () => {
+    let calls = 0;
+    await start({ getToken: () => (++calls === 1 ? Promise.reject(new Error("signed out")) : "t") });
+    assert.deepEqual([states.at(-1), errors, sockets.length], ["waiting", ["CONNECT"], 0]);
+    await clock.advance(1_000);
+    assert.equal(sockets.length, 1);
+  });
+
+  test("a token that never comes counts as a lost connection", async () => {
+    await start({ getToken: () => new Promise(() => {}) });
+    await clock.advance(15_000);
+    assert.equal(client.state, "waiting");
+  });
+
+  test("a token that comes too late opens nothing", async () => {
+    const resolves = [];
+    await start({ getToken: () => new Promise((resolve) => resolves.push(resolve)) });
+    await clock.advance(15_500);
+    resolves[0]("late");
+    await settled();
+    assert.equal(sockets.length, 0);
+    resolves[1]("in time");
+    await settled();
+    assert.equal(sockets.length, 1);
+  });
+
+  test("a socket that never opens is given up", async () => {
+    await start();
+    await clock.advance(14_999);
+    assert.equal(client.state, "connecting");
+    await clock.advance(1);
+    assert.deepEqual([client.state, socket().readyState], ["waiting", 3]);
+  });
+
+  test("open, then history, then online", async () => {
+    await start();
+    socket().open();
+    assert.equal(client.state, "syncing");
+    await settled();
+    socket().history([]);
+    await settled();
+    assert.deepEqual(states, ["connecting", "syncing", "online"]);
+  });
+
+  test("cannot be started twice", async () => {
+    await start();
+    assert.throws(() => client.connect(), /once/);
+  });
+
+  for (const [name, options] of Object.entries({
+    "no URL": { url: "chat" },
+    "another scheme": { url: "https://chat.example" },
+    "no group": { groupId: "" },
+    "no user": { userId: "" },
+  })) {
+    test(`refuses ${name}`, () => {
+      const valid = { url: "wss://chat.example", groupId: "G", userId: "U" };
+      assert.throws(() => new ChatClient({ ...valid, ...options }), TypeError);
+    });
+  }
+});
+
+describe("losing the connection", () => {
+  test("waits a random time, whose ceiling doubles up to a limit", async () => {
+    await start();
+    const delays = [];
+    for (let i = 0; i < 8; i++) {
+      socket().drop();
+      assert.equal(client.state, "waiting");
+      delays.push(client.retryInMs);
+      await clock.advance(client.retryInMs);
+    }
+    assert.deepEqual(delays, [500, 1_000, 2_000, 4_000, 8_000, 15_000, 15_000, 15_000]);
+  });
+
+  test("begins anew with short delays once it was complete, not when it was merely open", async () => {
+    await start();
+    socket().drop();
+    await clock.advance(500);
+    socket().open();
+    socket().drop();
+    assert.equal(client.retryInMs, 1_000);
+    await clock.advance(1_000);
+    await online();
+    socket().drop();
+    assert.equal(client.retryInMs, 500);
+  });
+
+  test("while syncing", async () => {
+    await start();
+    socket().open();
+    socket().drop();
+    await clock.advance(500);
+    await online();
+    assert.deepEqual(states, ["connecting", "syncing", "waiting", "connecting", "syncing", "online"]);
+  });
+
+  test("the server does not know the connection any more", async () => {
+    await start();
+    await online();
+    socket().receive({ action: "error", code: "NOT_CONNECTED", message: "connect again", retryable: false });
+    assert.deepEqual([client.state, errors], ["waiting", ["NOT_CONNECTED"]]);
+  });
+
+  test("nothing that the lost socket still says is heard", async () => {
+    await start();
+    await online();
+    const lost = socket();
+    lost.drop();
+    lost.receive({ action: "message", ...row(1) });
+    assert.deepEqual(ids(), []);
+  });
+
+  for (const [name, act] of Object.entries({
+    idle: () => {},
+    connecting: () => start(),
+    syncing: async () => (await start(), socket().open()),
+    online: async () => (await start(), await online(), client.setTyping()),
+    waiting: async () => (await start(), socket().drop()),
+  })) {
+    test(`close() while ${name} ends everything for good`, async () => {
+      client = new ChatClient({ url: "wss://chat.example", groupId: "G", userId: "U", storage: null, clock });
+      await act();
+      client.close();
+      assert.equal(client.state, "closed");
+      assert.deepEqual(clock.pending, []);
+      assert.ok(sockets.every(({ readyState }) => readyState === 3));
+      await clock.advance(600_000);
+      assert.ok(sockets.length <= 1);
+    });
+  }
+});
+
+describe("wake()", () => {
+  test("tries at once instead of waiting", async () => {
+    await start();
+    socket().drop();
+    client.wake();
+    await settled();
+    assert.deepEqual([client.state, sockets.length], ["connecting", 2]);
+    await clock.advance(1_000);
+    assert.equal(sockets.length, 2);
+  });
+
+  test("checks a connection that seems to live, once at a time", async () => {
+    await start();
+    await online();
+    client.wake();
+    client.wake();
+    assert.equal(socket().frames("ping").length, 1);
+    socket().answer("ping", { action: "pong" });
+    await clock.advance(REPLY_MS);
+    assert.equal(client.state, "online");
+    client.wake();
+    await clock.advance(REPLY_MS);
+    assert.equal(client.state, "waiting");
+  });
+
+  test("is harmless while connecting", async () => {
+    await start();
+    client.wake();
+    assert.equal(sockets.length, 1);
+  });
+});
+
+describe("keep-alive", () => {
+  test("something is sent well within the idle limit of 10 minutes, again and again", async () => {
+    await start();
+    await online();
+    replies.ping = { action: "pong" };
+    replies.getHistory = HISTORY;
+    for (let i = 1; i <= 5; i++) {
+      await clock.advance(PING_MS);
+      assert.equal(socket().frames("ping").length, i);
+    }
+    assert.equal(client.state, "online");
+  });
+
+  test("a missing pong means a dead connection", async () => {
+    await start();
+    await online();
+    replies.getHistory = HISTORY;
+    await clock.advance(PING_MS + REPLY_MS - 1);
+    assert.equal(client.state, "online");
+    await clock.advance(1);
+    assert.equal(client.state, "waiting");
+  });
+
+  test("a refused ping is a sign of life", async () => {
+    await start();
+    await online();
+    replies.getHistory = HISTORY;
+    await clock.advance(PING_MS);
+    socket().answer("ping", { action: "error", code: "RATE_LIMITED", message: "slow down", retryable: true });
+    await clock.advance(REPLY_MS);
+    assert.equal(client.state, "online");
+  });
+
+  test("fetches what a failed push has left out", async () => {
+    await start();
+    await online([row(1)], { after: "c1" });
+    replies.getHistory = HISTORY;
+    await clock.advance(PING_MS - 1);
+    replies.getHistory = undefined;
+    await clock.advance(1);
+    const request = socket().frames("getHistory").at(-1);
+    assert.equal(request.after, "c1");
+    socket().history([row(1), row(2)], { after: "c2" });
+    await settled();
+    assert.deepEqual(ids(), ["m1", "m2"]);
+  });
+});
+
+describe("planned reconnection", () => {
+  const HOUR = 3_600_000;
+
+  /** Go to the moment at which the second socket has been made, answering everything on the way. */
+  async function planned() {
+    await start({ timing: { pingIntervalMs: 10 * HOUR } });
+    await online([row(1)], { after: "c1" });
+    replies.getHistory = HISTORY;
+    await clock.until(() => sockets.length === 2, 2 * HOUR);
+    replies.getHistory = undefined;
+    return sockets[0];
+  }
+
+  test("begins before 2 hours, at a random time", async () => {
+    for (const [random, at] of [
+      [() => 0, 6_210_000],
+      [() => 0.5, 6_555_000],
+      [() => 1, 6_900_000],
+    ]) {
+      sockets = [];
+      const begun = clock.now;
+      replies = { getPresence: PRESENCE, getHistory: HISTORY };
+      await start({ random, timing: { pingIntervalMs: 10 * HOUR } });
+      socket().open();
+      await clock.until(() => sockets.length === 2, 2 * HOUR);
+      assert.equal(clock.now - begun, at);
+      client.close();
+    }
+  });
+
+  test("the old socket serves until the new one has caught up, and some seconds more", async () => {
+    const old = await planned();
+    assert.deepEqual([client.state, old.readyState], ["online", 1]);
+    old.receive({ action: "message", ...row(2) });
+    socket().open();
+    await settled();
+    client.send("by the old one");
+    assert.equal(old.frames("sendMessage").length, 1);
+    assert.equal(socket().frames("getHistory")[0].after, "c1");
+    socket().history([row(1), row(2), row(3)], { after: "c3" });
+    await settled();
+    // Its ack may be lost with the old socket, and repeating it is harmless.
+    assert.equal(socket().frames("sendMessage").length, 1);
+    old.receive({ action: "message", ...row(4) });
+    push(4);
+    await clock.advance(RESYNC_MS);
+    assert.equal(old.readyState, 3);
+    assert.deepEqual(ids(), ["m1", "m2", "m3", "m4", undefined]);
+    assert.deepEqual(states, ["connecting", "syncing", "online"]);
+  });
+
+  test("what was in flight is sent once more over the new socket, with a time limit of its own", async () => {
+    const old = await planned();
+    client.send("x");
+    await clock.advance(REPLY_MS - 1_000);
+    await online([], { after: "c2" });
+    await clock.advance(REPLY_MS - 1);
+    assert.deepEqual([old.frames("sendMessage").length, socket().frames("sendMessage").length], [1, 1]);
+  });
+
+  test("one that catches up for longer than a connection may last makes no third", async () => {
+    await start({ timing: { maxConnectionMs: 1_000, replyTimeoutMs: 60_000 } });
+    await online();
+    await clock.advance(1_000);
+    socket().open();
+    await clock.advance(3_000);
+    assert.deepEqual([client.state, sockets.length], ["online", 2]);
+  });
+
+  test("one that fails leaves the old socket alone and is tried again", async () => {
+    const old = await planned();
+    socket().drop();
+    assert.deepEqual([client.state, old.readyState], ["online", 1]);
+    await clock.advance(500);
+    assert.equal(sockets.length, 3);
+  });
+
+  test("the old socket dies while the new one connects", async () => {
+    const old = await planned();
+    old.drop();
+    assert.equal(client.state, "connecting");
+    await online([], { after: "c2" });
+    assert.deepEqual([client.state, sockets.length], ["online", 2]);
+  });
+
+  test("the old socket dies while the new one catches up", async () => {
+    const old = await planned();
+    socket().open();
+    await settled();
+    old.drop();
+    assert.equal(client.state, "syncing");
+    push(3);
+    assert.deepEqual(ids(), ["m1"]);
+    socket().history([row(2)], { after: "c2" });
+    await settled();
+    assert.deepEqual([client.state, ids()], ["online", ["m1", "m2", "m3"]]);
+  });
+
+  test("both die", async () => {
+    const old = await planned();
+    socket().drop();
+    old.drop();
+    assert.equal(client.state, "waiting");
+    await clock.advance(500);
+    assert.deepEqual([client.state, sockets.length], ["connecting", 3]);
+  });
+
+  test("the new one dies while the old one still delivers", async () => {
+    const old = await planned();
+    await online([], { after: "c2" });
+    socket().drop();
+    assert.equal(client.state, "waiting");
+    old.receive({ action: "message", ...row(2) });
+    assert.deepEqual(ids(), ["m1", "m2"]);
+    client.close();
+    assert.equal(old.readyState, 3);
+  });
+});
+
+describe("history and recovery", () => {
+  test("the first page is the newest, and the group's order is (timestamp, messageId)", async () => {
+    await start();
+    const tie = "2026-01-01T00:00:05.000000Z";
+    await online([row(3), row(1), row(9, { timestamp: tie }), row(8, { timestamp: tie })]);
+    assert.deepEqual(ids(), ["m1", "m3", "m8", "m9"]);
+    assert.deepEqual(socket().frames("getHistory")[0].after, undefined);
+  });
+
+  test("after a loss all pages since the cursor are read, live messages meanwhile kept aside", async () => {
+    await start();
+    await online([row(1)], { after: "c1" });
+    push(2);
+    socket().drop();
+    await clock.advance(500);
+    socket().open();
+    await settled();
+    // Not the newest live message's place: something before it may have been missed.
+    assert.equal(socket().frames("getHistory")[0].after, "c1");
+    push(7);
+    socket().history([row(1), row(2), row(3)], { after: "c3", more: true });
+    await settled();
+    assert.deepEqual([client.state, ids()], ["syncing", ["m1", "m2", "m3"]]);
+    assert.equal(socket().frames("getHistory")[1].after, "c3");
+    socket().history([row(4)], { after: "c4" });
+    await settled();
+    assert.deepEqual([client.state, ids()], ["online", ["m1", "m2", "m3", "m4", "m7"]]);
+  });
+
+  test("a recovery that is cut short begins again where the last complete one ended", async () => {
+    await start();
+    await online([row(1)], { after: "c1" });
+    socket().drop();
+    await clock.advance(500);
+    socket().open();
+    await settled();
+    socket().history([row(2)], { after: "c2", more: true });
+    await settled();
+    socket().drop();
+    await clock.advance(1_000);
+    socket().open();
+    await settled();
+    assert.equal(socket().frames("getHistory")[0].after, "c1");
+  });
+
+  test("a message whose text is left out has an empty one", async () => {
+    await start();
+    await online([row(1, { message: undefined, omitted: true })]);
+    assert.equal(client.messages[0].message, "");
+  });
+
+  test("live messages kept aside outlive a socket that dies before the history is complete", async () => {
+    await start();
+    await online([], { after: "c0" });
+    socket().drop();
+    await clock.advance(500);
+    socket().open();
+    push(2);
+    socket().drop();
+    await clock.advance(1_000);
+    await online([row(1)], { after: "c1" });
+    assert.deepEqual(ids(), ["m1", "m2"]);
+  });
+
+  test("asks once more some seconds later, because the index lags", async () => {
+    await start();
+    await online([row(2)], { after: "c2" });
+    await clock.advance(RESYNC_MS - 1);
+    assert.equal(socket().frames("getHistory").length, 1);
+    await clock.advance(1);
+    assert.equal(socket().frames("getHistory")[1].after, "c2");
+    socket().history([row(1), row(2)], { after: "c2" });
+    await settled();
+    assert.deepEqual(ids(), ["m1", "m2"]);
+  });
+
+  test("a request that is refused for now is repeated, no sooner than the server says", async () => {
+    await start();
+    socket().open();
+    await settled();
+    const busy = { action: "error", code: "UNAVAILABLE", message: "later", retryable: true, retryAfterMs: 800 };
+    socket().answer("getHistory", busy);
+    await clock.advance(1_299);
+    assert.equal(socket().frames("getHistory").length, 1);
+    await clock.advance(1);
+    assert.equal(socket().frames("getHistory").length, 2);
+    socket().history([row(1)]);
+    await settled();
+    assert.deepEqual([client.state, ids(), errors], ["online", ["m1"], ["UNAVAILABLE"]]);
+  });
+
+  test("an answer that is lost is asked for again, and the connection checked", async () => {
+    await start();
+    socket().open();
+    await clock.advance(REPLY_MS);
+    assert.equal(socket().frames("ping").length, 1);
+    socket().answer("ping", { action: "pong" });
+    await clock.advance(500);
+    assert.equal(socket().frames("getHistory").length, 2);
+    assert.equal(client.state, "syncing");
+  });
+
+  test("a cursor that the server does not accept is given up for the newest page", async () => {
+    await start();
+    await online([row(1)], { after: "c1" });
+    socket().drop();
+    await clock.advance(500);
+    socket().open();
+    await settled();
+    socket().answer("getHistory", { action: "error", code: "BAD_REQUEST", message: "no cursor", retryable: false });
+    await settled();
+    assert.equal(socket().frames("getHistory")[1].after, undefined);
+    socket().history([row(1), row(2)], { after: "c2", before: "b1" });
+    await settled();
+    assert.deepEqual([client.state, ids(), client.hasOlder], ["online", ["m1", "m2"], true]);
+  });
+
+  test("a server without history still delivers what is live", async () => {
+    await start();
+    socket().open();
+    await settled();
+    push(1);
+    socket().answer("getHistory", { action: "error", code: "UNKNOWN_ACTION", message: "no", retryable: false });
+    await settled();
+    assert.deepEqual([client.state, ids()], ["online", ["m1"]]);
+  });
+
+  test("the same message comes once, however often it is delivered", async () => {
+    await start();
+    await online([row(1)]);
+    push(1);
+    push(2);
+    push(2);
+    assert.deepEqual(ids(), ["m1", "m2"]);
+  });
+
+  test("messages of other groups and frames it does not know are ignored", async () => {
+    await start();
+    await online();
+    push(1, { groupId: "H" });
+    for (const frame of ["no JSON", "null", "7", '{"message":"Internal server error"}', { action: "news" }]) {
+      socket().receive(frame);
+    }
+    assert.deepEqual([client.state, ids(), errors], ["online", [], []]);
+  });
+});
+
+describe("older messages", () => {
+  test("come page by page until there are none", async () => {
+    await start();
+    await online([row(5)], { before: "b5", after: "c5" });
+    const first = client.loadOlder();
+    assert.equal(client.loadOlder(), first);
+    assert.equal(socket().frames("getHistory").at(-1).before, "b5");
+    socket().history([row(3), row(4)], { before: "b3", after: "x", more: true });
+    assert.equal(await first, true);
+    const second = client.loadOlder();
+    assert.equal(socket().frames("getHistory").at(-1).before, "b3");
+    socket().history([row(2)]);
+    assert.equal(await second, false);
+    assert.deepEqual(ids(), ["m2", "m3", "m4", "m5"]);
+    assert.equal(await client.loadOlder(), false);
+    assert.equal(socket().frames("getHistory").length, 3);
+  });
+
+  test("do not move the cursor", async () => {
+    await start();
+    await online([row(5)], { before: "b5", after: "c5" });
+    const asked = client.loadOlder();
+    socket().history([row(4)], { after: "x" });
+    await asked;
+    socket().drop();
+    await clock.advance(500);
+    socket().open();
+    await settled();
+    assert.equal(socket().frames("getHistory")[0].after, "c5");
+  });
+
+  test("fail without a connection, and can be asked for again", async () => {
+    await start();
+    await online([], { before: "b" });
+    const asked = client.loadOlder();
+    socket().drop();
+    await assert.rejects(asked, { code: "DISCONNECTED", retryable: true });
+    await assert.rejects(client.loadOlder(), { code: "DISCONNECTED" });
+    await clock.advance(500);
+    await online();
+    const again = client.loadOlder();
+    assert.equal(socket().frames("getHistory").at(-1).before, "b");
+    socket().history([]);
+    assert.equal(await again, false);
+  });
+});
+
+describe("presence", () => {
+  const members = () => client.presence.members.map(({ userId, devices }) => `${userId}${devices}`).join(" ");
+
+  test("is asked for when online, and once more some seconds later", async () => {
+    replies = {};
+    await start();
+    await online();
+    const answer = { action: "presence", members: [{ userId: "U", devices: 2 }], truncated: true };
+    socket().answer("getPresence", answer);
+    await settled();
+    assert.deepEqual([members(), client.presence.truncated], ["U2", true]);
+    await clock.advance(RESYNC_MS);
+    assert.equal(socket().frames("getPresence").length, 2);
+  });
+
+  test("follows who joins and who leaves", async () => {
+    await start();
+    await online();
+    const seen = [];
+    client.on("presence", () => seen.push(members()));
+    for (const [event, userId] of [
+      ["joined", "A"],
+      ["joined", "B"],
+      ["joined", "A"],
+      ["left", "A"],
+      ["left", "X"],
+    ]) {
+      socket().receive({ action: "presenceEvent", event, groupId: "G", userId });
+    }
+    assert.deepEqual(seen, ["A1", "A1 B1", "B1 A1", "B1", "B1"]);
+  });
+
+  test("may be switched off", async () => {
+    replies = {};
+    await start();
+    await online();
+    socket().answer("getPresence", { action: "error", code: "UNKNOWN_ACTION", message: "no", retryable: false });
+    await settled();
+    assert.deepEqual([client.state, members()], ["online", ""]);
+  });
+});
+
+describe("typing", () => {
+  const typing = (userId, isTyping = true, expiresInMs = 6_000) =>
+    socket().receive({ action: "typing", groupId: "G", userId, isTyping, expiresInMs });
+
+  test("is told on the first keystroke and at most every 3 s", async () => {
+    await start();
+    await online();
+    for (let i = 0; i < 70; i++) {
+      client.setTyping();
+      await clock.advance(100);
+    }
+    assert.equal(socket().frames("typing").length, 3);
+  });
+
+  test("a stop is told after a start only", async () => {
+    await start();
+    await online();
+    client.setTyping(false);
+    client.setTyping();
+    client.setTyping(false);
+    client.setTyping(false);
+    client.setTyping();
+    assert.deepEqual(
+      socket()
+        .frames("typing")
+        .map(({ isTyping }) => isTyping),
+      [true, false, true],
+    );
+  });
+
+  test("a message ends it, and the next keystroke is told again", async () => {
+    await start();
+    await online();
+    client.setTyping();
+    client.send("x");
+    client.setTyping();
+    assert.deepEqual(
+      socket()
+        .frames("typing")
+        .map(({ isTyping }) => isTyping),
+      [true, true],
+    );
+  });
+
+  test("is not told without a connection", async () => {
+    await start();
+    client.setTyping();
+    assert.deepEqual(socket().sent, []);
+  });
+
+  test("others' ends with a stop, a message, their leaving, after its time, or with the connection", async () => {
+    await start();
+    await online();
+    const ends = {
+      stop: () => typing("V", false),
+      message: () => push(1),
+      leaving: () => socket().receive({ action: "presenceEvent", event: "left", groupId: "G", userId: "V" }),
+      time: () => clock.advance(1_500),
+      loss: () => socket().drop(),
+    };
+    for (const [name, end] of Object.entries(ends)) {
+      typing("V", true, 1_500);
+      assert.deepEqual(client.typing, ["V"], name);
+      await end();
+      assert.deepEqual(client.typing, [], name);
+    }
+  });
+
+  test("goes on while it is repeated, and one's own is not shown", async () => {
+    await start();
+    await online();
+    typing("U");
+    assert.deepEqual(client.typing, []);
+    typing("V");
+    await clock.advance(5_000);
+    typing("V");
+    await clock.advance(5_000);
+    assert.deepEqual(client.typing, ["V"]);
+    await clock.advance(1_000);
+    assert.deepEqual(client.typing, []);
+  });
+});
+
+describe("listeners", () => {
+  test("get a new list for each change and the same objects for what has not changed", async () => {
+    await start();
+    const lists = [];
+    const end = client.on("messages", (messages) => lists.push(messages));
+    await online([row(1)]);
+    push(2);
+    end();
+    push(3);
+    assert.equal(lists.length, 2);
+    assert.notEqual(lists[0], lists[1]);
+    assert.equal(lists[0][0], lists[1][0]);
+    assert.equal(client.messages[0], lists[0][0]);
+  });
+
+  test("a fault in one is reported and stops neither the others nor the chat", async (t) => {
+    await start();
+    const later = t.mock.method(globalThis, "queueMicrotask", () => {});
+    let heard = 0;
+    client.on("state", () => {
+      throw new Error("a fault of the page");
+    });
+    client.on("state", () => (heard += 1));
+    socket().open();
+    assert.deepEqual([client.state, heard], ["syncing", 1]);
+    assert.throws(later.mock.calls[0].arguments[0], /a fault of the page/);
+  });
+});

@@ -1,0 +1,209 @@
+/**
+ * The server's side of the protocol, in memory: small, true to its rules, and unreliable where told to be.
+ *
+ * Reads of the index lag writes, for messages and for connections, as DynamoDB's do.
+ */
+import { createHash } from "node:crypto";
+import { FakeSocket } from "./fakes.mjs";
+
+const EPOCH = Date.UTC(2026, 0, 1);
+const OVERLAP_MS = 10_000;
+
+export class FakeChat {
+  /** Stored messages, in the order of storing. */
+  rows = [];
+  /** How often something has reached a client or the server. */
+  events = 0;
+  kills = 0;
+  /** Called at each event; true ends the connection at which it happened. */
+  killer = () => false;
+  /** Called with each frame of a client; returns an error to answer with, "lost" or "unanswered", or nothing. */
+  fault = () => undefined;
+  #clock;
+  #random;
+  #indexLagMs;
+  #connections = new Set();
+  #tick = 0;
+
+  /** @param {{ clock: { now: number, setTimeout: Function }, random?: () => number, indexLagMs?: number }} options */
+  constructor({ clock, random = () => 0.5, indexLagMs = 0 }) {
+    this.#clock = clock;
+    this.#random = random;
+    this.#indexLagMs = indexLagMs;
+  }
+
+  /** The `WebSocket` class of clients in the same process. */
+  get WebSocket() {
+    const chat = this;
+    return class extends FakeSocket {
+      constructor(url) {
+        super(url);
+        const { userId, groupId } = Object.fromEntries(this.url.searchParams);
+        const post = (frame) => this.receive(frame);
+        this.connection = { userId, groupId, post, end: () => this.drop(), alive: true };
+        chat.#happens(this.connection, () => {
+          chat.connect(this.connection);
+          this.open();
+        });
+      }
+
+      send(text) {
+        if (this.readyState === 1) chat.#happens(this.connection, () => chat.serve(this.connection, JSON.parse(text)));
+      }
+
+      close() {
+        super.close();
+        chat.disconnect(this.connection);
+      }
+    };
+  }
+
+  /** Put a connection into the table. Its `post` delivers a frame, its `end` closes it. */
+  connect(connection) {
+    connection.indexedAt = this.#indexedAt();
+    const first = !this.#of(connection.groupId).some(({ userId }) => userId === connection.userId);
+    this.#connections.add(connection);
+    if (first) this.#presence("joined", connection);
+  }
+
+  disconnect(connection) {
+    connection.alive = false;
+    if (!this.#connections.delete(connection)) return;
+    if (!this.#of(connection.groupId).some(({ userId }) => userId === connection.userId))
+      this.#presence("left", connection);
+  }
+
+  /** End a connection without a word: what is on its way, in both directions, is lost. */
+  kill(connection) {
+    this.kills += 1;
+    this.disconnect(connection);
+    this.#clock.setTimeout(() => connection.end(), 5);
+  }
+
+  killAll() {
+    for (const connection of this.#connections) this.kill(connection);
+  }
+
+  serve(connection, frame) {
+    const { requestId, clientMessageId } = frame;
+    const reply = (answer) => this.#post(connection, { requestId, ...answer });
+    const fault = this.fault(frame);
+    if (fault === "lost") return;
+    if (fault && fault !== "unanswered") return reply({ action: "error", clientMessageId, ...fault });
+    switch (frame.action) {
+      case "sendMessage":
+        return this.#send(connection, frame, fault === "unanswered" ? () => {} : reply);
+      case "getHistory":
+        return reply(this.#history(connection.groupId, frame));
+      case "getPresence":
+        return reply({ action: "presence", members: this.#members(connection.groupId), truncated: false });
+      case "typing": {
+        const { groupId, userId } = connection;
+        const told = this.#of(groupId).filter((other) => other.userId !== userId);
+        const typing = { action: "typing", groupId, userId, isTyping: frame.isTyping, expiresInMs: 6000 };
+        return told.forEach((other) => this.#post(other, typing));
+      }
+      case "ping":
+        return reply({ action: "pong", serverTime: this.#timestamp() });
+      default:
+        return reply({ action: "error", code: "UNKNOWN_ACTION", message: "There is no such action", retryable: false });
+    }
+  }
+
+  #send(connection, { groupId, senderId, senderName = senderId, message, clientMessageId }, reply) {
+    const messageId = createHash("sha1")
+      .update(JSON.stringify([groupId, senderId, clientMessageId]))
+      .digest("hex");
+    let row = this.rows.find((row) => row.messageId === messageId);
+    const duplicate = !!row;
+    if (!row) {
+      const timestamp = this.#timestamp();
+      row = {
+        messageId,
+        groupId,
+        senderId,
+        senderName,
+        message,
+        timestamp,
+        clientMessageId,
+        indexedAt: this.#indexedAt(),
+      };
+      this.rows.push(row);
+    }
+    const { indexedAt, ...stored } = row;
+    reply({ action: "ack", clientMessageId, messageId, timestamp: row.timestamp, duplicate });
+    for (const other of this.#of(groupId)) {
+      if (other === connection || other.indexedAt <= this.#clock.now)
+        this.#post(other, { action: "message", ...stored });
+    }
+  }
+
+  #history(groupId, { after, before, limit = 50 }) {
+    const rows = this.rows
+      .filter((row) => row.groupId === groupId && row.indexedAt <= this.#clock.now)
+      .map(({ indexedAt, ...row }) => row)
+      .sort((a, b) => (position(a) < position(b) ? -1 : 1));
+    if (after === undefined) {
+      const older = before === undefined ? rows : rows.filter((row) => position(row) < before);
+      const page = older.slice(-limit);
+      const more = older.length > page.length;
+      const end = page.length ? position(page.at(-1)) : "0";
+      return { action: "history", messages: page, before: more ? position(page[0]) : null, after: `~${end}`, more };
+    }
+    // Only the first page after a cursor overlaps, else a page could end where it began.
+    const from = after.startsWith("~") ? overlapped(after.slice(1)) : after;
+    const newer = rows.filter((row) => position(row) > from);
+    const page = newer.slice(0, limit);
+    const more = newer.length > page.length;
+    const end = [after.replace("~", ""), ...page.map(position)].sort().at(-1);
+    return { action: "history", messages: page, before: null, after: more ? position(page.at(-1)) : `~${end}`, more };
+  }
+
+  #of(groupId) {
+    return [...this.#connections].filter((connection) => connection.groupId === groupId);
+  }
+
+  #members(groupId) {
+    const users = this.#of(groupId).map(({ userId }) => userId);
+    return [...new Set(users)].map((userId) => ({ userId, devices: users.filter((other) => other === userId).length }));
+  }
+
+  #presence(event, { groupId, userId }) {
+    for (const other of this.#of(groupId)) this.#post(other, { action: "presenceEvent", event, groupId, userId });
+  }
+
+  #post(connection, frame) {
+    this.#happens(connection, () => connection.post(frame));
+  }
+
+  /** After some time, unless the connection has ended. */
+  #happens(connection, event) {
+    this.#clock.setTimeout(
+      () => {
+        if (!connection.alive) return;
+        this.events += 1;
+        event();
+        if (connection.alive && this.killer(this.events)) this.kill(connection);
+      },
+      5 + 20 * this.#random(),
+    );
+  }
+
+  #indexedAt() {
+    return this.#clock.now + this.#indexLagMs * this.#random();
+  }
+
+  #timestamp() {
+    // Several in a row share a timestamp, so that the message id has to break the tie.
+    this.#tick += 1;
+    const micros = String(Math.floor(this.#tick / 3) % 1000).padStart(3, "0");
+    return new Date(EPOCH + Math.floor(this.#clock.now / 10) * 10).toISOString().replace("Z", `${micros}Z`);
+  }
+}
+
+const position = (row) => `${row.timestamp} ${row.messageId}`;
+
+function overlapped(cursor) {
+  if (cursor === "0") return cursor;
+  return new Date(Date.parse(cursor.split(" ")[0]) - OVERLAP_MS).toISOString();
+}

@@ -1,0 +1,160 @@
+/** What the module takes from its surroundings, under the test's control. */
+
+/** Time that passes only when told to. */
+export class FakeClock {
+  now = 0;
+  #timers = new Map();
+  #last = 0;
+
+  setTimeout = (callback, ms) => {
+    this.#timers.set(++this.#last, { at: this.now + (ms || 0), callback });
+    return this.#last;
+  };
+
+  clearTimeout = (id) => void this.#timers.delete(id);
+
+  /** Delays of all timers that run, the next first. */
+  get pending() {
+    return [...this.#timers.values()].map(({ at }) => at - this.now).sort((a, b) => a - b);
+  }
+
+  /** Let time pass, and everything happen that happens meanwhile. */
+  async advance(ms) {
+    const end = this.now + ms;
+    for (;;) {
+      await settled();
+      const due = [...this.#timers].filter(([, { at }]) => at <= end);
+      if (!due.length) break;
+      // Timers of the same time run in the order in which they were set, as in a browser.
+      const [id, timer] = due.reduce((first, other) => (other[1].at < first[1].at ? other : first));
+      this.#timers.delete(id);
+      this.now = Math.max(this.now, timer.at);
+      timer.callback();
+    }
+    this.now = end;
+  }
+
+  /** Let time pass until the condition holds; fails if it does not within the limit. */
+  async until(condition, limitMs = 3_600_000) {
+    const end = this.now + limitMs;
+    await settled();
+    while (!condition()) {
+      if (this.now > end) throw new Error(`did not happen within ${limitMs} ms: ${condition}`);
+      await this.advance(Math.max(1, this.pending[0] ?? limitMs));
+    }
+  }
+}
+
+/** Resolves when no promise callback is left to run. */
+export const settled = () => new Promise(setImmediate);
+
+/** A socket whose other end is the test: `sent` is from the client; `open`, `receive`, `drop` are the server's part. */
+export class FakeSocket {
+  /** Answers by action, given without further ado. */
+  replies = {};
+  readyState = 0;
+  sent = [];
+  onopen = null;
+  onmessage = null;
+  onclose = null;
+
+  constructor(url) {
+    this.url = new URL(url);
+  }
+
+  send(text) {
+    if (this.readyState === 0) throw new Error("still connecting");
+    if (this.readyState !== 1) return;
+    const frame = JSON.parse(text);
+    this.sent.push(frame);
+    const reply = this.replies[frame.action];
+    if (reply) queueMicrotask(() => this.receive({ requestId: frame.requestId, ...reply }));
+  }
+
+  close() {
+    this.readyState = 3;
+  }
+
+  open() {
+    this.readyState = 1;
+    this.onopen?.();
+  }
+
+  receive(frame) {
+    this.onmessage?.({ data: typeof frame === "string" ? frame : JSON.stringify(frame) });
+  }
+
+  drop() {
+    this.readyState = 3;
+    this.onclose?.({ code: 1006 });
+  }
+
+  /** Frames of one action, oldest first. */
+  frames(action) {
+    return this.sent.filter((frame) => frame.action === action);
+  }
+
+  /** Answer the latest frame of an action, by its request id. */
+  answer(action, frame) {
+    this.receive({ requestId: this.frames(action).at(-1).requestId, ...frame });
+  }
+
+  history(messages, { after = "end", before = null, more = false } = {}) {
+    this.answer("getHistory", { action: "history", messages, after, before, more });
+  }
+}
+
+/** `localStorage`, shared by the clients that are given it. */
+export class FakeStorage {
+  #entries = new Map();
+  full = false;
+
+  get length() {
+    return this.#entries.size;
+  }
+
+  key = (index) => [...this.#entries.keys()][index] ?? null;
+
+  getItem = (key) => this.#entries.get(key) ?? null;
+
+  setItem = (key, value) => {
+    if (this.full) throw new DOMException("full", "QuotaExceededError");
+    this.#entries.set(key, value);
+  };
+
+  removeItem = (key) => void this.#entries.delete(key);
+
+  /** All messages in it. */
+  get messages() {
+    return [...this.#entries.values()].flatMap((value) => JSON.parse(value));
+  }
+}
+
+/** `navigator.locks` of one browser; each tab has its own view of it, and gives up its locks when it crashes. */
+export class FakeLocks {
+  #queues = new Map();
+
+  tab() {
+    let alive = true;
+    const releases = [];
+    return {
+      request: (name, options, callback) => {
+        if (typeof options === "function") [options, callback] = [{}, options];
+        const before = this.#queues.get(name) ?? Promise.resolve();
+        const aborted = new Promise((resolve) => options.signal?.addEventListener("abort", resolve));
+        const crashed = new Promise((resolve) => releases.push(resolve));
+        const held = before.then(() => {
+          if (!alive || options.signal?.aborted) return undefined;
+          return Promise.race([callback(), crashed]);
+        });
+        // Whoever gives up waiting must not let the next one pass the one that holds.
+        this.#queues.set(name, Promise.all([before, Promise.race([held.catch(() => {}), aborted])]));
+        return held;
+      },
+      crash: () => {
+        alive = false;
+        for (const release of releases) release();
+      },
+    };
+  }
+}

@@ -1,0 +1,95 @@
+/** What users copy into their front ends: its size, its declarations, and the examples that tell how to use it. */
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { test } from "node:test";
+import { fileURLToPath } from "node:url";
+
+import { build } from "esbuild";
+
+const ROOT = fileURLToPath(new URL("../../../", import.meta.url));
+const CLIENT = join(ROOT, "web/chat-client.js");
+const DECLARATIONS = join(ROOT, "web/chat-client.d.ts");
+
+/** What the TypeScript compiler has to say about files. */
+function faults(files, compilerOptions = {}) {
+  // Inside node_modules, so that it finds the types of React and Node.js.
+  const folder = mkdtempSync(join(ROOT, "node_modules/.types-"));
+  try {
+    for (const [name, content] of Object.entries(files)) {
+      mkdirSync(dirname(join(folder, name)), { recursive: true });
+      if (content.endsWith(".ts") || content.endsWith(".js")) copyFileSync(content, join(folder, name));
+      else writeFileSync(join(folder, name), content);
+    }
+    const config = {
+      extends: join(ROOT, "tsconfig.json"),
+      compilerOptions: { module: "preserve", types: ["node"], skipLibCheck: false, ...compilerOptions },
+      files: Object.keys(files),
+    };
+    writeFileSync(join(folder, "tsconfig.json"), JSON.stringify(config));
+    const tsc = join(ROOT, "node_modules/typescript/bin/tsc");
+    return spawnSync(process.execPath, [tsc, "--project", folder], { encoding: "utf8" }).stdout;
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
+
+test("it is under 10 KB minified and needs nothing else", async () => {
+  const { outputFiles, metafile } = await build({
+    entryPoints: [CLIENT],
+    bundle: true,
+    format: "esm",
+    minify: true,
+    metafile: true,
+    write: false,
+    outdir: ".",
+  });
+  assert.ok(outputFiles[0].contents.length < 10_000, `${outputFiles[0].contents.length} bytes`);
+  assert.equal(Object.keys(metafile.inputs).length, 1);
+});
+
+const AGREEMENT = `
+import * as implementation from "./implementation.js";
+import type * as declared from "./chat-client.js";
+
+const provided: typeof declared = implementation;
+type Undeclared =
+  | Exclude<keyof typeof implementation, keyof typeof declared>
+  | Exclude<keyof implementation.ChatClient, keyof declared.ChatClient>
+  | Exclude<keyof implementation.ChatError, keyof declared.ChatError>;
+const nothing: [Undeclared] extends [never] ? true : Undeclared = true;
+`;
+const agreement = { "agreement.ts": AGREEMENT, "implementation.js": CLIENT, "chat-client.d.ts": DECLARATIONS };
+
+test("the declarations are what the module provides, no less and no more", () => {
+  assert.equal(faults(agreement), "");
+});
+
+for (const [name, from, to] of [
+  ["something declared is missing", "\n  discard(", "\n  drop("],
+  ["something provided is not declared", "\n  discard(", "\n  another() {}\n\n  discard("],
+  ["a type differs", "return clientMessageId;", "return 1;"],
+]) {
+  test(`the check above notices when ${name}`, () => {
+    const changed = readFileSync(CLIENT, "utf8").replace(from, to);
+    assert.match(faults({ ...agreement, "implementation.js": changed }), /agreement\.ts/);
+  });
+}
+
+const examples = [...readFileSync(join(ROOT, "docs/client.md"), "utf8").matchAll(/```(js|tsx?)\n(.*?)```/gs)];
+const [plain, hook, component] = examples.map(([, , code]) => code);
+
+test("the example for a plain page is right", () => {
+  assert.equal(faults({ "chat.js": plain, "chat-client.d.ts": DECLARATIONS }, { types: [] }), "");
+});
+
+test("the example for React and Next.js is right", () => {
+  const files = { "lib/use-chat.ts": hook, "app/chat.tsx": component, "lib/chat-client.d.ts": DECLARATIONS };
+  const options = { jsx: "react-jsx", paths: { "@/*": ["./*"] } };
+  assert.equal(faults(files, options), "");
+  assert.match(
+    faults({ ...files, "app/chat.tsx": component.replace("chat.loadOlder", "chat.older") }, options),
+    /older/,
+  );
+});

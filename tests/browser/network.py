@@ -1,0 +1,88 @@
+"""A network between browsers and the chat that can fail."""
+
+import socket
+import struct
+import threading
+from contextlib import suppress
+from types import TracebackType
+from typing import Self
+from urllib.parse import urlsplit, urlunsplit
+
+_RESET_ON_CLOSE = struct.pack("ii", 1, 0)
+
+
+class Network:
+    """Relays TCP connections to a chat, until told not to."""
+
+    def __init__(self, chat_url: str) -> None:
+        self._target = urlsplit(chat_url)
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._sockets: set[socket.socket] = set()
+        self._lock = threading.Lock()
+        self._up = True
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    @property
+    def url(self) -> str:
+        """The chat's address through this network."""
+        return urlunsplit(self._target._replace(netloc=f"localhost:{self._listener.getsockname()[1]}"))
+
+    def cut(self) -> None:
+        """End every connection at once, as seen from both ends. New ones are possible."""
+        with self._lock:
+            for end in self._sockets:
+                _reset(end)
+            self._sockets.clear()
+
+    def fail(self) -> None:
+        """End every connection and let none come about, until :meth:`recover`."""
+        self._up = False
+        self.cut()
+
+    def recover(self) -> None:
+        self._up = True
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                near, _ = self._listener.accept()
+            except OSError:
+                return
+            if not self._up:
+                _reset(near)
+                continue
+            far = socket.create_connection((str(self._target.hostname), self._target.port or 80))
+            with self._lock:
+                self._sockets |= {near, far}
+            for source, sink in ((near, far), (far, near)):
+                threading.Thread(target=self._relay, args=(source, sink), daemon=True).start()
+
+    def _relay(self, source: socket.socket, sink: socket.socket) -> None:
+        with suppress(OSError):
+            while data := source.recv(65536):
+                sink.sendall(data)
+        with self._lock:
+            self._sockets -= {source, sink}
+        for end in (source, sink):
+            with suppress(OSError):
+                end.shutdown(socket.SHUT_RDWR)
+            end.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        with suppress(OSError):
+            self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+        self.cut()
+
+
+def _reset(end: socket.socket) -> None:
+    with suppress(OSError):
+        end.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
+        # Wakes the thread that reads from it; closing alone would not.
+        end.shutdown(socket.SHUT_RD)
+    end.close()

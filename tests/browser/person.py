@@ -1,0 +1,134 @@
+"""Somebody with the chat page open in a browser: what they do and what they see."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+from selenium.webdriver import ActionChains, Chrome
+from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
+from selenium.webdriver.remote.webelement import WebElement
+
+_AXE = Path(__file__).parents[2] / "node_modules" / "axe-core" / "axe.min.js"
+
+_SHOWN = """
+return [...document.querySelectorAll("#messages li")].map((li) => [
+  li.querySelector(".name").textContent,
+  li.querySelector(".text").textContent,
+  li.dataset.status,
+]);
+"""
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A message as it is on the page."""
+
+    name: str
+    text: str
+    status: str
+
+
+class Person:
+    """Drives one browser. Waits until what it looks for is there."""
+
+    def __init__(self, browser: Chrome, page_url: str, name: str) -> None:
+        self.browser = browser
+        self.name = name
+        self._page_url = page_url
+
+    def open(self, **query: str) -> None:
+        self.browser.get(f"{self._page_url}?{urlencode(query)}")
+        self.until(lambda: self.find("group").is_displayed() or self.find("text").is_displayed())
+
+    def join(self, group: str, endpoint: str) -> None:
+        """Open the page and join; returns when connected."""
+        self.open(group=group, endpoint=endpoint)
+        self.find("name").clear()
+        self.find("name").send_keys(self.name, Keys.ENTER)
+        self.until_state("Connected")
+
+    def say(self, text: str) -> None:
+        self.write(text)
+        self.find("text").send_keys(Keys.ENTER)
+
+    def write(self, text: str) -> None:
+        """Write into the text field, and leave it there."""
+        for number, line in enumerate(text.split("\n")):
+            if number:
+                ActionChains(self.browser).key_down(Keys.SHIFT).send_keys(Keys.ENTER).key_up(Keys.SHIFT).perform()
+            self.find("text").send_keys(line)
+
+    def say_all(self, texts: list[str]) -> None:
+        """Send many messages at once, faster than keys can be pressed."""
+        script = """
+        const text = document.getElementById("text");
+        for (const said of arguments[0]) {
+          text.value = said;
+          document.getElementById("composer").requestSubmit();
+        }
+        """
+        self.script(script, texts)
+
+    @property
+    def shown(self) -> list[Shown]:
+        return [Shown(*message) for message in self.script(_SHOWN)]
+
+    @property
+    def texts(self) -> list[str]:
+        return [message.text for message in self.shown]
+
+    @property
+    def here(self) -> list[str]:
+        """Who is here."""
+        return list(self.script("return [...document.querySelectorAll('#members li')].map((li) => li.lastChild.data)"))
+
+    def find(self, element_id: str) -> WebElement:
+        return self.browser.find_element(By.ID, element_id)
+
+    def text_of(self, element_id: str) -> str:
+        return str(self.find(element_id).get_property("textContent"))
+
+    @property
+    def focused(self) -> str:
+        """Id or class of the element that has the focus."""
+        return str(self.script("return document.activeElement.id || document.activeElement.className"))
+
+    def press(self, *keys: str) -> None:
+        ActionChains(self.browser).send_keys(*keys).perform()
+
+    def script(self, script: str, *arguments: object) -> Any:
+        return self.browser.execute_script(script, *arguments)
+
+    def until(self, holds: Callable[[], object], seconds: float = 30) -> None:
+        deadline = time.monotonic() + seconds
+        while not holds():
+            assert time.monotonic() < deadline, f"{self.name} does not come to see it; shown: {self.shown[-5:]}"
+            time.sleep(0.05)
+
+    def until_shown(self, text: str, status: str = "sent") -> None:
+        self.until(lambda: any((message.text, message.status) == (text, status) for message in self.shown))
+
+    def until_state(self, state: str) -> None:
+        self.until(lambda: self.text_of("state") == state)
+
+    def appear(self, size: tuple[int, int], scheme: str = "light") -> None:
+        """Set the size of the window's content, width and height in CSS pixels, and the colour scheme."""
+        metrics = {"width": size[0], "height": size[1], "deviceScaleFactor": 2, "mobile": False}
+        preference = {"name": "prefers-color-scheme", "value": scheme}
+        self.browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
+        self.browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [preference]})
+
+    def accessibility_faults(self) -> list[str]:
+        """What axe finds that is serious or critical."""
+        self.script(_AXE.read_text())
+        script = "axe.run().then(({ violations }) => arguments[0](violations))"
+        violations = self.browser.execute_async_script(script)
+        return [
+            f"{violation['id']}: {violation['help']}: {[node['html'] for node in violation['nodes']]}"
+            for violation in violations
+            if violation["impact"] in {"serious", "critical"}
+        ]

@@ -1,0 +1,429 @@
+"""The chat page in a real Chromium, against the deployed program."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
+
+from tests.clients import ChatClient
+
+from .conftest import DESKTOP
+from .network import Network
+from .person import Person, Shown
+
+PHONE = (390, 780)
+BELOW = "const log = document.getElementById('log'); return log.scrollHeight - log.scrollTop - log.clientHeight"
+"""Script: how many pixels of the conversation are below what is in view."""
+
+People = Callable[[str], Person]
+Store = Callable[[str, list[str]], None]
+
+
+@pytest.fixture
+def ann(person: People, group: str, chat_url: str) -> Person:
+    ann = person("Ann")
+    ann.join(group, chat_url)
+    return ann
+
+
+def test_two_people_chat(ann: Person, person: People, group: str, chat_url: str) -> None:
+    bob = person("Bob")
+    bob.join(group, chat_url)
+    ann.say("Hello Bob")
+    bob.until_shown("Hello Bob")
+    bob.say("Hello Ann\nhow are you?")
+    ann.until_shown("Hello Ann\nhow are you?")
+
+    assert ann.shown == [Shown("You", "Hello Bob", "sent"), Shown("Bob", "Hello Ann\nhow are you?", "sent")]
+    assert bob.shown == [Shown("Ann", "Hello Bob", "sent"), Shown("You", "Hello Ann\nhow are you?", "sent")]
+    times = ann.script("return [...document.querySelectorAll('#messages time')].map((time) => time.dateTime)")
+    assert times == bob.script("return [...document.querySelectorAll('#messages time')].map((time) => time.dateTime)")
+
+
+def test_a_newcomer_sees_what_was_said_before(ann: Person, person: People, group: str, chat_url: str) -> None:
+    assert ann.text_of("beginning") == "No messages yet. Say hello!"
+    ann.say("Before you came")
+    ann.until_shown("Before you came")
+    bob = person("Bob")
+    bob.join(group, chat_url)
+    bob.until_shown("Before you came")
+
+
+def test_who_is_here_and_who_is_typing(ann: Person, person: People, group: str, chat_url: str) -> None:
+    bob = person("Bob")
+    bob.join(group, chat_url)
+    for who, here in ((ann, ["Ann (you)", "Bob"]), (bob, ["Bob (you)", "Ann"])):
+        who.until(lambda who=who, here=here: who.here == here)  # type: ignore[misc]
+
+    bob.write("I am ju")
+    ann.until(lambda: ann.text_of("typing") == "Bob is typing …")
+    bob.say("st saying")
+    ann.until_shown("I am just saying")
+    assert ann.text_of("typing") == ""
+
+    bob.find("leave").click()
+    ann.until(lambda: ann.here == ["Ann (you)"])
+
+
+def test_a_conversation_goes_on_through_a_lost_network(
+    person: People, network: Network, group: str, chat_url: str
+) -> None:
+    ann, bob = person("Ann"), person("Bob")
+    ann.join(group, network.url)
+    bob.join(group, chat_url)
+    ann.say("one")
+    bob.until_shown("one")
+
+    network.fail()
+    ann.until_state("Not connected")
+    ann.say("two, without a network")
+    ann.say("three, without a network")
+    ann.until_shown("three, without a network", "sending")
+    bob.say("where are you?")
+    bob.until_shown("where are you?")
+    assert bob.texts == ["one", "where are you?"]
+
+    network.recover()
+    ann.find("try-now").click()
+    ann.until_state("Connected")
+    said = ["one", "where are you?", "two, without a network", "three, without a network"]
+    for who in (ann, bob):
+        who.until(lambda who=who: who.texts == said)  # type: ignore[misc]
+    ann.until_shown("three, without a network")
+
+
+def test_a_reload_keeps_unsent_text_and_unsent_messages(ann: Person, network: Network, group: str) -> None:
+    ann.find("leave").click()
+    ann.join(group, network.url)
+    network.fail()
+    ann.until_state("Not connected")
+    ann.say("not sent yet")
+    ann.say("nor this")
+    ann.write("half a sen")
+    ann.browser.refresh()
+    ann.until(lambda: ann.texts == ["not sent yet", "nor this"])
+    assert {message.status for message in ann.shown} == {"sending"}
+    assert ann.find("text").get_property("value") == "half a sen"
+
+    network.recover()
+    ann.until_shown("nor this")
+    assert ann.texts == ["not sent yet", "nor this"]
+    ann.browser.refresh()
+    ann.until_shown("nor this")
+    assert ann.texts == ["not sent yet", "nor this"]
+
+
+def test_two_tabs_keep_their_unsent_messages_apart(ann: Person, network: Network, group: str) -> None:
+    network.fail()
+    ann.find("leave").click()
+    ann.open(group=group, endpoint=network.url)
+    ann.find("name").send_keys(Keys.ENTER)
+    ann.until_state("Not connected")
+    ann.say("of the first tab")
+    first = ann.browser.current_window_handle
+    ann.browser.switch_to.new_window("tab")
+    second = ann.browser.current_window_handle
+    ann.open(group=group, endpoint=network.url)
+    ann.find("name").send_keys(Keys.ENTER)
+    ann.until_state("Not connected")
+    ann.say("of the second tab")
+    ann.until(lambda: ann.texts == ["of the second tab"])
+
+    ann.browser.switch_to.window(first)
+    assert ann.texts == ["of the first tab"]
+    ann.browser.close()
+    ann.browser.switch_to.window(second)
+    ann.until_shown("of the first tab", "sending")
+
+    network.recover()
+    ann.until_shown("of the first tab")
+    ann.until_shown("of the second tab")
+    assert ann.texts == ["of the second tab", "of the first tab"]
+
+
+def test_a_message_that_cannot_be_sent_says_why_and_can_be_edited(ann: Person) -> None:
+    ann.say_all(["x" * 30_000])
+    ann.until(lambda: [message.status for message in ann.shown] == ["failed"])
+    reason = ann.browser.find_element(By.CSS_SELECTOR, "[data-status=failed] .reason").text
+    assert reason.startswith("Not sent: ")
+    ann.browser.find_element(By.CSS_SELECTOR, "[data-status=failed] .retry").click()
+    ann.until(lambda: [message.status for message in ann.shown] == ["failed"])
+    ann.say("The next one goes on")
+    ann.until_shown("The next one goes on")
+    ann.write("in the middle of")
+    ann.browser.find_element(By.CSS_SELECTOR, "[data-status=failed] .edit").click()
+    ann.until(lambda: ann.texts == ["The next one goes on"])
+    assert ann.focused == "text"
+    assert ann.find("text").get_property("value") == "x" * 30_000 + "\nin the middle of"
+
+
+def test_a_message_that_cannot_be_sent_can_be_deleted(ann: Person) -> None:
+    ann.say_all(["x" * 30_000])
+    ann.until(lambda: [message.status for message in ann.shown] == ["failed"])
+    ann.browser.find_element(By.CSS_SELECTOR, "[data-status=failed] .discard").click()
+    ann.until(lambda: ann.texts == [])
+    assert ann.find("text").get_property("value") == ""
+    ann.browser.refresh()
+    ann.until_state("Connected")
+    assert ann.texts == []
+
+
+SCRIPTS = [
+    "<script>window.attacked = true</script>",
+    "<img src=x onerror='window.attacked = true'>",
+    "<svg onload='window.attacked = true'>",
+    "javascript:window.attacked=true",
+    "&lt;b&gt;{{constructor.constructor('window.attacked=true')()}}",
+]
+
+
+def test_a_script_stays_text(ann: Person, group: str, chat_url: str) -> None:
+    name = "<img src=x onerror='window.attacked = true'>"
+    with ChatClient(chat_url, name, group) as mallory:
+        for script in SCRIPTS:
+            mallory.say(script, senderName=name)
+        for script in SCRIPTS:
+            ann.until_shown(script)
+        mallory.send("typing", isTyping=True)
+        ann.until(lambda: ann.text_of("typing") == f"{name} is typing …")
+    assert ann.shown == [Shown(name, script, "sent") for script in SCRIPTS]
+    assert name in ann.here
+    assert ann.browser.find_elements(By.CSS_SELECTOR, "#chat-view img, #messages script, #messages svg") == []
+    assert ann.script("return window.attacked") is None
+
+
+@pytest.mark.parametrize(
+    "attempt",
+    [
+        "document.body.innerHTML = '<b>x</b>'",
+        "document.body.append(Object.assign(document.createElement('script'), { text: 'window.attacked = true' }))",
+        "setTimeout('window.attacked = true')",
+        "import('data:text/javascript,window.attacked = true').catch((error) => { window.refusal = error })",
+    ],
+)
+def test_the_policy_of_the_page_refuses_scripts_even_if_the_page_had_a_fault(
+    person: People, chat_url: str, attempt: str
+) -> None:
+    ann = person("Ann")
+    ann.open(endpoint=chat_url)
+    ann.script(f"try {{ {attempt} }} catch (error) {{ window.refusal = error }}")
+    ann.until(lambda: ann.script("return window.refusal instanceof TypeError || window.attacked"))
+    assert not ann.script("return window.attacked")
+    ann.browser.get_log("browser")  # type: ignore[no-untyped-call]  # what the policy said about it
+
+
+def test_older_messages_come_while_scrolling_up_and_the_place_stays(
+    person: People, store: Store, group: str, chat_url: str
+) -> None:
+    said = [f"message {number}" for number in range(120)]
+    store(group, said)
+    ann = person("Ann")
+    ann.join(group, chat_url)
+    ann.until(lambda: ann.texts == said[-50:])
+    assert ann.script(BELOW) < 2
+    assert ann.find("older").is_displayed()
+
+    place = """
+    const top = document.getElementById("log").getBoundingClientRect().top;
+    const seen = [...document.querySelectorAll("#messages li")].find((li) => li.getBoundingClientRect().top > top);
+    return [seen.querySelector(".text").textContent, Math.round(seen.getBoundingClientRect().top - top)];
+    """
+    before = ann.script(f"document.getElementById('log').scrollTop = 150; {place}")
+    ann.until(lambda: len(ann.texts) == 100)
+    assert ann.script(place) == before
+    ann.script("document.getElementById('older').click()")
+    ann.until(lambda: ann.texts == said)
+    assert not ann.find("older").is_displayed()
+    assert ann.text_of("beginning") == "This is where the conversation begins."
+
+
+def test_who_reads_above_is_told_of_new_messages_and_left_there(
+    person: People, store: Store, group: str, chat_url: str
+) -> None:
+    store(group, [f"message {number}" for number in range(40)])
+    ann = person("Ann")
+    ann.join(group, chat_url)
+    ann.until_shown("message 39")
+    with ChatClient(chat_url, "vera", group) as vera:
+        ann.script("document.getElementById('log').scrollTop = 300")
+        vera.say("one more")
+        ann.until(lambda: ann.text_of("newest") == "1 new message ↓")
+        assert ann.script("return document.getElementById('log').scrollTop") == 300
+        vera.say("and another")
+        ann.until(lambda: ann.text_of("newest") == "2 new messages ↓")
+    ann.find("newest").click()
+    ann.until(lambda: not ann.find("newest").is_displayed())
+    assert ann.focused == "text"
+
+
+def test_the_end_stays_in_view_when_the_window_changes(person: People, store: Store, group: str, chat_url: str) -> None:
+    store(group, [f"message {number} {'and more ' * 8}" for number in range(40)])
+    ann = person("Ann")
+    ann.join(group, chat_url)
+    ann.until(lambda: len(ann.texts) == 40)
+    for size in (PHONE, DESKTOP, (390, 400)):
+        ann.appear(size)
+        ann.until(lambda: ann.script(BELOW) < 2)
+
+
+def test_a_message_more_costs_one_element_however_many_there_are(
+    person: People, store: Store, group: str, chat_url: str
+) -> None:
+    store(group, [f"message {number}" for number in range(500)])
+    ann = person("Ann")
+    ann.join(group, chat_url)
+    for pages in range(1, 11):
+        ann.until(lambda pages=pages: len(ann.texts) == 50 * pages)  # type: ignore[misc]
+        ann.script("document.getElementById('older').click()")
+    ann.script("document.getElementById('log').scrollTop = 1e6")
+    with ChatClient(chat_url, "vera", group) as vera:
+        ann.script(
+            """
+            window.changes = [];
+            const note = (records) => window.changes.push(...records.map(({ type, target }) => `${type} ${target.id}`));
+            const everything = { childList: true, attributes: true, characterData: true, subtree: true };
+            new MutationObserver(note).observe(document.getElementById("messages"), everything);
+            """
+        )
+        vera.say("one more")
+        ann.until_shown("one more")
+    assert ann.script("return window.changes") == ["childList messages"]
+
+
+@pytest.mark.timeout(600)
+def test_a_thousand_messages_survive_twenty_lost_connections(person: People, network: Network, group: str) -> None:
+    ann, bob = person("Ann"), person("Bob")
+    for who in (ann, bob):
+        who.join(group, network.url)
+    rounds = [[f"{number}" for number in range(first, first + 25)] for first in range(0, 500, 25)]
+    for texts in rounds:
+        ann.say_all(texts)
+        bob.say_all(texts)
+        # In the middle of sending them.
+        ann.until(lambda texts=texts: any(texts[5] == said.text and said.name == "Bob" for said in ann.shown))  # type: ignore[misc]
+        network.cut()
+    for who in (ann, bob):
+        who.until(lambda who=who: [said.status for said in who.shown] == ["sent"] * 1000, seconds=300)  # type: ignore[misc]
+
+    in_order = [text for texts in rounds for text in texts]
+    for who, other in ((ann, "Bob"), (bob, "Ann")):
+        shown = who.shown
+        assert [said.text for said in shown if said.name == "You"] == in_order
+        assert [said.text for said in shown if said.name == other] == in_order
+    assert ann.texts == bob.texts
+
+
+def test_joining_is_prefilled_and_says_what_is_wrong(person: People, group: str, chat_url: str) -> None:
+    ann = person("Ann")
+    ann.open(group=group)
+    ann.until(lambda: ann.find("endpoint").get_property("value") == chat_url)  # from config.json
+    assert ann.find("group").get_property("value") == group
+    assert ann.focused == "name"
+    ann.press(Keys.ENTER)
+    assert ann.text_of("join-error") == "Your name is missing."
+    assert ann.focused == "name"
+    ann.open(group=group, endpoint="https://example.com")
+    ann.find("name").send_keys("Ann", Keys.ENTER)
+    assert ann.text_of("join-error") == "WebSocket address must begin with wss:// or ws://."
+    assert ann.focused == "endpoint"
+
+
+def test_the_keyboard_reaches_everything_in_order(ann: Person) -> None:
+    ann.appear(PHONE)
+    ann.say("x")
+    ann.until_shown("x")
+    assert ann.focused == "text"
+    visited = []
+    for _ in range(6):
+        ann.press(Keys.TAB)
+        visited.append(ann.focused)
+    ring = ["leave", "people-toggle", "log", "text", "primary icon"]
+    start = ring.index("text") + 1
+    assert [name for name in visited if name != ""][:5] == ring[start:] + ring[:start]
+
+    ann.find("people-toggle").send_keys(Keys.ENTER)
+    assert ann.find("people").is_displayed()
+    assert ann.find("people-toggle").get_attribute("aria-expanded") == "true"
+    ann.press(Keys.TAB, Keys.ESCAPE)
+    assert not ann.find("people").is_displayed()
+    assert ann.focused == "people-toggle"
+
+
+def test_new_messages_are_read_out_and_old_ones_are_not(person: People, network: Network, group: str) -> None:
+    ann = person("Ann")
+    ann.join(group, network.url)
+    log = ann.find("log")
+    assert log.aria_role == "log"
+    ann.until(lambda: log.get_attribute("aria-busy") == "false")
+    with ChatClient(network.url, "vera", group) as vera:
+        vera.say("Hello")
+        ann.until_shown("Hello")
+    assert ann.browser.find_element(By.CSS_SELECTOR, "#messages li .name").text == "Vera"
+
+    ann.find("leave").click()
+    network.fail()
+    ann.find("name").send_keys(Keys.ENTER)
+    ann.until_state("Not connected")
+    assert log.get_attribute("aria-busy") == "true"
+    network.recover()
+    ann.find("try-now").click()
+    ann.until(lambda: log.get_attribute("aria-busy") == "false")
+    assert ann.texts == ["Hello"]
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("size", [DESKTOP, PHONE], ids=["desktop", "phone"])
+def test_a_checker_finds_no_serious_fault(
+    person: People, network: Network, group: str, size: tuple[int, int], scheme: str
+) -> None:
+    ann = person("Ann")
+    ann.appear(size, scheme)
+    ann.open(group=group, endpoint=network.url)
+    ann.find("connection").click()
+    assert ann.accessibility_faults() == []
+    ann.join(group, network.url)
+    with ChatClient(network.url, "vera", group) as vera:
+        vera.say("Hello")
+        ann.until_shown("Hello")
+        ann.say_all(["Hello Vera", "x" * 30_000])
+        ann.until(lambda: [message.status for message in ann.shown] == ["sent", "sent", "failed"])
+        network.fail()
+    ann.until_state("Not connected")
+    ann.say("not sent yet")
+    ann.until_shown("not sent yet", "sending")
+    ann.script("document.getElementById('people-toggle').click()")
+    assert ann.accessibility_faults() == []
+
+
+CONVERSATION = [
+    ("Ann", "Morning! The long table is booked for Saturday."),
+    ("Bob", "Great. How many are we now?"),
+    ("Ann", "Fourteen, if Mira's sister comes too"),
+    ("Ann", "I'll ask her today"),
+    ("Bob", "I can bring:\n- the big grill\n- the blue lanterns"),
+    ("Ann", "Perfect. One grill is enough though, the yard is small."),
+]
+
+
+def test_pictures(person: People, chat_url: str, pictures: Path) -> None:
+    people = {name: person(name) for name in ("Ann", "Bob")}
+    for who in people.values():
+        who.join("garden party", chat_url)
+    for name, text in CONVERSATION:
+        people[name].say(text)
+        for who in people.values():
+            who.until_shown(text)
+    ann, bob = people["Ann"], people["Bob"]
+    looks = {"light": (DESKTOP, "light"), "dark": (DESKTOP, "dark"), "phone": (PHONE, "light")}
+    for look, ((width, height), scheme) in looks.items():
+        ann.appear((width, height), scheme)
+        bob.write("S")
+        ann.until(lambda: ann.text_of("typing") == "Bob is typing …")
+        ann.browser.save_screenshot(pictures / f"{look}.png")
+        picture = ann.browser.get_screenshot_as_png()
+        assert (int.from_bytes(picture[16:20]), int.from_bytes(picture[20:24])) == (width * 2, height * 2)
+        overflow = "return document.documentElement.scrollWidth - document.documentElement.clientWidth"
+        assert ann.script(overflow) == 0
+        assert ann.script(BELOW) < 2

@@ -1,0 +1,474 @@
+/** The chat page: shows what chat-client.js says, tells it what people do. What others wrote is shown as text only. */
+import { ChatClient } from "./chat-client.js";
+
+/** @import { Message, State } from "./chat-client.js" */
+/** @typedef {{ endpoint: string, group: string, name: string, userId: string, token: string }} Session */
+/** @typedef {{ element: HTMLElement, message?: Message, look?: string }} Row */
+
+/** @template {HTMLElement} [E=HTMLElement] @param {string} id @returns {E} */
+const byId = (id) => /** @type {E} */ (document.getElementById(id));
+
+const joinView = byId("join-view");
+const joinForm = /** @type {HTMLFormElement} */ (byId("join"));
+const chatView = byId("chat-view");
+const log = byId("log");
+const list = byId("messages");
+const text = /** @type {HTMLTextAreaElement} */ (byId("text"));
+const people = byId("people");
+const peopleToggle = byId("people-toggle");
+const newest = byId("newest");
+const template = /** @type {HTMLTemplateElement} */ (byId("message-template"));
+
+const SESSION_KEY = "chat-session";
+const NAME_KEY = "chat-name";
+const timeOfDay = new Intl.DateTimeFormat(undefined, { hour: "numeric", minute: "2-digit" });
+const day = new Intl.DateTimeFormat(undefined, { weekday: "long", day: "numeric", month: "long", year: "numeric" });
+const moment = new Intl.DateTimeFormat(undefined, { dateStyle: "full", timeStyle: "medium" });
+
+/** @type {ChatClient | undefined} */
+let chat;
+/** @type {Session} */
+let session;
+/** @type {Map<string, Row>} */
+const rows = new Map();
+/** Names by user id, from their messages. @type {Map<string, string>} */
+const names = new Map();
+let frame = 0;
+let unseen = 0;
+let unread = 0;
+/** @type {ReturnType<typeof setInterval> | undefined} */
+let countdown;
+
+// Joining
+
+async function showJoin() {
+  const query = new URLSearchParams(location.search);
+  const known = session ?? {
+    group: query.get("group") ?? "general",
+    name: query.get("name") ?? localStorage.getItem(NAME_KEY),
+  };
+  fill("group", known.group);
+  fill("name", known.name);
+  fill("userId", known.userId);
+  fill("endpoint", query.get("endpoint") ?? known.endpoint ?? (await configuredEndpoint()));
+  byId("connection").toggleAttribute("open", !field("endpoint").value);
+  joinView.hidden = false;
+  chatView.hidden = true;
+  document.title = "Chat";
+  field(field("group").value ? "name" : "group").focus();
+}
+
+/** @param {string} name @returns {HTMLInputElement} */
+const field = (name) => /** @type {HTMLInputElement} */ (joinForm.elements.namedItem(name));
+
+/** @param {string} name @param {string | null | undefined} value */
+function fill(name, value) {
+  field(name).value = value ?? "";
+}
+
+async function configuredEndpoint() {
+  try {
+    const response = await fetch("config.json");
+    return response.ok ? (await response.json()).endpoint : "";
+  } catch {
+    return "";
+  }
+}
+
+joinForm.addEventListener("submit", (event) => {
+  event.preventDefault();
+  const values = Object.fromEntries([...new FormData(joinForm)].map(([name, value]) => [name, `${value}`.trim()]));
+  const missing = ["group", "name", "endpoint"].find((name) => !values[name]);
+  const wrong =
+    missing ?? (/^wss?:\/\/[^/]/.test(values.endpoint) && URL.canParse(values.endpoint) ? undefined : "endpoint");
+  for (const name of ["group", "name", "endpoint"]) field(name).setAttribute("aria-invalid", `${name === wrong}`);
+  if (wrong) {
+    const label = field(wrong).labels?.[0].textContent;
+    byId("join-error").textContent = missing ? `${label} is missing.` : `${label} must begin with wss:// or ws://.`;
+    if (wrong === "endpoint") byId("connection").setAttribute("open", "");
+    return field(wrong).focus();
+  }
+  byId("join-error").textContent = "";
+  session = /** @type {Session} */ ({ ...values, userId: values.userId || values.name });
+  localStorage.setItem(NAME_KEY, session.name);
+  // With this tab only: a reload comes back to the conversation, another tab can be someone else.
+  sessionStorage.setItem(SESSION_KEY, JSON.stringify(session));
+  enter();
+});
+
+// Being in a group
+
+function enter() {
+  const query = new URLSearchParams(location.search);
+  query.set("group", session.group);
+  history.replaceState(null, "", `?${query}`);
+  joinView.hidden = true;
+  chatView.hidden = false;
+  byId("title").textContent = session.group;
+  log.ariaBusy = "true";
+  text.value = sessionStorage.getItem(draftKey()) ?? "";
+  unseen = unread = 0;
+  noticed = [];
+  following = true;
+  names.clear();
+  names.set(session.userId, session.name);
+
+  const { endpoint: url, group: groupId, userId, name: senderName, token } = session;
+  chat = new ChatClient({ url, groupId, userId, senderName, getToken: () => token });
+  chat.on("state", showState);
+  chat.on("messages", noticeMessages);
+  chat.on("presence", showPeople);
+  chat.on("typing", showTyping);
+  chat.on("error", ({ code, message, retryable, clientMessageId }) => {
+    // A message shows its own failure, and what is tried again needs nobody's attention.
+    const ours = code === "STORAGE" || code === "CONNECT";
+    if (ours || !(retryable || clientMessageId || code === "UNKNOWN_ACTION")) byId("alert").textContent = `${message}.`;
+  });
+  chat.connect();
+  showPeople();
+  showTyping();
+  render();
+  fitText();
+  showTitle();
+  text.focus();
+}
+
+byId("leave").addEventListener("click", () => {
+  chat?.close();
+  chat = undefined;
+  sessionStorage.removeItem(SESSION_KEY);
+  cancelAnimationFrame(frame);
+  frame = 0;
+  rows.clear();
+  list.replaceChildren();
+  openPeople(false);
+  showJoin();
+});
+
+/** @param {State} state */
+function showState(state) {
+  const words = {
+    idle: "",
+    connecting: "Connecting …",
+    syncing: "Fetching messages …",
+    online: "Connected",
+    waiting: "Not connected",
+    closed: "",
+  };
+  chatView.dataset.state = state;
+  byId("state").textContent = words[state];
+  byId("try-now").hidden = state !== "waiting";
+  clearInterval(countdown);
+  byId("countdown").textContent = "";
+  if (state === "online") {
+    byId("alert").textContent = "";
+    if (!frame) frame = requestAnimationFrame(render);
+  }
+  if (state !== "waiting" || !chat) return;
+  const until = Date.now() + chat.retryInMs;
+  const tick = () => {
+    byId("countdown").textContent = `· trying again in ${Math.max(0, Math.ceil((until - Date.now()) / 1000))} s`;
+  };
+  tick();
+  countdown = setInterval(tick, 1000);
+}
+
+byId("try-now").addEventListener("click", () => chat?.wake());
+
+// Messages
+
+/** @type {readonly Message[]} */
+let noticed = [];
+
+/** @param {readonly Message[]} messages */
+function noticeMessages(messages) {
+  // Before the first history is complete nothing is news.
+  if (chat?.state === "online") {
+    const known = new Set(noticed);
+    const after = noticed.findLast(({ status }) => status === "sent")?.timestamp ?? "";
+    const fresh = messages.filter((message) => !message.own && !known.has(message) && message.timestamp > after);
+    if (!following) unseen += fresh.length;
+    if (document.hidden) unread += fresh.length;
+    showTitle();
+  }
+  noticed = messages;
+  if (!frame) frame = requestAnimationFrame(render);
+}
+
+function showTitle() {
+  document.title = `${unread ? `(${unread}) ` : ""}${session.group} – Chat`;
+}
+
+document.addEventListener("visibilitychange", () => {
+  if (document.hidden || !chat) return;
+  unread = 0;
+  showTitle();
+});
+
+/** Bring the list up to date, touching only what has changed. */
+function render() {
+  frame = 0;
+  if (!chat) return;
+  const { messages, hasOlder, state } = chat;
+  const anchor = following ? undefined : firstVisible();
+  const place = bottomOf(anchor);
+
+  const keys = new Set(messages.map(({ key }) => key));
+  for (const [key, { element }] of rows) {
+    if (keys.has(key)) continue;
+    element.remove();
+    rows.delete(key);
+  }
+  let next = list.firstElementChild;
+  /** @type {Message | undefined} */
+  let previous;
+  for (const message of messages) {
+    let row = rows.get(message.key);
+    if (!row) rows.set(message.key, (row = newRow()));
+    showMessage(row, message, previous);
+    if (row.element === next) next = next.nextElementSibling;
+    else list.insertBefore(row.element, next);
+    previous = message;
+  }
+
+  byId("older").hidden = !hasOlder;
+  byId("beginning").hidden = hasOlder || state !== "online";
+  byId("beginning").textContent = messages.length
+    ? "This is where the conversation begins."
+    : "No messages yet. Say hello!";
+  if (following) showEnd();
+  else log.scrollTop += bottomOf(anchor) - place;
+  showUnseen();
+  // What was there before is not read out, what comes from now on is.
+  if (state === "online") log.ariaBusy = "false";
+}
+
+/** @returns {Row} */
+function newRow() {
+  const copy = /** @type {DocumentFragment} */ (template.content.cloneNode(true));
+  return { element: /** @type {HTMLElement} */ (copy.firstElementChild) };
+}
+
+/** @param {Row} row @param {Message} message @param {Message} [previous] */
+function showMessage(row, message, previous) {
+  const time = new Date(message.timestamp);
+  const newDay = !previous || day.format(new Date(previous.timestamp)) !== day.format(time);
+  const continued =
+    !newDay && previous.senderId === message.senderId && +time - +new Date(previous.timestamp) < 300_000;
+  const look = `${newDay} ${continued}`;
+  if (row.message === message && row.look === look) return;
+  row.message = message;
+  row.look = look;
+
+  const { element } = row;
+  const part = (/** @type {string} */ name) => /** @type {HTMLElement} */ (element.querySelector(`.${name}`));
+  const name = message.senderName || message.senderId;
+  if (names.get(message.senderId) !== name) {
+    names.set(message.senderId, name);
+    showPeople();
+  }
+  element.className = `${message.own ? "own" : ""} ${continued ? "continued" : ""}`;
+  element.dataset.status = message.status;
+  element.dataset.key = message.key;
+  part("day").textContent = day.format(time);
+  part("day").hidden = !newDay;
+  showAvatar(part("avatar"), message.senderId, name);
+  part("name").textContent = message.own ? "You" : name;
+  part("text").textContent = message.message || "This message is too large to be shown.";
+  const clock = /** @type {HTMLTimeElement} */ (element.querySelector("time"));
+  clock.textContent = timeOfDay.format(time);
+  clock.dateTime = message.timestamp;
+  clock.title = moment.format(time);
+  const words = { sending: "Sending", sent: "Sent", failed: "Not sent" };
+  part("status").hidden = !message.own;
+  part("status").ariaLabel = part("status").title = words[message.status];
+  part("status").role = "img";
+  part("trouble").hidden = !message.error;
+  part("reason").textContent = message.error ? `Not sent: ${message.error.message}.` : "";
+}
+
+/** @param {HTMLElement} avatar @param {string} userId @param {string} name */
+function showAvatar(avatar, userId, name) {
+  let hash = 0;
+  for (const character of userId) hash = (hash * 31 + (character.codePointAt(0) ?? 0)) % 997;
+  // Neighbours in number end far apart in colour.
+  avatar.style.setProperty("--hue", `${(hash * 137) % 360}`);
+  avatar.textContent = [...name.trim()][0]?.toUpperCase() ?? "?";
+}
+
+list.addEventListener("click", ({ target }) => {
+  const button = /** @type {HTMLElement} */ (target).closest("button");
+  const key = /** @type {HTMLElement | null} */ (button?.closest("li"))?.dataset.key;
+  if (!button || !key) return;
+  if (button.classList.contains("retry")) chat?.retry(key);
+  else chat?.discard(key);
+  if (button.classList.contains("edit")) {
+    // What is being written stays, below it.
+    text.value = `${rows.get(key)?.message?.message}\n${text.value}`.trim();
+    textChanged();
+  }
+  // The button goes away.
+  text.focus();
+});
+
+// Where one reads
+
+/** Whether the end stays in view as the conversation goes on. */
+let following = true;
+let scrolledTo = 0;
+
+function showEnd() {
+  log.scrollTop = log.scrollHeight;
+  scrolledTo = log.scrollTop;
+}
+
+/** @returns {HTMLElement | undefined} */
+function firstVisible() {
+  return Array.from(list.children, (child) => /** @type {HTMLElement} */ (child)).find(
+    (child) => bottomOf(child) > log.scrollTop,
+  );
+}
+
+// Not its top, which has the day as long as nothing older is above it.
+/** @param {HTMLElement} [element] */
+const bottomOf = (element) => (element ? element.offsetTop + element.offsetHeight : 0);
+
+function showUnseen() {
+  if (following) unseen = 0;
+  newest.hidden = !unseen;
+  newest.textContent = unseen === 1 ? "1 new message ↓" : `${unseen} new messages ↓`;
+}
+
+log.addEventListener("scroll", () => {
+  const atEnd = log.scrollHeight - log.scrollTop - log.clientHeight < 40;
+  // Only who scrolls up leaves the end: it may also have moved away, as lines break in a narrower window.
+  if (atEnd || log.scrollTop < scrolledTo) following = atEnd;
+  scrolledTo = log.scrollTop;
+  if (unseen) showUnseen();
+  if (log.scrollTop < 200) loadOlder();
+});
+
+byId("older").addEventListener("click", () => {
+  loadOlder();
+  log.focus();
+});
+
+async function loadOlder() {
+  if (!chat?.hasOlder || chat.state !== "online") return;
+  // They are not news, so they are not read out.
+  log.ariaBusy = "true";
+  try {
+    await chat.loadOlder();
+  } catch {
+    // The connection is gone, which is shown; scrolling asks again.
+  }
+  if (!frame) frame = requestAnimationFrame(render);
+}
+
+newest.addEventListener("click", () => {
+  showEnd();
+  text.focus();
+});
+
+// A phone's keyboard, a longer text below or another width of the window.
+const resized = new ResizeObserver(() => {
+  if (following) showEnd();
+});
+resized.observe(log);
+resized.observe(list);
+
+// Writing
+
+const draftKey = () => `chat-draft:${JSON.stringify([session.group, session.userId])}`;
+
+function fitText() {
+  text.style.height = "auto";
+  text.style.height = `${text.scrollHeight}px`;
+}
+
+function sendText() {
+  if (!text.value.trim()) return;
+  chat?.send(text.value.trim());
+  text.value = "";
+  following = true;
+  textChanged();
+}
+
+function textChanged() {
+  sessionStorage.setItem(draftKey(), text.value);
+  fitText();
+}
+
+text.addEventListener("input", () => {
+  textChanged();
+  chat?.setTyping(text.value !== "");
+});
+
+text.addEventListener("keydown", (event) => {
+  if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
+  event.preventDefault();
+  sendText();
+});
+
+byId("composer").addEventListener("submit", (event) => {
+  event.preventDefault();
+  sendText();
+  text.focus();
+});
+
+// Who is here
+
+/** @param {string} userId */
+const nameOf = (userId) => names.get(userId) ?? userId;
+
+function showPeople() {
+  const { members, truncated } = chat?.presence ?? { members: [], truncated: false };
+  // The server's list may be a moment behind.
+  const others = members.filter(({ userId }) => userId !== session.userId);
+  const users = [
+    session.userId,
+    ...others.map(({ userId }) => userId).sort((a, b) => nameOf(a).localeCompare(nameOf(b))),
+  ];
+  byId("members").replaceChildren(
+    ...users.map((userId) => {
+      const item = document.createElement("li");
+      const avatar = document.createElement("span");
+      avatar.className = "avatar";
+      avatar.ariaHidden = "true";
+      showAvatar(avatar, userId, nameOf(userId));
+      item.append(avatar, userId === session.userId ? `${nameOf(userId)} (you)` : nameOf(userId));
+      return item;
+    }),
+  );
+  byId("more-members").hidden = !truncated;
+  byId("people-count").textContent = `${users.length}${truncated ? "+" : ""} here`;
+}
+
+function showTyping() {
+  const who = (chat?.typing ?? []).map(nameOf);
+  const [first, second] = who;
+  const sentences = ["", `${first} is typing …`, `${first} and ${second} are typing …`];
+  byId("typing").textContent = sentences[who.length] ?? "Several people are typing …";
+}
+
+/** @param {boolean} open */
+function openPeople(open) {
+  people.classList.toggle("open", open);
+  peopleToggle.ariaExpanded = `${open}`;
+}
+
+peopleToggle.addEventListener("click", () => openPeople(peopleToggle.ariaExpanded !== "true"));
+
+document.addEventListener("keydown", ({ key }) => {
+  if (key !== "Escape" || !people.classList.contains("open")) return;
+  openPeople(false);
+  peopleToggle.focus();
+});
+
+const stored = sessionStorage.getItem(SESSION_KEY);
+if (stored) {
+  session = JSON.parse(stored);
+  enter();
+} else {
+  showJoin();
+}
