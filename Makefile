@@ -1,19 +1,26 @@
-# make chat: the whole chat on this machine. make test: every test. Both set up what they need.
+# make chat: the whole chat on this machine. make join: take part in it. make test: every test. All set up what they need.
 SHELL := /bin/sh
 PYTHON ?= python3
 VENV := .venv
 RUN := $(VENV)/bin/python
 STAMP := $(VENV)/.installed
-UV_COMPILE := $(VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate \
-	--no-emit-index-url --custom-compile-command "make lock"
+UV_COMPILE := $(VENV)/bin/uv pip compile --quiet --generate-hashes --no-annotate --no-emit-index-url \
+	--custom-compile-command "make lock"
+UV_HERE := --universal --python-version 3.11
+UV_LAMBDA := --python-version 3.13 --python-platform aarch64-manylinux_2_28
 
-.PHONY: help chat test soak bench check format lock clean
+quoted = '$(subst ','\'',$(1))'
+
+.PHONY: help chat join test soak bench check format lock clean
 
 help: ## Say what there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
 
 chat: $(STAMP) ## Start the chat on this machine; Ctrl-C ends it
 	@$(RUN) -m local $(ARGS)
+
+join: $(STAMP) ## Chat from the terminal: GROUP=demo NAME=ann, and URL=wss://… unless it is the chat of this machine
+	@$(RUN) -m local.join --group=$(call quoted,$(GROUP)) --name=$(call quoted,$(NAME)) --url=$(call quoted,$(URL)) $(ARGS)
 
 test: $(STAMP) node_modules/.installed ## Run the tests; ARGS="-k name" picks some
 	@$(RUN) -m pytest -m "not soak" $(ARGS)
@@ -24,11 +31,12 @@ soak: $(STAMP) ## Hundreds of clients, thousands of messages, and everything tha
 bench: $(STAMP) benchmarks/node/node_modules/.installed ## Measure the fan-out against what users have today; writes docs/benchmark.*
 	@$(RUN) -m benchmarks.fanout $(ARGS)
 
-check: $(STAMP) node_modules/.installed ## Check format, lint and types
+check: $(STAMP) node_modules/.installed ## Check format, lint, security and types, and audit what is pinned
 	@$(VENV)/bin/ruff format --check
 	@$(VENV)/bin/ruff check
 	@$(RUN) -m mypy
 	@npm run --silent check
+	@$(RUN) .ci/audit.py
 
 format: $(STAMP) node_modules/.installed ## Format the code and mend what the linter can
 	@$(VENV)/bin/ruff format
@@ -37,11 +45,12 @@ format: $(STAMP) node_modules/.installed ## Format the code and mend what the li
 
 lock: $(STAMP) ## Pin the dependencies of requirements*.in anew
 	@$(RUN) -m pip install --quiet uv
-	@$(UV_COMPILE) requirements.in --output-file requirements.txt
-	@$(UV_COMPILE) requirements-dev.in --output-file requirements-dev.txt
+	@$(UV_COMPILE) $(UV_LAMBDA) components/authorizer-requirements.in --output-file components/authorizer-requirements.txt
+	@$(UV_COMPILE) $(UV_HERE) requirements.in --output-file requirements.txt
+	@$(UV_COMPILE) $(UV_HERE) requirements-dev.in --output-file requirements-dev.txt
 
 clean: ## Remove what was installed
-	rm -rf $(VENV) node_modules benchmarks/node/node_modules
+	rm -rf $(VENV) .build node_modules benchmarks/node/node_modules
 
 $(STAMP): requirements-dev.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \

@@ -2,7 +2,7 @@
 
 import pulumi
 
-from components import InvalidArgumentError, WebSocketChat
+from components import Authentication, InvalidArgumentError, WebSocketChat
 
 
 def tags(config: pulumi.Config) -> dict[str, str]:
@@ -38,6 +38,23 @@ chat = WebSocketChat(
         "event_member_limit": config.require_int("eventMemberLimit"),
         "broadcast_threshold": config.require_int("broadcastThreshold"),
         "tracing": config.require_bool("tracing"),
+        "authentication": Authentication(config.require("authentication")),
+        "jwt_issuer": config.require("jwtIssuer"),
+        "jwt_audience": config.require_object("jwtAudience"),
+        "jwt_jwks_url": config.require("jwtJwksUrl"),
+        "jwt_algorithms": config.require_object("jwtAlgorithms"),
+        "cognito_user_pool_id": config.require("cognitoUserPoolId"),
+        "user_claim": config.require("userClaim"),
+        "group_claim": config.require("groupClaim"),
+        "clock_skew": config.require_int("clockSkew"),
+        "group_members_table": config.require("groupMembersTable"),
+        "membership_recheck": config.require_int("membershipRecheck"),
+        "allowed_origins": config.require_object("allowedOrigins"),
+        "require_origin": config.require_bool("requireOrigin"),
+        "message_rate": config.require_int("messageRate"),
+        "message_burst": config.require_int("messageBurst"),
+        "connections_per_user": config.require_int("connectionsPerUser"),
+        "kms_key_arn": config.require("kmsKeyArn"),
     },
 )
 

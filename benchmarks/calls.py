@@ -9,6 +9,7 @@ import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from io import BytesIO
 from typing import Any
 from unittest.mock import patch
 
@@ -22,10 +23,12 @@ from tests.handlers.tables import Tables
 
 POST = "POST @connections"
 WHY = {
-    "GetItem": "the sender's row, read consistently: who speaks, and in which group, is the server's to say",
     "PutItem": "stores the message and finds a retry in one, by its condition",
     "Query": "who is connected: one for each megabyte of the group, some 6,000 connections",
-    "UpdateItem": "notes that all were served, so that a retry is answered without pushing again",
+    "UpdateItem": "counts the frame against its connection's rate and reads, consistently, who speaks and in which "
+    "group; "
+    "where there is a `clientMessageId`, a second one notes that all were served, so that a retry is answered without "
+    "pushing again",
     "Invoke": "hands a slice over to another invocation: one for each `broadcastThreshold` recipients beyond the first",
     POST: "one for each recipient: API Gateway has no call for several; and the ack or the error for the sender",
 }
@@ -34,13 +37,13 @@ WHY = {
 THRESHOLD, LARGE_GROUP = 10, 25
 
 
-def _send_twice(chat: Chat, forget: Callable[[], None]) -> None:
+def _send_twice(chat: Chat, forget: Callable[[], None]) -> int:
     chat.send(ANA, clientMessageId="c2")
     forget()
-    chat.send(ANA, clientMessageId="c2")
+    return chat.send(ANA, clientMessageId="c2")
 
 
-CASES: dict[str, Callable[[Chat, Callable[[], None]], object]] = {
+CASES: dict[str, Callable[[Chat, Callable[[], None]], int]] = {
     "two members, as today's front ends send": lambda chat, _: chat.send(ANA),
     "two members, with `clientMessageId`": lambda chat, _: chat.send(ANA, clientMessageId="c1"),
     "the same once more, as a retry": _send_twice,
@@ -59,7 +62,9 @@ def _noted() -> Iterator[list[str]]:
 
     def note(client: BaseClient, operation: str, arguments: dict[str, Any]) -> object:
         calls.append(operation)
-        return {"StatusCode": 202} if operation == "Invoke" else serve(client, operation, arguments)
+        return (
+            {"StatusCode": 202, "Payload": BytesIO()} if operation == "Invoke" else serve(client, operation, arguments)
+        )
 
     with patch.object(BaseClient, "_make_api_call", note):
         yield calls
@@ -86,7 +91,8 @@ def count() -> dict[str, dict[str, int]]:
 
             for case, send in CASES.items():
                 forget()
-                send(chat, forget)
+                if send(chat, forget) not in {200, 403}:
+                    raise RuntimeError(f"{case}: not served")
                 counted[case] = Counter(calls) | Counter({POST: len(gateway.delivered)})
     return {case: dict(operations) for case, operations in counted.items()}
 

@@ -36,7 +36,7 @@ def measure(clients: int, count: int) -> Sends:
     with Emulator(port=0) as emulator:
         create_messages_table(emulator)
         # Presence events would tell each of the clients about each other one that joins.
-        url = deploy(emulator, {"presence": False})["WebSocketURL"]
+        url = deploy(emulator, {"presence": False, "messageRate": 1_000, "messageBurst": 1_000})["WebSocketURL"]
         first, *times = asyncio.run(_send(url, clients, 1 + WARM_UP + count))
     counted = sorted(times[WARM_UP:])
     return Sends(clients, count, first, statistics.median(counted), counted[(count - 1) * 99 // 100])

@@ -305,6 +305,14 @@ def main() -> None:
             "BROADCAST_FUNCTION": "WebSocketBroadcast",
             "BROADCAST_THRESHOLD": str(config["broadcastThreshold"]["default"]),
             "EVENT_MEMBER_LIMIT": str(config["eventMemberLimit"]["default"]),
+            "AUTHENTICATION": config["authentication"]["default"],
+            "MEMBERS_TABLE": config["groupMembersTable"]["default"],
+            "MEMBERSHIP_RECHECK_SECONDS": str(config["membershipRecheck"]["default"]),
+            "ALLOWED_ORIGINS": json.dumps(config["allowedOrigins"]["default"]),
+            "REQUIRE_ORIGIN": json.dumps(config["requireOrigin"]["default"]),
+            "MESSAGE_RATE": str(config["messageRate"]["default"]),
+            "MESSAGE_BURST": str(config["messageBurst"]["default"]),
+            "CONNECTIONS_PER_USER": str(config["connectionsPerUser"]["default"]),
         }
         results = report.Results(
             calls=_answer_of("calls", environment),

@@ -100,7 +100,7 @@ def compute(members: int, function: Function, measured: Measured) -> Send:
     """Compute what one message to a group takes, every function having to start for it."""
     slices = math.ceil(members / function.threshold) - 1
     pages = math.ceil(members / PAGE_ROWS)
-    read_units = 1 + members * ROW_BYTES / 4096 / 2  # the sender's row; the index, read eventually: half a unit
+    read_units = members * ROW_BYTES / 4096 / 2  # the index, read eventually: half a unit
     posts = min(members, function.threshold)
     post_cpu = posts * measured.post_us / 1e6 / function.core
     post_s = max(post_cpu, posts / CONNECTIONS * POST_S)
@@ -118,7 +118,8 @@ def compute(members: int, function: Function, measured: Measured) -> Send:
         {
             "API Gateway": (members + 2) * FRAME,  # the sender's frame and its ack
             "Lambda": (1 + slices) * INVOCATION + gb_seconds * GB_SECOND,
-            "DynamoDB": read_units * READ_UNIT + 4 * WRITE_UNIT,  # the message and its mark, table and index
+            "DynamoDB": read_units * READ_UNIT
+            + 5 * WRITE_UNIT,  # the sender's row; the message and its mark, table and index
         },
     )
 

@@ -1,6 +1,6 @@
 """What is deployed."""
 
-from .args import InvalidArgumentError, WebSocketChatArgs
+from .args import Authentication, InvalidArgumentError, WebSocketChatArgs
 from .websocket_chat import WebSocketChat
 
-__all__ = ["InvalidArgumentError", "WebSocketChat", "WebSocketChatArgs"]
+__all__ = ["Authentication", "InvalidArgumentError", "WebSocketChat", "WebSocketChatArgs"]

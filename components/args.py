@@ -3,9 +3,48 @@
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, TypedDict
+from enum import Enum
+from typing import Any, NoReturn, TypedDict
 
 import pulumi
+
+
+class InvalidArgumentError(pulumi.RunError):
+    """An argument that is not allowed. Pulumi prints it without a stack trace.
+
+    Attributes:
+        key: Name of the argument.
+    """
+
+    def __init__(self, key: str, value: object, allowed: str) -> None:
+        """Say what is wrong.
+
+        Args:
+            key: Name of the argument, in Python's spelling; the message adds that of the config.
+            value: What was given.
+            allowed: What would be allowed, for people.
+        """
+        head, *rest = key.split("_")
+        config_key = head + "".join(part.capitalize() for part in rest)
+        spelling = key if key == config_key else f"{key} (in config: {config_key})"
+        super().__init__(f"{spelling} = {value!r} is not allowed: it must be {allowed}")
+        self.key = key
+
+
+class Authentication(str, Enum):  # noqa: UP042 - the schema for other languages is inferred from this form
+    """How a client proves who it is."""
+
+    NONE = "none"
+    """Not at all: the query string says who connects. For old clients, and for chats that anybody may read."""
+    JWT = "jwt"
+    """By a token that a Lambda authorizer verifies when the client connects."""
+    IAM = "iam"
+    """By a request signed with AWS credentials that may invoke the API: for back ends, which are trusted to name the
+    user and the group in the query string."""
+
+    @classmethod
+    def _missing_(cls, value: object) -> NoReturn:
+        raise InvalidArgumentError("authentication", value, ", ".join(cls))
 
 
 class WebSocketChatArgs(TypedDict, total=False):
@@ -58,27 +97,45 @@ class WebSocketChatArgs(TypedDict, total=False):
     tracing: pulumi.Input[bool]
     """Whether the functions are traced with X-Ray. Default: false."""
 
-
-class InvalidArgumentError(pulumi.RunError):
-    """An argument that is not allowed. Pulumi prints it without a stack trace.
-
-    Attributes:
-        key: Name of the argument.
-    """
-
-    def __init__(self, key: str, value: object, allowed: str) -> None:
-        """Say what is wrong.
-
-        Args:
-            key: Name of the argument, in Python's spelling; the message adds that of the config.
-            value: What was given.
-            allowed: What would be allowed, for people.
-        """
-        head, *rest = key.split("_")
-        config_key = head + "".join(part.capitalize() for part in rest)
-        spelling = key if key == config_key else f"{key} (in config: {config_key})"
-        super().__init__(f"{spelling} = {value!r} is not allowed: it must be {allowed}")
-        self.key = key
+    authentication: Authentication
+    """How clients prove who they are: ``none``, ``jwt`` or ``iam``. Default: ``none``, with a warning."""
+    jwt_issuer: pulumi.Input[str]
+    """What a token's ``iss`` must be, an https URL. Needed for ``jwt``, unless ``cognito_user_pool_id`` gives it."""
+    jwt_audience: list[str]
+    """What a token's ``aud`` must be one of, up to 10: for Cognito, the ids of the app clients. Needed for ``jwt``."""
+    jwt_jwks_url: pulumi.Input[str]
+    """Where the issuer's public keys are, an https URL. Default: the issuer's ``/.well-known/jwks.json``."""
+    jwt_algorithms: list[str]
+    """Algorithms a token may be signed with, of RS, PS and ES with 256, 384 or 512, and EdDSA. Default: RS256."""
+    cognito_user_pool_id: pulumi.Input[str]
+    """Cognito user pool whose tokens are accepted, like ``us-east-1_AbCdEfGhI``, in place of ``jwt_issuer``."""
+    user_claim: pulumi.Input[str]
+    """Claim of a token that is the user's id, 1 to 128 characters. Default: ``sub``."""
+    group_claim: str
+    """Claim of a token that lists the groups its user may join, such as ``cognito:groups``. For ``jwt``, and not beside
+    ``group_members_table``. Default: none, every group is open."""
+    clock_skew: pulumi.Input[int]
+    """Seconds by which a token's issuer may be ahead or behind, 0 to 300. Default: 30."""
+    group_members_table: str
+    """Name of an existing table that says who may join which group: attributes ``userId`` and ``groupId``, indexes
+    ``UserIdIndex`` and ``GroupIdIndex`` on them, all attributes projected. Default: none, every group is open."""
+    membership_recheck: pulumi.Input[int]
+    """Seconds after which a removed member is out at the latest, 1 to 3600. Default: 60."""
+    allowed_origins: list[str]
+    """Origins whose pages may connect, up to 20 of 1,024 characters in all: ``https://app.example.com``, or
+    ``https://*.example.com`` for its subdomains. Default: none given, pages of every origin may."""
+    require_origin: bool
+    """Whether a client that sends no origin, so most likely no browser, is refused. Needs ``allowed_origins``. Default:
+    false."""
+    message_rate: pulumi.Input[int]
+    """Frames per second that a connection may send in the long run, 1 to 1000. Default: 10."""
+    message_burst: pulumi.Input[int]
+    """Frames that a connection may send at once, 1 to 1000. Default: 20."""
+    connections_per_user: pulumi.Input[int]
+    """Connections of a user, over all groups, above which another one is refused, 1 to 1000. Default: 50."""
+    kms_key_arn: str
+    """Customer managed KMS key for the tables made here, the logs and the queue. Its policy must let CloudWatch Logs
+    use it. Default: none, keys of AWS."""
 
 
 LOG_RETENTION_DAYS = (
@@ -127,7 +184,24 @@ def _are_tags(value: object) -> bool:
     )
 
 
+def _texts(pattern: str, most: int, allowed: str, *, least: int = 0, together: int = 2_600) -> _Rule:
+    def accepts(value: object) -> bool:
+        return (
+            isinstance(value, list)
+            and least <= len(value) <= most
+            and all(isinstance(text, str) and re.fullmatch(pattern, text) for text in value)
+            and sum(map(len, value)) <= together
+        )
+
+    return _Rule(allowed, accepts)
+
+
 _BOOLEAN = _Rule("true or false", lambda value: isinstance(value, bool))
+
+_URL = r"https://[A-Za-z0-9.-]+(:[0-9]{1,5})?(/[\w.~%/-]*)?"
+_LOOPBACK_URL = r"http://(127\.0\.0\.1|localhost)(:[0-9]{1,5})?(/[\w.~%/-]*)?"
+_ORIGIN = r"[a-z][a-z0-9+.-]*://(\*\.)?[a-z0-9-]+(\.[a-z0-9-]+)*(:[0-9]{1,5})?"
+_ALGORITHMS = "(RS|PS|ES)(256|384|512)|EdDSA"
 
 # Each limit is AWS's own:
 # https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-execution-service-websocket-limits-table.html
@@ -159,10 +233,41 @@ _RULES = {
     "event_member_limit": _integer(1, 1_000, "members"),
     "broadcast_threshold": _integer(2, 2_000, "connections"),
     "tracing": _BOOLEAN,
+    "authentication": _Rule("none, jwt, iam", lambda value: value in list(Authentication)),
+    "jwt_issuer": _text(f"({_URL}|{_LOOPBACK_URL})?", "an https URL"),
+    # Environment variables of a function have 4 KB in all.
+    # https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
+    "jwt_audience": _texts(r".{1,256}", 10, "up to 10 texts of 1 to 256 characters, 2,600 in all"),
+    "jwt_jwks_url": _text(f"({_URL}|{_LOOPBACK_URL})?", "an https URL"),
+    "jwt_algorithms": _texts(
+        _ALGORITHMS, 10, "a list of RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, ES512, EdDSA", least=1
+    ),
+    "cognito_user_pool_id": _text(r"([a-z]{2}(-[a-z]+)+-[0-9]_[A-Za-z0-9]{1,55})?", "like us-east-1_AbCdEfGhI"),
+    "user_claim": _text(r".{1,128}", "a claim's name of 1 to 128 characters"),
+    "group_claim": _text(r".{0,128}", "a claim's name of up to 128 characters"),
+    "clock_skew": _integer(0, 300, "seconds"),
+    "group_members_table": _text(r"([A-Za-z0-9_.-]{3,255})?", "3 to 255 letters, digits, '-', '_' and '.'"),
+    "membership_recheck": _integer(1, 3_600, "seconds"),
+    "allowed_origins": _texts(
+        _ORIGIN,
+        20,
+        "up to 20 of 1,024 characters in all, each in lower case and without a path, such as https://app.example.com "
+        "or https://*.example.com",
+        together=1_024,
+    ),
+    "require_origin": _BOOLEAN,
+    "message_rate": _integer(1, 1_000, "frames per second"),
+    "message_burst": _integer(1, 1_000, "frames"),
+    "connections_per_user": _integer(1, 1_000, "connections"),
+    "kms_key_arn": _text(r"(arn:[a-z-]+:kms:[a-z0-9-]+:[0-9]{12}:key/[A-Za-z0-9-]+)?", "the ARN of a KMS key"),
 }
 
 # They decide what is registered, or under which name, and so cannot wait for the deployment.
-_PLAIN = {"stage_name", "name_prefix", "messages_table", "create_messages_table", "presence", "tags"}
+_PLAIN = {
+    *("stage_name", "name_prefix", "messages_table", "create_messages_table", "presence", "tags"),
+    *("authentication", "jwt_audience", "jwt_algorithms", "group_claim", "group_members_table"),
+    *("allowed_origins", "require_origin", "kms_key_arn"),
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -187,6 +292,42 @@ class Settings:
     event_member_limit: pulumi.Input[int] = 200
     broadcast_threshold: pulumi.Input[int] = 1_000
     tracing: pulumi.Input[bool] = False
+    authentication: Authentication = Authentication.NONE
+    jwt_issuer: pulumi.Input[str] = ""
+    jwt_audience: list[str] = field(default_factory=list)
+    jwt_jwks_url: pulumi.Input[str] = ""
+    jwt_algorithms: list[str] = field(default_factory=lambda: ["RS256"])
+    cognito_user_pool_id: pulumi.Input[str] = ""
+    user_claim: pulumi.Input[str] = "sub"
+    group_claim: str = ""
+    clock_skew: pulumi.Input[int] = 30
+    group_members_table: str = ""
+    membership_recheck: pulumi.Input[int] = 60
+    allowed_origins: list[str] = field(default_factory=list)
+    require_origin: bool = False
+    message_rate: pulumi.Input[int] = 10
+    message_burst: pulumi.Input[int] = 20
+    connections_per_user: pulumi.Input[int] = 50
+    kms_key_arn: str = ""
+
+    @property
+    def issuer(self) -> pulumi.Output[str]:
+        """What a token's ``iss`` must be.
+
+        https://docs.aws.amazon.com/cognito/latest/developerguide/amazon-cognito-user-pools-using-tokens-verifying-a-jwt.html
+        """
+        if self.jwt_issuer:
+            return pulumi.Output.from_input(self.jwt_issuer)
+        return pulumi.Output.from_input(self.cognito_user_pool_id).apply(
+            lambda pool_id: f"https://cognito-idp.{pool_id.partition('_')[0]}.amazonaws.com/{pool_id}"
+        )
+
+    @property
+    def jwks_url(self) -> pulumi.Output[str]:
+        """Where the issuer's public keys are."""
+        if self.jwt_jwks_url:
+            return pulumi.Output.from_input(self.jwt_jwks_url)
+        return self.issuer.apply(lambda issuer: f"{issuer.rstrip('/')}/.well-known/jwks.json")
 
     @classmethod
     def of(cls, args: WebSocketChatArgs) -> "Settings":
@@ -197,7 +338,35 @@ class Settings:
         Raises:
             InvalidArgumentError: An argument is unknown or not allowed. Nothing has been registered by then.
         """
-        return cls(**{key: _checked(key, value) for key, value in args.items() if value is not None})
+        settings = cls(**{key: _checked(key, value) for key, value in args.items() if value is not None})
+        _check_together(settings)
+        return settings
+
+
+_OF_JWT = {"jwt_issuer", "jwt_audience", "jwt_jwks_url", "cognito_user_pool_id", "group_claim"}
+
+
+def _check_together(settings: Settings) -> None:
+    """Refuse arguments that contradict each other, or of which one would silently do nothing.
+
+    Raises:
+        InvalidArgumentError: Naming the one to change.
+    """
+    if settings.authentication != Authentication.JWT:
+        for key in sorted(_OF_JWT):
+            if value := getattr(settings, key):
+                raise InvalidArgumentError(key, value, "left out unless authentication is jwt")
+    else:
+        if bool(settings.jwt_issuer) == bool(settings.cognito_user_pool_id):
+            raise InvalidArgumentError(
+                "jwt_issuer", settings.jwt_issuer, "given for jwt, or else cognito_user_pool_id, and not both"
+            )
+        if not settings.jwt_audience:
+            raise InvalidArgumentError("jwt_audience", settings.jwt_audience, "given for jwt")
+    if settings.group_claim and settings.group_members_table:
+        raise InvalidArgumentError("group_claim", settings.group_claim, "left out beside group_members_table")
+    if settings.require_origin and not settings.allowed_origins:
+        raise InvalidArgumentError("require_origin", settings.require_origin, "false without allowed_origins")
 
 
 def _checked(key: str, value: Any) -> Any:  # noqa: ANN401 - arguments are of many types

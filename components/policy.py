@@ -1,11 +1,12 @@
 """The functions' permissions: one statement per thing they touch, none of it wider than they use it."""
 
-from typing import TypedDict
+from typing import NotRequired, TypedDict
 
 
 class Statement(TypedDict):
     """A statement of an IAM policy that allows."""
 
+    Condition: NotRequired[dict[str, dict[str, list[str]]]]
     Sid: str
     Effect: str
     Action: list[str]
@@ -27,11 +28,13 @@ def policy(
     log_group_arns: list[str],
     connections_table_arn: str,
     messages_table_arn: str,
+    members_table_arn: str | None,
     execution_arn: str,
     stage_name: str,
     broadcast_function_arn: str,
     failures_queue_arn: str,
     stream_arn: str | None,
+    kms_key_arn: str,
     tracing: bool,
 ) -> dict[str, object]:
     """Make the policy of the functions' role.
@@ -40,11 +43,13 @@ def policy(
         log_group_arns: The component's own log groups.
         connections_table_arn: Table of the open connections.
         messages_table_arn: Table of the messages.
+        members_table_arn: Table of the members, where one says who belongs to a group.
         execution_arn: ``arn:aws:execute-api:…:{api id}``, what the API's callbacks are authorized against.
         stage_name: Stage of the callbacks.
         broadcast_function_arn: Function that serves slices of large groups.
         failures_queue_arn: Queue of what background functions could not serve.
         stream_arn: Stream of the connections table, where presence events are on.
+        kms_key_arn: Key of the tables and the queue, where it is the customer's own.
         tracing: Whether the functions send traces to X-Ray, which knows no resources to name.
     """
     statements = [
@@ -57,9 +62,10 @@ def policy(
         ),
         _allow(
             "KeepConnections",
-            ["dynamodb:PutItem", "dynamodb:GetItem", "dynamodb:DeleteItem"],
+            ["dynamodb:PutItem", "dynamodb:GetItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem"],
             connections_table_arn,
         ),
+        _allow("CountOwnConnections", ["dynamodb:Query"], f"{connections_table_arn}/index/UserIdIndex"),
         _allow("ListGroup", ["dynamodb:Query"], f"{connections_table_arn}/index/GroupIdIndex"),
         _allow("ReadHistory", ["dynamodb:Query"], f"{messages_table_arn}/index/GroupIdIndex"),
         _allow("StoreMessages", ["dynamodb:PutItem", "dynamodb:UpdateItem"], messages_table_arn),
@@ -71,6 +77,19 @@ def policy(
         _allow("HandOverSlices", ["lambda:InvokeFunction"], broadcast_function_arn),
         _allow("KeepFailures", ["sqs:SendMessage"], failures_queue_arn),
     ]
+    if members_table_arn:
+        statements += [
+            _allow(
+                "ReadMembers",
+                ["dynamodb:Query"],
+                [f"{members_table_arn}/index/UserIdIndex", f"{members_table_arn}/index/GroupIdIndex"],
+            ),
+            _allow(
+                "CloseConnections",
+                ["execute-api:ManageConnections"],
+                f"{execution_arn}/{stage_name}/DELETE/@connections/*",
+            ),
+        ]
     if stream_arn:
         # https://docs.aws.amazon.com/lambda/latest/dg/with-ddb.html (execution role)
         statements.append(
@@ -80,6 +99,19 @@ def policy(
                 stream_arn,
             )
         )
+    if kms_key_arn:
+        # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/encryption.usagenotes.html
+        # https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-key-management.html
+        region = kms_key_arn.split(":")[3]
+        use = _allow(
+            "UseKey",
+            ["kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey*", "kms:ReEncrypt*"],
+            kms_key_arn,
+        )
+        use["Condition"] = {
+            "StringEquals": {"kms:ViaService": [f"{name}.{region}.amazonaws.com" for name in ("dynamodb", "sqs")]}
+        }
+        statements.append(use)
     if tracing:
         # https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsx-ray.html
         statements.append(_allow("SendTraces", ["xray:PutTraceSegments", "xray:PutTelemetryRecords"], "*"))

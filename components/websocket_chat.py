@@ -9,9 +9,14 @@ from typing import Any
 import pulumi
 import pulumi_aws as aws
 
-from .args import Settings, WebSocketChatArgs
+from .args import Authentication, Settings, WebSocketChatArgs
+from .authorizer_layer import authorizer_layer
+from .members_table import existing_members_table_arn
 from .messages_table import INDEX, INDEX_KEYS, KEY, existing_messages_table_arn
 from .policy import assume_role_policy, policy
+
+RUNTIME = "python3.13"
+ARCHITECTURE = "arm64"
 
 _HANDLERS = Path(__file__).resolve().parent.parent / "handlers"
 
@@ -36,6 +41,36 @@ class _Function:
         return self.module.replace("_", "-")
 
 
+@dataclass(frozen=True, slots=True)
+class _Index:
+    """An index of a table.
+
+    Attributes:
+        name: Its name.
+        keys: The attribute it is by, and maybe the one it is sorted by.
+        projected: What it has beside the keys; everything, if empty.
+    """
+
+    name: str
+    keys: tuple[str, ...]
+    projected: tuple[str, ...] = ()
+
+    def inputs(self) -> aws.dynamodb.TableGlobalSecondaryIndexArgsDict:
+        """What the provider wants to be told."""
+        schemas: list[aws.dynamodb.TableGlobalSecondaryIndexKeySchemaArgsDict] = [
+            {"attribute_name": attribute, "key_type": key_type}
+            for attribute, key_type in zip(self.keys, ("HASH", "RANGE"), strict=False)
+        ]
+        if not self.projected:
+            return {"name": self.name, "key_schemas": schemas, "projection_type": "ALL"}
+        return {
+            "name": self.name,
+            "key_schemas": schemas,
+            "projection_type": "INCLUDE",
+            "non_key_attributes": list(self.projected),
+        }
+
+
 _ROUTES = (
     _Function("Connect", "connect", "$connect"),
     _Function("Disconnect", "disconnect", "$disconnect"),
@@ -44,6 +79,7 @@ _ROUTES = (
 )
 _BROADCAST = _Function("Broadcast", "broadcast", "broadcast")
 _PRESENCE = _Function("Presence", "presence_events", "presence")
+_AUTHORIZE = _Function("Authorize", "authorizer", "authorizer")
 
 
 class WebSocketChat(pulumi.ComponentResource):
@@ -62,7 +98,7 @@ class WebSocketChat(pulumi.ComponentResource):
     failures_queue_url: pulumi.Output[str]
     """Queue of what the background functions could not serve. It is empty while all is well: a thing to alarm on."""
     function_names: pulumi.Output[dict[str, str]]
-    """Names of the functions, by route key; those in the background as ``broadcast`` and ``presence``."""
+    """Names of the functions, by route key; the others as ``broadcast``, ``presence`` and ``authorizer``."""
     log_group_names: pulumi.Output[dict[str, str]]
     """Names of the log groups, by the same keys."""
 
@@ -77,17 +113,22 @@ class WebSocketChat(pulumi.ComponentResource):
         Raises:
             InvalidArgumentError: An argument is not allowed. Nothing has been registered.
             MessagesTableError: The existing messages table is missing or of another shape.
+            MembersTableError: The members table is.
         """
         self._settings = Settings.of(args)
         super().__init__("websocket-chat:index:WebSocketChat", name, {}, opts)
         self._name = name
+        self._warn()
 
+        members_table = self._settings.group_members_table
+        members_table_arn = existing_members_table_arn(members_table, parent=self) if members_table else None
         messages_table_arn = self._messages_table_arn()
         connections = self._connections_table()
         failures = self._failures_queue()
         api = self._api()
         role = self._role()
-        deployed = (*_ROUTES, _BROADCAST, *([_PRESENCE] if self._settings.presence else []))
+        on_demand = {_PRESENCE: self._settings.presence, _AUTHORIZE: self._with_tokens}
+        deployed = (*_ROUTES, _BROADCAST, *(function for function, wanted in on_demand.items() if wanted))
         logs = {function: self._log_group(function) for function in deployed}
         code = _code()
         environment = self._environment(connections, api)
@@ -97,11 +138,13 @@ class WebSocketChat(pulumi.ComponentResource):
                 log_group_arns=[log.arn for log in logs.values()],
                 connections_table_arn=connections.arn,
                 messages_table_arn=messages_table_arn,
+                members_table_arn=members_table_arn,
                 execution_arn=api.execution_arn,
                 stage_name=self._settings.stage_name,
                 broadcast_function_arn=self._broadcast_function_arn(connections),
                 failures_queue_arn=failures.arn,
                 stream_arn=connections.stream_arn if self._settings.presence else None,
+                kms_key_arn=self._settings.kms_key_arn,
                 tracing=self._settings.tracing,
             ),
         )
@@ -110,11 +153,18 @@ class WebSocketChat(pulumi.ComponentResource):
             function: self._function(function, role, code, environment, logs[function], after=role_policy)
             for function in deployed
         }
+        authorizer = self._authorizer(api, functions[_AUTHORIZE]) if self._with_tokens else None
         background: list[pulumi.Resource] = [self._slice_retries(functions[_BROADCAST], failures, after=role_policy)]
         if self._settings.presence:
             background.append(self._presence_events(functions[_PRESENCE], connections, failures, after=role_policy))
-        permissions = [self._permission(route, functions[route], api) for route in _ROUTES]
-        deployment = self._deployment(api, functions)
+        permissions = [
+            self._permission(route, functions[route], api, f"{self._settings.stage_name}/{route.key}")
+            for route in _ROUTES
+        ]
+        if authorizer:
+            source = pulumi.Output.concat("authorizers/", authorizer.id)
+            permissions.append(self._permission(_AUTHORIZE, functions[_AUTHORIZE], api, source))
+        deployment = self._deployment(api, functions, authorizer)
         stage = self._stage(api, deployment, after=[role_policy, *background, *permissions])
 
         # Through the stage's name, so that nobody has an address before it answers.
@@ -142,12 +192,34 @@ class WebSocketChat(pulumi.ComponentResource):
     def _child(self, *, depends_on: list[pulumi.Resource] | None = None) -> pulumi.ResourceOptions:
         return pulumi.ResourceOptions(parent=self, depends_on=depends_on)
 
+    @property
+    def _with_tokens(self) -> bool:
+        return self._settings.authentication == Authentication.JWT
+
+    def _warn(self) -> None:
+        if self._settings.authentication == Authentication.NONE:
+            pulumi.log.warn(
+                "authentication is none: whoever knows the URL can connect as any user to any group, read it and write "
+                "in it. End this with authentication: jwt (pulumi config set authentication jwt, then jwtIssuer or "
+                "cognitoUserPoolId, and jwtAudience); docs/security.md says how.",
+                resource=self,
+            )
+            if self._settings.group_members_table:
+                pulumi.log.warn(
+                    "group_members_table without authentication keeps nobody out: a stranger names a member.",
+                    resource=self,
+                )
+
     def _connections_table(self) -> aws.dynamodb.Table:
         return self._table(
             "connections",
             f"{self._settings.name_prefix}Connections",
             key="connectionId",
-            index_keys=("groupId",),
+            # Not all attributes: each frame changes its connection's row, to keep to the rate, and no index.
+            indexes=[
+                _Index(INDEX, ("groupId",), ("userId", "connectedAt", "expiresAt")),
+                _Index("UserIdIndex", ("userId",), ("expiresAt",)),
+            ],
             ttl={"attribute_name": "expiresAt", "enabled": True},
             # What has left the table is known from its old image alone.
             stream_view_type="NEW_AND_OLD_IMAGES" if self._settings.presence else None,
@@ -156,7 +228,7 @@ class WebSocketChat(pulumi.ComponentResource):
     def _messages_table_arn(self) -> pulumi.Input[str]:
         name = self._settings.messages_table
         if self._settings.create_messages_table:
-            return self._table("messages", name, key=KEY, index_keys=INDEX_KEYS).arn
+            return self._table("messages", name, key=KEY, indexes=[_Index(INDEX, INDEX_KEYS)]).arn
         return existing_messages_table_arn(name, parent=self)
 
     def _table(
@@ -165,27 +237,19 @@ class WebSocketChat(pulumi.ComponentResource):
         name: str,
         *,
         key: str,
-        index_keys: tuple[str, ...],
+        indexes: list[_Index],
         ttl: aws.dynamodb.TableTtlArgsDict | None = None,
         stream_view_type: str | None = None,
     ) -> aws.dynamodb.Table:
+        attributes = {key, *(attribute for index in indexes for attribute in index.keys)}
         return aws.dynamodb.Table(
             f"{self._name}-{child}",
             name=name,
             billing_mode="PAY_PER_REQUEST",
             hash_key=key,
-            attributes=[{"name": attribute, "type": "S"} for attribute in (key, *index_keys)],
-            global_secondary_indexes=[
-                {
-                    "name": INDEX,
-                    "key_schemas": [
-                        {"attribute_name": attribute, "key_type": key_type}
-                        for attribute, key_type in zip(index_keys, ("HASH", "RANGE"), strict=False)
-                    ],
-                    "projection_type": "ALL",
-                }
-            ],
-            server_side_encryption={"enabled": True},
+            attributes=[{"name": attribute, "type": "S"} for attribute in sorted(attributes)],
+            global_secondary_indexes=[index.inputs() for index in indexes],
+            server_side_encryption={"enabled": True, "kms_key_arn": self._settings.kms_key_arn or None},
             point_in_time_recovery={"enabled": self._settings.point_in_time_recovery},
             deletion_protection_enabled=self._settings.deletion_protection,
             tags=self._settings.tags,
@@ -213,6 +277,7 @@ class WebSocketChat(pulumi.ComponentResource):
             f"{self._name}-{one.child}-logs",
             name=f"/aws/lambda/{self._function_name(one)}",
             retention_in_days=self._settings.log_retention_days,
+            kms_key_id=self._settings.kms_key_arn or None,
             tags=self._settings.tags,
             opts=self._child(),
         )
@@ -222,7 +287,8 @@ class WebSocketChat(pulumi.ComponentResource):
             f"{self._name}-failures",
             name=f"{self._settings.name_prefix}Failures",
             message_retention_seconds=14 * 24 * 60 * 60,
-            sqs_managed_sse_enabled=True,
+            sqs_managed_sse_enabled=None if self._settings.kms_key_arn else True,
+            kms_master_key_id=self._settings.kms_key_arn or None,
             tags=self._settings.tags,
             opts=self._child(),
         )
@@ -266,7 +332,49 @@ class WebSocketChat(pulumi.ComponentResource):
             "BROADCAST_FUNCTION": self._function_name(_BROADCAST),
             "BROADCAST_THRESHOLD": _text(self._settings.broadcast_threshold),
             "EVENT_MEMBER_LIMIT": _text(self._settings.event_member_limit),
+            "AUTHENTICATION": Authentication(self._settings.authentication).value,
+            "MEMBERS_TABLE": self._settings.group_members_table,
+            "MEMBERSHIP_RECHECK_SECONDS": _text(self._settings.membership_recheck),
+            "ALLOWED_ORIGINS": json.dumps(self._settings.allowed_origins),
+            "REQUIRE_ORIGIN": json.dumps(self._settings.require_origin),
+            "MESSAGE_RATE": _text(self._settings.message_rate),
+            "MESSAGE_BURST": _text(self._settings.message_burst),
+            "CONNECTIONS_PER_USER": _text(self._settings.connections_per_user),
         }
+
+    def _authorizer_environment(self) -> dict[str, pulumi.Input[str]]:
+        return {
+            "JWT_ISSUER": self._settings.issuer,
+            "JWT_AUDIENCE": json.dumps(self._settings.jwt_audience),
+            "JWT_JWKS_URL": self._settings.jwks_url,
+            "JWT_ALGORITHMS": json.dumps(self._settings.jwt_algorithms),
+            "USER_CLAIM": self._settings.user_claim,
+            "GROUP_CLAIM": self._settings.group_claim,
+            "CLOCK_SKEW_SECONDS": _text(self._settings.clock_skew),
+        }
+
+    def _authorizer_layer(self) -> aws.lambda_.LayerVersion:
+        return aws.lambda_.LayerVersion(
+            f"{self._name}-authorizer-layer",
+            layer_name=f"{self._settings.name_prefix}Authorizer",
+            description="The library that verifies tokens",
+            code=authorizer_layer(),
+            compatible_runtimes=[RUNTIME],
+            compatible_architectures=[ARCHITECTURE],
+            opts=self._child(),
+        )
+
+    def _authorizer(self, api: aws.apigatewayv2.Api, function: aws.lambda_.Function) -> aws.apigatewayv2.Authorizer:
+        return aws.apigatewayv2.Authorizer(
+            f"{self._name}-authorizer",
+            api_id=api.id,
+            name=f"{self._settings.name_prefix}Authorizer",
+            authorizer_type="REQUEST",
+            authorizer_uri=function.invoke_arn,
+            # Where the token is varies; a group is always named, or else the handshake is refused without a call.
+            identity_sources=["route.request.querystring.groupId"],
+            opts=self._child(),
+        )
 
     def _function(
         self,
@@ -283,14 +391,15 @@ class WebSocketChat(pulumi.ComponentResource):
             f"{self._name}-{one.child}-function",
             name=self._function_name(one),
             role=role.arn,
-            runtime="python3.13",
-            architectures=["arm64"],
+            runtime=RUNTIME,
+            architectures=[ARCHITECTURE],
             handler=f"handlers.{one.module}.handler",
             code=code,
             memory_size=self._settings.memory_size,
             timeout=self._settings.timeout,
             reserved_concurrent_executions=self._settings.reserved_concurrency,
-            environment={"variables": environment},
+            environment={"variables": self._authorizer_environment() if one is _AUTHORIZE else environment},
+            layers=[self._authorizer_layer().arn] if one is _AUTHORIZE else None,
             logging_config={"log_format": "JSON", "log_group": log_group.name},
             tracing_config={"mode": tracing.apply(lambda on: "Active" if on else "PassThrough")},
             tags=self._settings.tags,
@@ -298,14 +407,14 @@ class WebSocketChat(pulumi.ComponentResource):
         )
 
     def _permission(
-        self, route: _Function, function: aws.lambda_.Function, api: aws.apigatewayv2.Api
+        self, one: _Function, function: aws.lambda_.Function, api: aws.apigatewayv2.Api, source: pulumi.Input[str]
     ) -> aws.lambda_.Permission:
         return aws.lambda_.Permission(
-            f"{self._name}-{route.child}-permission",
+            f"{self._name}-{one.child}-permission",
             action="lambda:InvokeFunction",
             function=function.name,
             principal="apigateway.amazonaws.com",
-            source_arn=pulumi.Output.concat(api.execution_arn, "/", self._settings.stage_name, "/", route.key),
+            source_arn=pulumi.Output.concat(api.execution_arn, "/", source),
             opts=self._child(),
         )
 
@@ -350,11 +459,23 @@ class WebSocketChat(pulumi.ComponentResource):
         )
 
     def _deployment(
-        self, api: aws.apigatewayv2.Api, functions: dict[_Function, aws.lambda_.Function]
+        self,
+        api: aws.apigatewayv2.Api,
+        functions: dict[_Function, aws.lambda_.Function],
+        authorizer: aws.apigatewayv2.Authorizer | None,
     ) -> aws.apigatewayv2.Deployment:
-        """Deploy the API's routes, and again whenever what makes up a route or its integration changes."""
+        """Deploy the API, and again whenever what makes up a route, an integration or the authorizer changes."""
         routes: list[pulumi.Resource] = []
         inputs: list[dict[str, Any]] = []
+        if authorizer:
+            # Its id is one of the route's.
+            inputs.append(
+                {
+                    "authorizer_type": authorizer.authorizer_type,
+                    "authorizer_uri": authorizer.authorizer_uri,
+                    "identity_sources": authorizer.identity_sources,
+                }
+            )
         for route in _ROUTES:
             integration_inputs: dict[str, Any] = {
                 "integration_type": "AWS_PROXY",
@@ -367,7 +488,8 @@ class WebSocketChat(pulumi.ComponentResource):
             route_inputs: dict[str, Any] = {
                 "route_key": route.key,
                 "target": pulumi.Output.concat("integrations/", integration.id),
-                "authorization_type": "NONE",
+                # API Gateway authorizes handshakes alone; what was found then holds for the connection.
+                **(self._authorization(authorizer) if route.key == "$connect" else {"authorization_type": "NONE"}),
             }
             routes.append(
                 aws.apigatewayv2.Route(
@@ -381,6 +503,11 @@ class WebSocketChat(pulumi.ComponentResource):
             triggers={"inputs": pulumi.Output.json_dumps(inputs, sort_keys=True).apply(_digest)},
             opts=self._child(depends_on=routes),
         )
+
+    def _authorization(self, authorizer: aws.apigatewayv2.Authorizer | None) -> dict[str, Any]:
+        if authorizer:
+            return {"authorization_type": "CUSTOM", "authorizer_id": authorizer.id}
+        return {"authorization_type": "AWS_IAM" if self._settings.authentication == Authentication.IAM else "NONE"}
 
     def _stage(
         self, api: aws.apigatewayv2.Api, deployment: aws.apigatewayv2.Deployment, *, after: list[pulumi.Resource]

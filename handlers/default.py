@@ -2,8 +2,8 @@
 
 from collections.abc import Callable
 
-from . import ids
-from .dynamodb import client
+from . import connections, ids
+from .dynamodb import client, unavailable_on_failure
 from .gateway import EventType, Request, entry_point, prepare, refuse_unknown_action
 from .history import get_history
 from .management_api import management_api
@@ -11,7 +11,14 @@ from .presence import get_presence, typing
 
 
 def ping(request: Request) -> None:
-    """Answer a keep-alive, which also resets the idle limit of 10 minutes."""
+    """Answer a keep-alive, which also resets the idle limit of 10 minutes.
+
+    Raises:
+        ChatError: NOT_CONNECTED, so that a client that only listens learns that nothing will reach it any more; or
+            UNAVAILABLE.
+    """
+    with unavailable_on_failure():
+        connections.require(request.connection_id)
     request.post(request.reply({"action": "pong", "serverTime": ids.timestamp()}))
 
 

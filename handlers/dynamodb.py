@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 
 
 GROUP_INDEX = "GroupIdIndex"
-"""Index of both tables that lists the rows of a group."""
+"""Index of every table that lists the rows of a group."""
+USER_INDEX = "UserIdIndex"
+"""Index of the tables of connections and of members that lists the rows of a user."""
 
 
 CALLS = Config(connect_timeout=2, read_timeout=3, retries={"mode": "standard", "total_max_attempts": 3})

@@ -12,6 +12,7 @@ class Code(Enum):
     CONFLICT = 409
     NOT_CONNECTED = 410
     TOO_LARGE = 413
+    RATE_LIMITED = 429
     INTERNAL = 500
     UNAVAILABLE = 503
 
@@ -23,11 +24,23 @@ class ChatError(Exception):
         code: Machine-readable reason.
         message: What to change, for people. Nothing internal: no stack, ARN or table name.
         retryable: Whether the same frame may succeed later.
+        retry_after_ms: Milliseconds after which it may, where that is known.
+        ends_connection: Whether the connection is closed after the answer.
     """
 
-    def __init__(self, code: Code, message: str, *, retryable: bool = False) -> None:
+    def __init__(
+        self,
+        code: Code,
+        message: str,
+        *,
+        retryable: bool = False,
+        retry_after_ms: int | None = None,
+        ends_connection: bool = False,
+    ) -> None:
         """Args as the attributes."""
         super().__init__(code.name)
         self.code = code
         self.message = message
         self.retryable = retryable
+        self.retry_after_ms = retry_after_ms
+        self.ends_connection = ends_connection

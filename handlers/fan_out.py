@@ -80,12 +80,14 @@ def push(frame: bytes, recipients: Iterable[Connection], *replies: Post, deadlin
             tally.failed += 1
 
     pushes = (Push(recipient.connection_id, frame, recipient) for recipient in recipients)
-    management_api().post_all(chain(replies, pushes), deadline=deadline, on_outcome=on_outcome)
-    for connection in gone:
-        if time.monotonic() >= deadline:
-            break  # The next message finds them again.
-        with log_failure("stale row not deleted"):
-            connections.close_connection(connection.connection_id)
+    try:
+        management_api().post_all(chain(replies, pushes), deadline=deadline, on_outcome=on_outcome)
+    finally:
+        for connection in gone:
+            if time.monotonic() >= deadline:
+                break  # The next message finds them again.
+            with log_failure("stale row not deleted"):
+                connections.close_connection(connection.connection_id)
     return tally
 
 

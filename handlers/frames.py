@@ -160,9 +160,10 @@ def ack(row: dict[str, str], *, duplicate: bool) -> Frame:
 
 def error(reason: ChatError) -> Frame:
     """The frame that tells a client what is wrong with its own."""
-    return {
+    frame: Frame = {
         "action": "error",
         "code": reason.code.name,
         "message": reason.message,
         "retryable": reason.retryable,
     }
+    return frame if reason.retry_after_ms is None else frame | {"retryAfterMs": reason.retry_after_ms}

@@ -1,7 +1,7 @@
 """The border to API Gateway: events in, status codes out, and one way to speak to a client.
 
-Every frame for a client is posted to its connection. The functions return a status code alone: a body would reach the
-client only through a route response.
+Every frame for a client is posted to its connection. The functions return a status code, and headers for a handshake,
+alone: a body would reach the client only through a route response.
 https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-websocket-api-route-response.html
 """
 
@@ -14,10 +14,14 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, Protocol
 
+from botocore.session import Session
+
 from . import frames
+from .dynamodb import CALLS
 from .errors import ChatError, Code
-from .log import failure, logger
+from .log import failure, log_failure, logger
 from .management_api import Post, management_api
+from .settings import settings
 
 _RESERVE_SECONDS = 2.0
 """Time kept back from Lambda's limit to end what is under way, to tell the client, and to write the log line."""
@@ -56,6 +60,7 @@ class Request:
         deadline: Moment of :func:`time.monotonic` by which the function must be done.
         echoed: Fields that replies repeat. Empty until the frame is decoded.
         log: Fields of the line that is logged at the end.
+        response_headers: Headers of the answer to a handshake.
     """
 
     connection_id: str
@@ -63,6 +68,7 @@ class Request:
     deadline: float
     echoed: frames.Frame = field(default_factory=dict)
     log: dict[str, object] = field(default_factory=dict)
+    response_headers: dict[str, str] = field(default_factory=dict)
 
     def frame(self) -> frames.Frame:
         """Decode the client's frame.
@@ -92,7 +98,7 @@ class Request:
         )
 
 
-Handler = Callable[[dict[str, Any], Context], dict[str, int]]
+Handler = Callable[[dict[str, Any], Context], dict[str, Any]]
 
 
 def prepare(*clients: Callable[[], object]) -> None:
@@ -117,7 +123,7 @@ def entry_point(event_type: EventType, serve: Callable[[Request], None]) -> Hand
         A handler that never raises: API Gateway would answer the client with an internal error of its own.
     """
 
-    def handler(event: dict[str, Any], context: Context) -> dict[str, int]:
+    def handler(event: dict[str, Any], context: Context) -> dict[str, Any]:
         started = time.monotonic()
         about = event["requestContext"]
         request = Request(
@@ -140,10 +146,13 @@ def entry_point(event_type: EventType, serve: Callable[[Request], None]) -> Hand
                 request.log |= failure(error.__cause__ or error)
             if about["eventType"] == EventType.MESSAGE.value:
                 _refuse(request, reason)
+            if reason.ends_connection:
+                with log_failure("connection not closed"):
+                    _close(request.connection_id)
         request.log.setdefault("outcome", "OK")
         request.log["durationMs"] = round((time.monotonic() - started) * 1000, 1)
         logger.log(level, "served", extra=request.log)
-        return {"statusCode": status}
+        return {"statusCode": status} | ({"headers": request.response_headers} if request.response_headers else {})
 
     return handler
 
@@ -154,6 +163,14 @@ def _refuse(request: Request, reason: ChatError) -> None:
         request.post(request.reply(frames.error(reason)))
     except Exception:  # What kept the frame from being served may keep the answer from being sent.
         request.log["reply"] = "failed"
+
+
+def _close(connection_id: str) -> None:
+    # So rare that a client is made for each: the engine of the fan-out only posts.
+    client: Any = Session().create_client(
+        "apigatewaymanagementapi", region_name=settings().region, endpoint_url=settings().callback_url, config=CALLS
+    )
+    client.delete_connection(ConnectionId=connection_id)
 
 
 def refuse_unknown_action(request: Request) -> None:

@@ -2,7 +2,8 @@
 
 from dataclasses import replace
 
-from . import connections, cursors, frames, messages
+from . import cursors, frames, messages
+from .admission import admit
 from .cursors import START, Position
 from .dynamodb import unavailable_on_failure
 from .errors import ChatError, Code
@@ -18,12 +19,12 @@ def get_history(request: Request) -> None:
     Without a cursor it is the newest page, with ``before`` the one before it, with ``after`` the one after it.
 
     Raises:
-        ChatError: NOT_CONNECTED, BAD_REQUEST or UNAVAILABLE.
+        ChatError: BAD_REQUEST, UNAVAILABLE, or as :func:`admit`.
     """
     frame = request.frame()
     limit = _limit(frame)
     with unavailable_on_failure():
-        group_id = connections.require(request.connection_id).group_id
+        group_id = admit(request.connection_id).group_id
         before, after = (
             None if frame.get(name) is None else cursors.decode(group_id, frame[name]) for name in ("before", "after")
         )

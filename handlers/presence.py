@@ -4,6 +4,7 @@ from collections import Counter
 from dataclasses import asdict
 
 from . import connections, frames
+from .admission import admit
 from .connections import Connection
 from .dynamodb import unavailable_on_failure
 from .errors import ChatError, Code
@@ -21,11 +22,11 @@ def get_presence(request: Request) -> None:
     As many members as fit into a frame, of the first megabyte of the group; ``truncated`` tells that there are more.
 
     Raises:
-        ChatError: NOT_CONNECTED or UNAVAILABLE.
+        ChatError: UNAVAILABLE, or as :func:`admit`.
     """
     request.frame()
     with unavailable_on_failure():
-        pages = connections.in_group(connections.require(request.connection_id).group_id)
+        pages = connections.in_group(admit(request.connection_id).group_id)
         devices = Counter(connection.user_id for connection in next(pages, []))
         truncated = next(pages, None) is not None
     members: list[frames.Frame] = []
@@ -45,13 +46,13 @@ def typing(request: Request) -> None:
     """Tell the other members that a user types, or has stopped. Never stored; not in groups above the limit.
 
     Raises:
-        ChatError: NOT_CONNECTED, BAD_REQUEST or UNAVAILABLE.
+        ChatError: BAD_REQUEST, UNAVAILABLE, or as :func:`admit`.
     """
     is_typing = request.frame().get("isTyping")
     if not isinstance(is_typing, bool):
         raise ChatError(Code.BAD_REQUEST, "isTyping must be true or false")
     with unavailable_on_failure():
-        sender = connections.require(request.connection_id)
+        sender = admit(request.connection_id)
         connected = small_group(sender.group_id)
     frame = {
         "action": "typing",

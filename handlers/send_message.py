@@ -1,12 +1,14 @@
 """Function ``WebSocketSendMessage``: stores a message once and pushes it to its group.
 
-DynamoDB calls of one send: the sender's row (who speaks must be read consistently), the conditional put (storage and
-idempotency in one), one query per megabyte of group, and, where the client can retry, the mark that all were served.
+DynamoDB calls of one send: the update of the sender's row (counts the frame against its rate and reads consistently who
+speaks), the conditional put (storage and idempotency in one), one query per megabyte of group, and, where the client
+can retry, the mark that all were served.
 """
 
 from dataclasses import asdict
 
-from . import connections, frames, messages
+from . import frames, messages
+from .admission import admit
 from .connections import Connection
 from .dynamodb import client, unavailable_on_failure
 from .errors import ChatError, Code
@@ -25,7 +27,7 @@ def send_message(request: Request) -> None:
     """
     frame = frames.send_message(request.frame())
     with unavailable_on_failure():
-        sender = connections.require(request.connection_id)
+        sender = admit(request.connection_id)
     authorize(sender, frame)
     message = messages.compose(frame)
     pushed = frames.message(message)  # Before storing, because what is too large to be pushed must not be stored.

@@ -1,5 +1,6 @@
 """The functions' configuration: the environment, read once."""
 
+import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -20,6 +21,14 @@ class Settings:
         broadcast_function: Name of the function that serves the slices of large groups.
         broadcast_threshold: Connections that one invocation serves; the rest of a larger group goes to slices.
         event_member_limit: Members above which a group gets no presence events and no typing frames.
+        authenticated: Whether an authorizer says who connects. Otherwise the query string does.
+        members_table: Name of the table that says who belongs to which group. Empty: every group is open.
+        membership_recheck: Seconds for which what was read of it holds.
+        allowed_origins: Origins whose pages may connect. Empty: all.
+        require_origin: Whether a client without an origin is refused.
+        message_rate: Frames per second that a connection may send in the long run.
+        message_burst: Frames that a connection may send at once.
+        connections_per_user: Connections of a user above which another one is refused.
     """
 
     region: str
@@ -30,6 +39,14 @@ class Settings:
     broadcast_function: str
     broadcast_threshold: int
     event_member_limit: int
+    authenticated: bool
+    members_table: str
+    membership_recheck: int
+    allowed_origins: tuple[str, ...]
+    require_origin: bool
+    message_rate: int
+    message_burst: int
+    connections_per_user: int
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> "Settings":
@@ -50,6 +67,14 @@ class Settings:
             broadcast_function=environment["BROADCAST_FUNCTION"],
             broadcast_threshold=int(environment["BROADCAST_THRESHOLD"]),
             event_member_limit=int(environment["EVENT_MEMBER_LIMIT"]),
+            authenticated=environment["AUTHENTICATION"] == "jwt",
+            members_table=environment["MEMBERS_TABLE"],
+            membership_recheck=int(environment["MEMBERSHIP_RECHECK_SECONDS"]),
+            allowed_origins=tuple(json.loads(environment["ALLOWED_ORIGINS"])),
+            require_origin=environment["REQUIRE_ORIGIN"] == "true",
+            message_rate=int(environment["MESSAGE_RATE"]),
+            message_burst=int(environment["MESSAGE_BURST"]),
+            connections_per_user=int(environment["CONNECTIONS_PER_USER"]),
         )
 
 

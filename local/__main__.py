@@ -5,9 +5,15 @@ import os
 import signal
 import sys
 import time
-from typing import NoReturn
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, NoReturn
 
 from .emulator import USUAL_PORT, Emulator, EmulatorError, loopback_only
+
+if TYPE_CHECKING:
+    from .identity_provider import IdentityProvider
+
+GROUP = "demo"
 
 
 def main() -> None:
@@ -26,6 +32,7 @@ def main() -> None:
         emulator.start()
         # Meanwhile: the SDKs are the slowest part of a start.
         from .deploy import deploy  # noqa: PLC0415
+        from .identity_provider import IdentityProvider  # noqa: PLC0415
         from .logs import follow  # noqa: PLC0415
         from .page import Page  # noqa: PLC0415
         from .prerequisites import create_messages_table  # noqa: PLC0415
@@ -33,10 +40,12 @@ def main() -> None:
         emulator.wait()
         _say("Deploying the program")
         create_messages_table(emulator)
-        outputs = deploy(emulator)
-        url = outputs["WebSocketURL"]
-        with Page(url) as page:
-            _show(url, page.url, emulator, time.monotonic() - started)
+        with ExitStack() as opened:
+            provider = opened.enter_context(IdentityProvider()) if arguments.jwt else None
+            outputs = deploy(emulator, _with_tokens(provider) if provider else {})
+            url = outputs["WebSocketURL"]
+            page = opened.enter_context(Page(url))
+            _show(url, page.url, emulator, provider, time.monotonic() - started)
             for line in follow(emulator, list(outputs["LogGroupNames"].values())):
                 print(line, flush=True)
     except EmulatorError as error:
@@ -54,7 +63,19 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument(
         "--port", type=int, default=USUAL_PORT, help="port of the emulator; another is taken if it is in use"
     )
+    parser.add_argument(
+        "--jwt", action="store_true", help="let in only who has a token, of an identity provider on this machine"
+    )
     return parser.parse_args()
+
+
+def _with_tokens(provider: "IdentityProvider") -> dict[str, object]:
+    return {
+        "authentication": "jwt",
+        "jwtIssuer": provider.issuer,
+        "jwtAudience": [provider.audience],
+        "groupClaim": provider.group_claim,
+    }
 
 
 def _end(_signal: int, _frame: object) -> NoReturn:
@@ -65,8 +86,24 @@ def _say(what: str) -> None:
     print(what, file=sys.stderr, flush=True)
 
 
-def _show(url: str, page_url: str, emulator: Emulator, seconds: float) -> None:
-    message = '{"action":"sendMessage","groupId":"demo","senderId":"alice","senderName":"Alice","message":"Hello"}'
+def _show(url: str, page_url: str, emulator: Emulator, provider: "IdentityProvider | None", seconds: float) -> None:
+    clients, tokens = {}, ""
+    terminal = f"make join GROUP={GROUP} NAME=Ann" + ("" if emulator.port == USUAL_PORT else f" URL={url}")
+    for user_id in ("alice", "bob"):
+        query = f"userId={user_id}&groupId={GROUP}"
+        if provider:
+            token = provider.mint(user_id, [GROUP])
+            query = f"groupId={GROUP}&token={token}"
+            if user_id == "alice":
+                page_url += f"?group={GROUP}&name=alice#token={token}"
+            tokens += f"\n  token of {user_id:<6}{token}"
+        clients[user_id] = f'npx wscat -c "{url}?{query}"'
+    message = (
+        f'{{"action":"sendMessage","groupId":"{GROUP}","senderId":"alice","senderName":"Alice","message":"Hello"}}'
+    )
+    if provider:
+        terminal = f"CHAT_TOKEN=… {terminal}"
+        tokens = f"\n\nOnly tokens are let in. These are good for an hour, in the group {GROUP}:\n{tokens}"
     print(
         f"""
 The chat is up after {seconds:.1f} s. AWS services: {emulator.endpoint}
@@ -74,9 +111,10 @@ The chat is up after {seconds:.1f} s. AWS services: {emulator.endpoint}
   chat page      {page_url}
   WebSocketURL   {url}
   .env.local     NEXT_PUBLIC_WS_ENDPOINT={url}
-  first client   npx wscat -c "{url}?userId=alice&groupId=demo"
-  second client  npx wscat -c "{url}?userId=bob&groupId=demo"
-  then type      {message}
+  terminal       {terminal}
+  first client   {clients["alice"]}
+  second client  {clients["bob"]}
+  then type      {message}{tokens}
 
 Ctrl-C takes everything down. What the functions log:
 

@@ -16,6 +16,8 @@ from types import TracebackType
 from typing import Any, Self
 
 import boto3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
 
 HOST = "127.0.0.1"
 USUAL_PORT = 4566
@@ -39,6 +41,29 @@ def loopback_only(environment: dict[str, str]) -> dict[str, str]:
     return kept | files | {"NO_PROXY": HOST, "no_proxy": HOST}
 
 
+def _session() -> Any:  # noqa: ANN401 - boto3's clients are made at runtime
+    return boto3.Session(aws_access_key_id=ROOT, aws_secret_access_key=ROOT, region_name=REGION)
+
+
+def websocket_urls(port: int) -> list[str]:
+    """Look up the WebSocket APIs of an emulator that somebody else may have started.
+
+    Returns:
+        Their URLs, stage included; none where no emulator answers.
+    """
+    config = Config(connect_timeout=2, read_timeout=5, retries={"total_max_attempts": 1}, proxies={})
+    apis = _session().client("apigatewayv2", endpoint_url=f"http://{HOST}:{port}", config=config)
+    try:
+        return [
+            f"ws://{HOST}:{port}/_aws/execute-api/{api['ApiId']}/{stage['StageName']}"
+            for api in apis.get_apis()["Items"]
+            if api["ProtocolType"] == "WEBSOCKET"
+            for stage in apis.get_stages(ApiId=api["ApiId"])["Items"]
+        ]
+    except (BotoCoreError, ClientError):
+        return []
+
+
 class Emulator:
     """A running emulator, IAM policies enforced. Use it as a context manager; at the end no process or file is left."""
 
@@ -50,7 +75,7 @@ class Emulator:
         """
         self.port = _free_port(port)
         self._directory = ""
-        self._session: Any = boto3.Session(aws_access_key_id=ROOT, aws_secret_access_key=ROOT, region_name=REGION)
+        self._session = _session()
         self._clients: dict[str, Any] = {}
         self._lock = threading.Lock()
         self._process: subprocess.Popen[bytes] | None = None

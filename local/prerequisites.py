@@ -1,25 +1,34 @@
-"""What the user has before the chat comes: the table of messages."""
+"""What the user has before the chat comes: the tables of messages and of members."""
 
 from .emulator import Emulator
 
 
 def create_messages_table(emulator: Emulator, name: str = "ChatMessages") -> None:
     """Create the messages table as the user's other programs know it."""
+    _create(emulator, name, "messageId", {"GroupIdIndex": ("groupId", "timestamp")})
+
+
+def create_members_table(emulator: Emulator, name: str = "GroupMembers") -> None:
+    """Create the members table as the user's other programs know it."""
+    _create(emulator, name, "memberId", {"UserIdIndex": ("userId",), "GroupIdIndex": ("groupId",)})
+
+
+def _create(emulator: Emulator, name: str, key: str, indexes: dict[str, tuple[str, ...]]) -> None:
+    attributes = dict.fromkeys((key, *(attribute for keys in indexes.values() for attribute in keys)))
     emulator.client("dynamodb").create_table(
         TableName=name,
         BillingMode="PAY_PER_REQUEST",
-        KeySchema=[{"AttributeName": "messageId", "KeyType": "HASH"}],
-        AttributeDefinitions=[
-            {"AttributeName": attribute, "AttributeType": "S"} for attribute in ("messageId", "groupId", "timestamp")
-        ],
+        KeySchema=[{"AttributeName": key, "KeyType": "HASH"}],
+        AttributeDefinitions=[{"AttributeName": attribute, "AttributeType": "S"} for attribute in attributes],
         GlobalSecondaryIndexes=[
             {
-                "IndexName": "GroupIdIndex",
+                "IndexName": index,
                 "KeySchema": [
-                    {"AttributeName": "groupId", "KeyType": "HASH"},
-                    {"AttributeName": "timestamp", "KeyType": "RANGE"},
+                    {"AttributeName": attribute, "KeyType": key_type}
+                    for attribute, key_type in zip(keys, ("HASH", "RANGE"), strict=False)
                 ],
                 "Projection": {"ProjectionType": "ALL"},
             }
+            for index, keys in indexes.items()
         ],
     )

@@ -1,6 +1,7 @@
 """Creates the program's resources in the emulator, as the AWS provider would: one function per resource type."""
 
 import io
+import json
 import zipfile
 from collections.abc import Callable
 from typing import Any
@@ -136,7 +137,7 @@ def _table(emulator: Emulator, inputs: Inputs) -> tuple[str, Properties]:
     indexes = []
     for index in inputs.parts("globalSecondaryIndexes"):
         keys = [only(key, AttributeName="attributeName", KeyType="keyType") for key in index.parts("keySchemas")]
-        projection = {"ProjectionType": index.take("projectionType")}
+        projection = index.taken(ProjectionType="projectionType", NonKeyAttributes="nonKeyAttributes")
         indexes.append(only(index, IndexName="name") | {"KeySchema": keys, "Projection": projection})
     stream = inputs.taken(StreamEnabled="streamEnabled", StreamViewType="streamViewType")
     created = dynamodb.create_table(
@@ -147,7 +148,7 @@ def _table(emulator: Emulator, inputs: Inputs) -> tuple[str, Properties]:
             only(attribute, AttributeName="name", AttributeType="type") for attribute in inputs.parts("attributes")
         ],
         GlobalSecondaryIndexes=indexes,
-        SSESpecification=only(inputs.part("serverSideEncryption"), Enabled="enabled"),
+        SSESpecification=only(inputs.part("serverSideEncryption"), Enabled="enabled", KMSMasterKeyId="kmsKeyArn"),
         DeletionProtectionEnabled=inputs.take("deletionProtectionEnabled"),
         Tags=_tag_list(inputs),
         **({"StreamSpecification": stream} if stream else {}),
@@ -175,7 +176,7 @@ def _role_policy(emulator: Emulator, inputs: Inputs) -> tuple[str, Properties]:
 def _log_group(emulator: Emulator, inputs: Inputs) -> tuple[str, Properties]:
     logs = emulator.client("logs")
     name = inputs.take("name")
-    logs.create_log_group(logGroupName=name, tags=inputs.take("tags") or {})
+    logs.create_log_group(logGroupName=name, tags=inputs.take("tags") or {}, **inputs.taken(kmsKeyId="kmsKeyId"))
     if days := inputs.take("retentionInDays"):
         logs.put_retention_policy(logGroupName=name, retentionInDays=days)
     (group,) = logs.describe_log_groups(logGroupNamePrefix=name)["logGroups"]
@@ -185,6 +186,7 @@ def _log_group(emulator: Emulator, inputs: Inputs) -> tuple[str, Properties]:
 def _function(emulator: Emulator, inputs: Inputs) -> tuple[str, Properties]:
     functions = emulator.client("lambda")
     concurrency = inputs.take("reservedConcurrentExecutions")
+    inputs.take("layers")  # See there.
     configuration = functions.create_function(
         **inputs.taken(
             FunctionName="name",
@@ -206,6 +208,15 @@ def _function(emulator: Emulator, inputs: Inputs) -> tuple[str, Properties]:
         functions.put_function_concurrency(FunctionName=name, ReservedConcurrentExecutions=concurrency)
     invoke_arn = f"arn:aws:apigateway:{functions.meta.region_name}:lambda:path/2015-03-31/functions/{arn}/invocations"
     return name, {"arn": arn, "invokeArn": invoke_arn}
+
+
+def _layer_version(_: Emulator, inputs: Inputs) -> tuple[str, Properties]:
+    # Functions run in this environment here, which has the same versions of the same libraries, and whose platform may
+    # be another than the one the layer is made for.
+    for name in ("code", "description", "compatibleRuntimes", "compatibleArchitectures"):
+        inputs.take(name)
+    name = inputs.take("layerName")
+    return name, {"arn": name}
 
 
 def _zip(archive: pulumi.AssetArchive) -> bytes:
@@ -257,11 +268,15 @@ def _event_source_mapping(emulator: Emulator, inputs: Inputs) -> tuple[str, Prop
 def _queue(emulator: Emulator, inputs: Inputs) -> tuple[str, Properties]:
     queues = emulator.client("sqs")
     attributes = inputs.taken(
-        MessageRetentionPeriod="messageRetentionSeconds", SqsManagedSseEnabled="sqsManagedSseEnabled"
+        MessageRetentionPeriod="messageRetentionSeconds",
+        SqsManagedSseEnabled="sqsManagedSseEnabled",
+        KmsMasterKeyId="kmsMasterKeyId",
     )
     created = queues.create_queue(
         QueueName=inputs.take("name"),
-        Attributes={name: str(value).lower() for name, value in attributes.items()},
+        Attributes={
+            name: json.dumps(value) if isinstance(value, bool) else str(value) for name, value in attributes.items()
+        },
         tags=inputs.take("tags") or {},
     )
     url = created["QueueUrl"]
@@ -309,9 +324,28 @@ def _integration(emulator: Emulator, inputs: Inputs) -> tuple[str, Properties]:
 
 def _route(emulator: Emulator, inputs: Inputs) -> tuple[str, Properties]:
     created = emulator.client("apigatewayv2").create_route(
-        **inputs.taken(ApiId="apiId", RouteKey="routeKey", Target="target", AuthorizationType="authorizationType")
+        **inputs.taken(
+            ApiId="apiId",
+            RouteKey="routeKey",
+            Target="target",
+            AuthorizationType="authorizationType",
+            AuthorizerId="authorizerId",
+        )
     )
     return created["RouteId"], {}
+
+
+def _authorizer(emulator: Emulator, inputs: Inputs) -> tuple[str, Properties]:
+    created = emulator.client("apigatewayv2").create_authorizer(
+        **inputs.taken(
+            ApiId="apiId",
+            Name="name",
+            AuthorizerType="authorizerType",
+            AuthorizerUri="authorizerUri",
+            IdentitySource="identitySources",
+        )
+    )
+    return created["AuthorizerId"], {}
 
 
 def _deployment(emulator: Emulator, inputs: Inputs) -> tuple[str, Properties]:
@@ -333,6 +367,7 @@ def _stage(emulator: Emulator, inputs: Inputs) -> tuple[str, Properties]:
 
 _CREATORS: dict[str, Callable[[Emulator, Inputs], tuple[str, Properties]]] = {
     "aws:apigatewayv2/api:Api": _api,
+    "aws:apigatewayv2/authorizer:Authorizer": _authorizer,
     "aws:apigatewayv2/deployment:Deployment": _deployment,
     "aws:apigatewayv2/integration:Integration": _integration,
     "aws:apigatewayv2/route:Route": _route,
@@ -344,6 +379,7 @@ _CREATORS: dict[str, Callable[[Emulator, Inputs], tuple[str, Properties]]] = {
     "aws:lambda/eventSourceMapping:EventSourceMapping": _event_source_mapping,
     "aws:lambda/function:Function": _function,
     "aws:lambda/functionEventInvokeConfig:FunctionEventInvokeConfig": _event_invoke_config,
+    "aws:lambda/layerVersion:LayerVersion": _layer_version,
     "aws:lambda/permission:Permission": _permission,
     "aws:sqs/queue:Queue": _queue,
 }

@@ -17,10 +17,11 @@ Frame = dict[str, Any]
 class ChatClient:
     """A user, connected while in its context."""
 
-    def __init__(self, url: str, user_id: str, group_id: str) -> None:
+    def __init__(self, url: str, user_id: str, group_id: str, *, token: str | None = None) -> None:
         self.user_id = user_id
         self.group_id = group_id
-        self._connecting = connect(f"{url}?{urlencode({'userId': user_id, 'groupId': group_id})}", close_timeout=1)
+        query = {"userId": user_id, "groupId": group_id} | ({"token": token} if token else {})
+        self._connecting = connect(f"{url}?{urlencode(query)}", close_timeout=1)
         self._socket: ClientConnection
 
     def send(self, action: str, **fields: object) -> None:

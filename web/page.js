@@ -50,6 +50,8 @@ async function showJoin() {
   fill("group", known.group);
   fill("name", known.name);
   fill("userId", known.userId);
+  // After the #, where no server gets to see it.
+  fill("token", known.token ?? new URLSearchParams(location.hash.slice(1)).get("token"));
   fill("endpoint", query.get("endpoint") ?? known.endpoint ?? (await configuredEndpoint()));
   byId("connection").toggleAttribute("open", !field("endpoint").value);
   joinView.hidden = false;
@@ -187,6 +189,7 @@ function noticeMessages(messages) {
     const known = new Set(noticed);
     const after = noticed.findLast(({ status }) => status === "sent")?.timestamp ?? "";
     const fresh = messages.filter((message) => !message.own && !known.has(message) && message.timestamp > after);
+    noteScroll(); // The event of a scroll may still be on its way.
     if (!following) unseen += fresh.length;
     if (document.hidden) unread += fresh.length;
     showTitle();
@@ -339,11 +342,15 @@ function showUnseen() {
   newest.textContent = unseen === 1 ? "1 new message ↓" : `${unseen} new messages ↓`;
 }
 
-log.addEventListener("scroll", () => {
+function noteScroll() {
   const atEnd = log.scrollHeight - log.scrollTop - log.clientHeight < 40;
   // Only who scrolls up leaves the end: it may also have moved away, as lines break in a narrower window.
   if (atEnd || log.scrollTop < scrolledTo) following = atEnd;
   scrolledTo = log.scrollTop;
+}
+
+log.addEventListener("scroll", () => {
+  noteScroll();
   if (unseen) showUnseen();
   if (log.scrollTop < 200) loadOlder();
 });

@@ -11,6 +11,7 @@ from websockets.sync.client import connect
 
 from local.deploy import deploy
 from tests.end_to_end.conftest import Chat
+from tests.rows import put_row
 
 Eventually = Callable[[Callable[[], bool]], None]
 
@@ -74,9 +75,7 @@ def test_stored_messages_are_listed_by_the_index_in_order(chat: Chat, group: str
 
 def test_stale_connection_is_deleted(chat: Chat, group: str, eventually: Eventually) -> None:
     stale = {"connectionId": "gone", "userId": "bob", "groupId": group, "connectedAt": "2026-01-01T00:00:00.000Z"}
-    chat.emulator.client("dynamodb").put_item(
-        TableName="WebSocketConnections", Item={name: {"S": value} for name, value in stale.items()}
-    )
+    put_row(chat.emulator.client("dynamodb"), "WebSocketConnections", stale)
     with chat.join("alice", group) as alice:
         alice.say("anybody?")
         alice.receive()

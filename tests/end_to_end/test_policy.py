@@ -8,6 +8,7 @@ import pytest
 from websockets.exceptions import InvalidStatus
 
 from local.deploy import deploy
+from local.prerequisites import create_members_table
 from tests.end_to_end.conftest import Chat
 
 Eventually = Callable[[Callable[[], bool]], None]
@@ -47,6 +48,11 @@ def messages_are_refused(chat: Chat, eventually: Eventually) -> None:
     eventually(lambda: any(line.get("awsCode") == "AccessDeniedException" for line in chat.log("sendMessage")))
 
 
+def pings_are_refused(chat: Chat, _: Eventually) -> None:
+    with chat.join("alice", "g") as alice:
+        assert alice.ask("ping")["code"] == "UNAVAILABLE"
+
+
 def rows_are_left_behind(chat: Chat, eventually: Eventually) -> None:
     with chat.join("alice", "g"):
         pass
@@ -70,31 +76,60 @@ def nothing_is_delivered(chat: Chat, eventually: Eventually) -> None:
     assert any(line["level"] == "ERROR" and "403" in line["message"] for line in chat.log("$default"))
 
 
+def removed_members_stay_connected(chat: Chat, _: Eventually) -> None:
+    with chat.join("alice", "g") as alice:
+        dynamodb = chat.emulator.client("dynamodb")
+        dynamodb.delete_item(TableName=members_table(chat), Key={"memberId": {"S": "g/alice"}})
+        alice.say("hello")
+        assert alice.receive("error")["code"] == "FORBIDDEN"
+        alice.receive_nothing(seconds=1)
+
+
 CASES = {
     ("WriteOwnLogs", "logs:CreateLogStream"): logs_stay_empty,
     ("WriteOwnLogs", "logs:PutLogEvents"): logs_stay_empty,
     ("KeepConnections", "dynamodb:PutItem"): nobody_gets_in,
-    ("KeepConnections", "dynamodb:GetItem"): messages_are_refused,
+    ("KeepConnections", "dynamodb:GetItem"): pings_are_refused,
+    ("KeepConnections", "dynamodb:UpdateItem"): messages_are_refused,
     ("KeepConnections", "dynamodb:DeleteItem"): rows_are_left_behind,
+    ("CountOwnConnections", "dynamodb:Query"): nobody_gets_in,
     ("ListGroup", "dynamodb:Query"): messages_are_refused,
     ("StoreMessages", "dynamodb:PutItem"): messages_are_refused,
     ("StoreMessages", "dynamodb:UpdateItem"): retries_are_pushed_again,
     ("ReadHistory", "dynamodb:Query"): history_is_refused,
     ("HandOverSlices", "lambda:InvokeFunction"): large_groups_are_not_served,
     ("PostToConnections", "execute-api:ManageConnections"): nothing_is_delivered,
+    ("ReadMembers", "dynamodb:Query"): nobody_gets_in,
+    ("CloseConnections", "execute-api:ManageConnections"): removed_members_stay_connected,
 }
+
+
+def deploy_with_members(prefix: str, chat: Chat) -> Chat:
+    """Deploy a chat with every statement but tracing's and a key's."""
+    emulator, members = chat.emulator, f"{prefix}Members"
+    create_members_table(emulator, members)
+    for user_id in ("alice", "bob", "carol"):
+        row = {"memberId": f"g/{user_id}", "userId": user_id, "groupId": "g"}
+        emulator.client("dynamodb").put_item(TableName=members, Item={name: {"S": text} for name, text in row.items()})
+    config: dict[str, object] = {
+        "namePrefix": prefix,
+        "messagesTable": prefix,
+        "createMessagesTable": True,
+        "broadcastThreshold": 2,
+        "groupMembersTable": members,
+        "membershipRecheck": 1,
+    }
+    return Chat(emulator, deploy(emulator, config))
+
+
+def members_table(chat: Chat) -> str:
+    return f"{chat.outputs['MessagesTable']}Members"
 
 
 @pytest.mark.parametrize(("statement", "action"), CASES)
 def test_without_it_something_fails(chat: Chat, eventually: Eventually, statement: str, action: str) -> None:
-    prefix = "Without" + action.replace(":", "") + statement
-    without = Chat(
-        chat.emulator,
-        deploy(
-            chat.emulator,
-            {"namePrefix": prefix, "messagesTable": prefix, "createMessagesTable": True, "broadcastThreshold": 2},
-        ),
-    )
+    without = deploy_with_members("Without" + action.replace(":", "") + statement, chat)
+    prefix = without.outputs["MessagesTable"]
     document = role_policy(without, prefix)
     for allowed in document["Statement"]:
         if allowed["Sid"] == statement:
@@ -118,7 +153,7 @@ emulator does not ask, so that only an account could show it."""
 
 
 def test_the_cases_are_the_whole_policy(chat: Chat) -> None:
-    document = role_policy(chat, "WebSocket")
+    document = role_policy(deploy_with_members("Whole", chat), "Whole")
     allowed = {(allowed["Sid"], action) for allowed in document["Statement"] for action in allowed["Action"]}
     assert allowed == set(CASES) | LAMBDAS_OWN
 

@@ -11,6 +11,7 @@ from local.deploy import deploy
 from local.emulator import Emulator
 from tests.clients import ChatClient, Frame
 from tests.end_to_end.conftest import Chat
+from tests.rows import put_row
 
 Eventually = Callable[[Callable[[], bool]], None]
 
@@ -31,9 +32,7 @@ def put_messages(chat: Chat, group: str, texts: list[str], minute: int = 0) -> N
             "message": text,
             "timestamp": f"2026-01-01T00:{minute + second // 60:02}:{second % 60:02}.000000Z",
         }
-        chat.emulator.client("dynamodb").put_item(
-            TableName="ChatMessages", Item={name: {"S": value} for name, value in row.items()}
-        )
+        put_row(chat.emulator.client("dynamodb"), "ChatMessages", row)
 
 
 def texts(history: Frame) -> list[str]:
@@ -87,9 +86,7 @@ class TestHistory:
                 "message": "late",
                 "timestamp": first["timestamp"][:-4] + "000Z",
             }
-            chat.emulator.client("dynamodb").put_item(
-                TableName="ChatMessages", Item={name: {"S": value} for name, value in late.items()}
-            )
+            put_row(chat.emulator.client("dynamodb"), "ChatMessages", late)
             assert "late" in read_on(alice, cursor)[0]
 
     def test_empty_group_has_a_cursor_to_read_on_from(self, chat: Chat, group: str) -> None:
@@ -108,9 +105,7 @@ class TestHistory:
                 "message": f"m{n}",
                 "timestamp": "2026-01-01T00:00:00.000000Z",
             }
-            chat.emulator.client("dynamodb").put_item(
-                TableName="ChatMessages", Item={name: {"S": value} for name, value in row.items()}
-            )
+            put_row(chat.emulator.client("dynamodb"), "ChatMessages", row)
         with chat.join("alice", group) as alice:
             seen, page = [], alice.ask("getHistory", limit=2)
             while True:
@@ -187,9 +182,7 @@ class TestPresence:
         }
         dynamodb = chat.emulator.client("dynamodb")
         with chat.join("alice", group) as alice:
-            dynamodb.put_item(
-                TableName="WebSocketConnections", Item={name: {"S": value} for name, value in row.items()}
-            )
+            put_row(dynamodb, "WebSocketConnections", row)
             assert alice.receive("presenceEvent")["event"] == "joined"
             if end == "time to live":  # What DynamoDB does in its own time.
                 dynamodb.delete_item(TableName="WebSocketConnections", Key={"connectionId": {"S": row["connectionId"]}})

@@ -18,7 +18,7 @@ from pulumi.runtime import MockCallArgs, MockResourceArgs, Mocks, mocks, rpc, se
 from pulumi.runtime.settings import SETTINGS, get_root_resource
 from pulumi.runtime.stack import run_pulumi_func
 
-from components import WebSocketChat, WebSocketChatArgs
+from components import Authentication, WebSocketChat, WebSocketChatArgs
 
 PROJECT = Path(__file__).resolve().parents[2]
 REGION = "eu-central-1"
@@ -28,7 +28,6 @@ ACCOUNT = "123456789012"
 Properties = dict[str, Any]
 
 CHAT_MESSAGES: Properties = {
-    "arn": f"arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/ChatMessages",
     "hashKey": "messageId",
     "rangeKey": "",
     "globalSecondaryIndexes": [
@@ -37,14 +36,33 @@ CHAT_MESSAGES: Properties = {
     ],
 }
 """The messages table as its owner has it."""
+GROUP_MEMBERS: Properties = {
+    "hashKey": "memberId",
+    "rangeKey": "",
+    "globalSecondaryIndexes": [
+        {"name": "RoleIndex", "hashKey": "role", "rangeKey": "", "projectionType": "KEYS_ONLY"},
+        {"name": "UserIdIndex", "hashKey": "userId", "rangeKey": "", "projectionType": "ALL"},
+        {"name": "GroupIdIndex", "hashKey": "groupId", "rangeKey": "", "projectionType": "ALL"},
+    ],
+}
+"""The members table as its owner has it."""
+TABLES = {"ChatMessages": CHAT_MESSAGES, "GroupMembers": GROUP_MEMBERS}
+"""The tables there are before, by name."""
+
+WITH_TOKENS: WebSocketChatArgs = {
+    "authentication": Authentication.JWT,
+    "jwt_issuer": "https://issuer.example",
+    "jwt_audience": ["app"],
+}
+"""The least that ``jwt`` needs."""
+
+
+def arn(service: str, resource: str) -> str:
+    return f"arn:aws:{service}:{REGION}:{ACCOUNT}:{resource}"
 
 
 def aws_outputs(type_: str, name: str, inputs: Properties) -> Properties:
     """What the AWS provider adds to the inputs; ids are like ``chat-api-id``."""
-
-    def arn(service: str, resource: str) -> str:
-        return f"arn:aws:{service}:{REGION}:{ACCOUNT}:{resource}"
-
     own = inputs.get("name", "")
     table = arn("dynamodb", f"table/{own}")
     outputs: dict[str, Properties] = {
@@ -53,6 +71,7 @@ def aws_outputs(type_: str, name: str, inputs: Properties) -> Properties:
         "aws:cloudwatch/logGroup:LogGroup": {"arn": arn("logs", f"log-group:{own}")},
         "aws:iam/role:Role": {"arn": f"arn:aws:iam::{ACCOUNT}:role/{own}"},
         "aws:lambda/function:Function": {"arn": arn("lambda", f"function:{own}"), "invokeArn": f"invoke:{own}"},
+        "aws:lambda/layerVersion:LayerVersion": {"arn": arn("lambda", f"layer:{inputs.get('layerName')}:1")},
         "aws:sqs/queue:Queue": {
             "arn": arn("sqs", own),
             "url": f"https://sqs.{REGION}.amazonaws.com/{ACCOUNT}/{own}",
@@ -109,9 +128,9 @@ class Graph:
 class _Cloud(Mocks):
     """The AWS provider."""
 
-    def __init__(self, graph: Graph, messages_table: Properties | None, outputs: Mapping[str, Properties]) -> None:
+    def __init__(self, graph: Graph, tables: Mapping[str, Properties], outputs: Mapping[str, Properties]) -> None:
         self._graph = graph
-        self._messages_table = messages_table
+        self._tables = tables
         self._outputs = outputs
 
     def new_resource(self, args: MockResourceArgs) -> tuple[str | None, Properties]:
@@ -124,9 +143,10 @@ class _Cloud(Mocks):
 
     def call(self, args: MockCallArgs) -> tuple[Properties, list[tuple[str, str]] | None]:
         self._graph.calls.append((args.token, args.args, args.provider))
-        if self._messages_table is None:
+        name = args.args["name"]
+        if name not in self._tables:
             return {}, [("name", "couldn't find resource")]
-        return self._messages_table | {"name": args.args["name"]}, []
+        return self._tables[name] | {"name": name, "arn": arn("dynamodb", f"table/{name}")}, []
 
 
 class _Engine(mocks.MockMonitor):
@@ -172,7 +192,7 @@ def run(
     program: Callable[[], object],
     *,
     config: Mapping[str, str] | None = None,
-    messages_table: Properties | None = CHAT_MESSAGES,
+    tables: Mapping[str, Properties] = TABLES,
     outputs: Mapping[str, Properties] | None = None,
     preview: bool = False,
     graph: Graph | None = None,
@@ -182,7 +202,7 @@ def run(
     Args:
         program: Registers resources.
         config: Values by key, with the project's name.
-        messages_table: What is found when the messages table is looked up; ``None`` where there is none.
+        tables: The tables there are before, by name.
         outputs: What else AWS would say of the resource with that logical name.
         preview: Whether nothing is made and what AWS decides is unknown.
         graph: Where to record, to be looked at when the program fails.
@@ -198,7 +218,7 @@ def run(
         return {key: await pulumi.Output.from_input(value).future() for key, value in root.outputs.items()}
 
     def in_context() -> None:
-        cloud = _Cloud(graph, messages_table, outputs or {})
+        cloud = _Cloud(graph, tables, outputs or {})
         logger = logging.Logger("pulumi")  # noqa: LOG001 - one per run, or the handlers would add up
         logger.addHandler(_UserSees(graph))
         with asyncio.Runner() as runner, _engine_thread() as thread:
@@ -217,8 +237,10 @@ def run(
 
 
 def chat(args: WebSocketChatArgs | None = None, name: str = "chat", **options: Any) -> Graph:
-    """The graph of a chat. The options are those of :func:`run`."""
-    return run(lambda: WebSocketChat(name, args or {}), **options)
+    """The graph of a chat. The options are those of :func:`run`; the tables that it names are there."""
+    given = args or {}
+    named = {given.get("messages_table", ""): CHAT_MESSAGES, given.get("group_members_table", ""): GROUP_MEMBERS}
+    return run(lambda: WebSocketChat(name, given), **({"tables": TABLES | named} | options))
 
 
 def declared_config() -> dict[str, Properties]:

@@ -6,9 +6,31 @@ from typing import Any, cast
 import pulumi
 import pytest
 
-from components import InvalidArgumentError, WebSocketChat, WebSocketChatArgs
+from components import Authentication, InvalidArgumentError, WebSocketChat, WebSocketChatArgs
 
-from .stack import Graph, chat, run
+from .stack import WITH_TOKENS, Graph, chat, run
+
+POOL = "us-east-1_AbCdEfGhI"
+KEY = "arn:aws:kms:eu-central-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"
+NO_URLS = [
+    *("http://issuer.example", "http://127.0.0.1.issuer.example", "http://localhost@issuer.example", "http://10.0.0.1"),
+    *("https://", "https:///path", "//issuer.example", "issuer.example", "ftp://issuer.example", "file:///etc/passwd"),
+    *("https://issuer.example\n", " https://issuer.example", "https://a b", "https://user:pass@issuer.example"),
+    *(
+        "https://issuer.example?a=b",
+        "https://issuer.example/#a",
+        "https://issuer.example:port",
+        "HTTPS://issuer.example",
+    ),
+    *(1, True, ["https://issuer.example"]),
+]
+NO_ORIGINS = [
+    *("https://app.example.com/", "https://app.example.com/chat", "https://app.example.com?a=b", "app.example.com"),
+    *("https://App.example.com", "HTTPS://app.example.com", "https://app.example.com\n", " https://app.example.com"),
+    *("https://app.*.com", "https://*", "https://*.", "https://*app.example.com", "https://app*.example.com"),
+    *("https://*.*.example.com", "*", "*://app.example.com", "https://.example.com", "https://app..example.com"),
+    *("https://user@app.example.com", "https://app.example.com:", "https://app.example.com:port", "null", "", 1, None),
+]
 
 ALLOWED: Mapping[str, tuple[str, str, list[Any], list[Any]]] = {
     # argument: config key, what the error says is allowed, accepted, refused
@@ -101,13 +123,149 @@ ALLOWED: Mapping[str, tuple[str, str, list[Any], list[Any]]] = {
         [1, 2_001, "2", True],
     ),
     "tracing": ("tracing", "true or false", [True, False], [1, "false"]),
+    "authentication": (
+        "authentication",
+        "none, jwt, iam",
+        ["none", "iam", Authentication.NONE, Authentication.IAM],
+        ["", "JWT", "jwt\n", " jwt", "no", "cognito", False, 0, ["jwt"], {}],
+    ),
+    "jwt_issuer": (
+        "jwtIssuer",
+        "an https URL",
+        [
+            *(
+                "https://issuer.example",
+                "https://issuer.example/",
+                "https://issuer.example:8443/realms/Chat_1/v2.0/~a%20",
+            ),
+            *("http://127.0.0.1:8080", "http://localhost/issuer"),
+        ],
+        NO_URLS,
+    ),
+    "jwt_audience": (
+        "jwtAudience",
+        "up to 10 texts of 1 to 256 characters, 2,600 in all",
+        [["app"], ["https://api.example/", "a b"], ["x" * 256] * 10],
+        [[""], ["x" * 257], ["app"] * 11, ["app\n"], [1], [None], [["app"]], "app", ("app",), {"app": "app"}, True],
+    ),
+    "jwt_jwks_url": (
+        "jwtJwksUrl",
+        "an https URL",
+        ["https://keys.example/.well-known/jwks.json", "http://127.0.0.1:8080/jwks.json", "http://localhost:1", ""],
+        NO_URLS,
+    ),
+    "jwt_algorithms": (
+        "jwtAlgorithms",
+        "a list of RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, ES512, EdDSA",
+        [
+            ["RS256"],
+            ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"],
+        ],
+        [
+            *(["none"], ["None"], ["NONE"], ["HS256"], ["HS384"], ["HS512"], ["RS256", "none"], ["ES256", "HS256"]),
+            *([], [""], ["*"], ["rs256"], ["RS256\n"], ["RS"], ["RS1"], ["RS2560"], ["ES256K"], ["RS256,ES256"]),
+            *(["RS256"] * 11, [None], [1], "RS256", {"RS256": "RS256"}, True),
+        ],
+    ),
+    "cognito_user_pool_id": (
+        "cognitoUserPoolId",
+        "like us-east-1_AbCdEfGhI",
+        [POOL, "us-gov-west-1_x", "ap-southeast-2_" + "x" * 55],
+        [
+            *("us-east-1", "us-east-1_", "us-east-1_" + "x" * 56, "us-east-1_AbC/x", "us-east-1_a.b", "_AbCdEfGhI"),
+            *("AbCdEfGhI", "us-east-1_a_b", "example.com/us-east-1_a", "US-EAST-1_a", f"{POOL}\n", f" {POOL}", 1, True),
+        ],
+    ),
+    "user_claim": (
+        "userClaim",
+        "a claim's name of 1 to 128 characters",
+        ["sub", "x" * 128, "https://app.example/user", "cognito:username"],
+        ["", "x" * 129, "sub\n", 1, True, ["sub"]],
+    ),
+    "group_claim": (
+        "groupClaim",
+        "a claim's name of up to 128 characters",
+        ["cognito:groups", "", "x" * 128],
+        ["x" * 129, "groups\n", 1, False, ["groups"]],
+    ),
+    "clock_skew": ("clockSkew", "an integer from 0 to 300 (seconds)", [0, 300], [-1, 301, 0.5, "30", False]),
+    "group_members_table": (
+        "groupMembersTable",
+        "3 to 255 letters, digits, '-', '_' and '.'",
+        ["abc", "", "x" * 255, "My.Table-1_b"],
+        ["ab", "x" * 256, "a/b", "a b", "abc\n", "arn:aws:dynamodb", 1, True],
+    ),
+    "membership_recheck": (
+        "membershipRecheck",
+        "an integer from 1 to 3600 (seconds)",
+        [1, 3_600],
+        [0, 3_601, 1.5, "60", True],
+    ),
+    "allowed_origins": (
+        "allowedOrigins",
+        "up to 20 of 1,024 characters in all, each in lower case and without a path",
+        [
+            ["https://app.example.com"],
+            [],
+            ["https://*.example.com", "http://localhost:3000", "http://127.0.0.1", "chrome-extension://abcdef"],
+            ["https://" + "x" * 504] * 2,
+            ["https://a"] * 20,
+        ],
+        [
+            *([origin] for origin in NO_ORIGINS),
+            ["https://app.example.com", "https://app.example.com/"],
+            ["https://" + "x" * 504, "https://" + "x" * 505],
+            ["https://a"] * 21,
+            *("https://app.example.com", "", {"https://app.example.com": ""}, True),
+        ],
+    ),
+    "require_origin": ("requireOrigin", "true or false", [True, False], [0, 1, "true"]),
+    "message_rate": (
+        "messageRate",
+        "an integer from 1 to 1000 (frames per second)",
+        [1, 1_000],
+        [0, 1_001, 0.5, "10", True],
+    ),
+    "message_burst": ("messageBurst", "an integer from 1 to 1000 (frames)", [1, 1_000], [0, 1_001, 1.5, "20", True]),
+    "connections_per_user": (
+        "connectionsPerUser",
+        "an integer from 1 to 1000 (connections)",
+        [1, 1_000],
+        [0, 1_001, 1.5, "50", True],
+    ),
+    "kms_key_arn": (
+        "kmsKeyArn",
+        "the ARN of a KMS key",
+        [KEY, "", KEY.replace("aws", "aws-us-gov"), KEY.replace("1234abcd", "mrk-1234")],
+        [
+            *("alias/chat", KEY.rpartition("/")[2], KEY.replace("key/", "alias/"), KEY.replace("kms", "s3")),
+            *(KEY.replace("123456789012", "*"), KEY.replace("eu-central-1", "*"), KEY.rpartition("/")[0] + "/*"),
+            *(f"{KEY}\n", f"{KEY}/x", "*", 1, True),
+        ],
+    ),
 }
-PLAIN = {"stage_name", "name_prefix", "messages_table", "create_messages_table", "presence", "tags"}
-"""Arguments that decide what is registered, and so are known before."""
+PLAIN = {
+    *("stage_name", "name_prefix", "messages_table", "create_messages_table", "presence", "tags"),
+    *("authentication", "jwt_audience", "jwt_algorithms", "group_claim", "group_members_table"),
+    *("allowed_origins", "require_origin", "kms_key_arn"),
+}
+"""Arguments that decide what is registered or under which name, or are within another text, and so known before."""
+COMPANIONS: Mapping[str, WebSocketChatArgs] = {
+    "jwt_issuer": {"authentication": Authentication.JWT, "jwt_audience": ["app"]},
+    "jwt_audience": {"authentication": Authentication.JWT, "jwt_issuer": "https://issuer.example"},
+    "jwt_jwks_url": WITH_TOKENS,
+    "jwt_algorithms": WITH_TOKENS,
+    "cognito_user_pool_id": {"authentication": Authentication.JWT, "jwt_audience": ["app"]},
+    "user_claim": WITH_TOKENS,
+    "group_claim": WITH_TOKENS,
+    "clock_skew": WITH_TOKENS,
+    "require_origin": {"allowed_origins": ["https://app.example.com"]},
+}
+"""What an argument is given with: alone it would be refused, or do nothing."""
 
 
 def _args(key: str, value: object) -> WebSocketChatArgs:
-    return cast("WebSocketChatArgs", {key: value})
+    return cast("WebSocketChatArgs", {**COMPANIONS.get(key, {}), key: value})
 
 
 def _short(value: object) -> str:
@@ -170,3 +328,74 @@ def test_refuses_an_output_where_the_value_must_be_known_before(key: str) -> Non
         run(lambda: WebSocketChat("chat", _args(key, pulumi.Output.from_input(accepted))), graph=graph)
     assert refused.value.key == key
     assert graph.resources == {}
+
+
+CONTRADICTIONS: list[tuple[WebSocketChatArgs, str, str]] = [
+    # arguments, the one to change, what the error says is allowed
+    *(
+        (cast("WebSocketChatArgs", {"authentication": mode, key: value}), key, "left out unless authentication is jwt")
+        for mode in (Authentication.NONE, Authentication.IAM)
+        for key, value in {
+            "jwt_issuer": "https://issuer.example",
+            "jwt_audience": ["app"],
+            "jwt_jwks_url": "https://issuer.example/keys",
+            "cognito_user_pool_id": POOL,
+            "group_claim": "groups",
+        }.items()
+    ),
+    (
+        {"authentication": Authentication.JWT, "jwt_audience": ["app"]},
+        "jwt_issuer",
+        "given for jwt, or else cognito_user_pool_id, and not both",
+    ),
+    (
+        WITH_TOKENS | {"jwt_issuer": ""},
+        "jwt_issuer",
+        "given for jwt, or else cognito_user_pool_id, and not both",
+    ),
+    (
+        WITH_TOKENS | {"cognito_user_pool_id": POOL},
+        "jwt_issuer",
+        "given for jwt, or else cognito_user_pool_id, and not both",
+    ),
+    ({"authentication": Authentication.JWT, "jwt_issuer": "https://issuer.example"}, "jwt_audience", "given for jwt"),
+    (WITH_TOKENS | {"jwt_audience": []}, "jwt_audience", "given for jwt"),
+    (
+        WITH_TOKENS | {"group_claim": "groups", "group_members_table": "GroupMembers"},
+        "group_claim",
+        "left out beside group_members_table",
+    ),
+    ({"require_origin": True}, "require_origin", "false without allowed_origins"),
+    ({"require_origin": True, "allowed_origins": []}, "require_origin", "false without allowed_origins"),
+]
+UNSET: WebSocketChatArgs = {"jwt_issuer": "", "jwt_audience": []}
+
+
+@pytest.mark.parametrize(("args", "key", "allowed"), CONTRADICTIONS, ids=_short)
+def test_refuses_arguments_that_contradict_each_other(args: WebSocketChatArgs, key: str, allowed: str) -> None:
+    graph = Graph()
+    with pytest.raises(InvalidArgumentError) as refused:
+        chat(args, graph=graph)
+
+    value = {**UNSET, **args}[key]
+    for part in (key, ALLOWED[key][0], repr(value), allowed):
+        assert part in str(refused.value)
+    assert refused.value.key == key
+    assert (graph.resources, graph.calls) == ({}, [])
+
+
+@pytest.mark.parametrize("key", ["jwt_issuer", "jwt_jwks_url", "cognito_user_pool_id"])
+def test_refuses_an_output_that_contradicts_another_argument(key: str) -> None:
+    def with_output() -> None:
+        WebSocketChat("chat", cast("WebSocketChatArgs", {key: pulumi.Output.from_input(ALLOWED[key][2][0])}))
+
+    graph = Graph()
+    with pytest.raises(InvalidArgumentError, match="left out unless authentication is jwt") as refused:
+        run(with_output, graph=graph)
+    assert refused.value.key == key
+    assert graph.resources == {}
+
+
+def test_refuses_another_authentication_where_python_makes_it() -> None:
+    with pytest.raises(InvalidArgumentError, match=r"authentication = 'cognito' is not allowed.*none, jwt, iam"):
+        Authentication("cognito")

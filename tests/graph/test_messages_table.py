@@ -26,7 +26,7 @@ def test_an_existing_one_is_looked_up_and_never_managed() -> None:
 
 
 def test_one_made_here_is_not_looked_up() -> None:
-    assert chat({"create_messages_table": True}, messages_table=None).calls == []
+    assert chat({"create_messages_table": True}, tables={}).calls == []
 
 
 @pytest.mark.parametrize(
@@ -45,8 +45,9 @@ def test_one_made_here_is_not_looked_up() -> None:
 )
 def test_one_that_cannot_be_used_fails_the_preview_with_what_to_do(found: Properties | None, reason: str) -> None:
     graph = Graph()
+    tables = {} if found is None else {"Theirs": found}
     with pytest.raises(MessagesTableError) as refused:
-        chat({"messages_table": "Theirs"}, messages_table=found, preview=True, graph=graph)
+        chat({"messages_table": "Theirs"}, tables=tables, preview=True, graph=graph)
 
     what_to_do = ["with messages_table", "messagesTable", "setting create_messages_table", "createMessagesTable"]
     for part in ("'Theirs'", reason, *what_to_do):

@@ -10,13 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from components import websocket_chat
+from components import WebSocketChatArgs, websocket_chat
 
-from .stack import PROJECT, Graph, chat
+from .stack import PROJECT, WITH_TOKENS, Graph, chat
 
 FUNCTION = "aws:lambda/function:Function"
 IMPORTS = {
-    "handlers": {"boto3", "botocore"},  # What Lambda's runtime has.
+    "handlers": {"boto3", "botocore", "jwt"},  # What Lambda's runtime has, and what the authorizer's layer brings.
     "components": {"pulumi", "pulumi_aws"},
 }
 
@@ -25,7 +25,7 @@ def package(graph: Graph) -> Mapping[str, Path]:
     """The files of the functions' package, by their path in it."""
     codes = [function.inputs["code"].assets for function in graph.of_type(FUNCTION).values()]
     paths = [{path: Path(asset.path) for path, asset in code.items()} for code in codes]
-    assert paths == [paths[0]] * 6
+    assert paths == [paths[0]] * len(paths)
     return paths[0]
 
 
@@ -42,26 +42,36 @@ def test_the_package_is_all_modules_of_handlers_and_nothing_else(
     }
 
 
-def test_every_handler_can_be_imported_from_the_package_alone(tmp_path: Path) -> None:
-    graph = chat()
+AS_LAMBDA_DOES = """
+import importlib, json, os, sys
+package, handler, settings, layers = sys.argv[1:]
+sys.path.insert(0, package)
+if layers == "null":
+    sys.modules["jwt"] = None
+module, _, function = handler.rpartition(".")
+assert callable(getattr(importlib.import_module(module), function))
+assert importlib.import_module(module).__file__.startswith(package)
+importlib.import_module(settings).Settings.from_environment(os.environ)
+"""
+
+
+@pytest.mark.parametrize("args", [{}, WITH_TOKENS], ids=["none", "jwt"])
+def test_every_handler_starts_with_the_package_its_layer_and_its_environment_alone(
+    args: WebSocketChatArgs, tmp_path: Path
+) -> None:
+    graph = chat(args)
     for path, file in package(graph).items():
         (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(file, tmp_path / path)
-    functions = [function.inputs for function in graph.of_type(FUNCTION).values()]
-    as_lambda_does = """
-import importlib, json, sys
-sys.path.insert(0, sys.argv[1])
-for handler in json.loads(sys.argv[2]):
-    module, _, function = handler.rpartition(".")
-    assert callable(getattr(importlib.import_module(module), function))
-    assert importlib.import_module(module).__file__.startswith(sys.argv[1])
-"""
-    handlers = json.dumps([function["handler"] for function in functions])
-    subprocess.run(
-        [sys.executable, "-I", "-B", "-c", as_lambda_does, str(tmp_path), handlers],
-        env=functions[0]["environment"]["variables"] | {"AWS_REGION": "eu-central-1"},
-        check=True,
-    )
+    for function in graph.of_type(FUNCTION).values():
+        handler, layers = function.inputs["handler"], function.inputs.get("layers")
+        # The authorizer's are its own, so that it needs no others.
+        settings = "handlers.authorizer" if "authorizer" in handler else "handlers.settings"
+        subprocess.run(
+            [sys.executable, "-I", "-B", "-c", AS_LAMBDA_DOES, str(tmp_path), handler, settings, json.dumps(layers)],
+            env=function.inputs["environment"]["variables"] | {"AWS_REGION": "eu-central-1"},
+            check=True,
+        )
 
 
 def _imports(file: Path) -> set[str]:

@@ -37,7 +37,31 @@ OTHER_VALUES: dict[str, object] = {
     "eventMemberLimit": 50,
     "broadcastThreshold": 100,
     "tracing": True,
+    "authentication": "jwt",
+    "jwtIssuer": "https://issuer.example",
+    "jwtAudience": ["app", "other"],
+    "jwtJwksUrl": "https://issuer.example/keys",
+    "jwtAlgorithms": ["ES256", "EdDSA"],
+    "cognitoUserPoolId": "",
+    "userClaim": "email",
+    "groupClaim": "groups",
+    "clockSkew": 11,
+    "groupMembersTable": "",
+    "membershipRecheck": 13,
+    "allowedOrigins": ["https://app.example.com", "https://*.example.org"],
+    "requireOrigin": True,
+    "messageRate": 3,
+    "messageBurst": 5,
+    "connectionsPerUser": 7,
+    "kmsKeyArn": f"arn:aws:kms:{REGION}:{ACCOUNT}:key/1234abcd-12ab-34cd-56ef-1234567890ab",
 }
+INSTEAD: dict[str, object] = {
+    "jwtIssuer": "",
+    "cognitoUserPoolId": "us-east-1_AbCdEfGhI",
+    "groupClaim": "",
+    "groupMembersTable": "GroupMembers",
+}
+"""Of keys that exclude each other, the others."""
 
 
 def _snake(key: str) -> str:
@@ -55,39 +79,59 @@ def _inputs(graph: Graph) -> dict[str, Properties]:
     }
 
 
-def test_exports_exactly_these() -> None:
+@pytest.mark.parametrize(
+    ("config", "more"),
+    [
+        ({}, {}),
+        ({"authentication": "iam"}, {}),
+        (
+            {"authentication": "jwt", "jwtIssuer": "https://issuer.example", "jwtAudience": ["app"]},
+            {"authorizer": "WebSocketAuthorize"},
+        ),
+    ],
+    ids=["none", "iam", "jwt"],
+)
+def test_exports_exactly_these(config: dict[str, object], more: dict[str, str]) -> None:
     host = f"chat-api-id.execute-api.{REGION}.amazonaws.com"
-    assert program().outputs == {
+    functions = {
+        "$connect": "WebSocketConnect",
+        "$disconnect": "WebSocketDisconnect",
+        "sendMessage": "WebSocketSendMessage",
+        "$default": "WebSocketDefault",
+        "broadcast": "WebSocketBroadcast",
+        "presence": "WebSocketPresence",
+        **more,
+    }
+    assert program(config).outputs == {
         "WebSocketURL": f"wss://{host}/production",
         "CallbackURL": f"https://{host}/production",
         "ApiId": "chat-api-id",
         "ConnectionsTable": "WebSocketConnections",
         "MessagesTable": "ChatMessages",
         "FailuresQueueURL": f"https://sqs.{REGION}.amazonaws.com/{ACCOUNT}/WebSocketFailures",
-        "FunctionNames": {
-            "$connect": "WebSocketConnect",
-            "$disconnect": "WebSocketDisconnect",
-            "sendMessage": "WebSocketSendMessage",
-            "$default": "WebSocketDefault",
-            "broadcast": "WebSocketBroadcast",
-            "presence": "WebSocketPresence",
-        },
-        "LogGroupNames": {
-            "$connect": "/aws/lambda/WebSocketConnect",
-            "$disconnect": "/aws/lambda/WebSocketDisconnect",
-            "sendMessage": "/aws/lambda/WebSocketSendMessage",
-            "$default": "/aws/lambda/WebSocketDefault",
-            "broadcast": "/aws/lambda/WebSocketBroadcast",
-            "presence": "/aws/lambda/WebSocketPresence",
-        },
+        "FunctionNames": functions,
+        "LogGroupNames": {key: f"/aws/lambda/{function}" for key, function in functions.items()},
     }
 
 
-def test_every_config_value_reaches_the_argument_of_its_name() -> None:
-    args: Any = {_snake(key): value for key, value in OTHER_VALUES.items()}
+@pytest.mark.parametrize("values", [OTHER_VALUES, OTHER_VALUES | INSTEAD], ids=["one", "the other"])
+def test_every_config_value_reaches_the_argument_of_its_name(values: dict[str, object]) -> None:
+    args: Any = {_snake(key): value for key, value in values.items()}
     args["tags"] = {"Team": "Chat", "Empty": "", "Formula": "a=b"}
+    assert _inputs(program(values)) == _inputs(chat(args))
+
+
+def test_these_are_other_values_for_every_key() -> None:
     assert OTHER_VALUES.keys() == CONFIG.keys()
-    assert _inputs(program(OTHER_VALUES)) == _inputs(chat(args))
+    same = {key for key, declared in CONFIG.items() if OTHER_VALUES[key] == declared["default"]}
+    assert {key for key in same if INSTEAD.get(key) in (None, CONFIG[key]["default"])} == set()
+
+
+def test_refuses_another_authentication() -> None:
+    graph = Graph()
+    with pytest.raises(InvalidArgumentError, match="authentication = 'JWT' is not allowed: it must be none, jwt, iam"):
+        program({"authentication": "JWT"}, graph=graph)
+    assert graph.resources == {}
 
 
 @pytest.mark.parametrize("key", CONFIG)

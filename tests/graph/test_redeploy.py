@@ -6,10 +6,11 @@ from typing import Any
 
 import pytest
 
-from components import WebSocketChatArgs, websocket_chat
+from components import Authentication, WebSocketChatArgs, websocket_chat
 
-from .stack import Graph, Properties, chat
+from .stack import WITH_TOKENS, Graph, Properties, chat
 
+WITH_IAM: WebSocketChatArgs = {"authentication": Authentication.IAM}
 CHILDREN = ["connect", "disconnect", "send-message", "default"]
 
 
@@ -18,8 +19,9 @@ def trigger(graph: Graph) -> Any:
     return value
 
 
-def _without_api(inputs: Properties) -> Properties:
-    return {key: value for key, value in inputs.items() if key != "apiId"}
+def _own(inputs: Properties) -> Properties:
+    """The inputs without those that say what the part is called and belongs to."""
+    return {key: value for key, value in inputs.items() if key not in {"apiId", "name"}}
 
 
 def _camel(key: str) -> str:
@@ -27,16 +29,19 @@ def _camel(key: str) -> str:
     return head + "".join(part.title() for part in rest)
 
 
-def test_every_input_of_every_route_and_integration_counts_and_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("args", "authorizers"),
+    [({}, []), (WITH_IAM, []), (WITH_TOKENS, ["chat-authorizer"])],
+    ids=["none", "iam", "jwt"],
+)
+def test_every_input_of_what_is_deployed_counts_and_nothing_else(
+    args: WebSocketChatArgs, authorizers: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(websocket_chat, "_digest", str)
-    graph = chat()
+    graph = chat(args)
     counted = [{_camel(key): value for key, value in inputs.items()} for inputs in json.loads(trigger(graph))]
-    registered = [
-        _without_api(graph.resources[f"chat-{child}-{part}"].inputs)
-        for child in CHILDREN
-        for part in ("integration", "route")
-    ]
-    assert counted == registered
+    deployed = [*authorizers, *(f"chat-{child}-{part}" for child in CHILDREN for part in ("integration", "route"))]
+    assert counted == [_own(graph.resources[name].inputs) for name in deployed]
 
 
 @pytest.mark.parametrize("child", CHILDREN)
@@ -45,6 +50,17 @@ def test_redeploys_when_a_part_is_made_anew(child: str, made: tuple[str, str]) -
     part, output = made
     anew = {f"chat-{child}-{part}": {output: "another"}}
     assert trigger(chat(outputs=anew)) != trigger(chat())
+
+
+@pytest.mark.parametrize("made", [("chat-authorizer", "id"), ("chat-authorizer-function", "invokeArn")], ids="-".join)
+def test_redeploys_when_the_authorizer_is_made_anew(made: tuple[str, str]) -> None:
+    name, output = made
+    assert trigger(chat(WITH_TOKENS, outputs={name: {output: "another"}})) != trigger(chat(WITH_TOKENS))
+
+
+def test_redeploys_for_another_authentication() -> None:
+    modes: list[WebSocketChatArgs] = [{}, WITH_IAM, WITH_TOKENS]
+    assert len({trigger(chat(args)) for args in modes}) == len(modes)
 
 
 @pytest.mark.parametrize(
@@ -63,11 +79,29 @@ def test_redeploys_when_a_part_is_made_anew(child: str, made: tuple[str, str]) -
         {"presence": False},
         {"event_member_limit": 1, "broadcast_threshold": 2},
         {"tracing": True},
+        {"group_members_table": "GroupMembers", "membership_recheck": 1},
+        {"allowed_origins": ["https://app.example"], "require_origin": True},
+        {"message_rate": 1, "message_burst": 1, "connections_per_user": 1},
+        {"kms_key_arn": "arn:aws:kms:eu-central-1:123456789012:key/1"},
     ],
     ids=" ".join,
 )
 def test_does_not_redeploy_for_an_argument(args: WebSocketChatArgs) -> None:
     assert trigger(chat(args)) == trigger(chat())
+
+
+@pytest.mark.parametrize(
+    "args",
+    [
+        {"jwt_issuer": "https://other.example"},
+        {"jwt_issuer": "", "cognito_user_pool_id": "us-east-1_AbCdEfGhI"},
+        {"jwt_audience": ["other"], "jwt_algorithms": ["ES256"], "jwt_jwks_url": "https://other.example/keys"},
+        {"user_claim": "email", "group_claim": "groups", "clock_skew": 0},
+    ],
+    ids=" ".join,
+)
+def test_does_not_redeploy_for_what_the_authorizer_checks(args: WebSocketChatArgs) -> None:
+    assert trigger(chat(WITH_TOKENS | args)) == trigger(chat(WITH_TOKENS))
 
 
 def test_does_not_redeploy_for_other_code(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,5 +1,6 @@
 """What is registered: every resource, its parent, its inputs, what it waits for."""
 
+import json
 from collections import Counter
 from typing import Any
 
@@ -7,9 +8,9 @@ import pulumi
 import pulumi_aws as aws
 import pytest
 
-from components import WebSocketChat, WebSocketChatArgs
+from components import Authentication, WebSocketChat, WebSocketChatArgs
 
-from .stack import ACCOUNT, REGION, Graph, Properties, chat, run
+from .stack import ACCOUNT, REGION, WITH_TOKENS, Graph, Properties, chat, run
 
 COUNTS = {
     "websocket-chat:index:WebSocketChat": 1,
@@ -27,6 +28,13 @@ COUNTS = {
     "aws:lambda/functionEventInvokeConfig:FunctionEventInvokeConfig": 1,
     "aws:lambda/permission:Permission": 4,
     "aws:sqs/queue:Queue": 1,
+}
+COUNTS_OF_TOKENS = {
+    "aws:apigatewayv2/authorizer:Authorizer": 1,
+    "aws:cloudwatch/logGroup:LogGroup": 7,
+    "aws:lambda/function:Function": 7,
+    "aws:lambda/layerVersion:LayerVersion": 1,
+    "aws:lambda/permission:Permission": 5,
 }
 TAGGABLE = {
     "aws:apigatewayv2/api:Api",
@@ -46,6 +54,7 @@ FUNCTIONS = {
     "default": "Default",
     "broadcast": "Broadcast",
     "presence-events": "Presence",
+    "authorizer": "Authorize",
 }
 """End of the physical name, by what the function's resources are called."""
 ELSEWHERE = {"code", "policy", "assumeRolePolicy", "triggers"}
@@ -70,6 +79,23 @@ DEFAULTS: WebSocketChatArgs = {
     "event_member_limit": 200,
     "broadcast_threshold": 1000,
     "tracing": False,
+    "authentication": Authentication.NONE,
+    "jwt_issuer": "",
+    "jwt_audience": [],
+    "jwt_jwks_url": "",
+    "jwt_algorithms": ["RS256"],
+    "cognito_user_pool_id": "",
+    "user_claim": "sub",
+    "group_claim": "",
+    "clock_skew": 30,
+    "group_members_table": "",
+    "membership_recheck": 60,
+    "allowed_origins": [],
+    "require_origin": False,
+    "message_rate": 10,
+    "message_burst": 20,
+    "connections_per_user": 50,
+    "kms_key_arn": "",
 }
 OTHERS: WebSocketChatArgs = {
     "stage_name": "test",
@@ -90,44 +116,149 @@ OTHERS: WebSocketChatArgs = {
     "event_member_limit": 50,
     "broadcast_threshold": 100,
     "tracing": True,
+    "authentication": Authentication.JWT,
+    "jwt_issuer": "https://issuer.example",
+    "jwt_audience": ["app", "https://api.example"],
+    "jwt_jwks_url": "https://keys.example/jwks",
+    "jwt_algorithms": ["ES256", "EdDSA"],
+    "cognito_user_pool_id": "",
+    "user_claim": "email",
+    "group_claim": "cognito:groups",
+    "clock_skew": 11,
+    "group_members_table": "",
+    "membership_recheck": 13,
+    "allowed_origins": ["https://app.example.com", "https://*.example.org"],
+    "require_origin": True,
+    "message_rate": 3,
+    "message_burst": 5,
+    "connections_per_user": 7,
+    "kms_key_arn": f"arn:aws:kms:{REGION}:{ACCOUNT}:key/1234abcd-12ab-34cd-56ef-1234567890ab",
 }
+INSTEAD: WebSocketChatArgs = {
+    "jwt_issuer": "",
+    "jwt_jwks_url": "",
+    "cognito_user_pool_id": "us-east-1_AbCdEfGhI",
+    "group_claim": "",
+    "group_members_table": "OtherMembers",
+}
+"""Of arguments that exclude each other, the others."""
+COGNITO = "https://cognito-idp.us-east-1.amazonaws.com/us-east-1_AbCdEfGhI"
 
 
-def table(args: WebSocketChatArgs, name: str, key: str, **index: str) -> Properties:
+def table(args: WebSocketChatArgs, name: str, key: str, attributes: list[str], *indexes: Properties) -> Properties:
+    own_key = {"kmsKeyArn": args["kms_key_arn"]} if args["kms_key_arn"] else {}
     return {
         "name": name,
         "billingMode": "PAY_PER_REQUEST",
         "hashKey": key,
-        "attributes": [{"name": attribute, "type": "S"} for attribute in (key, *index)],
-        "globalSecondaryIndexes": [
-            {
-                "name": "GroupIdIndex",
-                "keySchemas": [{"attributeName": name, "keyType": type_} for name, type_ in index.items()],
-                "projectionType": "ALL",
-            }
-        ],
-        "serverSideEncryption": {"enabled": True},
+        "attributes": [{"name": attribute, "type": "S"} for attribute in attributes],
+        "globalSecondaryIndexes": list(indexes),
+        "serverSideEncryption": {"enabled": True} | own_key,
         "pointInTimeRecovery": {"enabled": args["point_in_time_recovery"]},
         "deletionProtectionEnabled": args["deletion_protection"],
         "tags": args["tags"],
     }
 
 
+def index(name: str, projection: Properties, **keys: str) -> Properties:
+    schemas = [{"attributeName": attribute, "keyType": type_} for attribute, type_ in keys.items()]
+    return {"name": name, "keySchemas": schemas} | projection
+
+
+def including(*attributes: str) -> Properties:
+    return {"projectionType": "INCLUDE", "nonKeyAttributes": list(attributes)}
+
+
+def expected_connections(args: WebSocketChatArgs) -> Properties:
+    indexes = [
+        index("GroupIdIndex", including("userId", "connectedAt", "expiresAt"), groupId="HASH"),
+        index("UserIdIndex", including("expiresAt"), userId="HASH"),
+    ]
+    attributes = ["connectionId", "groupId", "userId"]
+    stream = {"streamEnabled": True, "streamViewType": "NEW_AND_OLD_IMAGES"} if args["presence"] else {}
+    return (
+        table(args, f"{args['name_prefix']}Connections", "connectionId", attributes, *indexes)
+        | {"ttl": {"attributeName": "expiresAt", "enabled": True}}
+        | stream
+    )
+
+
+def expected_environment(args: WebSocketChatArgs) -> dict[str, str]:
+    prefix = args["name_prefix"]
+    return {
+        "CONNECTIONS_TABLE": f"{prefix}Connections",
+        "MESSAGES_TABLE": args["messages_table"],
+        "CALLBACK_URL": f"https://chat-api-id.execute-api.{REGION}.amazonaws.com/{args['stage_name']}",
+        "CONNECTION_TTL_SECONDS": str(args["connection_ttl"]),
+        "BROADCAST_FUNCTION": f"{prefix}Broadcast",
+        "BROADCAST_THRESHOLD": str(args["broadcast_threshold"]),
+        "EVENT_MEMBER_LIMIT": str(args["event_member_limit"]),
+        "AUTHENTICATION": args["authentication"].value,
+        "MEMBERS_TABLE": args["group_members_table"],
+        "MEMBERSHIP_RECHECK_SECONDS": str(args["membership_recheck"]),
+        "ALLOWED_ORIGINS": json.dumps(args["allowed_origins"]),
+        "REQUIRE_ORIGIN": "true" if args["require_origin"] else "false",
+        "MESSAGE_RATE": str(args["message_rate"]),
+        "MESSAGE_BURST": str(args["message_burst"]),
+        "CONNECTIONS_PER_USER": str(args["connections_per_user"]),
+    }
+
+
+def expected_authorizer(args: WebSocketChatArgs) -> dict[str, Properties]:
+    prefix = args["name_prefix"]
+    execution = f"arn:aws:execute-api:{REGION}:{ACCOUNT}:chat-api-id"
+    return {
+        "chat-authorizer-layer": {
+            "layerName": f"{prefix}Authorizer",
+            "description": "The library that verifies tokens",
+            "compatibleRuntimes": ["python3.13"],
+            "compatibleArchitectures": ["arm64"],
+        },
+        "chat-authorizer": {
+            "apiId": "chat-api-id",
+            "name": f"{prefix}Authorizer",
+            "authorizerType": "REQUEST",
+            "authorizerUri": f"invoke:{prefix}Authorize",
+            "identitySources": ["route.request.querystring.groupId"],
+        },
+        "chat-authorizer-permission": {
+            "action": "lambda:InvokeFunction",
+            "function": f"{prefix}Authorize",
+            "principal": "apigateway.amazonaws.com",
+            "sourceArn": f"{execution}/authorizers/chat-authorizer-id",
+        },
+    }
+
+
+def expected_authorizer_function(args: WebSocketChatArgs) -> Properties:
+    """What differs from the other functions."""
+    variables = {
+        "JWT_ISSUER": args["jwt_issuer"] or COGNITO,
+        "JWT_AUDIENCE": json.dumps(args["jwt_audience"]),
+        "JWT_JWKS_URL": args["jwt_jwks_url"] or f"{COGNITO}/.well-known/jwks.json",
+        "JWT_ALGORITHMS": json.dumps(args["jwt_algorithms"]),
+        "USER_CLAIM": args["user_claim"],
+        "GROUP_CLAIM": args["group_claim"],
+        "CLOCK_SKEW_SECONDS": str(args["clock_skew"]),
+    }
+    layer = f"arn:aws:lambda:{REGION}:{ACCOUNT}:layer:{args['name_prefix']}Authorizer:1"
+    return {"environment": {"variables": variables}, "layers": [layer]}
+
+
 def expected_inputs(args: WebSocketChatArgs) -> dict[str, Properties]:
     """Inputs by logical name of a component that is called ``chat``."""
     prefix, stage, tags = args["name_prefix"], args["stage_name"], args["tags"]
     failures = f"arn:aws:sqs:{REGION}:{ACCOUNT}:{prefix}Failures"
+    key = args["kms_key_arn"]
     expected: dict[str, Properties] = {
         "chat": {},
-        "chat-connections": table(args, f"{prefix}Connections", "connectionId", groupId="HASH")
-        | {"ttl": {"attributeName": "expiresAt", "enabled": True}}
-        | ({"streamEnabled": True, "streamViewType": "NEW_AND_OLD_IMAGES"} if args["presence"] else {}),
+        "chat-connections": expected_connections(args),
         "chat-failures": {
             "name": f"{prefix}Failures",
             "messageRetentionSeconds": 1_209_600,
-            "sqsManagedSseEnabled": True,
             "tags": tags,
-        },
+        }
+        | ({"kmsMasterKeyId": key} if key else {"sqsManagedSseEnabled": True}),
         "chat-slice-retries": {
             "functionName": f"{prefix}Broadcast",
             "maximumRetryAttempts": 2,
@@ -155,7 +286,9 @@ def expected_inputs(args: WebSocketChatArgs) -> dict[str, Properties]:
         },
     }
     if args["create_messages_table"]:
-        expected["chat-messages"] = table(args, args["messages_table"], "messageId", groupId="HASH", timestamp="RANGE")
+        everything = index("GroupIdIndex", {"projectionType": "ALL"}, groupId="HASH", timestamp="RANGE")
+        attributes = ["groupId", "messageId", "timestamp"]
+        expected["chat-messages"] = table(args, args["messages_table"], "messageId", attributes, everything)
     if args["presence"]:
         expected["chat-presence-stream"] = {
             "eventSourceArn": f"arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/{prefix}Connections/stream/1",
@@ -170,15 +303,17 @@ def expected_inputs(args: WebSocketChatArgs) -> dict[str, Properties]:
             "destinationConfig": {"onFailure": {"destinationArn": failures}},
             "tags": tags,
         }
-    for child, end in FUNCTIONS.items():
-        if child == "presence-events" and not args["presence"]:
-            continue
-        function = f"{prefix}{end}"
+    with_tokens = args["authentication"] == Authentication.JWT
+    if with_tokens:
+        expected |= expected_authorizer(args)
+    left_out = {"presence-events": not args["presence"], "authorizer": not with_tokens}
+    for child in FUNCTIONS.keys() - {child for child, out in left_out.items() if out}:
+        function = f"{prefix}{FUNCTIONS[child]}"
         expected[f"chat-{child}-logs"] = {
             "name": f"/aws/lambda/{function}",
             "retentionInDays": args["log_retention_days"],
             "tags": tags,
-        }
+        } | ({"kmsKeyId": key} if key else {})
         expected[f"chat-{child}-function"] = {
             "name": function,
             "role": f"arn:aws:iam::{ACCOUNT}:role/{prefix}LambdaRole",
@@ -188,28 +323,18 @@ def expected_inputs(args: WebSocketChatArgs) -> dict[str, Properties]:
             "memorySize": args["memory_size"],
             "timeout": args["timeout"],
             "reservedConcurrentExecutions": args["reserved_concurrency"],
-            "environment": {
-                "variables": {
-                    "CONNECTIONS_TABLE": f"{prefix}Connections",
-                    "MESSAGES_TABLE": args["messages_table"],
-                    "CALLBACK_URL": f"https://chat-api-id.execute-api.{REGION}.amazonaws.com/{stage}",
-                    "CONNECTION_TTL_SECONDS": str(args["connection_ttl"]),
-                    "BROADCAST_FUNCTION": f"{prefix}Broadcast",
-                    "BROADCAST_THRESHOLD": str(args["broadcast_threshold"]),
-                    "EVENT_MEMBER_LIMIT": str(args["event_member_limit"]),
-                }
-            },
+            "environment": {"variables": expected_environment(args)},
             "loggingConfig": {"logFormat": "JSON", "logGroup": f"/aws/lambda/{function}"},
             "tracingConfig": {"mode": "Active" if args["tracing"] else "PassThrough"},
             "tags": tags,
-        }
-    for child, key in ROUTES.items():
+        } | (expected_authorizer_function(args) if child == "authorizer" else {})
+    for child, route_key in ROUTES.items():
         function = f"{prefix}{FUNCTIONS[child]}"
         expected[f"chat-{child}-permission"] = {
             "action": "lambda:InvokeFunction",
             "function": function,
             "principal": "apigateway.amazonaws.com",
-            "sourceArn": f"arn:aws:execute-api:{REGION}:{ACCOUNT}:chat-api-id/{stage}/{key}",
+            "sourceArn": f"arn:aws:execute-api:{REGION}:{ACCOUNT}:chat-api-id/{stage}/{route_key}",
         }
         expected[f"chat-{child}-integration"] = {
             "apiId": "chat-api-id",
@@ -219,10 +344,15 @@ def expected_inputs(args: WebSocketChatArgs) -> dict[str, Properties]:
         }
         expected[f"chat-{child}-route"] = {
             "apiId": "chat-api-id",
-            "routeKey": key,
+            "routeKey": route_key,
             "target": f"integrations/chat-{child}-integration-id",
             "authorizationType": "NONE",
         }
+    expected["chat-connect-route"] |= {
+        Authentication.NONE: {},
+        Authentication.JWT: {"authorizationType": "CUSTOM", "authorizerId": "chat-authorizer-id"},
+        Authentication.IAM: {"authorizationType": "AWS_IAM"},
+    }[args["authentication"]]
     return expected
 
 
@@ -238,7 +368,25 @@ def inputs(graph: Graph) -> dict[str, Properties]:
     [
         pytest.param(None, DEFAULTS, {}, id="defaults"),
         pytest.param(dict.fromkeys(DEFAULTS), DEFAULTS, {}, id="None is the default"),
-        pytest.param(OTHERS, OTHERS, {"aws:dynamodb/table:Table": 2}, id="every argument"),
+        pytest.param(OTHERS, OTHERS, COUNTS_OF_TOKENS | {"aws:dynamodb/table:Table": 2}, id="every argument"),
+        pytest.param(
+            OTHERS | INSTEAD,
+            OTHERS | INSTEAD,
+            COUNTS_OF_TOKENS | {"aws:dynamodb/table:Table": 2},
+            id="every argument that another excludes",
+        ),
+        pytest.param(
+            {"authentication": Authentication.IAM}, DEFAULTS | {"authentication": Authentication.IAM}, {}, id="iam"
+        ),
+        pytest.param(
+            {"authentication": "iam"}, DEFAULTS | {"authentication": Authentication.IAM}, {}, id="iam as text"
+        ),
+        pytest.param(
+            {"group_members_table": "GroupMembers"},
+            DEFAULTS | {"group_members_table": "GroupMembers"},
+            {},
+            id="members table",
+        ),
         pytest.param(
             {"presence": False},
             DEFAULTS | {"presence": False},
@@ -262,11 +410,47 @@ def test_registers_exactly_these(
         assert graph.resources.keys() == expected_inputs(expected).keys()
     else:
         assert inputs(graph) == expected_inputs(expected)
-    assert graph.warnings == []
+
+
+UNPROVEN = "authentication is none: whoever knows the URL can connect as any user to any group"
+NOBODY_KEPT_OUT = "group_members_table without authentication keeps nobody out"
+
+
+@pytest.mark.parametrize(
+    ("args", "warnings"),
+    [
+        pytest.param({}, [UNPROVEN], id="none"),
+        pytest.param({"group_members_table": "GroupMembers"}, [UNPROVEN, NOBODY_KEPT_OUT], id="none, members table"),
+        pytest.param({"allowed_origins": ["https://app.example"]}, [UNPROVEN], id="none, origins"),
+        pytest.param({"authentication": Authentication.IAM}, [], id="iam"),
+        pytest.param(
+            {"authentication": Authentication.IAM, "group_members_table": "GroupMembers"}, [], id="iam, table"
+        ),
+        pytest.param(WITH_TOKENS, [], id="jwt"),
+        pytest.param(WITH_TOKENS | {"group_members_table": "GroupMembers"}, [], id="jwt, members table"),
+        pytest.param(OTHERS, [], id="every argument"),
+    ],
+)
+@pytest.mark.parametrize("preview", [False, True], ids=["update", "preview"])
+def test_warns_where_anybody_may_be_anybody(args: WebSocketChatArgs, warnings: list[str], *, preview: bool) -> None:
+    seen = chat(args, preview=preview).warnings
+    assert [warning[: len(start)] for warning, start in zip(seen, warnings, strict=True)] == warnings
+
+
+def test_the_warning_says_how_to_end_it() -> None:
+    (warning,) = chat().warnings
+    for part in ("authentication jwt", "jwtIssuer", "cognitoUserPoolId", "jwtAudience", "docs/security.md"):
+        assert part in warning
+
+
+def test_these_are_other_values_for_every_argument() -> None:
+    assert WebSocketChatArgs.__annotations__.keys() == DEFAULTS.keys() == OTHERS.keys()
+    same = {key for key, value in OTHERS.items() if DEFAULTS.get(key) == value}
+    assert same - INSTEAD.keys() == {"presence"}  # Without which there is less; it has a case of its own.
 
 
 def test_every_part_is_a_child_of_the_component() -> None:
-    resources = chat().resources
+    resources = chat(OTHERS).resources
     component = resources.pop("chat")
     assert component.parent.endswith("pulumi:pulumi:Stack::websocket-chat-test")
     assert {resource.parent for resource in resources.values()} == {component.urn}
@@ -300,12 +484,14 @@ def test_whatever_can_be_tagged_is() -> None:
         ("chat-deployment", {f"chat-{child}-route" for child in ROUTES}),
         ("chat-slice-retries", {"chat-policy"}),
         ("chat-presence-stream", {"chat-policy"}),
+        ("chat-connect-route", {"chat-authorizer"}),
+        ("chat-authorizer-function", {"chat-authorizer-layer"}),
         # Its own log group, or Lambda would make one that is kept for ever; the policy, or it may not trace.
         *((f"chat-{child}-function", {f"chat-{child}-logs", "chat-policy"}) for child in FUNCTIONS),
     ],
 )
 def test_waits_for(name: str, first: set[str]) -> None:
-    assert first <= chat().waits_for(name)
+    assert first <= chat(OTHERS).waits_for(name)
 
 
 def test_the_stage_waits_for_everything() -> None:
@@ -321,29 +507,39 @@ def test_an_address_waits_for_the_stage(address: str) -> None:
     assert "chat-stage" in run(uses_address).waits_for("address")
 
 
-def test_two_instances_coexist() -> None:
+@pytest.mark.parametrize(
+    ("args", "counts"), [({}, COUNTS), (WITH_TOKENS, COUNTS | COUNTS_OF_TOKENS)], ids=["none", "jwt"]
+)
+def test_two_instances_coexist(args: WebSocketChatArgs, counts: dict[str, int]) -> None:
     def two() -> None:
-        WebSocketChat("chat", {})
-        WebSocketChat("other", {"name_prefix": "Other"})
+        WebSocketChat("chat", args)
+        WebSocketChat("other", args | {"name_prefix": "Other"})
 
     resources = run(two).resources.values()  # Fails where a name is registered twice.
-    # A stage's name is its API's, a policy's its role's.
+    # A stage's name is its API's, an authorizer's too, a policy's its role's.
     names = Counter(
-        (part.type, part.inputs["name"], part.inputs.get("apiId"), part.inputs.get("role"))
+        (
+            part.type,
+            part.inputs.get("name", part.inputs.get("layerName")),
+            part.inputs.get("apiId"),
+            part.inputs.get("role"),
+        )
         for part in resources
-        if "name" in part.inputs
+        if part.inputs.keys() & {"name", "layerName"}
     )
-    assert len(resources) == 2 * sum(COUNTS.values())
+    assert len(resources) == 2 * sum(counts.values())
     assert max(names.values()) == 1
 
 
 def test_the_components_provider_is_that_of_every_part() -> None:
     def elsewhere() -> None:
         provider = aws.Provider("elsewhere", region="eu-north-1")
-        WebSocketChat("chat", {}, opts=pulumi.ResourceOptions(providers={"aws": provider}))
+        args = WITH_TOKENS | {"group_members_table": "GroupMembers"}
+        WebSocketChat("chat", args, opts=pulumi.ResourceOptions(providers={"aws": provider}))
 
     graph = run(elsewhere)
     providers: set[Any] = {part.provider for part in graph.resources.values() if part.parent.endswith("::chat")}
     providers |= {provider for _, _, provider in graph.calls}
+    assert [args["name"] for _, args, _ in graph.calls] == ["GroupMembers", "ChatMessages"]
     (provider,) = providers
     assert "::elsewhere::" in provider

@@ -62,9 +62,27 @@ class Chat:
     gateway: ManagementApiServer
     context: Context = field(default_factory=Context)
 
-    def connect(self, connection_id: str, query: str) -> int:
+    def connect(
+        self,
+        connection_id: str,
+        query: str,
+        *,
+        headers: dict[str, list[str]] | None = None,
+        authorizer: dict[str, str] | None = None,
+    ) -> int:
+        return int(self.handshake(connection_id, query, headers=headers, authorizer=authorizer)["statusCode"])
+
+    def handshake(
+        self,
+        connection_id: str,
+        query: str,
+        *,
+        headers: dict[str, list[str]] | None = None,
+        authorizer: dict[str, str] | None = None,
+    ) -> dict[str, Any]:
+        """Connect, and return all of the answer. The authorizer's context is that of API Gateway, all texts."""
         values = parse_qs(query, keep_blank_values=True)
-        parameters = (
+        parameters: dict[str, object] = (
             {
                 "queryStringParameters": {name: given[-1] for name, given in values.items()},
                 "multiValueQueryStringParameters": values,
@@ -72,7 +90,15 @@ class Chat:
             if values
             else {}
         )
-        return self.call("$connect", event("$connect", "CONNECT", connection_id, **parameters))
+        if headers is not None:
+            parameters |= {
+                "headers": {name: given[-1] for name, given in headers.items()},
+                "multiValueHeaders": headers,
+            }
+        handshake = event("$connect", "CONNECT", connection_id, **parameters)
+        if authorizer is not None:
+            handshake["requestContext"]["authorizer"] = authorizer
+        return FUNCTIONS["$connect"](handshake, self.context)
 
     def disconnect(self, connection_id: str) -> int:
         return self.call("$disconnect", event("$disconnect", "DISCONNECT", connection_id))
@@ -97,7 +123,7 @@ class Chat:
     def call(self, function: str, event: dict[str, Any]) -> int:
         result = FUNCTIONS[function](event, self.context)
         assert list(result) == ["statusCode"]
-        return result["statusCode"]
+        return int(result["statusCode"])
 
     def frames(self, connection_id: str) -> list[Frame]:
         return self.gateway.frames(connection_id)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from moto import mock_aws
 
-from handlers import dynamodb, management_api, settings
+from handlers import connections, dynamodb, management_api, members, settings
 
 from .chat import ANA, BOB, EVE, Chat
 from .management_api_server import ManagementApiServer
@@ -34,11 +34,21 @@ def cold_start(gateway: ManagementApiServer, monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setenv("BROADCAST_FUNCTION", "WebSocketBroadcast")
     monkeypatch.setenv("BROADCAST_THRESHOLD", "1000")
     monkeypatch.setenv("EVENT_MEMBER_LIMIT", "200")
+    monkeypatch.setenv("AUTHENTICATION", "none")
+    monkeypatch.setenv("MEMBERS_TABLE", "")
+    monkeypatch.setenv("MEMBERSHIP_RECHECK_SECONDS", "60")
+    monkeypatch.setenv("ALLOWED_ORIGINS", "[]")
+    monkeypatch.setenv("REQUIRE_ORIGIN", "false")
+    monkeypatch.setenv("MESSAGE_RATE", "10")
+    monkeypatch.setenv("MESSAGE_BURST", "20")
+    monkeypatch.setenv("CONNECTIONS_PER_USER", "50")
     yield
     if management_api.management_api.cache_info().currsize:
         management_api.management_api().close()
     management_api.management_api.cache_clear()
     settings.settings.cache_clear()
+    connections._busy_until.clear()  # noqa: SLF001 - of a process that has ended
+    members._read.clear()  # noqa: SLF001 - the same
 
 
 @pytest.fixture

@@ -53,7 +53,8 @@ class ManagementApiServer(ThreadingHTTPServer):
     Attributes:
         answers: The answer to every post for a connection; others are delivered.
         delivered: Connection id and body of every post that was answered with 200, in order.
-        on_delivery: Called with each before it is answered.
+        closed: Id of every connection that was to be closed.
+        on_delivery: Called with each post before it is answered.
     """
 
     request_queue_size = 256
@@ -62,6 +63,7 @@ class ManagementApiServer(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), _Handler)
         self.answers: dict[str, Answer] = {}
         self.delivered: list[tuple[str, bytes]] = []
+        self.closed: list[str] = []
         self.on_delivery: Callable[[str, Frame], None] = lambda _connection_id, _frame: None
         self.closing = threading.Event()
         self._serving = threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.01})
@@ -97,11 +99,21 @@ class _Handler(BaseHTTPRequestHandler):
     disable_nagle_algorithm = True
     server: ManagementApiServer
 
+    def _connection(self) -> tuple[str, bool]:
+        """The connection a request is about, and whether the request is a proper one."""
+        path, _, connection_id = self.path.rpartition("/")
+        proper = unquote(path) == f"{STAGE_PATH}/@connections" and "authorization" in self.headers
+        return unquote(connection_id), proper
+
+    def do_DELETE(self) -> None:
+        connection_id, known = self._connection()
+        if known:
+            self.server.closed.append(connection_id)
+        self._answer(Answer(204 if known else 404))
+
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["content-length"]))
-        path, _, connection_id = self.path.rpartition("/")
-        connection_id = unquote(connection_id)
-        known = path == f"{STAGE_PATH}/@connections" and "authorization" in self.headers
+        connection_id, known = self._connection()
         answer = self.server.answers.get(connection_id, Answer(200)) if known else Answer(404)
         if answer.status == 200:
             self.server.on_delivery(connection_id, decode(body))

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 CONNECTIONS = "WebSocketConnections"
 MESSAGES = "ChatMessages"
+MEMBERS = "GroupMembers"
 GROUP_INDEX = "GroupIdIndex"
 
 Row = dict[str, dict[str, str]]
@@ -40,13 +41,15 @@ class Tables:
             AttributeDefinitions=[
                 {"AttributeName": "connectionId", "AttributeType": "S"},
                 {"AttributeName": "groupId", "AttributeType": "S"},
+                {"AttributeName": "userId", "AttributeType": "S"},
             ],
             GlobalSecondaryIndexes=[
                 {
-                    "IndexName": GROUP_INDEX,
-                    "KeySchema": [{"AttributeName": "groupId", "KeyType": "HASH"}],
+                    "IndexName": index,
+                    "KeySchema": [{"AttributeName": key, "KeyType": "HASH"}],
                     "Projection": {"ProjectionType": "ALL"},
                 }
+                for index, key in ((GROUP_INDEX, "groupId"), ("UserIdIndex", "userId"))
             ],
         )
         client.create_table(
@@ -92,6 +95,35 @@ class Tables:
         if expires_in is not None:
             row["expiresAt"] = {"N": str(int(time.time() + expires_in))}
         self._client.put_item(TableName=CONNECTIONS, Item=row)
+
+    def create_members(self, **groups: list[str]) -> None:
+        """Make the members table as its owner has it, with the members of the groups."""
+        self._client.create_table(
+            TableName=MEMBERS,
+            BillingMode="PAY_PER_REQUEST",
+            KeySchema=[{"AttributeName": "memberId", "KeyType": "HASH"}],
+            AttributeDefinitions=[
+                {"AttributeName": name, "AttributeType": "S"} for name in ("memberId", "userId", "groupId")
+            ],
+            GlobalSecondaryIndexes=[
+                {
+                    "IndexName": index,
+                    "KeySchema": [{"AttributeName": key, "KeyType": "HASH"}],
+                    "Projection": {"ProjectionType": "ALL"},
+                }
+                for index, key in ((GROUP_INDEX, "groupId"), ("UserIdIndex", "userId"))
+            ],
+        )
+        for group_id, user_ids in groups.items():
+            for user_id in user_ids:
+                self.add_member(user_id, group_id)
+
+    def add_member(self, user_id: str, group_id: str) -> None:
+        row: Row = {"userId": {"S": user_id}, "groupId": {"S": group_id}, "role": {"S": "member"}}
+        self._client.put_item(TableName=MEMBERS, Item=row | {"memberId": {"S": f"{group_id}/{user_id}"}})
+
+    def remove_member(self, user_id: str, group_id: str) -> None:
+        self._client.delete_item(TableName=MEMBERS, Key={"memberId": {"S": f"{group_id}/{user_id}"}})
 
     def connections(self) -> dict[str, Row]:
         """All connection rows by connection id."""

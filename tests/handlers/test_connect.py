@@ -1,13 +1,17 @@
+import json
 import re
 import time
 
 import pytest
+
+from handlers import settings
 
 from .chat import Chat
 from .conftest import CONNECTION_TTL
 from .tables import aws_error
 
 NEW = "NewConnection="
+CHOSEN = {"headers": {"Sec-WebSocket-Protocol": "websocket-chat"}}
 
 
 def test_connect_stores_a_row_of_exactly_these_fields(chat: Chat) -> None:
@@ -60,3 +64,108 @@ def test_connect_that_cannot_be_stored_is_refused(chat: Chat) -> None:
         assert chat.connect(NEW, "userId=dora&groupId=red") == 503
     assert NEW not in chat.tables.connections()
     assert chat.frames(NEW) == []
+
+
+@pytest.mark.parametrize(
+    ("headers", "answered"),
+    [
+        ({"Sec-WebSocket-Protocol": ["websocket-chat, secret-token"]}, CHOSEN),
+        ({"sec-websocket-protocol": ["other,websocket-chat"]}, CHOSEN),
+        ({"Sec-WebSocket-Protocol": ["other", "websocket-chat"]}, CHOSEN),
+        ({"Sec-WebSocket-Protocol": ["websocket-chat2"]}, {}),
+        ({}, {}),
+    ],
+)
+def test_of_the_offered_subprotocols_only_ours_is_chosen_and_nothing_else_repeated(
+    chat: Chat, headers: dict[str, list[str]], answered: dict[str, object]
+) -> None:
+    answer = chat.handshake(NEW, "userId=dora&groupId=red", headers=headers)
+    assert answer == {"statusCode": 200} | answered
+
+
+class TestAuthenticated:
+    """With an authorizer, its word counts and never the query's."""
+
+    @pytest.fixture(autouse=True)
+    def jwt(self, monkeypatch: pytest.MonkeyPatch, chat: Chat) -> None:  # noqa: ARG002 - after its settings
+        monkeypatch.setenv("AUTHENTICATION", "jwt")
+        settings.settings.cache_clear()
+
+    def test_user_is_the_authorizers_and_the_rights_end_with_the_token(self, chat: Chat) -> None:
+        ends = int(time.time()) + 300
+        context = {"userId": "dora", "expiresAt": str(ends)}
+        assert chat.connect(NEW, "groupId=red", authorizer=context) == 200
+        row = chat.tables.connections()[NEW]
+        assert (row["userId"], row["expiresAt"]) == ({"S": "dora"}, {"N": str(ends)})
+
+    def test_a_token_that_outlives_the_row_does_not_prolong_it(self, chat: Chat) -> None:
+        context = {"userId": "dora", "expiresAt": str(int(time.time()) + 10 * CONNECTION_TTL)}
+        assert chat.connect(NEW, "groupId=red", authorizer=context) == 200
+        assert int(chat.tables.connections()[NEW]["expiresAt"]["N"]) <= time.time() + CONNECTION_TTL
+
+    @pytest.mark.parametrize(
+        "context",
+        [None, {}, {"userId": "dora"}, {"expiresAt": "1"}, {"userId": "", "expiresAt": "1"}, {"principalId": "dora"}],
+    )
+    def test_without_its_word_nobody_gets_in(self, chat: Chat, context: dict[str, str] | None) -> None:
+        assert chat.connect(NEW, "userId=dora&groupId=red", authorizer=context) == 403
+        assert NEW not in chat.tables.connections()
+
+
+@pytest.mark.parametrize(
+    ("origin", "status"),
+    [
+        ("https://app.example.com", 200),
+        ("HTTPS://App.Example.com", 200),
+        ("https://a.example.org", 200),
+        ("https://a.b-2.example.org", 200),
+        ("http://localhost:3000", 200),
+        ("https://app.example.com.evil.net", 403),
+        ("https://evil-app.example.com", 403),
+        ("https://app.example.com:8443", 403),
+        ("http://app.example.com", 403),
+        ("https://app.example.com/", 403),
+        ("https://example.org", 403),
+        ("https://.example.org", 403),
+        ("https://a..example.org", 403),
+        ("https://evilexample.org", 403),
+        ("https://evil.net/.example.org", 403),
+        ("https://evil.net#.example.org", 403),
+        ("https://user@a.example.org", 403),
+        ("https://evil.net:1.example.org", 403),
+        ("https://a.example.org:444", 403),
+        ("http://a.example.org", 403),
+        ("http://localhost:3001", 403),
+        ("null", 403),
+        ("", 403),
+        ("*", 403),
+    ],
+)
+def test_pages_connect_from_allowed_origins_alone(
+    chat: Chat, monkeypatch: pytest.MonkeyPatch, origin: str, status: int
+) -> None:
+    _allow(monkeypatch, "https://app.example.com", "https://*.example.org", "http://localhost:3000")
+    assert chat.connect(NEW, "userId=dora&groupId=red", headers={"Origin": [origin]}) == status
+    assert (NEW in chat.tables.connections()) is (status == 200)
+
+
+def test_two_origins_are_none(chat: Chat, monkeypatch: pytest.MonkeyPatch) -> None:
+    _allow(monkeypatch, "https://app.example.com")
+    both = {"Origin": ["https://app.example.com", "https://app.example.com"]}
+    assert chat.connect(NEW, "userId=dora&groupId=red", headers=both) == 403
+    split = {"Origin": ["https://app.example.com"], "origin": ["https://evil.net"]}
+    assert chat.connect(NEW, "userId=dora&groupId=red", headers=split) == 403
+
+
+@pytest.mark.parametrize(("required", "status"), [("false", 200), ("true", 403)])
+def test_a_client_without_an_origin_is_refused_only_on_demand(
+    chat: Chat, monkeypatch: pytest.MonkeyPatch, required: str, status: int
+) -> None:
+    monkeypatch.setenv("REQUIRE_ORIGIN", required)
+    _allow(monkeypatch, "https://app.example.com")
+    assert chat.connect(NEW, "userId=dora&groupId=red", headers={"Host": ["x"]}) == status
+
+
+def _allow(monkeypatch: pytest.MonkeyPatch, *origins: str) -> None:
+    monkeypatch.setenv("ALLOWED_ORIGINS", json.dumps(origins))
+    settings.settings.cache_clear()

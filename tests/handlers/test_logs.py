@@ -109,10 +109,10 @@ def test_line_of_a_retry_says_that_it_was_one(chat: Chat, log: Log) -> None:
     [
         ("PutItem", CALLS["connect"][0]),
         ("DeleteItem", CALLS["disconnect"][0]),
-        ("GetItem", CALLS["message"][0]),
+        ("GetItem", lambda chat: _default(chat, action="ping")),
+        ("UpdateItem", CALLS["message"][0]),
         ("PutItem", CALLS["message"][0]),
         ("Query", CALLS["message"][0]),
-        ("UpdateItem", CALLS["message"][0]),
     ],
 )
 def test_failed_call_is_logged_with_its_code_and_place_but_not_its_words(
@@ -126,7 +126,15 @@ def test_failed_call_is_logged_with_its_code_and_place_but_not_its_words(
     assert failure["awsCode"] == "ProvisionedThroughputExceededException"
     assert failure["awsOperation"] == operation
     assert any("handlers" in place for place in failure["at"])
-    assert log.served()["outcome"] == ("OK" if operation == "UpdateItem" else "UNAVAILABLE")
+    assert log.served()["outcome"] == "UNAVAILABLE"
+    assert SECRET not in log.text()
+
+
+def test_mark_that_cannot_be_written_is_logged_and_fails_nothing(chat: Chat, log: Log) -> None:
+    with chat.tables.failing("UpdateItem", aws_error("UpdateItem", "invalid: text-hush"), after=1):
+        chat.receive(ANA, _frame())
+    assert log.warnings() == ["not marked as pushed: a retry will push it again"]
+    assert log.served()["outcome"] == "OK"
     assert SECRET not in log.text()
 
 

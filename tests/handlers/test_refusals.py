@@ -153,7 +153,7 @@ def test_too_large_counts_the_bytes_of_the_pushed_frame(chat: Chat, unit: str, e
     assert len(chat.tables.messages()) == 2
 
 
-@pytest.mark.parametrize(("operation", "ids"), [("GetItem", {}), ("GetItem", ECHOED), ("PutItem", ECHOED)])
+@pytest.mark.parametrize(("operation", "ids"), [("UpdateItem", {}), ("UpdateItem", ECHOED), ("PutItem", ECHOED)])
 def test_unavailable_before_anything_is_stored_may_be_sent_again(chat: Chat, operation: str, ids: Frame) -> None:
     with chat.tables.failing(operation, aws_error(operation)):
         assert chat.send(ANA, **ids) == 503
@@ -211,7 +211,7 @@ def test_unavailable_if_the_group_cannot_be_read_in_time(chat: Chat) -> None:
 
 
 def test_mark_that_cannot_be_written_is_not_the_clients_business(chat: Chat) -> None:
-    with chat.tables.failing("UpdateItem", aws_error("UpdateItem")):
+    with chat.tables.failing("UpdateItem", aws_error("UpdateItem"), after=1):
         assert chat.send(ANA, clientMessageId="c1") == 200
     assert sorted(frame["action"] for frame in chat.frames(ANA)) == ["ack", "message"]
 

@@ -42,9 +42,9 @@ UNFINISHED: dict[str, Callable[[Chat], AbstractContextManager[None]]] = {
     "a recipient hangs": bob_hangs,
     "a recipient is still connecting": bob_is_still_connecting,
     "the group cannot be read": lambda chat: chat.tables.failing("Query", aws_error("Query")),
-    "the mark cannot be written": lambda chat: chat.tables.failing("UpdateItem", aws_error("UpdateItem")),
+    "the mark cannot be written": lambda chat: chat.tables.failing("UpdateItem", aws_error("UpdateItem"), after=1),
     "killed after storing": lambda chat: chat.tables.failing("Query", ProcessKilledError()),
-    "killed after pushing": lambda chat: chat.tables.failing("UpdateItem", ProcessKilledError()),
+    "killed after pushing": lambda chat: chat.tables.failing("UpdateItem", ProcessKilledError(), after=1),
     "a bug after storing": lambda chat: chat.tables.failing("Query", ZeroDivisionError()),
 }
 

@@ -1,6 +1,7 @@
 """``python -m local`` as a user or a script starts it."""
 
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -11,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from websockets.exceptions import InvalidStatus
 
 from local.emulator import Emulator
 from local.resources import UnsupportedError, create
@@ -126,5 +128,27 @@ def test_unknown_resource_type_is_refused() -> None:
 
 
 def test_property_that_would_be_dropped_is_refused() -> None:
-    with Emulator(port=0) as emulator, pytest.raises(UnsupportedError, match=r"chat-logs: kmsKeyId would be dropped"):
-        create(emulator, "aws:cloudwatch/logGroup:LogGroup", "chat-logs", {"name": "l", "kmsKeyId": "k"})
+    with (
+        Emulator(port=0) as emulator,
+        pytest.raises(UnsupportedError, match=r"chat-logs: skipDestroy would be dropped"),
+    ):
+        create(emulator, "aws:cloudwatch/logGroup:LogGroup", "chat-logs", {"name": "l", "skipDestroy": True})
+
+
+def test_with_tokens_the_ready_made_ones_get_in_and_nothing_else(tmp_path: Path) -> None:
+    with local_chat(tmp_path, "--port", "0", "--jwt") as (_, url, shown):
+        tokens = dict(re.findall(r"token of (\w+) +(\S+)", shown))
+        assert tokens.keys() == {"alice", "bob"}
+        with (
+            ChatClient(url, "alice", "demo", token=tokens["alice"]) as alice,
+            ChatClient(url, "bob", "demo", token=tokens["bob"]) as bob,
+        ):
+            alice.say("Hello")
+            assert bob.receive("message")["message"] == "Hello"
+        for user_id, group_id, token in (
+            ("alice", "demo", None),
+            ("alice", "demo", tokens["bob"]),
+            ("alice", "other", tokens["alice"]),
+        ):
+            with pytest.raises(InvalidStatus, match="403"), ChatClient(url, user_id, group_id, token=token):
+                pass

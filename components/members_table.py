@@ -1,0 +1,41 @@
+"""The members table: the user's own, which says who belongs to which group. It is read, never managed."""
+
+import pulumi
+import pulumi_aws as aws
+
+INDEXES = {"UserIdIndex": "userId", "GroupIdIndex": "groupId"}
+
+
+class MembersTableError(pulumi.RunError):
+    """The members table is missing or of another shape. Pulumi prints it without a stack trace."""
+
+    def __init__(self, name: str, reason: str) -> None:
+        """Say what is wrong and what to do.
+
+        Args:
+            name: Name of the table.
+            reason: What is wrong with it.
+        """
+        wanted = " and ".join(f"{index} on {key}" for index, key in INDEXES.items())
+        super().__init__(
+            f"The members table {name!r} cannot be used: {reason}. Name the table to use with group_members_table (in "
+            f"config: groupMembersTable), or leave that out. It needs the indexes {wanted}, with all attributes "
+            f"projected."
+        )
+
+
+def existing_members_table_arn(name: str, parent: pulumi.Resource) -> str:
+    """Look up the members table.
+
+    Raises:
+        MembersTableError: It cannot be read, or its indexes are others.
+    """
+    try:
+        table = aws.dynamodb.get_table(name=name, opts=pulumi.InvokeOptions(parent=parent))
+    except Exception as error:  # Pulumi raises no narrower one.
+        raise MembersTableError(name, str(error)) from error
+    found = {index.name: index.hash_key for index in table.global_secondary_indexes if index.projection_type == "ALL"}
+    for index, key in INDEXES.items():
+        if found.get(index) != key:
+            raise MembersTableError(name, f"it has no index {index} on {key} with all attributes")
+    return table.arn

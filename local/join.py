@@ -1,0 +1,341 @@
+"""``python -m local.join``: chat in a group from the terminal, until Ctrl-C or the end of the input."""
+
+import argparse
+import asyncio
+import base64
+import getpass
+import io
+import json
+import os
+import sys
+import threading
+import unicodedata
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from datetime import datetime
+from typing import Any, TextIO
+from urllib.parse import urlsplit
+
+from websockets.exceptions import InvalidStatus
+
+from .reliable_client import Frame, RefusedError, ReliableClient
+
+try:
+    import readline
+    import termios
+except ImportError:  # Windows, where what is being typed is not shown anew below what comes meanwhile.
+    _EDITING = False
+else:
+    _EDITING = sys.stdin.isatty() and sys.stdout.isatty()
+
+_PROMPT = "> "
+_PARTING_S, _INTERRUPTED_S = 10.0, 2.0
+"""How long unsent messages are waited for at the end of the input, and after Ctrl-C."""
+_TOLD_AGAIN_S = 60.0
+"""How long what is tried again by itself is not told again."""
+
+_ADVICE = {
+    "FORBIDDEN": "You may not write here as this user. With a token, the user must be the token's: ARGS=--user=…",
+    "TOO_LARGE": "Say it in several messages.",
+    "RATE_LIMITED": "It is sent again by itself; a little slower, please.",
+    "UNAVAILABLE": "It is sent again by itself.",
+    "INTERNAL": "A fault of the chat: tell who runs it.",
+}
+_HANDSHAKE_ADVICE = {
+    400: "Group and name must have 1 to 256 bytes.",
+    401: "CHAT_TOKEN is missing, wrong or over.",
+    403: "Is the URL right, its last part included? Are you in the group? Is CHAT_TOKEN missing, wrong or over?",
+    404: "The URL is wrong: compare it with the output WebSocketURL.",
+    429: "There are too many connections: close some, or try again later.",
+}
+_TRY_AGAIN = 429
+
+_HARMFUL = {"Cc", "Cf", "Cs", "Zl", "Zp"}
+_JOINERS = "\u200c\u200d"
+"""Of emoji and of several scripts."""
+
+
+def harmless(text: object) -> str:
+    """Text on one line without what could drive a terminal or turn the direction of writing."""
+    return "".join(
+        "\ufffd" if unicodedata.category(one) in _HARMFUL and one not in _JOINERS else one
+        for one in str(text).replace("\t", " ")
+    )
+
+
+class TerminalClient(ReliableClient):
+    """Shows what is said on standard output, and what happens otherwise on standard error.
+
+    Attributes:
+        over: Why there is no sense in going on, once it is so.
+        recovered: Set when all that was said has been shown.
+        refused: Whether the chat has refused something that was said.
+    """
+
+    def __init__(self, url: str, user_id: str, group_id: str, sender_name: str, token: str | None) -> None:
+        super().__init__(url, user_id, group_id, sender_name=sender_name, token=token, first_pages=1)
+        self.over: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        self.recovered = asyncio.Event()
+        self.refused = False
+        self._own: set[str] = set()
+        self._day = ""
+        self._connected = False
+        self._told_at: dict[str, float] = {}
+
+    def take(self, line: str) -> None:
+        """Send what was typed, unless it is nothing."""
+        text = line.rstrip("\r\n")
+        if not text.strip():
+            return
+        try:
+            outgoing = self.say(text)
+        except ValueError as error:
+            self.refused = True
+            self._notice(f"Not sent, {error}. {_ADVICE['TOO_LARGE']}")
+            return
+        if _EDITING:
+            self._own.add(outgoing.client_message_id)  # It stands where it was typed.
+
+        def answered(answer: asyncio.Future[Frame]) -> None:
+            frame = answer.result()
+            if frame["action"] == "error":
+                self.refused = True
+                self._notice(f"Not sent: {harmless(text)}: {_reason(frame)}")
+            else:  # The push may come late, or after the end.
+                self._take(json.loads(outgoing.frame) | frame)
+
+        outgoing.answer.add_done_callback(answered)
+
+    def on_message(self, message: Frame) -> None:
+        """Show it, with its time in the time zone of this machine."""
+        if message.get("clientMessageId") in self._own:
+            return
+        try:
+            said_at = datetime.fromisoformat(message["timestamp"]).astimezone()
+            day, time = f"{said_at:%A, %d %B %Y}", f"{said_at:%H:%M}"
+        except ValueError:  # Another program's row.
+            day, time = self._day, harmless(message["timestamp"])
+        if day != self._day:
+            self._day = day
+            self._show(f"--- {day}", sys.stdout)
+        name = harmless(message.get("senderName") or message.get("senderId") or "?")
+        text = "(too long to be shown)" if message.get("omitted") else str(message.get("message", ""))
+        head = f"{time} {name}: "
+        # Indented, so that no line of a message looks like somebody else's.
+        lines = [harmless(line) for line in text.replace("\r\n", "\n").split("\n")]
+        self._show(head + f"\n{' ' * len(time)} | ".join(lines), sys.stdout)
+
+    async def on_recovered(self, *, first: bool) -> None:
+        """Say so, and who is here."""
+        if not first:
+            return
+        again = " again" if self.recovered.is_set() else f" to {harmless(self.group_id)} as {harmless(self.user_id)}"
+        self._notice(f"Connected{again}")
+        self._connected = True
+        self.recovered.set()
+        with suppress(RefusedError):  # Where presence is off.
+            presence = await self.ask("getPresence")
+            here = [harmless(member["userId"]) for member in presence["members"]]
+            self._notice(f"Here: {', '.join(here)}{', and more' if presence['truncated'] else ''}")
+
+    def on_lost(self, reason: Exception | None) -> None:
+        """Say so. A chat that was never reached, or lets nobody in, is given up."""
+        status = reason.response.status_code if isinstance(reason, InvalidStatus) else None
+        if status in _HANDSHAKE_ADVICE and (status != _TRY_AGAIN or not self.recovered.is_set()):
+            self._end(f"The chat refuses the connection ({status}). {_HANDSHAKE_ADVICE[status]}")
+        elif reason is not None and not self.recovered.is_set():
+            # Nothing of an error's own words, which may quote the address with its token.
+            why = reason.strerror if isinstance(reason, OSError) else status and f"its answer is {status}"
+            self._end(f"No chat can be reached at {harmless(self.url)}: {why or 'it does not answer as one'}")
+        elif self._connected:
+            self._connected = False
+            self._notice("The connection is lost; connecting again. What you type is sent then.")
+
+    def on_frame(self, frame: Frame) -> None:
+        """Say who comes and goes, and what the chat refuses."""
+        match frame.get("action"):
+            case "presenceEvent":
+                self._notice(f"{harmless(frame['userId'])} has {harmless(frame['event'])}")
+            case "error" if frame.get("retryable"):
+                now = asyncio.get_running_loop().time()
+                if self._told_at.get(frame["code"], -_TOLD_AGAIN_S) + _TOLD_AGAIN_S <= now:
+                    self._told_at[frame["code"]] = now
+                    self._notice(_reason(frame))
+
+    def say_unsent(self) -> None:
+        """Say what was not sent."""
+        for outgoing in self.outbox.values():
+            self._notice(f"Not sent: {harmless(outgoing.text)}")
+
+    def _notice(self, what: str) -> None:
+        self._show(f"* {what}", sys.stderr)
+
+    def _show(self, text: str, stream: TextIO) -> None:
+        try:
+            if _EDITING:
+                # Above the line that is being typed.
+                stream = sys.stdout
+                text = f"\r\x1b[K{text}\n{_PROMPT}{readline.get_line_buffer()}"
+                print(text, end="", file=stream, flush=True)
+            else:
+                print(text, file=stream, flush=True)
+        except BrokenPipeError:  # Whoever read it has gone.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+            self._end("")
+
+    def _end(self, why: str) -> None:
+        if not self.over.done():
+            self.over.set_result(why)
+
+
+def _reason(error: Frame) -> str:
+    advice = _ADVICE.get(error["code"], "")
+    return f"{harmless(error['message'])} ({harmless(error['code'])}). {advice}".strip()
+
+
+async def chat(url: str, user_id: str, group_id: str, sender_name: str, token: str | None) -> str | int:
+    """Chat until the input ends, or Ctrl-C.
+
+    Returns:
+        What `sys.exit` takes: 0, 1 if the input ended with something unsent, or why the chat had to end.
+    """
+    client = TerminalClient(url, user_id, group_id, sender_name, token)
+    running = asyncio.create_task(client.run())
+    over: set[asyncio.Future[Any]] = {running, client.over}
+    input_ended = _reading(client.take)
+    interrupted = False
+    try:
+        await asyncio.wait({*over, input_ended}, return_when=asyncio.FIRST_COMPLETED)
+        parting = asyncio.create_task(_part(client))
+        await asyncio.wait({*over, parting}, timeout=_PARTING_S, return_when=asyncio.FIRST_COMPLETED)
+    except asyncio.CancelledError:
+        interrupted = True
+        parting = asyncio.create_task(_part(client))
+        if client.outbox:
+            await asyncio.wait({*over, parting}, timeout=_INTERRUPTED_S, return_when=asyncio.FIRST_COMPLETED)
+    parting.cancel()
+    running.cancel()
+    try:
+        await running
+    except RefusedError as refused:
+        return f"The chat does not tell what was said: {_reason(refused.error)}"
+    except asyncio.CancelledError:
+        client.say_unsent()
+    if client.over.done():
+        return client.over.result()
+    return 0 if interrupted else int(client.refused or bool(client.outbox))
+
+
+async def _part(client: TerminalClient) -> None:
+    """Wait until all is shown and sent."""
+    await client.recovered.wait()
+    while client.outbox:
+        await asyncio.wait({outgoing.answer for outgoing in client.outbox.values()})
+
+
+def _reading(take: Callable[[str], None]) -> asyncio.Future[None]:
+    """Hand on each line of the input as it comes; the future is the input's end."""
+    loop = asyncio.get_running_loop()
+    ended: asyncio.Future[None] = loop.create_future()
+
+    def read() -> None:
+        with suppress(RuntimeError):  # The loop has ended.
+            for line in _lines():
+                loop.call_soon_threadsafe(take, line)
+            loop.call_soon_threadsafe(ended.set_result, None)
+
+    # Nobody can make it end, as it waits for a line.
+    threading.Thread(target=read, daemon=True).start()
+    return ended
+
+
+def _lines() -> Iterator[str]:
+    if _EDITING:
+        with suppress(EOFError):
+            while True:
+                yield input(_PROMPT)
+    # A file of its own: that of sys.stdin could not be closed at the end while the thread waits for a line.
+    yield from open(os.dup(sys.stdin.fileno()), encoding="utf-8", errors="replace")  # noqa: PTH123, SIM115
+
+
+@contextmanager
+def _terminal_as_it_was() -> Iterator[None]:
+    """Leave the terminal as it was, though `input` is still waiting."""
+    if not _EDITING:
+        yield
+        return
+    before = termios.tcgetattr(sys.stdin)
+    try:
+        yield
+    finally:
+        termios.tcsetattr(sys.stdin, termios.TCSADRAIN, before)
+        print()
+
+
+def _local_url() -> str:
+    """WebSocket URL of the chat that `make chat` runs."""
+    # Slow, and not needed for a chat elsewhere.
+    from .emulator import USUAL_PORT, loopback_only, websocket_urls  # noqa: PLC0415
+
+    # A profile that the SDK does not find would be an error, though none is used.
+    environment = loopback_only(dict(os.environ))
+    os.environ.clear()
+    os.environ.update(environment)
+    urls = websocket_urls(USUAL_PORT)
+    if not urls:
+        sys.exit(
+            f"No chat runs on this machine (port {USUAL_PORT}). Start one with `make chat` in another terminal, or "
+            "name one: URL=wss://…"
+        )
+    if len(urls) > 1:
+        sys.exit("\n  ".join(["Several chats run on this machine. Name one of them:", *(f"URL={url}" for url in urls)]))
+    return urls[0]
+
+
+def _subject(token: str) -> str | None:
+    """User whom a token names. The chat is who checks it."""
+    try:
+        payload = token.split(".")[1]
+        return str(json.loads(base64.urlsafe_b64decode(payload + "=="))["sub"])
+    except (IndexError, ValueError, KeyError, TypeError):
+        return None
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m local.join",
+        description="Chat in a group from the terminal. The environment's CHAT_TOKEN is the token for a chat with "
+        "authentication.",
+    )
+    parser.add_argument("--group", default="", help="which group")
+    parser.add_argument("--name", default="", help="your name; that of your login unless given")
+    parser.add_argument("--url", default="", help="output WebSocketURL; that of `make chat` unless given")
+    parser.add_argument("--user", default="", help="your user id; the token's `sub`, or your name, unless given")
+    arguments = parser.parse_args()
+    if not arguments.group:
+        parser.exit(2, "Which group? make join GROUP=demo NAME=ann\n")
+    if arguments.url and urlsplit(arguments.url).scheme not in {"ws", "wss"}:
+        parser.exit(2, "URL must begin with wss:// or ws://, as the output WebSocketURL does\n")
+    return arguments
+
+
+def main() -> None:
+    """Chat as the command line says."""
+    arguments = _arguments()
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # What the terminal cannot show must not end the chat.
+    token = os.environ.get("CHAT_TOKEN")
+    name = arguments.name or getpass.getuser()
+    user_id = arguments.user or (token and _subject(token)) or name
+    url = arguments.url or _local_url()
+    try:
+        with _terminal_as_it_was():
+            status = asyncio.run(chat(url, user_id, arguments.group, name, token))
+    except KeyboardInterrupt:  # A second one.
+        status = 0
+    sys.exit(status)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,157 @@
+"""The content of the authorizer's layer, as pip installs it."""
+
+import hashlib
+import re
+import struct
+import sys
+import venv
+from collections.abc import Iterator
+from pathlib import Path
+
+import pulumi
+import pytest
+
+from components import authorizer_layer as layer
+
+from .stack import PROJECT
+
+AARCH64 = 183
+"""https://www.sco.com/developers/gabi/latest/ch4.eheader.html"""
+
+
+def build() -> Path:
+    """Build the layer, and return the folder that is to be ``/opt/python``."""
+    archive = layer.authorizer_layer()
+    assert list(archive.assets) == ["python"]
+    packages = archive.assets["python"]
+    assert isinstance(packages, pulumi.FileArchive)
+    return Path(packages.path)
+
+
+@pytest.fixture
+def builds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder of builds that is this test's own."""
+    monkeypatch.setattr(layer, "_BUILDS", tmp_path / "builds")
+    return tmp_path / "builds"
+
+
+@pytest.fixture(scope="module")
+def packages(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A build of the layer."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(layer, "_BUILDS", tmp_path_factory.mktemp("builds"))
+        yield build()
+
+
+def files(folder: Path) -> dict[str, str]:
+    """Digest of every file, by its path."""
+    paths = (path for path in folder.rglob("*") if path.is_file())
+    return {path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest() for path in paths}
+
+
+def pins(requirements: Path) -> dict[str, str]:
+    return dict(re.findall(r"^([a-z0-9-]+)==([^ ;]+)", requirements.read_text(), re.MULTILINE))
+
+
+@pytest.mark.usefixtures("builds")
+def test_two_builds_are_byte_for_byte_the_same(packages: Path) -> None:
+    again = build()
+    assert again != packages
+    assert again.name == packages.name
+    assert files(again) == files(packages)
+
+
+def test_the_layer_has_what_verifies_a_token_and_nothing_that_differs_by_machine(packages: Path) -> None:
+    content = files(packages)
+    assert content.keys() >= {
+        "jwt/__init__.py",
+        "cryptography/__init__.py",
+        "cryptography/hazmat/bindings/_rust.abi3.so",
+        "_cffi_backend.cpython-313-aarch64-linux-gnu.so",
+    }
+    top = {path.partition("/")[0] for path in content}
+    assert {name for name in top if not name.endswith(".dist-info")} == {
+        "jwt",
+        "cryptography",
+        "cffi",
+        "pycparser",
+        "_cffi_backend.cpython-313-aarch64-linux-gnu.so",
+    }
+    notes = {"RECORD", "INSTALLER", "REQUESTED", "direct_url.json"}
+    assert not [path for path in content if path.endswith(".pyc") or path.rpartition("/")[2] in notes]
+
+
+def test_every_native_library_is_for_the_architecture_of_the_functions(packages: Path) -> None:
+    libraries = [path for path in packages.rglob("*") if path.is_file() and path.read_bytes()[:4] == b"\x7fELF"]
+    assert {library.suffix for library in libraries} == {".so"}
+    assert len(libraries) == len(list(packages.rglob("*.so*"))) == 2
+    for library in libraries:
+        [machine] = struct.unpack_from("<H", library.read_bytes(), 18)
+        assert machine == AARCH64, library
+
+
+def test_layer_that_is_there_is_used_again(builds: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    built = build()
+    monkeypatch.setattr(sys, "executable", "/nonexistent/python")
+    assert build() == built
+    assert list(builds.iterdir()) == [built]
+
+
+def test_layer_of_other_requirements_is_another(
+    packages: Path, builds: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    requirements = tmp_path / "requirements.txt"
+    requirements.write_text(layer.REQUIREMENTS.read_text() + "# the same, for another reason\n")
+    monkeypatch.setattr(layer, "REQUIREMENTS", requirements)
+    assert build().name != packages.name
+    assert len(list(builds.iterdir())) == 1
+
+
+def test_build_that_another_program_has_made_meanwhile_is_used(builds: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    install = layer._install  # noqa: SLF001 - the moment in which the other is faster is in there
+
+    def install_twice(packages: Path) -> None:
+        monkeypatch.setattr(layer, "_install", install)
+        build()
+        install(packages)
+
+    monkeypatch.setattr(layer, "_install", install_twice)
+    built = build()
+    assert (built / "jwt/__init__.py").is_file()
+    assert list(builds.iterdir()) == [built]
+
+
+def test_wheel_of_another_hash_is_refused_and_nothing_is_left(
+    builds: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    requirements = tmp_path / "requirements.txt"
+    requirements.write_text(f"pyjwt=={pins(layer.REQUIREMENTS)['pyjwt']} --hash=sha256:{'0' * 64}\n")
+    monkeypatch.setattr(layer, "REQUIREMENTS", requirements)
+    with pytest.raises(pulumi.RunError, match=r"(?s)cannot be built: .*DO NOT MATCH THE HASHES"):
+        build()
+    assert list(builds.iterdir()) == []
+
+
+def test_requirement_without_a_hash_is_refused(tmp_path: Path, builds: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    requirements = tmp_path / "requirements.txt"
+    requirements.write_text(f"pyjwt=={pins(layer.REQUIREMENTS)['pyjwt']}\n")
+    monkeypatch.setattr(layer, "REQUIREMENTS", requirements)
+    with pytest.raises(pulumi.RunError, match=r"(?s)cannot be built: .*missing from some requirements"):
+        build()
+    assert list(builds.iterdir()) == []
+
+
+@pytest.mark.usefixtures("builds")
+def test_missing_pip_is_said_with_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    venv.create(tmp_path / "bare", with_pip=False)
+    monkeypatch.setattr(sys, "executable", str(tmp_path / "bare/bin/python"))
+    with pytest.raises(
+        pulumi.RunError, match=r"No module named pip.* see that this pip is there \(python -m ensurepip"
+    ):
+        build()
+
+
+def test_what_is_tested_here_is_what_is_deployed() -> None:
+    deployed, tested = pins(layer.REQUIREMENTS), pins(PROJECT / "requirements-dev.txt")
+    assert {"pyjwt", "cryptography"} <= deployed.keys()
+    assert deployed.items() <= tested.items()

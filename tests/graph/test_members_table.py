@@ -1,0 +1,68 @@
+"""The members table is the user's own: it is looked up where one is named, and never managed."""
+
+from typing import Any
+
+import pytest
+
+from components.members_table import MembersTableError
+
+from .stack import CHAT_MESSAGES, GROUP_MEMBERS, Graph, Properties, chat
+
+LOOK_UP = "aws:dynamodb/getTable:getTable"
+
+
+def _indexes(*, without: str = "", **changes: Any) -> Properties:
+    """The table with its ``GroupIdIndex`` changed, or without an index."""
+    indexes = [index for index in GROUP_MEMBERS["globalSecondaryIndexes"] if index["name"] != without]
+    return GROUP_MEMBERS | {"globalSecondaryIndexes": [*indexes[:-1], indexes[-1] | changes]}
+
+
+def test_is_looked_up_and_never_managed() -> None:
+    graph = chat({"group_members_table": "Theirs"})
+    assert [(function, args) for function, args, _ in graph.calls if args["name"] == "Theirs"] == [
+        (LOOK_UP, {"name": "Theirs"})
+    ]
+    assert "Theirs" not in [part.inputs.get("name") for part in graph.resources.values()]
+
+
+def test_is_not_looked_up_where_none_is_named() -> None:
+    names = [args["name"] for _, args, _ in chat(tables={"ChatMessages": CHAT_MESSAGES}).calls]
+    assert names == ["ChatMessages"]
+
+
+@pytest.mark.parametrize(
+    "found",
+    [
+        pytest.param(GROUP_MEMBERS | {"hashKey": "id", "rangeKey": "since"}, id="other key"),
+        pytest.param(_indexes(rangeKey="userId"), id="index with order"),
+    ],
+)
+def test_only_its_indexes_matter(found: Properties) -> None:
+    tables = {"ChatMessages": CHAT_MESSAGES, "Theirs": found}
+    assert chat({"group_members_table": "Theirs"}, tables=tables).resources
+
+
+@pytest.mark.parametrize(
+    ("found", "reason"),
+    [
+        pytest.param(None, "couldn't find resource", id="missing"),
+        pytest.param(GROUP_MEMBERS | {"globalSecondaryIndexes": []}, "no index UserIdIndex on userId", id="no index"),
+        pytest.param(_indexes(without="UserIdIndex"), "it has no index UserIdIndex on userId", id="no index of users"),
+        pytest.param(_indexes(without="GroupIdIndex"), "it has no index GroupIdIndex", id="no index of groups"),
+        pytest.param(_indexes(name="ByGroup"), "it has no index GroupIdIndex", id="index of another name"),
+        pytest.param(_indexes(hashKey="role"), "no index GroupIdIndex on groupId", id="index on another key"),
+        pytest.param(_indexes(projectionType="KEYS_ONLY"), "with all attributes", id="index of the keys"),
+        pytest.param(_indexes(projectionType="INCLUDE"), "with all attributes", id="index of some attributes"),
+    ],
+)
+def test_one_that_cannot_be_used_fails_the_preview_with_what_to_do(found: Properties | None, reason: str) -> None:
+    graph = Graph()
+    tables = {} if found is None else {"Theirs": found}
+    with pytest.raises(MembersTableError) as refused:
+        chat({"group_members_table": "Theirs", "create_messages_table": True}, tables=tables, preview=True, graph=graph)
+
+    what_to_do = ["with group_members_table", "groupMembersTable", "leave that out"]
+    indexes = ["UserIdIndex on userId", "GroupIdIndex on groupId", "all attributes projected"]
+    for part in ("'Theirs'", reason, *what_to_do, *indexes):
+        assert part in str(refused.value)
+    assert graph.resources.keys() <= {"chat"}

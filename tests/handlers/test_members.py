@@ -1,0 +1,136 @@
+"""Who belongs to a group, where the members table says so."""
+
+import json
+
+import pytest
+
+from handlers import members, settings
+
+from .chat import ANA, BOB, EVE, Chat
+from .conftest import Log
+from .management_api_server import GONE
+from .tables import MEMBERS, aws_error
+
+
+@pytest.fixture(autouse=True)
+def closed_groups(chat: Chat, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MEMBERS_TABLE", MEMBERS)
+    settings.settings.cache_clear()
+    chat.tables.create_members(red=["ana", "bob"], blue=["eve"])
+
+
+def pass_time() -> None:
+    members._read.clear()  # noqa: SLF001 - as it is read anew after membership_recheck seconds
+
+
+def test_members_connect_and_nobody_else(chat: Chat) -> None:
+    assert chat.connect("New=", "userId=ana&groupId=red") == 200
+    for query in (
+        "userId=eve&groupId=red",
+        "userId=ana&groupId=blue",
+        "userId=ana&groupId=Red",
+        "userId=Ana&groupId=red",
+    ):
+        assert chat.connect("Stranger=", query) == 403
+    assert "Stranger=" not in chat.tables.connections()
+
+
+def test_a_member_of_many_groups_is_found_beyond_the_first_page(chat: Chat) -> None:
+    for number in range(1_200):
+        chat.tables.add_member("ana", f"{number:04}" + "x" * 900)
+    chat.tables.add_member("ana", "zebra")
+    assert chat.connect("New=", "userId=ana&groupId=zebra") == 200
+
+
+def test_a_table_that_cannot_be_read_lets_nobody_in(chat: Chat) -> None:
+    with chat.tables.failing("Query", aws_error("Query")):
+        assert chat.connect("New=", "userId=ana&groupId=red") == 503
+        assert chat.send(ANA) == 503
+    assert chat.tables.messages() == []
+
+
+@pytest.mark.parametrize(
+    "frame",
+    [
+        {"action": "sendMessage", "groupId": "red", "senderId": "ana", "message": "hi"},
+        {"action": "getHistory"},
+        {"action": "getPresence"},
+        {"action": "typing", "isTyping": True},
+    ],
+)
+def test_a_removed_member_is_refused_forgotten_and_disconnected(chat: Chat, frame: dict[str, object]) -> None:
+    chat.tables.remove_member("ana", "red")
+    route = "sendMessage" if frame["action"] == "sendMessage" else "$default"
+    assert chat.receive(ANA, json.dumps(frame), route=route) == 403
+    assert chat.refusal(ANA)[0] == {"code": "FORBIDDEN", "retryable": False}
+    assert chat.gateway.closed == [ANA]
+    assert ANA not in chat.tables.connections()
+    assert chat.tables.messages() == []
+    assert chat.frames(BOB) == []
+
+
+def test_a_removed_member_whose_connection_cannot_be_closed_is_out_all_the_same(chat: Chat, log: Log) -> None:
+    chat.tables.remove_member("ana", "red")
+    chat.gateway.answers[ANA] = GONE
+    assert chat.send(ANA) == 403
+    assert ANA not in chat.tables.connections()
+    assert log.served()["outcome"] == "FORBIDDEN"
+
+
+def test_a_removed_member_who_only_listens_hears_nothing_any_more(chat: Chat) -> None:
+    chat.send(ANA)
+    chat.tables.remove_member("bob", "red")
+    pass_time()
+    chat.send(ANA)
+    chat.receive(ANA, '{"action":"typing","isTyping":true}', route="$default")
+    assert [frame["action"] for frame in chat.frames(BOB)] == ["message"]
+    chat.receive(ANA, '{"action":"getPresence"}', route="$default")
+    assert chat.frames(ANA)[-1]["members"] == [{"userId": "ana", "devices": 1}]
+
+
+def test_what_was_read_holds_for_membership_recheck_seconds(chat: Chat, monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [100.0]
+    monkeypatch.setattr("handlers.members.time.monotonic", lambda: now[0])
+    chat.send(ANA)
+    chat.tables.remove_member("bob", "red")
+    now[0] += 59.9
+    chat.send(ANA)
+    assert len(chat.pushes(BOB)) == 2
+    now[0] += 0.2
+    chat.send(ANA)
+    assert len(chat.pushes(BOB)) == 2
+
+
+def test_a_new_member_is_heard_and_served_at_once(chat: Chat) -> None:
+    chat.send(ANA)
+    chat.tables.add_member("dora", "red")
+    assert chat.connect("Dora=", "userId=dora&groupId=red") == 200
+    chat.send(ANA)
+    assert len(chat.pushes("Dora=")) == 1
+    frame = {"action": "sendMessage", "groupId": "red", "senderId": "dora", "message": "hi"}
+    assert chat.receive("Dora=", json.dumps(frame)) == 200
+    assert len(chat.pushes(ANA)) == 3
+
+
+def test_a_newcomer_who_is_removed_at_once_is_out_as_soon_as_anybody(chat: Chat) -> None:
+    chat.tables.add_member("dora", "red")
+    assert chat.connect("Dora=", "userId=dora&groupId=red") == 200
+    chat.tables.remove_member("dora", "red")
+    frame = {"action": "sendMessage", "groupId": "red", "senderId": "dora", "message": "hi"}
+    assert chat.receive("Dora=", json.dumps(frame)) == 403
+    assert chat.pushes(ANA) == []
+
+
+def test_membership_of_one_group_says_nothing_of_another(chat: Chat) -> None:
+    chat.tables.remove_member("ana", "red")
+    chat.tables.add_member("ana", "blue")
+    assert chat.send(ANA) == 403
+    assert chat.send(EVE) == 200
+
+
+def test_the_table_is_read_once_for_a_group_not_once_for_a_message(chat: Chat) -> None:
+    chat.send(ANA)
+    with chat.tables.counting("Query") as queries:
+        for _ in range(5):
+            chat.send(ANA)
+    assert len(queries) == 5  # of the connections

@@ -1,0 +1,142 @@
+"""How much a connection may send, and how many connections a user may have."""
+
+import json
+
+import pytest
+
+from handlers import connections, settings
+
+from .chat import ANA, BOB, EVE, Chat
+from .management_api_server import Frame
+from .tables import aws_error
+
+RATE, BURST = 10, 20
+
+
+@pytest.fixture(autouse=True)
+def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """Seconds that have passed, to be moved."""
+    now = [1_800_000_000.0]
+    monkeypatch.setattr("handlers.connections.time.time_ns", lambda: int(now[0] * 1e9))
+    return now
+
+
+def ask(chat: Chat, connection_id: str, action: str, **fields: object) -> int:
+    return chat.receive(connection_id, json.dumps({"action": action} | fields), route="$default")
+
+
+def refused(chat: Chat) -> Frame:
+    [refusal] = [frame for frame in chat.frames(ANA) if frame["action"] == "error"]
+    return dict(refusal)
+
+
+def test_a_burst_is_served_and_the_next_frame_is_refused_with_the_time_to_wait(chat: Chat) -> None:
+    assert [chat.send(ANA) for _ in range(BURST)] == [200] * BURST
+    assert chat.send(ANA, requestId="r1", clientMessageId="c1") == 429
+    refusal = refused(chat)
+    words = refusal.pop("message")
+    assert refusal == {
+        "action": "error",
+        "code": "RATE_LIMITED",
+        "retryable": True,
+        "retryAfterMs": 1_000 // RATE + 1,
+        "requestId": "r1",
+        "clientMessageId": "c1",
+    }
+    assert "20 at once and 10 a second" in words
+    assert len(chat.tables.messages()) == BURST
+    assert len(chat.pushes(BOB)) == BURST
+
+
+def test_after_the_time_to_wait_exactly_one_more_is_served(chat: Chat, clock: list[float]) -> None:
+    for _ in range(BURST + 1):
+        chat.send(ANA)
+    clock[0] += refused(chat)["retryAfterMs"] / 1_000
+    assert [chat.send(ANA), chat.send(ANA)] == [200, 429]
+
+
+def test_in_the_long_run_the_rate_is_served(chat: Chat, clock: list[float]) -> None:
+    served = 0
+    for _ in range(200):  # at five times the rate, for four seconds
+        served += ask(chat, ANA, "getPresence") == 200
+        clock[0] += 1 / RATE / 5
+    assert BURST + 4 * RATE - 1 <= served <= BURST + 4 * RATE + 1
+
+
+def test_idle_time_saves_up_no_more_than_a_burst(chat: Chat, clock: list[float]) -> None:
+    chat.send(ANA)
+    clock[0] += 3_600
+    assert [chat.send(ANA) for _ in range(BURST + 1)] == [200] * BURST + [429]
+
+
+def test_frames_of_every_action_that_reads_or_writes_count_together(chat: Chat) -> None:
+    asked = [ask(chat, ANA, action, isTyping=True) for action in ("getHistory", "getPresence", "typing", "typing") * 5]
+    assert asked == [200] * BURST
+    assert chat.send(ANA) == 429
+    assert ask(chat, ANA, "getHistory") == 429
+    assert ask(chat, ANA, "typing", isTyping=True) == 429
+    assert ask(chat, ANA, "ping") == 200
+
+
+def test_one_connection_has_its_own_rate_whatever_the_others_send(chat: Chat) -> None:
+    for _ in range(BURST + 5):
+        chat.send(ANA)
+    assert chat.send(BOB) == 200
+    assert chat.send(EVE) == 200
+
+
+@pytest.mark.parametrize("between", [0, 0.05, 1, 10])
+def test_a_frame_costs_one_write_of_the_row_and_no_read(chat: Chat, clock: list[float], between: float) -> None:
+    chat.send(ANA)
+    with chat.tables.counting("UpdateItem") as updates, chat.tables.counting("GetItem") as reads:
+        for _ in range(10):
+            clock[0] += between
+            assert chat.send(ANA) == 200
+    assert len(updates) == 10
+    assert reads == []
+
+
+def test_other_processes_that_serve_the_connection_count_the_same_frames(chat: Chat) -> None:
+    for number in range(BURST):
+        if number % 3 == 0:
+            connections._busy_until.clear()  # noqa: SLF001 - what a process knows that has just started
+        assert chat.send(ANA) == 200
+    connections._busy_until.clear()  # noqa: SLF001 - the same
+    assert chat.send(ANA) == 429
+
+
+def test_a_row_of_the_old_stack_without_any_state_is_served(chat: Chat) -> None:
+    assert "busyUntil" not in chat.tables.connections()[ANA]
+    assert chat.send(ANA) == 200
+
+
+def test_a_frame_never_makes_a_row_of_a_connection_that_is_gone(chat: Chat) -> None:
+    chat.disconnect(ANA)
+    assert chat.send(ANA) == 410
+    assert ask(chat, ANA, "ping") == 410
+    assert ANA not in chat.tables.connections()
+
+
+def test_a_user_has_so_many_connections_over_all_groups(chat: Chat, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CONNECTIONS_PER_USER", "3")
+    settings.settings.cache_clear()
+    assert chat.connect("Two=", "userId=ana&groupId=blue") == 200
+    assert chat.connect("Three=", "userId=ana&groupId=red") == 200
+    assert chat.connect("Four=", "userId=ana&groupId=green") == 429
+    assert "Four=" not in chat.tables.connections()
+    assert chat.connect("Other=", "userId=bob&groupId=red") == 200
+    chat.disconnect("Two=")
+    assert chat.connect("Five=", "userId=ana&groupId=red") == 200
+
+
+def test_expired_connections_do_not_count(chat: Chat, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CONNECTIONS_PER_USER", "2")
+    settings.settings.cache_clear()
+    chat.tables.add_connection("Old=", "ana", "red", expires_in=-1)
+    assert chat.connect("Two=", "userId=ana&groupId=red") == 200
+
+
+def test_connections_that_cannot_be_counted_refuse_the_handshake(chat: Chat) -> None:
+    with chat.tables.failing("Query", aws_error("Query")):
+        assert chat.connect("New=", "userId=dora&groupId=red") == 503
+    assert "New=" not in chat.tables.connections()
