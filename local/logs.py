@@ -9,26 +9,39 @@ from .emulator import Emulator
 
 _SHOWN_FIRST = ("timestamp", "level", "route", "outcome")
 _LEFT_OUT = ("message", "logger")
+_LATE_MS = 5_000
 
 
 def read(emulator: Emulator, log_group: str) -> list[dict[str, Any]]:
     """Read what the functions have logged to a log group, oldest line first."""
-    pages = emulator.client("logs").get_paginator("filter_log_events").paginate(logGroupName=log_group)
-    events = [event for page in pages for event in page["events"]]
-    events.sort(key=lambda event: event["timestamp"])
-    # Beside their JSON lines there are the emulator's own START, END and REPORT.
-    return [json.loads(event["message"]) for event in events if event["message"].startswith("{")]
+    return [_line(event) for event in _events(emulator, log_group)]
 
 
 def follow(emulator: Emulator, log_groups: list[str]) -> Iterator[str]:
     """Yield each line of the log groups as it comes, for people. Never ends."""
-    shown = dict.fromkeys(log_groups, 0)
+    since = dict.fromkeys(log_groups, 0)
+    shown: dict[str, set[str]] = {log_group: set() for log_group in log_groups}
     while True:
         for log_group in log_groups:
-            new = read(emulator, log_group)[shown[log_group] :]
-            shown[log_group] += len(new)
-            yield from map(_for_people, new)
+            events = _events(emulator, log_group, since[log_group])
+            yield from (_for_people(_line(event)) for event in events if event["eventId"] not in shown[log_group])
+            if events:
+                # Lines are sent from many threads: one may come after a later one.
+                since[log_group] = max(since[log_group], events[-1]["timestamp"] - _LATE_MS)
+                shown[log_group] = {event["eventId"] for event in events}
         time.sleep(0.3)
+
+
+def _events(emulator: Emulator, log_group: str, since: int = 0) -> list[dict[str, Any]]:
+    pages = emulator.client("logs").get_paginator("filter_log_events").paginate(logGroupName=log_group, startTime=since)
+    # Beside their JSON lines there are the emulator's own START, END and REPORT.
+    events = [event for page in pages for event in page["events"] if event["message"].startswith("{")]
+    return sorted(events, key=lambda event: event["timestamp"])
+
+
+def _line(event: dict[str, Any]) -> dict[str, Any]:
+    line: dict[str, Any] = json.loads(event["message"])
+    return line
 
 
 def _for_people(line: dict[str, Any]) -> str:

@@ -17,6 +17,7 @@ from local.deploy import deploy
 from local.emulator import Emulator
 from local.page import Page
 from local.prerequisites import create_messages_table
+from tests.rows import put_row
 
 from .network import Network
 from .person import Person
@@ -68,8 +69,7 @@ def store(emulator: Emulator) -> Callable[[str, list[str]], None]:
                 "message": text,
                 "timestamp": f"{first + timedelta(seconds=number):%Y-%m-%dT%H:%M:%S.%fZ}",
             }
-            item = {name: {"S": value} for name, value in row.items()}
-            emulator.client("dynamodb").put_item(TableName="ChatMessages", Item=item)
+            put_row(emulator.client("dynamodb"), "ChatMessages", row)
 
     return put
 
@@ -122,7 +122,7 @@ def start_browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable
 def _chromium() -> str | None:
     """Path of a Chromium, installed where that takes no questions. None leaves the search to Selenium."""
     if not shutil.which("chromedriver") and shutil.which("apt-get") and os.geteuid() == 0:
-        subprocess.run(["apt-get", "update", "-qq"], check=False)
+        subprocess.run(["apt-get", "update", "-qq"], check=False)  # noqa: S607 - where it lies, the system decides
         install = ["apt-get", "install", "-qq", "--no-install-recommends", "chromium", "chromium-driver"]
         subprocess.run(install, check=False, stdout=subprocess.DEVNULL)
     return shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")

@@ -17,9 +17,11 @@ import pytest
 from local.deploy import deploy
 from local.emulator import Emulator
 from local.prerequisites import create_messages_table
+from local.reliable_client import Frame, Outgoing
+from tests.rows import put_row
 
 from .chaos_proxy import ChaosProxy
-from .reliable_client import Frame, Outgoing, ReliableClient
+from .soak_client import SoakClient
 
 SEED = 3
 SPEAKERS = 24
@@ -63,10 +65,9 @@ class Soak:
         self._load = load
         self._groups = [f"group-{n}" for n in range(load.groups)]
         self.clients = [
-            ReliableClient(outputs["WebSocketURL"], f"user-{n}", self._groups[n % load.groups])
-            for n in range(load.clients)
+            SoakClient(outputs["WebSocketURL"], f"user-{n}", self._groups[n % load.groups]) for n in range(load.clients)
         ]
-        self.sent: dict[str, ReliableClient] = {}
+        self.sent: dict[str, SoakClient] = {}
         self.counts: Counter[str] = Counter()
         self._numbers = iter(range(load.messages - load.groups))
 
@@ -86,7 +87,7 @@ class Soak:
                     speaking.create_task(self._speak(speaking))
             with calm:
                 for client in self.clients[: self._load.groups]:  # One of each group.
-                    await self._say(client, "last words").acked
+                    await self._say(client, "last words").answer
                 await self._no_stale_rows()
             recovering = asyncio.Semaphore(RECOVERING)
             await asyncio.gather(*(self._recover(client, recovering) for client in self.clients))
@@ -109,23 +110,23 @@ class Soak:
                 await asyncio.sleep(dice.choice((0, 0.01, 0.1, 1)))
                 # Every second time the sender itself, whose ack may then be lost.
                 self.counts["kills"] += dice.choice((client, dice.choice(self.clients))).kill()
-            await outgoing.acked
+            await outgoing.answer
 
-    def _say(self, client: ReliableClient, text: str) -> Outgoing:
+    def _say(self, client: SoakClient, text: str) -> Outgoing:
         outgoing = client.say(text)
-        self.sent[json.loads(outgoing.frame)["clientMessageId"]] = client
+        self.sent[outgoing.client_message_id] = client
         return outgoing
 
-    async def _repeat(self, client: ReliableClient, outgoing: Outgoing, when: str) -> None:
+    async def _repeat(self, client: SoakClient, outgoing: Outgoing, when: str) -> None:
         if when == "before ack":
             await asyncio.sleep(0.02)
         elif when == "after ack":
-            await outgoing.acked
+            await outgoing.answer
             await asyncio.sleep(random.uniform(0, 5))
         for _ in range(2):
             self.counts["repeated"] += await client.send_text(outgoing.frame)
 
-    async def _send_garbage(self, client: ReliableClient, dice: random.Random) -> None:
+    async def _send_garbage(self, client: SoakClient, dice: random.Random) -> None:
         message = {"action": "sendMessage", "groupId": client.group_id, "senderId": client.user_id, "message": "never"}
         stranger = dice.choice([other for other in self.clients if other.group_id != client.group_id])
         garbage: list[str | bytes | Frame] = [
@@ -153,8 +154,7 @@ class Soak:
             "userId": "nobody",
             "connectedAt": long_ago.strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
         }
-        item = {name: {"S": value} for name, value in row.items()}
-        await asyncio.to_thread(self._dynamodb.put_item, TableName=self._outputs["ConnectionsTable"], Item=item)
+        await asyncio.to_thread(put_row, self._dynamodb, self._outputs["ConnectionsTable"], row)
         self.counts["stale rows planted"] += 1
 
     async def _no_stale_rows(self) -> None:
@@ -165,7 +165,7 @@ class Soak:
             await asyncio.sleep(0.5)
         self.counts["stale rows cleaned"] = self.counts["stale rows planted"]
 
-    async def _recover(self, client: ReliableClient, permits: asyncio.Semaphore) -> None:
+    async def _recover(self, client: SoakClient, permits: asyncio.Semaphore) -> None:
         async with permits:
             await client.recover()
 
@@ -189,8 +189,7 @@ class Soak:
     def __str__(self) -> str:
         clients = sum((client.counts for client in self.clients), Counter[str]())
         acked = sum(len(client.acks) for client in self.clients)
-        retried = clients["sends"] - len(self.sent)
-        told = {"messages": len(self.sent), "acked": acked, "retried": retried} | self.counts | clients
+        told = {"messages": len(self.sent), "acked": acked} | self.counts | clients
         return f"{sum(client.connected for client in self.clients)} connected, " + ", ".join(
             f"{name}: {number}" for name, number in told.items()
         )

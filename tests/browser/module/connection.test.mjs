@@ -189,6 +189,28 @@ describe("losing the connection", () => {
     assert.deepEqual([client.state, errors], ["waiting", ["NOT_CONNECTED"]]);
   });
 
+  for (const [action, ask] of Object.entries({
+    ping: () => client.wake(),
+    getHistory: () => clock.advance(RESYNC_MS),
+    getPresence: () => clock.advance(RESYNC_MS),
+    typing: () => client.setTyping(),
+  })) {
+    test(`the server says so in answer to ${action}: a new connection, with a new token`, async () => {
+      let calls = 0;
+      await start({ getToken: () => `t${++calls}` });
+      await online();
+      delete replies[action];
+      await ask();
+      const gone = { action: "error", code: "NOT_CONNECTED", message: "connect again", retryable: false };
+      socket().answer(action, gone);
+      assert.equal(client.state, "waiting");
+      await clock.advance(client.retryInMs);
+      assert.deepEqual([sockets.length, socket().url.searchParams.get("token")], [2, "t2"]);
+      await online();
+      assert.equal(client.state, "online");
+    });
+  }
+
   test("nothing that the lost socket still says is heard", async () => {
     await start();
     await online();
@@ -493,20 +515,22 @@ describe("history and recovery", () => {
     assert.deepEqual(ids(), ["m1", "m2"]);
   });
 
-  test("a request that is refused for now is repeated, no sooner than the server says", async () => {
-    await start();
-    socket().open();
-    await settled();
-    const busy = { action: "error", code: "UNAVAILABLE", message: "later", retryable: true, retryAfterMs: 800 };
-    socket().answer("getHistory", busy);
-    await clock.advance(1_299);
-    assert.equal(socket().frames("getHistory").length, 1);
-    await clock.advance(1);
-    assert.equal(socket().frames("getHistory").length, 2);
-    socket().history([row(1)]);
-    await settled();
-    assert.deepEqual([client.state, ids(), errors], ["online", ["m1"], ["UNAVAILABLE"]]);
-  });
+  for (const code of ["UNAVAILABLE", "RATE_LIMITED"]) {
+    test(`a request that is refused for now (${code}) is repeated, no sooner than the server says`, async () => {
+      await start();
+      socket().open();
+      await settled();
+      const busy = { action: "error", code, message: "later", retryable: true, retryAfterMs: 800 };
+      socket().answer("getHistory", busy);
+      await clock.advance(1_299);
+      assert.equal(socket().frames("getHistory").length, 1);
+      await clock.advance(1);
+      assert.equal(socket().frames("getHistory").length, 2);
+      socket().history([row(1)]);
+      await settled();
+      assert.deepEqual([client.state, ids(), errors], ["online", ["m1"], [code]]);
+    });
+  }
 
   test("an answer that is lost is asked for again, and the connection checked", async () => {
     await start();
@@ -643,6 +667,20 @@ describe("presence", () => {
     assert.deepEqual(seen, ["A1", "A1 B1", "B1 A1", "B1", "B1"]);
   });
 
+  test("refused for now, is asked for again, no sooner than the server says", async () => {
+    replies = {};
+    await start();
+    await online();
+    const busy = { action: "error", code: "RATE_LIMITED", message: "later", retryable: true, retryAfterMs: 800 };
+    socket().answer("getPresence", busy);
+    await clock.advance(1_299);
+    assert.equal(socket().frames("getPresence").length, 1);
+    await clock.advance(1);
+    socket().answer("getPresence", { action: "presence", members: [{ userId: "V", devices: 1 }], truncated: false });
+    await settled();
+    assert.deepEqual([client.state, members()], ["online", "V1"]);
+  });
+
   test("may be switched off", async () => {
     replies = {};
     await start();
@@ -695,6 +733,22 @@ describe("typing", () => {
         .map(({ isTyping }) => isTyping),
       [true, true],
     );
+  });
+
+  test("refused for now, changes nothing and is told again when it is due", async () => {
+    await start();
+    await online();
+    client.send("x");
+    client.setTyping();
+    socket().receive({ action: "error", code: "RATE_LIMITED", message: "later", retryable: true, retryAfterMs: 800 });
+    assert.deepEqual([client.state, client.messages[0].status], ["online", "sending"]);
+    await clock.advance(2_999);
+    client.setTyping();
+    assert.equal(socket().frames("typing").length, 1);
+    await clock.advance(1);
+    client.setTyping();
+    assert.equal(socket().frames("typing").length, 2);
+    assert.equal(socket().frames("sendMessage").length, 1);
   });
 
   test("is not told without a connection", async () => {

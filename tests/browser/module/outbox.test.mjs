@@ -193,7 +193,7 @@ describe("sending", () => {
       client.send("b");
       refuse(sent()[0], { code, retryable: true, retryAfterMs: 800 });
       await clock.advance(1_299);
-      assert.equal(sent().length, 1);
+      assert.deepEqual([shown(client), sent().length], [["a sending", "b sending"], 1]);
       await clock.advance(1);
       refuse(sent()[1], { code, retryable: true, retryAfterMs: 800 });
       await clock.advance(1_800);

@@ -1,0 +1,311 @@
+"""``python -m local.join`` as a user or a script starts it, against the deployed program."""
+
+import os
+import pty
+import re
+import select
+import signal
+import subprocess
+import sys
+import termios
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+
+from local.deploy import deploy
+from local.emulator import Emulator, websocket_urls
+from local.join import harmless
+from local.prerequisites import create_messages_table
+from tests.browser.network import Network
+from tests.clients import ChatClient
+from tests.rows import put_row
+
+ROOT = Path(__file__).parent.parent.parent
+TOKEN = "eyJhbGciOiJub25lIn0.eyJzdWIiOiJhbm4tMSJ9.planted-secret"
+"""Its `sub` is ann-1."""
+
+
+class Joined:
+    """A join whose input and output are pipes, or both a terminal."""
+
+    def __init__(self, *arguments: str, terminal: bool = False, token: str = "") -> None:
+        if terminal:
+            self._input, their_input = pty.openpty()
+            self._output, their_output = os.dup(self._input), os.dup(their_input)
+        else:
+            their_input, self._input = os.pipe()
+            self._output, their_output = os.pipe()
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "local.join", *arguments],
+            cwd=ROOT,
+            env=os.environ | {"TZ": "UTC", "TERM": "xterm", "CHAT_TOKEN": token, "AWS_PROFILE": "not-to-be-touched"},
+            stdin=their_input,
+            stdout=their_output,
+            stderr=their_output,
+        )
+        os.close(their_input)
+        os.close(their_output)
+        self.shown = ""
+        self._sought = 0
+
+    def type(self, text: str) -> None:
+        os.write(self._input, text.encode())
+
+    @property
+    def echoes(self) -> bool:
+        """Whether the terminal shows what is typed by itself, as a shell's does."""
+        return bool(termios.tcgetattr(self._input)[3] & termios.ECHO)
+
+    def end_input(self) -> None:
+        os.close(self._input)
+        self._input = -1
+
+    def see(self, pattern: str) -> None:
+        """Wait until a pattern is shown, after the one that was waited for last."""
+        deadline = time.monotonic() + 20
+        while not (found := re.compile(pattern).search(self.shown, self._sought)):
+            assert time.monotonic() < deadline, f"no {pattern!r} in {self.shown[self._sought :]!r}"
+            assert self._read(), f"it ended without {pattern!r}: {self.shown!r}"
+        self._sought = found.end()
+
+    def end(self) -> int:
+        """Wait until it ends by itself, and return its exit status."""
+        while self._read():
+            pass
+        return self.process.wait(timeout=20)
+
+    def close(self) -> None:
+        self.process.kill()
+        self.process.wait()
+        for descriptor in {self._input, self._output} - {-1}:
+            os.close(descriptor)
+
+    def _read(self) -> bool:
+        if not select.select([self._output], [], [], 1)[0]:
+            return True
+        try:
+            new = os.read(self._output, 65536)
+        except OSError:  # What a terminal says at its end.
+            return False
+        self.shown += new.decode().replace("\r\n", "\n")
+        return bool(new)
+
+
+@pytest.fixture(scope="module")
+def emulator() -> Iterator[Emulator]:
+    with Emulator(port=0) as running:
+        create_messages_table(running)
+        yield running
+
+
+@pytest.fixture(scope="module")
+def url(emulator: Emulator) -> str:
+    return str(deploy(emulator)["WebSocketURL"])
+
+
+@pytest.fixture
+def group() -> str:
+    return f"group {uuid4()}"
+
+
+Start = Callable[..., Joined]
+
+
+@pytest.fixture
+def start() -> Iterator[Start]:
+    """Start a join with arguments of the command line."""
+    joined: list[Joined] = []
+
+    def start(*arguments: str, terminal: bool = False, token: str = "") -> Joined:
+        joined.append(Joined(*arguments, terminal=terminal, token=token))
+        return joined[-1]
+
+    yield start
+    for one in joined:
+        one.close()
+
+
+@pytest.fixture
+def join(start: Start, url: str, group: str) -> Start:
+    """Join the test's group."""
+
+    def join(name: str, to: str = url, *, terminal: bool = False, token: str = "") -> Joined:
+        return start(f"--group={group}", f"--name={name}", f"--url={to}", terminal=terminal, token=token)
+
+    return join
+
+
+def test_two_chat_and_see_who_comes_and_goes(join: Start) -> None:
+    ann = join("Ann")
+    ann.see(r"\* Connected to group .* as Ann\n")
+    bob = join("Bob")
+    bob.see(r"\* Connected")
+    ann.see(r"\* Bob has joined\n")
+    ann.type("Hello Bob\n\n")
+    bob.see(r"--- \w+, \d\d \w+ \d{4}\n\d\d:\d\d Ann: Hello Bob\n")
+    ann.see(r"\d\d:\d\d Ann: Hello Bob\n")
+    bob.type("Hello Ann 👋\n")
+    ann.see(r"\d\d:\d\d Bob: Hello Ann 👋\n")
+    bob.process.send_signal(signal.SIGINT)
+    assert bob.end() == 0
+    ann.see(r"\* Bob has left\n")
+    assert "Traceback" not in ann.shown + bob.shown
+
+
+def test_history_first_of_the_last_page_oldest_first(emulator: Emulator, join: Start, url: str, group: str) -> None:
+    for number in range(105):
+        row = {"groupId": group, "messageId": f"{group} {number}", "senderName": "Otto", "message": f"no. {number};"}
+        put_row(emulator.client("dynamodb"), "ChatMessages", row | {"timestamp": f"2026-01-02T03:04:05.{number:06}Z"})
+    with Network(url) as network:
+        ann = join("Ann", network.url)
+        ann.see(r"\* Connected")
+        network.cut()
+        # Reading on begins some seconds below the cursor, with what was left out.
+        ann.see(r"\* Connected again")
+        ann.type("now\n")
+        ann.end_input()
+        assert ann.end() == 0
+    assert re.findall(r"no\. (\d+);", ann.shown) == [str(number) for number in range(5, 105)]
+    assert "--- Friday, 02 January 2026\n03:04 Otto: no. 5;\n" in ann.shown
+    assert ann.shown.index("no. 104;") < ann.shown.index("* Connected") < ann.shown.index("Ann: now")
+
+
+def test_piped_lines_are_all_sent_in_order(join: Start, emulator: Emulator, group: str) -> None:
+    said = [f"line {number}" for number in range(30)]
+    ann = join("Ann")
+    ann.type("\n".join(said))  # before it is connected, and without a line's end at the end
+    ann.end_input()
+    assert ann.end() == 0
+    assert re.findall(r"Ann: (.*)\n", ann.shown) == said
+    rows = emulator.client("dynamodb").scan(TableName="ChatMessages")["Items"]
+    stored = [
+        row["message"]["S"]
+        for row in sorted(rows, key=lambda row: row["timestamp"]["S"])
+        if row["groupId"]["S"] == group
+    ]
+    assert stored == said
+
+
+def test_a_killed_connection_comes_back_complete(join: Start, url: str, group: str) -> None:
+    with Network(url) as network, ChatClient(url, "vera", group) as vera:
+        ann = join("Ann", network.url)
+        ann.see(r"\* Connected")
+        vera.say("one")
+        ann.see("Vera: one\n")
+        network.fail()
+        ann.see(r"\* The connection is lost")
+        vera.say("two, meanwhile")
+        ann.type("three, typed meanwhile\n")
+        vera.receive()
+        network.recover()
+        ann.see("Vera: two, meanwhile\n")
+        ann.see(r"\* Connected again")
+        vera.receive()
+        assert vera.receive()["message"] == "three, typed meanwhile"
+        ann.process.send_signal(signal.SIGINT)
+        assert ann.end() == 0
+    assert [ann.shown.count(text) for text in ("Vera: one", "Vera: two", "Ann: three")] == [1, 1, 1]
+
+
+def test_what_could_not_be_sent_is_said_at_the_end(join: Start, url: str) -> None:
+    with Network(url) as network:
+        ann = join("Ann", network.url)
+        ann.see(r"\* Connected")
+        network.fail()
+        ann.see(r"\* The connection is lost")
+        ann.type("into the void\n")
+        ann.process.send_signal(signal.SIGINT)
+        assert ann.end() == 0
+    assert ann.shown.endswith("* Not sent: into the void\n")
+
+
+def test_a_refused_message_says_why_and_the_next_goes_on(join: Start) -> None:
+    ann = join("Ann")
+    ann.see(r"\* Connected")
+    ann.type("x" * 29_000 + "\n" + "y" * 40_000 + "\nshort\n")
+    ann.see(r"\* Not sent, it is \d+ bytes too long")
+    ann.see(r"\* Not sent: x+: .*\(TOO_LARGE\)\. Say it in several messages\.\n")
+    ann.see("Ann: short\n")
+    ann.end_input()
+    assert ann.end() == 1
+
+
+def test_a_terminal_keeps_what_is_being_typed_and_is_left_as_it_was(join: Start, url: str, group: str) -> None:
+    ann = join("Ann", terminal=True)
+    ann.see("> ")
+    ann.see(r"\* Here: Ann\n> ")
+    ann.type("half a sen")
+    ann.see("half a sen")
+    with ChatClient(url, "vera", group) as vera:
+        vera.say("Hello")
+        ann.see("Vera: Hello\n> half a sen")
+        ann.type("tence\r")
+        assert vera.receive()["message"] == "Hello"
+        assert vera.receive()["message"] == "half a sentence"
+    ann.see(r"\* vera has left")
+    assert "Ann: half a sentence" not in ann.shown
+    assert not ann.echoes
+    ann.process.send_signal(signal.SIGINT)
+    assert ann.end() == 0
+    assert ann.echoes
+    assert "Traceback" not in ann.shown
+
+
+def test_escape_sequences_and_false_lines_are_harmless(join: Start, url: str, group: str) -> None:
+    name = "\x1b]0;title\x07Vera\n12:00 Bob"
+    with ChatClient(url, "ve\x1b[2Jra", group) as vera:
+        ann = join("Ann")
+        ann.see(r"\* Connected")
+        vera.say("\x1b[2J\x9b31m\u202etxt.exe\r\n12:00 Bob: I quit 👩‍🚀", senderName=name)
+        ann.see(r"I quit 👩‍🚀\n")
+    ann.see(r"\* ve�\[2Jra has left\n")
+    line = next(line for line in ann.shown.splitlines() if "Vera" in line)
+    assert line[6:] == "�]0;title�Vera�12:00 Bob: �[2J�31m�txt.exe"
+    assert "\n      | 12:00 Bob: I quit 👩‍🚀\n" in ann.shown
+    assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u202e]", ann.shown)
+
+
+@pytest.mark.parametrize("text", ["\x1b", "\x7f", "\x85", "\u2028", "\u2066", "\ufeff", "\r", "\x00", "\ud800"])
+def test_harmful_characters_are_replaced(text: str) -> None:
+    assert harmless(f"a{text}b") == "a�b"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--name=Ann"], "Which group? make join GROUP=demo NAME=ann"),
+        (["--group=g", "--url=https://chat.example"], "URL must begin with wss:// or ws://"),
+        (["--group=g", "--url=ws://127.0.0.1:9/production"], "No chat can be reached at ws://127.0.0.1:9/production"),
+    ],
+)
+def test_what_is_wrong_is_said_plainly(start: Start, arguments: list[str], said: str) -> None:
+    joined = start(*arguments, token=TOKEN)
+    assert joined.end() not in {0, None}
+    assert said in joined.shown
+    assert len(joined.shown.splitlines()) == 1
+    assert "planted-secret" not in joined.shown
+
+
+def test_a_refused_handshake_says_what_to_do(join: Start, url: str) -> None:
+    joined = join("Ann", f"{url}?groupId=twice", token=TOKEN)
+    assert joined.end() == 1
+    assert joined.shown.startswith("The chat refuses the connection (403). ")
+    assert "planted-secret" not in joined.shown
+
+
+def test_with_a_token_the_user_is_the_tokens(join: Start) -> None:
+    joined = join("Ann", token=TOKEN)
+    joined.type("Hello\n")
+    joined.end_input()
+    assert joined.end() == 0
+    assert "as ann-1\n" in joined.shown
+    assert "Ann: Hello\n" in joined.shown
+    assert "planted-secret" not in joined.shown
+
+
+def test_the_local_chat_is_found(emulator: Emulator, url: str) -> None:
+    assert websocket_urls(emulator.port) == [url]
+    assert websocket_urls(9) == []

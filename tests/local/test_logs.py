@@ -1,0 +1,34 @@
+"""What `make chat` shows of the functions' logs."""
+
+import json
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from local.emulator import Emulator
+from local.logs import follow
+
+
+@pytest.fixture(scope="module")
+def emulator() -> Iterator[Emulator]:
+    with Emulator(port=0) as running:
+        yield running
+
+
+def test_every_line_is_shown_once_a_late_one_too(emulator: Emulator) -> None:
+    logs, now = emulator.client("logs"), int(time.time() * 1000)
+    logs.create_log_group(logGroupName="group")
+
+    def log(stream: str, *lines: tuple[int, str]) -> None:
+        logs.create_log_stream(logGroupName="group", logStreamName=stream)
+        events = [{"timestamp": now + ms, "message": json.dumps({"outcome": line})} for ms, line in lines]
+        logs.put_log_events(logGroupName="group", logStreamName=stream, logEvents=events)
+
+    shown = (line.strip() for line in follow(emulator, ["group"]))
+    log("first", (-60_000, "old"), (0, "same time"), (0, "same time"))
+    assert [next(shown) for _ in range(3)] == ["old", "same time", "same time"]
+    log("second", (-1_000, "late"), (1, "new"))
+    assert [next(shown) for _ in range(2)] == ["late", "new"]
+    log("third", (10_000, "last"))
+    assert next(shown) == "last"

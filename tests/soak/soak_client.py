@@ -1,0 +1,112 @@
+"""The client of `make join`, with what a soak does to it and wants to know of it."""
+
+import asyncio
+import socket
+import struct
+from collections import Counter, defaultdict
+from collections.abc import Iterable
+
+from websockets.exceptions import WebSocketException
+
+from local.reliable_client import Frame, RefusedError, ReliableClient
+
+
+class SoakClient(ReliableClient):
+    """Keeps all it sees.
+
+    Attributes:
+        messages: All that is known of the group, by ``messageId``.
+        contradictions: Messages that came a second time with another content.
+        acks: What each ``clientMessageId`` was acknowledged as. One each, if all is well.
+        groups: Groups of all frames that came. One, if all is well.
+        counts: What happened, for people.
+    """
+
+    def __init__(self, url: str, user_id: str, group_id: str) -> None:
+        super().__init__(url, user_id, group_id)
+        self.messages: dict[str, Frame] = {}
+        self.contradictions: list[Frame] = []
+        self.acks: defaultdict[str, set[tuple[str, str]]] = defaultdict(set)
+        self.groups: set[str] = set()
+        self.counts: Counter[str] = Counter()
+        self._seen: dict[str, Frame] = {}
+        self._complete = asyncio.Event()
+
+    @property
+    def timeline(self) -> list[Frame]:
+        """What a user sees."""
+        return sorted(self.messages.values(), key=lambda message: (message["timestamp"], message["messageId"]))
+
+    @property
+    def connected(self) -> bool:
+        return self._connection is not None
+
+    async def send_text(self, text: str | bytes) -> bool:
+        """Send whatever it is, and tell whether there was a connection to send it on."""
+        if self._connection is None:
+            return False
+        try:
+            await self._connection.send(text)
+        except WebSocketException:
+            return False
+        return True
+
+    def kill(self) -> bool:
+        """Break the connection off with a TCP reset, or the handshake under way; tell whether there was any."""
+        if self._life is None or self._life.done():
+            return False
+        if self._connection is not None and not self._connection.transport.is_closing():
+            transport = self._connection.transport
+            transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            transport.abort()
+        return self._life.cancel()
+
+    async def recover(self) -> None:
+        """Break the connection off, and return when a new one is complete."""
+        self._complete.clear()
+        self.kill()
+        await self._complete.wait()
+
+    def on_message(self, message: Frame) -> None:
+        assert message["messageId"] not in self.messages, "it is handed on once"
+        self.messages[message["messageId"]] = _content(message)
+
+    async def on_recovered(self, *, first: bool) -> None:
+        self.counts["connections"] += first
+        if not first:
+            self._complete.set()
+
+    def on_frame(self, frame: Frame) -> None:
+        match frame["action"]:
+            case "message":
+                self._see([frame], "pushed again")
+            case "history":
+                self._see(frame["messages"], "read again")
+            case "ack":
+                self.acks[frame["clientMessageId"]].add((frame["messageId"], frame["timestamp"]))
+                self.counts["acks of duplicates"] += frame["duplicate"]
+            case "error":
+                self.counts[frame["code"]] += 1
+                ours = "requestId" in frame or frame.get("clientMessageId") in self.outbox
+                if (ours and not frame["retryable"] and frame["code"] != "NOT_CONNECTED") or frame[
+                    "code"
+                ] == "INTERNAL":
+                    raise RefusedError(frame)
+            case action:
+                self.counts[action] += 1
+        if "groupId" in frame:
+            self.groups.add(frame["groupId"])
+
+    def _see(self, messages: Iterable[Frame], known_already: str) -> None:
+        for message in messages:
+            self.groups.add(message["groupId"])
+            content = _content(message)
+            known = self._seen.setdefault(message["messageId"], content)
+            if known is not content:
+                self.counts[known_already] += 1
+            if known != content:
+                self.contradictions.append(message)
+
+
+def _content(message: Frame) -> Frame:
+    return {name: value for name, value in message.items() if name != "action"}
