@@ -20,12 +20,13 @@ import time
 from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import yaml
 
 from . import end_to_end, large_groups, report
 from .loopback import CLIENT_CORE, DELAYS_MS, Loopback, find, serve
+from .report import Figures
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -38,18 +39,6 @@ OTHERS = ("boto3-sequential", "boto3-pool", "node")
 # Posts before each measurement: opens all connections. Node's compiler wants much more once.
 WARM_UP = {"engine": 1000, "boto3-sequential": 20, "boto3-pool": 200, "node": 200}
 THIRD_PERIOD_S = 0.02
-
-
-class Figures(NamedTuple):
-    """One measurement of one client: a whole fan-out."""
-
-    cpu_us: float
-    """CPU per recipient."""
-    wall_ms: float
-    p50_ms: float
-    p99_ms: float
-    """Until half, and all but one percent, of the recipients were served."""
-    peak_mb: float
 
 
 @dataclass

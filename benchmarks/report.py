@@ -21,7 +21,6 @@ from .loopback import find
 
 if TYPE_CHECKING:
     from .end_to_end import Sends
-    from .fanout import Figures
 
 NAMES = {
     "engine": "this engine",
@@ -125,6 +124,18 @@ Each is needed:
 {why}
 
 {large_groups}"""
+
+
+class Figures(NamedTuple):
+    """One measurement of one client: a whole fan-out."""
+
+    cpu_us: float
+    """CPU per recipient."""
+    wall_ms: float
+    p50_ms: float
+    p99_ms: float
+    """Until half, and all but one percent, of the recipients were served."""
+    peak_mb: float
 
 
 class Row(NamedTuple):
