@@ -31,7 +31,7 @@ soak: $(STAMP) ## Hundreds of clients, thousands of messages, and everything tha
 bench: $(STAMP) benchmarks/node/node_modules/.installed ## Measure the fan-out against what users have today; writes docs/benchmark.*
 	@$(RUN) -m benchmarks.fanout $(ARGS)
 
-check: $(STAMP) node_modules/.installed ## Check format, lint, security and types, and audit what is pinned
+check: $(STAMP) node_modules/.installed ## Check format, lint, security and types, and audit the Python packages
 	@$(VENV)/bin/ruff format --check
 	@$(VENV)/bin/ruff check
 	@$(RUN) -m mypy

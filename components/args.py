@@ -101,7 +101,7 @@ class WebSocketChatArgs(TypedDict, total=False):
     """How clients prove who they are: ``none``, ``jwt`` or ``iam``. Default: ``none``, with a warning."""
     jwt_issuer: pulumi.Input[str]
     """What a token's ``iss`` must be, an https URL. Needed for ``jwt``, unless ``cognito_user_pool_id`` gives it."""
-    jwt_audience: list[str]
+    jwt_audience: pulumi.Input[list[pulumi.Input[str]]]
     """What a token's ``aud`` must be one of, up to 10: for Cognito, the ids of the app clients. Needed for ``jwt``."""
     jwt_jwks_url: pulumi.Input[str]
     """Where the issuer's public keys are, an https URL. Default: the issuer's ``/.well-known/jwks.json``."""
@@ -133,7 +133,7 @@ class WebSocketChatArgs(TypedDict, total=False):
     """Frames that a connection may send at once, 1 to 1000. Default: 20."""
     connections_per_user: pulumi.Input[int]
     """Connections of a user, over all groups, above which another one is refused, 1 to 1000. Default: 50."""
-    kms_key_arn: str
+    kms_key_arn: pulumi.Input[str]
     """Customer managed KMS key for the tables made here, the logs and the queue. Its policy must let CloudWatch Logs
     use it. Default: none, keys of AWS."""
 
@@ -184,7 +184,7 @@ def _are_tags(value: object) -> bool:
     )
 
 
-def _texts(pattern: str, most: int, allowed: str, *, least: int = 0, together: int = 2_600) -> _Rule:
+def _texts(pattern: str, most: int, allowed: str, *, least: int = 0, together: int = 1_024) -> _Rule:
     def accepts(value: object) -> bool:
         return (
             isinstance(value, list)
@@ -198,9 +198,16 @@ def _texts(pattern: str, most: int, allowed: str, *, least: int = 0, together: i
 
 _BOOLEAN = _Rule("true or false", lambda value: isinstance(value, bool))
 
-_URL = r"https://[A-Za-z0-9.-]+(:[0-9]{1,5})?(/[\w.~%/-]*)?"
-_LOOPBACK_URL = r"http://(127\.0\.0\.1|localhost)(:[0-9]{1,5})?(/[\w.~%/-]*)?"
-_ORIGIN = r"[a-z][a-z0-9+.-]*://(\*\.)?[a-z0-9-]+(\.[a-z0-9-]+)*(:[0-9]{1,5})?"
+_URL = r"(https://[A-Za-z0-9.-]+|http://(127\.0\.0\.1|localhost))(:[0-9]{1,5})?(/[A-Za-z0-9_.~%/-]*)?"
+"""Unsecured on this machine alone. Up to 512 characters: a function's variables have 4 KB in all.
+https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html"""
+_SHORT = r"(?=.{0,512}\Z)"
+_WORD = "[!-~]"
+_ORIGIN = (
+    # The port that goes without saying is never said.
+    r"(?!https://.*:443\Z|http://.*:80\Z)"
+    r"[a-z][a-z0-9+.-]*://(\*\.(?=[^.]+\.[^.]))?[a-z0-9-]+(\.[a-z0-9-]+)*(:[0-9]{1,5})?"
+)
 _ALGORITHMS = "(RS|PS|ES)(256|384|512)|EdDSA"
 
 # Each limit is AWS's own:
@@ -234,17 +241,17 @@ _RULES = {
     "broadcast_threshold": _integer(2, 2_000, "connections"),
     "tracing": _BOOLEAN,
     "authentication": _Rule("none, jwt, iam", lambda value: value in list(Authentication)),
-    "jwt_issuer": _text(f"({_URL}|{_LOOPBACK_URL})?", "an https URL"),
-    # Environment variables of a function have 4 KB in all.
-    # https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
-    "jwt_audience": _texts(r".{1,256}", 10, "up to 10 texts of 1 to 256 characters, 2,600 in all"),
-    "jwt_jwks_url": _text(f"({_URL}|{_LOOPBACK_URL})?", "an https URL"),
+    "jwt_issuer": _text(f"{_SHORT}({_URL})?", "an https URL of up to 512 characters"),
+    "jwt_audience": _texts(
+        f"{_WORD}{{1,256}}", 10, "up to 10 texts of 1 to 256 ASCII characters, 2,000 in all", together=2_000
+    ),
+    "jwt_jwks_url": _text(rf"{_SHORT}({_URL}(\?[A-Za-z0-9_.~%&=-]*)?)?", "an https URL of up to 512 characters"),
     "jwt_algorithms": _texts(
         _ALGORITHMS, 10, "a list of RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, ES512, EdDSA", least=1
     ),
     "cognito_user_pool_id": _text(r"([a-z]{2}(-[a-z]+)+-[0-9]_[A-Za-z0-9]{1,55})?", "like us-east-1_AbCdEfGhI"),
-    "user_claim": _text(r".{1,128}", "a claim's name of 1 to 128 characters"),
-    "group_claim": _text(r".{0,128}", "a claim's name of up to 128 characters"),
+    "user_claim": _text(f"{_WORD}{{1,128}}", "a claim's name of 1 to 128 ASCII characters"),
+    "group_claim": _text(f"{_WORD}{{0,128}}", "a claim's name of up to 128 ASCII characters"),
     "clock_skew": _integer(0, 300, "seconds"),
     "group_members_table": _text(r"([A-Za-z0-9_.-]{3,255})?", "3 to 255 letters, digits, '-', '_' and '.'"),
     "membership_recheck": _integer(1, 3_600, "seconds"),
@@ -253,7 +260,6 @@ _RULES = {
         20,
         "up to 20 of 1,024 characters in all, each in lower case and without a path, such as https://app.example.com "
         "or https://*.example.com",
-        together=1_024,
     ),
     "require_origin": _BOOLEAN,
     "message_rate": _integer(1, 1_000, "frames per second"),
@@ -262,11 +268,10 @@ _RULES = {
     "kms_key_arn": _text(r"(arn:[a-z-]+:kms:[a-z0-9-]+:[0-9]{12}:key/[A-Za-z0-9-]+)?", "the ARN of a KMS key"),
 }
 
-# They decide what is registered, or under which name, and so cannot wait for the deployment.
+# They decide what is registered, under which name, or what else must be given, and so cannot wait for the deployment.
 _PLAIN = {
     *("stage_name", "name_prefix", "messages_table", "create_messages_table", "presence", "tags"),
-    *("authentication", "jwt_audience", "jwt_algorithms", "group_claim", "group_members_table"),
-    *("allowed_origins", "require_origin", "kms_key_arn"),
+    *("authentication", "jwt_algorithms", "group_claim", "group_members_table", "allowed_origins", "require_origin"),
 }
 
 
@@ -294,7 +299,7 @@ class Settings:
     tracing: pulumi.Input[bool] = False
     authentication: Authentication = Authentication.NONE
     jwt_issuer: pulumi.Input[str] = ""
-    jwt_audience: list[str] = field(default_factory=list)
+    jwt_audience: pulumi.Input[list[str]] = field(default_factory=list)
     jwt_jwks_url: pulumi.Input[str] = ""
     jwt_algorithms: list[str] = field(default_factory=lambda: ["RS256"])
     cognito_user_pool_id: pulumi.Input[str] = ""
@@ -308,7 +313,7 @@ class Settings:
     message_rate: pulumi.Input[int] = 10
     message_burst: pulumi.Input[int] = 20
     connections_per_user: pulumi.Input[int] = 50
-    kms_key_arn: str = ""
+    kms_key_arn: pulumi.Input[str] = ""
 
     @property
     def issuer(self) -> pulumi.Output[str]:
@@ -318,9 +323,7 @@ class Settings:
         """
         if self.jwt_issuer:
             return pulumi.Output.from_input(self.jwt_issuer)
-        return pulumi.Output.from_input(self.cognito_user_pool_id).apply(
-            lambda pool_id: f"https://cognito-idp.{pool_id.partition('_')[0]}.amazonaws.com/{pool_id}"
-        )
+        return pulumi.Output.from_input(self.cognito_user_pool_id).apply(_cognito_issuer)
 
     @property
     def jwks_url(self) -> pulumi.Output[str]:
@@ -343,11 +346,17 @@ class Settings:
         return settings
 
 
+def _cognito_issuer(pool_id: str) -> str:
+    region = pool_id.partition("_")[0]
+    suffix = "amazonaws.com.cn" if region.startswith("cn-") else "amazonaws.com"
+    return f"https://cognito-idp.{region}.{suffix}/{pool_id}"
+
+
 _OF_JWT = {"jwt_issuer", "jwt_audience", "jwt_jwks_url", "cognito_user_pool_id", "group_claim"}
 
 
 def _check_together(settings: Settings) -> None:
-    """Refuse arguments that contradict each other, or of which one would silently do nothing.
+    """Refuse arguments that contradict each other, or that promise a security which they would not give.
 
     Raises:
         InvalidArgumentError: Naming the one to change.
@@ -372,6 +381,8 @@ def _check_together(settings: Settings) -> None:
 def _checked(key: str, value: Any) -> Any:  # noqa: ANN401 - arguments are of many types
     if key not in _RULES:
         raise InvalidArgumentError(key, value, f"left out: the arguments are {', '.join(_RULES)}")
+    if isinstance(value, list) and any(isinstance(part, pulumi.Output) for part in value):
+        value = pulumi.Output.from_input(value)
     if isinstance(value, pulumi.Output):
         if key in _PLAIN:
             raise InvalidArgumentError(key, pulumi.Output, "a plain value, known before the deployment")

@@ -103,13 +103,14 @@ def policy(
         # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/encryption.usagenotes.html
         # https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-key-management.html
         region = kms_key_arn.split(":")[3]
+        suffix = "amazonaws.com.cn" if region.startswith("cn-") else "amazonaws.com"
         use = _allow(
             "UseKey",
             ["kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey*", "kms:ReEncrypt*"],
             kms_key_arn,
         )
         use["Condition"] = {
-            "StringEquals": {"kms:ViaService": [f"{name}.{region}.amazonaws.com" for name in ("dynamodb", "sqs")]}
+            "StringEquals": {"kms:ViaService": [f"{name}.{region}.{suffix}" for name in ("dynamodb", "sqs")]}
         }
         statements.append(use)
     if tracing:

@@ -196,6 +196,10 @@ class WebSocketChat(pulumi.ComponentResource):
     def _with_tokens(self) -> bool:
         return self._settings.authentication == Authentication.JWT
 
+    @property
+    def _kms_key_arn(self) -> pulumi.Output[str | None]:
+        return pulumi.Output.from_input(self._settings.kms_key_arn).apply(lambda arn: arn or None)
+
     def _warn(self) -> None:
         if self._settings.authentication == Authentication.NONE:
             pulumi.log.warn(
@@ -217,7 +221,7 @@ class WebSocketChat(pulumi.ComponentResource):
             key="connectionId",
             # Not all attributes: each frame changes its connection's row, to keep to the rate, and no index.
             indexes=[
-                _Index(INDEX, ("groupId",), ("userId", "connectedAt", "expiresAt")),
+                _Index(INDEX, ("groupId",), ("userId", "connectedAt", "expiresAt", "authentication")),
                 _Index("UserIdIndex", ("userId",), ("expiresAt",)),
             ],
             ttl={"attribute_name": "expiresAt", "enabled": True},
@@ -249,7 +253,7 @@ class WebSocketChat(pulumi.ComponentResource):
             hash_key=key,
             attributes=[{"name": attribute, "type": "S"} for attribute in sorted(attributes)],
             global_secondary_indexes=[index.inputs() for index in indexes],
-            server_side_encryption={"enabled": True, "kms_key_arn": self._settings.kms_key_arn or None},
+            server_side_encryption={"enabled": True, "kms_key_arn": self._kms_key_arn},
             point_in_time_recovery={"enabled": self._settings.point_in_time_recovery},
             deletion_protection_enabled=self._settings.deletion_protection,
             tags=self._settings.tags,
@@ -277,7 +281,7 @@ class WebSocketChat(pulumi.ComponentResource):
             f"{self._name}-{one.child}-logs",
             name=f"/aws/lambda/{self._function_name(one)}",
             retention_in_days=self._settings.log_retention_days,
-            kms_key_id=self._settings.kms_key_arn or None,
+            kms_key_id=self._kms_key_arn,
             tags=self._settings.tags,
             opts=self._child(),
         )
@@ -287,8 +291,8 @@ class WebSocketChat(pulumi.ComponentResource):
             f"{self._name}-failures",
             name=f"{self._settings.name_prefix}Failures",
             message_retention_seconds=14 * 24 * 60 * 60,
-            sqs_managed_sse_enabled=None if self._settings.kms_key_arn else True,
-            kms_master_key_id=self._settings.kms_key_arn or None,
+            sqs_managed_sse_enabled=self._kms_key_arn.apply(lambda arn: None if arn else True),
+            kms_master_key_id=self._kms_key_arn,
             tags=self._settings.tags,
             opts=self._child(),
         )
@@ -345,7 +349,7 @@ class WebSocketChat(pulumi.ComponentResource):
     def _authorizer_environment(self) -> dict[str, pulumi.Input[str]]:
         return {
             "JWT_ISSUER": self._settings.issuer,
-            "JWT_AUDIENCE": json.dumps(self._settings.jwt_audience),
+            "JWT_AUDIENCE": pulumi.Output.json_dumps(self._settings.jwt_audience),
             "JWT_JWKS_URL": self._settings.jwks_url,
             "JWT_ALGORITHMS": json.dumps(self._settings.jwt_algorithms),
             "USER_CLAIM": self._settings.user_claim,

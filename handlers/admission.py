@@ -12,8 +12,16 @@ def admit(connection_id: str) -> Connection:
         ChatError: NOT_CONNECTED, RATE_LIMITED, or FORBIDDEN for a member who has been removed; its connection is
             forgotten and to be closed.
     """
-    connection = connections.take_turn(connection_id)
-    if not members.of_group(connection.group_id).has(connection.user_id, connection.connected_at):
-        connections.close_connection(connection_id)
+    return require_member(connections.take_turn(connection_id))
+
+
+def require_member(connection: Connection) -> Connection:
+    """Return the connection of who still belongs to its group.
+
+    Raises:
+        ChatError: FORBIDDEN; the connection is forgotten and to be closed.
+    """
+    if not members.is_still_member(connection.user_id, connection.group_id):
+        connections.close_connection(connection.connection_id)
         raise ChatError(Code.FORBIDDEN, "you are not a member of this group any more", ends_connection=True)
     return connection

@@ -280,5 +280,5 @@ def _answer(method_arn: str, identity: Identity | None) -> dict[str, Any]:
     return {
         "principalId": identity.user_id if identity else "refused",
         "policyDocument": {"Version": "2012-10-17", "Statement": [statement]},
-        "context": {"userId": identity.user_id, "expiresAt": identity.expires_at} if identity else {},
+        "context": {"userId": identity.user_id, "expiresAt": str(identity.expires_at)} if identity else {},
     }

@@ -20,7 +20,9 @@ def connect(request: Request) -> None:
     event = request.event
     origins.require_allowed(event)
     group_id = _query_parameter(event, "groupId")
-    user_id, rights_end = _authorized(event) if settings().authenticated else (_query_parameter(event, "userId"), None)
+    user_id, rights_end = (
+        _authorized(event) if settings().authentication == "jwt" else (_query_parameter(event, "userId"), None)
+    )
     with unavailable_on_failure():
         if not members.is_member(user_id, group_id):
             raise ChatError(Code.FORBIDDEN, "only members of the group may connect")

@@ -44,6 +44,7 @@ def open_connection(connection_id: str, user_id: str, group_id: str, *, rights_e
             "groupId": {"S": group_id},
             "connectedAt": {"S": ids.timestamp()},
             "expiresAt": {"N": str(expires_at if rights_end is None else min(expires_at, rights_end))},
+            "authentication": {"S": settings().authentication},
         },
     )
 
@@ -62,7 +63,7 @@ def find(connection_id: str) -> Connection | None:
         )
         .get("Item")
     )
-    return from_image(row) if row and not _expired(row) else None
+    return from_image(row) if row and _holds(row) else None
 
 
 def require(connection_id: str) -> Connection:
@@ -91,7 +92,8 @@ def take_turn(connection_id: str) -> Connection:
 
     The generic cell rate algorithm: each frame occupies the connection for the time the rate gives it, and may be ahead
     of that by the burst. Two conditions, because an update has no maximum of two values to write: the connection is
-    idle, as nearly always, or it is ahead.
+    idle, as nearly always, or it is ahead. A second request is made only where frames come faster than the rate and
+    another process has served the one before.
 
     Raises:
         ChatError: NOT_CONNECTED, or RATE_LIMITED with the time to wait.
@@ -102,7 +104,7 @@ def take_turn(connection_id: str) -> Connection:
     idle = _busy_until.get(connection_id, 0) <= now
     for is_idle in (idle, not idle, idle):
         row, taken = _occupy(connection_id, now, interval, None if is_idle else ahead)
-        if row is None or _expired(row):
+        if row is None or not _holds(row):
             _busy_until.pop(connection_id, None)
             raise _not_connected()
         busy_until = int(row["busyUntil"]["N"]) if "busyUntil" in row else 0
@@ -186,7 +188,7 @@ def in_group(group_id: str) -> Iterator[list[Connection]]:
     )
     membership = members.of_group(group_id)
     for page in pages:
-        connected = (from_image(row) for row in page["Items"] if not _expired(row))
+        connected = (from_image(row) for row in page["Items"] if _holds(row))
         yield [one for one in connected if membership.has(one.user_id, one.connected_at)]
 
 
@@ -200,8 +202,12 @@ def from_image(row: "Row") -> Connection:
     )
 
 
-def _expired(row: "Row") -> bool:
+def _holds(row: "Row") -> bool:
+    """Whether a row still gives its connection any rights."""
+    # Who was let in before authentication was switched on has shown nothing. The rows of old have no such attribute.
+    if row.get("authentication", {"S": "none"})["S"] != settings().authentication:
+        return False
     # DynamoDB removes expired rows within days, not at once.
     # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/howitworks-ttl.html
     expires_at = row.get("expiresAt")
-    return expires_at is not None and int(expires_at["N"]) <= time.time()
+    return expires_at is None or int(expires_at["N"]) > time.time()

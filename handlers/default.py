@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 from . import connections, ids
+from .admission import require_member
 from .dynamodb import client, unavailable_on_failure
 from .gateway import EventType, Request, entry_point, prepare, refuse_unknown_action
 from .history import get_history
@@ -14,11 +15,11 @@ def ping(request: Request) -> None:
     """Answer a keep-alive, which also resets the idle limit of 10 minutes.
 
     Raises:
-        ChatError: NOT_CONNECTED, so that a client that only listens learns that nothing will reach it any more; or
-            UNAVAILABLE.
+        ChatError: NOT_CONNECTED or FORBIDDEN, so that a client that only listens learns that nothing will reach it any
+            more; or UNAVAILABLE.
     """
     with unavailable_on_failure():
-        connections.require(request.connection_id)
+        require_member(connections.require(request.connection_id))
     request.post(request.reply({"action": "pong", "serverTime": ids.timestamp()}))
 
 

@@ -22,7 +22,8 @@ class ChatError(Exception):
 
     Attributes:
         code: Machine-readable reason.
-        message: What to change, for people. Nothing internal: no stack, ARN or table name.
+        message: What to change, for people, and for the log. Nothing internal: no stack, ARN or table name; and nothing
+            of what the client sent.
         retryable: Whether the same frame may succeed later.
         retry_after_ms: Milliseconds after which it may, where that is known.
         ends_connection: Whether the connection is closed after the answer.

@@ -141,7 +141,7 @@ def entry_point(event_type: EventType, serve: Callable[[Request], None]) -> Hand
             reason = _reason(error)
             status = reason.code.value
             level = logging.ERROR if status >= 500 else logging.INFO
-            request.log["outcome"] = reason.code.name
+            request.log |= {"outcome": reason.code.name, "reason": reason.message}
             if level == logging.ERROR:
                 request.log |= failure(error.__cause__ or error)
             if about["eventType"] == EventType.MESSAGE.value:

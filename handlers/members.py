@@ -9,8 +9,8 @@ from .settings import settings
 
 _INDEX_LAG_SECONDS = 5
 """How long an index may lag the table, on the side of caution."""
-_MOST_GROUPS = 1_000
-"""Groups whose members are remembered, which bounds the memory."""
+_MOST_GROUPS, _MOST_USERS = 100, 10_000
+"""How many are remembered."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,11 +21,11 @@ class Membership:
         group_id: The group.
         user_ids: The members; ``None`` where the group is open to everybody.
         read_at: Timestamp of a moment before the reading. Who was a member by then is in it.
-        good_until: Moment of :func:`time.monotonic` until which it holds.
+        good_until: Second since the epoch until which it holds.
     """
 
     group_id: str
-    user_ids: set[str] | None
+    user_ids: frozenset[str] | None
     read_at: str = ""
     good_until: float = 0
 
@@ -33,14 +33,13 @@ class Membership:
         """Whether a user with a connection opened then is a member."""
         if self.user_ids is None or user_id in self.user_ids:
             return True
-        if connected_at <= self.read_at or not is_member(user_id, self.group_id):
-            return False
-        self.user_ids.add(user_id)  # A member of late.
-        return True
+        return connected_at > self.read_at and is_still_member(user_id, self.group_id)  # A member of late?
 
 
 _OPEN = Membership("", None)
+# Not by the monotonic clock: it may stand still while Lambda has frozen the process.
 _read: dict[str, Membership] = {}
+_checked: dict[tuple[str, str], float] = {}
 
 
 def of_group(group_id: str) -> Membership:
@@ -48,7 +47,7 @@ def of_group(group_id: str) -> Membership:
     if not settings().members_table:
         return _OPEN
     known = _read.get(group_id)
-    if known is None or time.monotonic() >= known.good_until:
+    if known is None or time.time() >= known.good_until:
         if len(_read) >= _MOST_GROUPS:
             _read.clear()
         known = _read[group_id] = _read_group(group_id)
@@ -56,7 +55,7 @@ def of_group(group_id: str) -> Membership:
 
 
 def _read_group(group_id: str) -> Membership:
-    good_until = time.monotonic() + settings().membership_recheck
+    good_until = time.time() + settings().membership_recheck
     read_at = ids.earlier(ids.timestamp(), _INDEX_LAG_SECONDS)
     pages = (
         client()
@@ -69,7 +68,7 @@ def _read_group(group_id: str) -> Membership:
             ProjectionExpression="userId",
         )
     )
-    user_ids = {row["userId"]["S"] for page in pages for row in page["Items"] if "S" in row.get("userId", {})}
+    user_ids = frozenset(row["userId"]["S"] for page in pages for row in page["Items"] if "S" in row.get("userId", {}))
     return Membership(group_id, user_ids, read_at, good_until)
 
 
@@ -90,3 +89,16 @@ def is_member(user_id: str, group_id: str) -> bool:
         )
     )
     return any(page["Items"] for page in pages)
+
+
+def is_still_member(user_id: str, group_id: str) -> bool:
+    """Whether a user belongs to a group, by what the table said at most ``membership_recheck`` seconds ago."""
+    now = time.time()
+    if now < _checked.get((user_id, group_id), 0):
+        return True
+    if not is_member(user_id, group_id):
+        return False
+    if len(_checked) >= _MOST_USERS:
+        _checked.clear()
+    _checked[user_id, group_id] = now + settings().membership_recheck
+    return True

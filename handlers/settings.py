@@ -21,7 +21,7 @@ class Settings:
         broadcast_function: Name of the function that serves the slices of large groups.
         broadcast_threshold: Connections that one invocation serves; the rest of a larger group goes to slices.
         event_member_limit: Members above which a group gets no presence events and no typing frames.
-        authenticated: Whether an authorizer says who connects. Otherwise the query string does.
+        authentication: What says who connects: ``jwt``, the authorizer; ``none`` or ``iam``, the query string.
         members_table: Name of the table that says who belongs to which group. Empty: every group is open.
         membership_recheck: Seconds for which what was read of it holds.
         allowed_origins: Origins whose pages may connect. Empty: all.
@@ -39,7 +39,7 @@ class Settings:
     broadcast_function: str
     broadcast_threshold: int
     event_member_limit: int
-    authenticated: bool
+    authentication: str
     members_table: str
     membership_recheck: int
     allowed_origins: tuple[str, ...]
@@ -67,7 +67,7 @@ class Settings:
             broadcast_function=environment["BROADCAST_FUNCTION"],
             broadcast_threshold=int(environment["BROADCAST_THRESHOLD"]),
             event_member_limit=int(environment["EVENT_MEMBER_LIMIT"]),
-            authenticated=environment["AUTHENTICATION"] == "jwt",
+            authentication=environment["AUTHENTICATION"],
             members_table=environment["MEMBERS_TABLE"],
             membership_recheck=int(environment["MEMBERSHIP_RECHECK_SECONDS"]),
             allowed_origins=tuple(json.loads(environment["ALLOWED_ORIGINS"])),

@@ -144,15 +144,33 @@ ALLOWED: Mapping[str, tuple[str, str, list[Any], list[Any]]] = {
     ),
     "jwt_audience": (
         "jwtAudience",
-        "up to 10 texts of 1 to 256 characters, 2,600 in all",
-        [["app"], ["https://api.example/", "a b"], ["x" * 256] * 10],
-        [[""], ["x" * 257], ["app"] * 11, ["app\n"], [1], [None], [["app"]], "app", ("app",), {"app": "app"}, True],
+        "up to 10 texts of 1 to 256 ASCII characters, 2,000 in all",
+        [["app"], ["https://api.example/", "a&b"], ["x" * 200] * 10],
+        [
+            ["é"],
+            ["a b"],
+            ["x" * 200] * 9 + ["x" * 201],
+            [""],
+            ["x" * 257],
+            ["app"] * 11,
+            ["app\n"],
+            [1],
+            [None],
+            [["app"]],
+            "app",
+            ("app",),
+            {"app": "app"},
+            True,
+        ],
     ),
     "jwt_jwks_url": (
         "jwtJwksUrl",
         "an https URL",
-        ["https://keys.example/.well-known/jwks.json", "http://127.0.0.1:8080/jwks.json", "http://localhost:1", ""],
-        NO_URLS,
+        [
+            *("https://keys.example/.well-known/jwks.json", "https://keys.example/keys?appid=1-2&p=a_b", ""),
+            *("http://127.0.0.1:8080/jwks.json", "http://localhost:1", "https://" + "x" * 504),
+        ],
+        [url for url in NO_URLS if "?" not in str(url)],
     ),
     "jwt_algorithms": (
         "jwtAlgorithms",
@@ -178,13 +196,13 @@ ALLOWED: Mapping[str, tuple[str, str, list[Any], list[Any]]] = {
     ),
     "user_claim": (
         "userClaim",
-        "a claim's name of 1 to 128 characters",
+        "a claim's name of 1 to 128 ASCII characters",
         ["sub", "x" * 128, "https://app.example/user", "cognito:username"],
-        ["", "x" * 129, "sub\n", 1, True, ["sub"]],
+        ["", "x" * 129, "süb", "sub\n", 1, True, ["sub"]],
     ),
     "group_claim": (
         "groupClaim",
-        "a claim's name of up to 128 characters",
+        "a claim's name of up to 128 ASCII characters",
         ["cognito:groups", "", "x" * 128],
         ["x" * 129, "groups\n", 1, False, ["groups"]],
     ),
@@ -246,8 +264,7 @@ ALLOWED: Mapping[str, tuple[str, str, list[Any], list[Any]]] = {
 }
 PLAIN = {
     *("stage_name", "name_prefix", "messages_table", "create_messages_table", "presence", "tags"),
-    *("authentication", "jwt_audience", "jwt_algorithms", "group_claim", "group_members_table"),
-    *("allowed_origins", "require_origin", "kms_key_arn"),
+    *("authentication", "jwt_algorithms", "group_claim", "group_members_table", "allowed_origins", "require_origin"),
 }
 """Arguments that decide what is registered or under which name, or are within another text, and so known before."""
 COMPANIONS: Mapping[str, WebSocketChatArgs] = {

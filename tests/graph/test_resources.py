@@ -171,7 +171,7 @@ def including(*attributes: str) -> Properties:
 
 def expected_connections(args: WebSocketChatArgs) -> Properties:
     indexes = [
-        index("GroupIdIndex", including("userId", "connectedAt", "expiresAt"), groupId="HASH"),
+        index("GroupIdIndex", including("userId", "connectedAt", "expiresAt", "authentication"), groupId="HASH"),
         index("UserIdIndex", including("expiresAt"), userId="HASH"),
     ]
     attributes = ["connectionId", "groupId", "userId"]

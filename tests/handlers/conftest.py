@@ -49,6 +49,7 @@ def cold_start(gateway: ManagementApiServer, monkeypatch: pytest.MonkeyPatch) ->
     settings.settings.cache_clear()
     connections._busy_until.clear()  # noqa: SLF001 - of a process that has ended
     members._read.clear()  # noqa: SLF001 - the same
+    members._checked.clear()  # noqa: SLF001 - the same
 
 
 @pytest.fixture

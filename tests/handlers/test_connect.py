@@ -6,7 +6,7 @@ import pytest
 
 from handlers import settings
 
-from .chat import Chat
+from .chat import ANA, BOB, Chat
 from .conftest import CONNECTION_TTL
 from .tables import aws_error
 
@@ -20,7 +20,12 @@ def test_connect_stores_a_row_of_exactly_these_fields(chat: Chat) -> None:
     row = chat.tables.connections()[NEW]
 
     connected_at, expires_at = row.pop("connectedAt")["S"], row.pop("expiresAt")["N"]
-    assert row == {"connectionId": {"S": NEW}, "userId": {"S": "dora"}, "groupId": {"S": "red"}}
+    assert row == {
+        "connectionId": {"S": NEW},
+        "userId": {"S": "dora"},
+        "groupId": {"S": "red"},
+        "authentication": {"S": "none"},
+    }
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z", connected_at)
     assert int(before) <= int(expires_at) - CONNECTION_TTL <= time.time()
 
@@ -102,6 +107,16 @@ class TestAuthenticated:
         context = {"userId": "dora", "expiresAt": str(int(time.time()) + 10 * CONNECTION_TTL)}
         assert chat.connect(NEW, "groupId=red", authorizer=context) == 200
         assert int(chat.tables.connections()[NEW]["expiresAt"]["N"]) <= time.time() + CONNECTION_TTL
+
+    def test_who_was_let_in_before_has_no_rights_any_more(self, chat: Chat) -> None:
+        context = {"userId": "dora", "expiresAt": str(int(time.time()) + 300)}
+        assert chat.connect(NEW, "groupId=red", authorizer=context) == 200
+        assert chat.send(ANA) == 410
+        assert chat.receive(ANA, '{"action":"ping"}', route="$default") == 410
+        frame = {"action": "sendMessage", "groupId": "red", "senderId": "dora", "message": "hi"}
+        assert chat.receive(NEW, json.dumps(frame)) == 200
+        assert [message["message"] for message in chat.pushes(NEW)] == ["hi"]
+        assert chat.pushes(ANA) == chat.pushes(BOB) == []
 
     @pytest.mark.parametrize(
         "context",

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from typing import Any
+from unittest.mock import ANY
 
 import pytest
 
@@ -36,7 +37,12 @@ CALLS: dict[str, tuple[Call, dict[str, Any]]] = {
     ),
     "connect refused": (
         lambda chat: chat.connect("New=", "userId=user-hush&token=token-hush"),
-        {"connectionId": "New=", "route": "$connect", "outcome": "BAD_REQUEST"},
+        {
+            "connectionId": "New=",
+            "route": "$connect",
+            "outcome": "BAD_REQUEST",
+            "reason": "the query string must have one groupId of 1 to 256 bytes",
+        },
     ),
     "disconnect": (lambda chat: chat.disconnect(ANA), {"connectionId": ANA, "route": "$disconnect", "outcome": "OK"}),
     "ping": (
@@ -45,11 +51,11 @@ CALLS: dict[str, tuple[Call, dict[str, Any]]] = {
     ),
     "unknown action": (
         lambda chat: _default(chat, action="hush"),
-        {"connectionId": ANA, "route": "$default", "outcome": "UNKNOWN_ACTION", "reply": "delivered"},
+        {"connectionId": ANA, "route": "$default", "outcome": "UNKNOWN_ACTION", "reason": ANY, "reply": "delivered"},
     ),
     "no JSON": (
         lambda chat: chat.receive(ANA, '{"message":"text-hush'),
-        {"connectionId": ANA, "route": "sendMessage", "outcome": "BAD_REQUEST", "reply": "delivered"},
+        {"connectionId": ANA, "route": "sendMessage", "outcome": "BAD_REQUEST", "reason": ANY, "reply": "delivered"},
     ),
     "message": (
         lambda chat: chat.receive(ANA, _frame()),
@@ -66,11 +72,11 @@ CALLS: dict[str, tuple[Call, dict[str, Any]]] = {
     ),
     "too large": (
         lambda chat: chat.receive(ANA, _frame(message=SECRET * 10_000)),
-        {"connectionId": ANA, "route": "sendMessage", "outcome": "TOO_LARGE", "reply": "delivered"},
+        {"connectionId": ANA, "route": "sendMessage", "outcome": "TOO_LARGE", "reason": ANY, "reply": "delivered"},
     ),
     "forbidden": (
         lambda chat: chat.receive(ANA, _frame(senderId="other-hush")),
-        {"connectionId": ANA, "route": "sendMessage", "outcome": "FORBIDDEN", "reply": "delivered"},
+        {"connectionId": ANA, "route": "sendMessage", "outcome": "FORBIDDEN", "reason": ANY, "reply": "delivered"},
     ),
 }
 

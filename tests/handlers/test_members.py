@@ -1,6 +1,7 @@
 """Who belongs to a group, where the members table says so."""
 
 import json
+from types import SimpleNamespace
 
 import pytest
 
@@ -20,7 +21,9 @@ def closed_groups(chat: Chat, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def pass_time() -> None:
-    members._read.clear()  # noqa: SLF001 - as it is read anew after membership_recheck seconds
+    """Let what was read be too old."""
+    members._read.clear()  # noqa: SLF001 - what this process remembers
+    members._checked.clear()  # noqa: SLF001 - the same
 
 
 def test_members_connect_and_nobody_else(chat: Chat) -> None:
@@ -56,6 +59,7 @@ def test_a_table_that_cannot_be_read_lets_nobody_in(chat: Chat) -> None:
         {"action": "getHistory"},
         {"action": "getPresence"},
         {"action": "typing", "isTyping": True},
+        {"action": "ping"},
     ],
 )
 def test_a_removed_member_is_refused_forgotten_and_disconnected(chat: Chat, frame: dict[str, object]) -> None:
@@ -90,7 +94,7 @@ def test_a_removed_member_who_only_listens_hears_nothing_any_more(chat: Chat) ->
 
 def test_what_was_read_holds_for_membership_recheck_seconds(chat: Chat, monkeypatch: pytest.MonkeyPatch) -> None:
     now = [100.0]
-    monkeypatch.setattr("handlers.members.time.monotonic", lambda: now[0])
+    monkeypatch.setattr("handlers.members.time", SimpleNamespace(time=lambda: now[0]))
     chat.send(ANA)
     chat.tables.remove_member("bob", "red")
     now[0] += 59.9

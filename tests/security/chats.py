@@ -1,0 +1,335 @@
+"""The chats that are attacked: each deployed in its own way, each with Alice and Bob in a group."""
+
+import json
+import secrets
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+from uuid import uuid4
+
+from botocore.auth import SigV4QueryAuth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
+
+from handlers import ids
+from handlers.errors import Code
+from local.deploy import deploy
+from local.emulator import REGION, Emulator
+from local.identity_provider import IdentityProvider
+from local.prerequisites import create_members_table
+
+from .client import Client, Frame, Handshake
+
+MARK = secrets.token_hex(6)
+"""Part of every user, group, name, text, id and origin of these tests, so that one search of the logs finds any."""
+GROUP = f"Café {MARK}"
+ALICE, BOB = f"alice {MARK}", f"bob {MARK}"
+MALLORY = f"mallory {MARK}"
+"""What the attackers' names begin with."""
+
+MEMBERS_TABLE = "GroupMembers"
+ORIGINS = [f"https://chat-{MARK}.example.com", f"https://*.{MARK}.example.org"]
+_FRONT_END = ORIGINS[0]
+
+RATE, BURST, CONNECTIONS_PER_USER = 2, 3, 3
+"""Limits of the chat that has low ones: frames a second, frames at once, connections."""
+
+Rows = dict[str, dict[str, Any]]
+
+
+class CountingProvider(IdentityProvider):
+    """An identity provider that keeps account.
+
+    Attributes:
+        fetches: How often its keys were fetched.
+        minted: All tokens.
+    """
+
+    fetches = 0
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.minted: list[str] = []
+
+    def mint(self, user: str, groups: Iterable[str] = (), **claims: object) -> str:
+        self.minted.append(super().mint(user, groups, **claims))
+        return self.minted[-1]
+
+    def jwks(self) -> dict[str, Any]:
+        self.fetches += 1
+        return super().jwks()
+
+
+@dataclass(frozen=True)
+class World:
+    """What all chats share."""
+
+    emulator: Emulator
+    provider: CountingProvider
+
+    @cached_property
+    def back_end(self) -> Credentials:
+        """Credentials that may connect to every API."""
+        return self.credentials("backend", "execute-api:Invoke")
+
+    @cached_property
+    def outsider(self) -> Credentials:
+        """Credentials of the account that may do something else."""
+        return self.credentials("outsider", "dynamodb:ListTables")
+
+    def credentials(self, name: str, action: str) -> Credentials:
+        iam = self.emulator.client("iam")
+        iam.create_user(UserName=name)
+        statement = {"Effect": "Allow", "Action": action, "Resource": "*"}
+        policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+        iam.put_user_policy(UserName=name, PolicyName=name, PolicyDocument=policy)
+        key = iam.create_access_key(UserName=name)["AccessKey"]
+        return Credentials(key["AccessKeyId"], key["SecretAccessKey"])
+
+    def with_tokens(self) -> dict[str, object]:
+        """Config that has the identity provider's tokens verified."""
+        return {
+            "authentication": "jwt",
+            "jwtIssuer": self.provider.issuer,
+            "jwtAudience": [self.provider.audience],
+            "clockSkew": 0,
+        }
+
+
+CONFIGS: Mapping[str, tuple[str, Callable[[World], dict[str, object]]]] = {
+    "open": ("`authentication: none`, the default", lambda _: {}),
+    "claims": (
+        "`jwt`, groups from a claim of the token",
+        lambda world: world.with_tokens() | {"groupClaim": world.provider.group_claim},
+    ),
+    "members": (
+        "`jwt`, groups from the members table, `membershipRecheck: 1`",
+        lambda world: world.with_tokens() | {"groupMembersTable": MEMBERS_TABLE, "membershipRecheck": 1},
+    ),
+    "origins": ("`allowedOrigins`", lambda _: {"allowedOrigins": ORIGINS}),
+    "strict": (
+        "`allowedOrigins`, `requireOrigin`, low limits",
+        lambda _: {
+            "allowedOrigins": ORIGINS,
+            "requireOrigin": True,
+            "messageRate": RATE,
+            "messageBurst": BURST,
+            "connectionsPerUser": CONNECTIONS_PER_USER,
+        },
+    ),
+    "iam": ("`iam`", lambda _: {"authentication": "iam"}),
+}
+"""The chats by name: what they are for people, and how they are deployed."""
+
+
+def sign(credentials: Credentials, address: str) -> str:
+    """Sign an address for the next minute, as the SDKs do for a WebSocket."""
+    request = AWSRequest("GET", address.replace("ws", "http", 1))
+    SigV4QueryAuth(credentials, "execute-api", REGION, expires=60).add_auth(request)
+    return str(request.url).replace("http", "ws", 1)
+
+
+class Chat:
+    """A deployed chat.
+
+    Attributes:
+        outputs: Outputs of its stack.
+        alice: A victim, connected to the group.
+        bob: Another.
+        member: An attacker, connected to the group as a proper member.
+        stranger: An attacker, connected to a group of its own.
+        said: Who of Alice and Bob has said what.
+    """
+
+    def __init__(self, world: World, name: str) -> None:
+        self.world = world
+        self.name = name
+        prefix = name.title()
+        own = {"namePrefix": prefix, "messagesTable": f"{prefix}Messages", "createMessagesTable": True}
+        # The attackers are to fail for other reasons than the pace of these tests.
+        unhurried = {"messageRate": 1_000, "messageBurst": 1_000}
+        self.outputs = deploy(world.emulator, own | unhurried | CONFIGS[name][1](world))
+        self._open = ExitStack()
+        self.alice, self.bob, self.member, self.stranger = (
+            self._join(user, group)
+            for user, group in (
+                (ALICE, GROUP),
+                (BOB, GROUP),
+                (f"{MALLORY} inside", GROUP),
+                (f"{MALLORY} outside", f"den {MARK}"),
+            )
+        )
+        self.said: dict[str, str] = {}
+        self._heard: set[tuple[str, str]] = set()
+
+    def _join(self, user: str, group: str) -> Client:
+        self.add_member(user, group)
+        return self._open.enter_context(Client(self.handshake(user, group), user, group))
+
+    def handshake(self, user: str, group: str) -> Handshake:
+        """The handshake of a user who may do so."""
+        plain = Handshake(url=self.outputs["WebSocketURL"], query=[("groupId", group)])
+        match self.name:
+            case "claims":
+                return plain.parameter("token", self.world.provider.mint(user, [group]))
+            case "members":
+                return plain.parameter("token", self.world.provider.mint(user))
+            case "iam":
+                signing = replace(plain, sign=lambda address: sign(self.world.back_end, address))
+                return signing.parameter("userId", user)
+            case "origins" | "strict":
+                return plain.parameter("userId", user).header("Origin", _FRONT_END)
+            case _:
+                return plain.parameter("userId", user)
+
+    def add_member(self, user: str, group: str = GROUP) -> None:
+        row = {"memberId": f"{user}@{group}", "userId": user, "groupId": group, "role": "member"}
+        self.world.emulator.client("dynamodb").put_item(TableName=MEMBERS_TABLE, Item=_typed(row))
+
+    def remove_member(self, user: str, group: str = GROUP) -> None:
+        self.world.emulator.client("dynamodb").delete_item(
+            TableName=MEMBERS_TABLE, Key=_typed({"memberId": f"{user}@{group}"})
+        )
+
+    def forget(self, connection_id: str) -> None:
+        """Delete a connection's row, as happens when a disconnection is told late."""
+        self.world.emulator.client("dynamodb").delete_item(
+            TableName=self.outputs["ConnectionsTable"], Key=_typed({"connectionId": connection_id})
+        )
+
+    def expire(self, connection_id: str) -> None:
+        """Let a connection's row be past its time to live, which DynamoDB removes within days."""
+        self._change(connection_id, "expiresAt", {"N": str(int(time.time()))})
+
+    def age(self, connection_id: str) -> None:
+        """Let a connection have been opened a minute ago."""
+        self._change(connection_id, "connectedAt", {"S": ids.earlier(ids.timestamp(), 60)})
+
+    def _change(self, connection_id: str, attribute: str, value: dict[str, str]) -> None:
+        self.world.emulator.client("dynamodb").update_item(
+            TableName=self.outputs["ConnectionsTable"],
+            Key=_typed({"connectionId": connection_id}),
+            UpdateExpression=f"SET {attribute} = :value",
+            ExpressionAttributeValues={":value": value},
+        )
+
+    @contextmanager
+    def without_statement(self, sid: str) -> Iterator[None]:
+        """Take a statement from the functions' policy for a while."""
+        iam = self.world.emulator.client("iam")
+        prefix = self.name.title()
+        name = {"RoleName": f"{prefix}LambdaRole", "PolicyName": f"{prefix}Policy"}
+        whole = iam.get_role_policy(**name)["PolicyDocument"]
+        left = [statement for statement in whole["Statement"] if statement["Sid"] != sid]
+        iam.put_role_policy(**name, PolicyDocument=json.dumps(whole | {"Statement": left}))
+        try:
+            yield
+        finally:
+            iam.put_role_policy(**name, PolicyDocument=json.dumps(whole))
+
+    def physical_names(self) -> list[str]:
+        """Names of what is deployed, which no client is to learn."""
+        outputs = self.outputs
+        return [
+            outputs["ConnectionsTable"],
+            outputs["MessagesTable"],
+            MEMBERS_TABLE,
+            *outputs["FunctionNames"].values(),
+            *outputs["LogGroupNames"].values(),
+        ]
+
+    def connections(self) -> Rows:
+        """Rows of the connections table by id, without how busy the attackers are."""
+        rows = self._rows("ConnectionsTable", "connectionId")
+        for row in rows.values():
+            if row["userId"].startswith(MALLORY):
+                row.pop("busyUntil", None)
+        return rows
+
+    def messages(self) -> Rows:
+        """Rows of the messages table by id."""
+        return self._rows("MessagesTable", "messageId")
+
+    def _rows(self, table: str, key: str) -> Rows:
+        dynamodb = self.world.emulator.client("dynamodb")
+        pages = dynamodb.get_paginator("scan").paginate(TableName=self.outputs[table], ConsistentRead=True)
+        rows = [
+            {name: next(iter(value.values())) for name, value in row.items()} for page in pages for row in page["Items"]
+        ]
+        return {row[key]: row for row in rows}
+
+    def logged(self, function: str, since: float = 0) -> list[dict[str, Any]]:
+        """What a function logged since a moment of the clock, in order."""
+        # Beside its lines there are the emulator's own START, END and REPORT.
+        return [json.loads(line) for line in self._log(function, since) if line.startswith("{")]
+
+    def everything_logged(self) -> str:
+        """Everything in any of the chat's log groups."""
+        return "\n".join(line for function in self.outputs["LogGroupNames"] for line in self._log(function))
+
+    def _log(self, function: str, since: float = 0) -> list[str]:
+        pages = (
+            self.world.emulator.client("logs")
+            .get_paginator("filter_log_events")
+            .paginate(logGroupName=self.outputs["LogGroupNames"][function], startTime=int(since * 1000))
+        )
+        events = sorted((event for page in pages for event in page["events"]), key=lambda event: event["timestamp"])
+        return [event["message"] for event in events]
+
+    def talk(self) -> None:
+        """Let Alice and Bob say something each, and both hear it."""
+        for speaker in (self.alice, self.bob):
+            text = self.new_text(speaker)
+            speaker.send(speaker.message(text))
+            for listener in (self.alice, self.bob):
+                listener.receive(lambda frame, text=text: frame.get("message") == text)  # type: ignore[misc]
+
+    def new_text(self, speaker: Client) -> str:
+        """A text that Alice or Bob is to say."""
+        text = f"{uuid4()} {MARK}"
+        self.said[text] = speaker.user
+        return text
+
+    def unexpected(self) -> list[Frame]:
+        """What Alice and Bob have received beside their own messages, each once, and who came and went."""
+        found = []
+        for victim in (self.alice, self.bob):
+            for frame in victim.received:
+                if frame["action"] == "message" and self.said.get(frame["message"]) == frame["senderId"]:
+                    heard = (victim.user, frame["messageId"])
+                    if heard not in self._heard:
+                        self._heard.add(heard)
+                        continue
+                if frame["action"] == "presenceEvent" and frame["userId"].startswith((ALICE, BOB, MALLORY)):
+                    continue
+                found.append(frame)
+            victim.received.clear()
+        return found
+
+    def refusal(self, status: int, since: float) -> str:
+        """Why a handshake was refused: the emulator shows 403 for whatever a function says; the logs have the rest."""
+        if self.name == "iam" or status == 401:
+            return str(status)
+        if "authorizer" in self.outputs["LogGroupNames"]:
+            line = self._line("authorizer", since)
+            if line["outcome"] != "OK":
+                return f"{status} ({line.get('reason', line['outcome'])})"
+        return str(Code[self._line("$connect", since)["outcome"]].value)
+
+    def _line(self, function: str, since: float) -> dict[str, Any]:
+        deadline = time.monotonic() + 10
+        while not (lines := self.logged(function, since)):
+            assert time.monotonic() < deadline, f"{function} was not asked"
+            time.sleep(0.02)
+        return lines[-1]
+
+    def close(self) -> None:
+        """Let Alice and Bob go."""
+        self._open.close()
+
+
+def _typed(row: dict[str, str]) -> dict[str, dict[str, str]]:
+    return {name: {"S": value} for name, value in row.items()}

@@ -1,0 +1,28 @@
+"""One emulator for all attacks, and the chats in it, each deployed when it is first attacked."""
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from functools import cache
+
+import pytest
+
+from local.emulator import Emulator
+
+from .chats import Chat, CountingProvider, World, create_members_table
+
+
+@pytest.fixture(scope="session")
+def chat_named() -> Iterator[Callable[[str], Chat]]:
+    """Finds a chat by its name, or deploys it."""
+    with ExitStack() as running:
+        emulator = running.enter_context(Emulator(port=0))
+        world = World(emulator, running.enter_context(CountingProvider()))
+        create_members_table(emulator)
+
+        @cache
+        def find(name: str) -> Chat:
+            chat = Chat(world, name)
+            running.callback(chat.close)
+            return chat
+
+        yield find

@@ -1,0 +1,48 @@
+"""docs/security.md says what is deployed and attacked."""
+
+from components.policy import policy
+
+from .attack import ATTACKS
+from .document import DOCUMENT, attacks_named, files_named, statements, with_table
+
+TEXT = DOCUMENT.read_text()
+
+
+def test_table_is_that_of_the_attacks() -> None:
+    assert with_table(TEXT) == TEXT, "run python -m tests.security"
+
+
+def test_attacks_of_the_threat_model_exist() -> None:
+    named = attacks_named(TEXT)
+    assert named
+    assert named <= ATTACKS.keys()
+
+
+def test_other_tests_it_names_exist() -> None:
+    named = files_named(TEXT)
+    assert named
+    assert [path for path in named if not (DOCUMENT.parent.parent / path).exists()] == []
+
+
+def test_statements_are_those_of_the_policy() -> None:
+    document = policy(
+        log_group_arns=["<log group>"],
+        connections_table_arn="<connections table>",
+        messages_table_arn="<messages table>",
+        members_table_arn="<members table>",
+        execution_arn="<api>",
+        stage_name="<stage>",
+        broadcast_function_arn="<function Broadcast>",
+        failures_queue_arn="<queue Failures>",
+        stream_arn="<connections table's stream>",
+        kms_key_arn="arn:aws:kms:<region>:<account>:key/<id>",
+        tracing=True,
+    )
+    deployed = {}
+    for statement in document["Statement"]:  # type: ignore[attr-defined]
+        resources = statement["Resource"]
+        names = {resources} if isinstance(resources, str) else set(resources)
+        for condition in statement.get("Condition", {}).values():
+            names |= {value for values in condition.values() for value in values}
+        deployed[statement["Sid"]] = set(statement["Action"]), names
+    assert statements(TEXT) == deployed
