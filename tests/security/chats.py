@@ -19,7 +19,6 @@ from handlers.errors import Code
 from local.deploy import deploy
 from local.emulator import REGION, Emulator
 from local.identity_provider import IdentityProvider
-from local.prerequisites import create_members_table
 
 from .client import Client, Frame, Handshake
 

@@ -7,8 +7,9 @@ from functools import cache
 import pytest
 
 from local.emulator import Emulator
+from local.prerequisites import create_members_table
 
-from .chats import Chat, CountingProvider, World, create_members_table
+from .chats import Chat, CountingProvider, World
 
 
 @pytest.fixture(scope="session")
