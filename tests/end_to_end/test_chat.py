@@ -33,7 +33,7 @@ def test_connect_without_user_or_group_is_refused(chat: Chat, query: str) -> Non
 def test_connection_row(chat: Chat, group: str) -> None:
     with chat.join("alice", group):
         (row,) = [row for row in chat.rows("ConnectionsTable") if row["groupId"] == group]
-    assert row.keys() == {"connectionId", "userId", "groupId", "connectedAt", "expiresAt"}
+    assert row.keys() == {"connectionId", "userId", "groupId", "connectedAt", "expiresAt", "authentication"}
     assert row["userId"] == "alice"
     assert datetime.fromisoformat(row["connectedAt"]).tzinfo is not None
 
