@@ -19,7 +19,8 @@ MAX_BYTES = 256 * 1024
 _KEEP_SECONDS = 3600.0
 """How long a key set is used: for so long a key that the issuer has withdrawn may still be accepted."""
 _REFETCH_SECONDS = 10.0
-"""Least time between two fetches for key ids that are not in the set: a client can make up as many as it likes."""
+"""Least time between two fetches: a client can make up as many key ids as it likes, and while the address does not
+answer, handshakes that each waited for it would hold all the functions that the account may run at once."""
 _LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 Jwk = dict[str, Any]
@@ -59,17 +60,18 @@ class Jwks:
             The key, bound to the algorithm; None if there is none, or more than one, that fits both.
 
         Raises:
-            JwksUnavailableError: There is no key set that is young enough, or the key may be in a newer one that
-                cannot be fetched.
+            JwksUnavailableError: There is no key set that is young enough, or the key may be in a newer one, and it
+                cannot be fetched, or could not a moment ago.
         """
         # Not the monotonic clock: it may stand still while Lambda has frozen the process.
         now = time.time()
-        if now - self._fetched >= _KEEP_SECONDS:
-            self._fetch(now)
-        found = fitting(self._keys, key_id, algorithm)
+        too_old = now - self._fetched >= _KEEP_SECONDS
+        found = None if too_old else fitting(self._keys, key_id, algorithm)
         if found is None and now - self._tried >= _REFETCH_SECONDS:
             self._fetch(now)
             found = fitting(self._keys, key_id, algorithm)
+        elif too_old:
+            raise JwksUnavailableError
         return found
 
     def _fetch(self, now: float) -> None:

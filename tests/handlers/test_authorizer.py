@@ -624,10 +624,16 @@ def test_keys_that_are_held_serve_while_the_issuer_is_down_but_no_longer_than_an
     assert unavailable(log, present(provider.mint("ana"))) == "ConnectionRefusedError"
 
 
-def test_issuer_that_comes_back_is_asked_at_once(server: JwksServer, provider: IdentityProvider, log: Log) -> None:
+def test_issuer_that_is_down_holds_one_handshake_in_ten_seconds(
+    server: JwksServer, provider: IdentityProvider, clock: Callable[[float], None], log: Log
+) -> None:
     server.status = 503
     assert unavailable(log, present(provider.mint("ana"))) == "ValueError"
+    for _ in range(20):
+        assert unavailable(log, present(provider.mint("ana"))) == "JwksUnavailableError"
+    assert len(server.paths) == 1
     server.status = 200
+    clock(11)
     assert is_admitted(present(provider.mint("ana")))
 
 
@@ -659,11 +665,12 @@ def test_nobody_is_admitted_by_garbage(server: JwksServer, provider: IdentityPro
 
 @pytest.mark.parametrize("status", [204, 301, 302, 307, 308, 401, 404, 500])
 def test_nobody_is_admitted_by_another_status_and_no_redirect_is_followed(
-    server: JwksServer, provider: IdentityProvider, log: Log, status: int
+    server: JwksServer, provider: IdentityProvider, clock: Callable[[float], None], log: Log, status: int
 ) -> None:
     server.status = status
     server.headers = {"Location": provider.jwks_url}
     assert unavailable(log, present(provider.mint("ana"))) == "ValueError"
+    clock(11)
     server.headers = {"Location": server.url}
     assert unavailable(log, present(provider.mint("ana"))) == "ValueError"
     assert len(server.paths) == 2
@@ -679,11 +686,16 @@ def test_nobody_is_admitted_by_a_key_set_that_is_huge(server: JwksServer, provid
 
 
 def test_nobody_waits_for_an_issuer_that_is_slow(
-    server: JwksServer, provider: IdentityProvider, monkeypatch: pytest.MonkeyPatch, log: Log
+    server: JwksServer,
+    provider: IdentityProvider,
+    monkeypatch: pytest.MonkeyPatch,
+    clock: Callable[[float], None],
+    log: Log,
 ) -> None:
     monkeypatch.setattr(jwks, "TIMEOUT_SECONDS", 0.3)
     server.stops_after = 10
     assert unavailable(log, present(provider.mint("ana"))) == "TimeoutError"
+    clock(11)
     server.stops_after, server.drips = None, True
     assert unavailable(log, present(provider.mint("ana"))) == "TimeoutError"
 
@@ -780,6 +792,7 @@ def test_certificate_of_the_issuer_must_be_trusted(
         assert unavailable(log, present(provider.mint("ana"))) == "SSLCertVerificationError"
         authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
         monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.pem"))
+        authorizer.configured.cache_clear()
         assert is_admitted(present(provider.mint("ana")))
 
 
