@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-MAX_RESPONSE = 65_536
+MAX_RESPONSE = 8_192
 """Bytes of one response, head and body, after which it counts as garbage. Real ones stay under 1 KB."""
 
 _STATUS_LINE = re.compile(rb"HTTP/1\.([01]) ([1-9][0-9]{2})(?: [^\r\n]*)?").fullmatch

@@ -22,6 +22,7 @@ from collections import Counter, deque
 from dataclasses import dataclass
 from enum import Enum
 from functools import cache
+from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
 from .http1 import ProtocolError, Response, parse_response
@@ -43,6 +44,9 @@ _RESOLVE_S = 60.0
 """Seconds a DNS answer is used for new connections: the time to live API Gateway gives its names."""
 _BACKOFF_S = 0.1
 """The first retry waits up to twice as many seconds, each further one up to twice as long as that before."""
+_THROTTLED = 0.5
+"""Part of its connections below which 429s have driven the engine if they are the account's limit: then a post is tried
+twice as often. Single clients whose buffers are full do not get it there, and nobody is to wait for them."""
 _SWEEP_S = 0.05
 """Seconds between two looks for timeouts, and so how late one may be noticed."""
 _DRAIN_S = 0.5
@@ -82,7 +86,8 @@ class ManagementApi:
         region: the region signed for.
         connections: the most open connections, and so the most posts under way at once.
         request_timeout: seconds one attempt may take, connecting included.
-        attempts: how often a post is tried in all when the answer is 429, 5xx, none or garbage.
+        attempts: how often a post is tried in all when the answer is 429, 5xx, none or garbage; twice as often
+            where 429s come from all sides.
     """
 
     def __init__(
@@ -110,10 +115,9 @@ class ManagementApi:
         self.open: set[_Connection] = set()
         self.idle: list[_Connection] = []
         self._addresses: list[tuple[socket.AddressFamily, tuple[object, ...]]] = []
+        # Wall clock, as for idle connections: a monotonic one may stand still while Lambda has the process frozen.
         self._resolved_at = 0.0
         self._turn = itertools.count()
-        # Wall clock: a monotonic one may stand still while Lambda has the process frozen.
-        self._used_at = time.time()
 
     def post_all(self, posts: Iterable[P], *, deadline: float, on_outcome: Callable[[P, Outcome], None]) -> None:
         """Post every frame and report what became of each.
@@ -130,16 +134,15 @@ class ManagementApi:
             TimeoutError: ``posts`` was still not exhausted half a second after the deadline.
             Exception: what ``posts`` raised, after the posts read before were finished, or ``on_outcome``.
         """
-        if abs(time.time() - self._used_at) > _MAX_IDLE_S:
-            for connection in self.idle:
-                self.discard(connection)
-            self.idle.clear()
+        now = time.time()
+        for connection in [one for one in self.idle if abs(now - one.idle_since) > _MAX_IDLE_S]:
+            self.idle.remove(connection)
+            self.discard(connection)
         run = _FanOut(self, posts, deadline, on_outcome)
         try:
             run.run()
         finally:
             run.stop()
-            self._used_at = time.time()
 
     def close(self) -> None:
         """Close all connections. The object cannot be used afterwards."""
@@ -154,18 +157,36 @@ class ManagementApi:
         with contextlib.suppress(OSError):  # full: it will wake anyway; closed: nobody waits any more
             self._wake_sender.send(b"\0")
 
-    def _next_address(self) -> tuple[socket.AddressFamily, tuple[object, ...]]:
+    def _next_address(self, expires: float) -> tuple[socket.AddressFamily, tuple[object, ...]]:
         """Return where to connect to next: the addresses take turns, so a dead one costs a try."""
-        now = time.monotonic()
-        if not self._addresses or now - self._resolved_at > _RESOLVE_S:
+        now = time.time()
+        if not self._addresses or abs(now - self._resolved_at) > _RESOLVE_S:
             try:
-                answers = socket.getaddrinfo(*self.signer.address, type=socket.SOCK_STREAM)
-                self._addresses = [(family, address) for family, _, _, _, address in answers]
+                self._addresses = self._resolve(expires)
                 self._resolved_at = now
             except OSError:
                 if not self._addresses:
                     raise
         return self._addresses[next(self._turn) % len(self._addresses)]
+
+    def _resolve(self, expires: float) -> list[tuple[socket.AddressFamily, tuple[object, ...]]]:
+        """Look the name up, on another thread, because a lookup has no timeout of its own."""
+        found: SimpleQueue[list[Any] | OSError] = SimpleQueue()
+
+        def look_up() -> None:
+            try:
+                found.put(socket.getaddrinfo(*self.signer.address, type=socket.SOCK_STREAM))
+            except OSError as error:
+                found.put(error)
+
+        threading.Thread(target=look_up, name="resolver", daemon=True).start()
+        try:
+            answers = found.get(timeout=max(expires - time.monotonic(), 0.0))
+        except Empty:
+            raise TimeoutError from None
+        if isinstance(answers, OSError):
+            raise answers
+        return [(family, address) for family, _, _, _, address in answers]
 
     def connect(self, post: Post, tries: int, expires: float) -> _Connection:
         """Begin to open a connection.
@@ -173,7 +194,7 @@ class ManagementApi:
         Raises:
             OSError: it failed at once.
         """
-        family, address = self._next_address()
+        family, address = self._next_address(expires)
         sock = socket.socket(family, socket.SOCK_STREAM)
         sock.setblocking(False)  # noqa: FBT003
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -217,7 +238,18 @@ class ManagementApi:
 class _Connection:
     """A connection and the post it has under way, if any."""
 
-    __slots__ = ("expires", "post", "received", "reused", "socket", "step", "tries", "unsent", "waits_for")
+    __slots__ = (
+        "expires",
+        "idle_since",
+        "post",
+        "received",
+        "reused",
+        "socket",
+        "step",
+        "tries",
+        "unsent",
+        "waits_for",
+    )
 
     def __init__(self, sock: socket.socket, post: Post, tries: int, expires: float) -> None:
         self.socket = sock
@@ -230,6 +262,7 @@ class _Connection:
         self.tries = tries
         """Failed attempts at ``post`` so far."""
         self.expires = expires
+        self.idle_since = 0.0
         self.unsent = b""
         self.received = b""
 
@@ -450,10 +483,14 @@ class _FanOut(Generic[P]):
 
     def _answered(self, connection: _Connection, response: Response) -> None:
         api, post, status = self._api, connection.post, response.status
-        if not connection.reused and isinstance(connection.socket, ssl.SSLSocket):
-            api.tls_session = connection.socket.session
-        if response.keep_alive and not connection.unsent:
+        surplus = 0
+        if isinstance(connection.socket, ssl.SSLSocket):
+            surplus = connection.socket.pending()  # It would be taken for the next recipient's answer.
+            if not connection.reused:
+                api.tls_session = connection.socket.session
+        if response.keep_alive and not connection.unsent and not surplus:
             connection.post, connection.received, connection.reused = None, b"", True
+            connection.idle_since = time.time()
             api.idle.append(connection)
         else:
             api.discard(connection)
@@ -467,8 +504,9 @@ class _FanOut(Generic[P]):
             self._on_outcome(post, Outcome.GONE)
         elif status == 429:
             self._window = max(self._window - 1, 1.0)
-            self._retry(post, connection.tries, "429")
-        elif status >= 500:
+            throttled = self._window < api.connections * _THROTTLED
+            self._retry(post, connection.tries, "429", attempts=api.attempts * (2 if throttled else 1))
+        elif status >= 500 or status == 408:
             self._retry(post, connection.tries, str(status))
         else:
             self._fail(post, f"{status} {response.error_type}".strip())
@@ -484,11 +522,11 @@ class _FanOut(Generic[P]):
         else:
             self._retry(connection.post, connection.tries, type(reason).__name__)
 
-    def _retry(self, post: P, tries: int, reason: str) -> None:
+    def _retry(self, post: P, tries: int, reason: str, *, attempts: int | None = None) -> None:
         tries += 1
         # Full jitter: https://aws.amazon.com/builders-library/timeouts-retries-and-backoff-with-jitter/
         due = time.monotonic() + random.uniform(0, _BACKOFF_S * 2**tries)  # noqa: S311 - not for secrets
-        if tries < self._api.attempts and due < self._deadline:
+        if tries < (attempts or self._api.attempts) and due < self._deadline:
             heapq.heappush(self._retries, (due, next(self._sequence), post, tries))
         else:
             self._fail(post, reason)

@@ -10,7 +10,9 @@ import threading
 import time
 from collections import Counter
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from itertools import pairwise
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import trustme
@@ -118,6 +120,7 @@ def test_posts_come_back_as_the_objects_they_were(serve: Serve, client: Client) 
         (403, Outcome.FAILED, 1),
         (413, Outcome.FAILED, 1),
         (301, Outcome.FAILED, 1),
+        (408, Outcome.FAILED, 3),
         (429, Outcome.FAILED, 3),
         (500, Outcome.FAILED, 3),
         (503, Outcome.FAILED, 3),
@@ -181,6 +184,18 @@ def test_responses_in_pieces_leave_the_connection_usable(
         api.close()
 
 
+def test_what_follows_a_response_is_nobodys_answer(serve: Serve, client: Client) -> None:
+    """Not even where the response ends with what is read at once."""
+    first = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nX-Padding: %s\r\n\r\n"
+    first %= b"x" * (4096 - len(first) + 2)
+
+    async def behave(request: Request, answer: Answer) -> None:
+        await answer.raw(OK if request.number else first + b"HTTP/1.1 410 Gone\r\nContent-Length: 0\r\n\r\n")
+
+    assert len(first) == 4096
+    assert len(post_all(client(serve(behave), connections=1), posts(3)).ids(Outcome.DELIVERED)) == 3
+
+
 @pytest.mark.parametrize("framing", ["Connection: close\r\nContent-Length: 4\r\n", "Connection: close\r\n", ""])
 def test_connection_that_closes_after_each_response(serve: Serve, client: Client, framing: str) -> None:
     async def behave(_: Request, answer: Answer) -> None:
@@ -221,15 +236,70 @@ def test_connection_that_turns_out_stale_is_replaced_once_without_counting(serve
     assert server.connections == 10
 
 
-def test_connections_unused_for_long_are_not_tried(
+@pytest.fixture
+def thaw(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
+    """Lets seconds pass as a frozen process finds them gone: on the wall clock, not on the monotonic one."""
+    frozen = 0.0
+
+    def advance(seconds: float) -> None:
+        nonlocal frozen
+        frozen += seconds
+
+    own = SimpleNamespace(time=lambda: time.time() + frozen, monotonic=time.monotonic, sleep=time.sleep)
+    monkeypatch.setattr(management_api, "time", own)
+    return advance
+
+
+def test_connections_unused_for_long_are_not_tried(serve: Serve, client: Client, thaw: Callable[[float], None]) -> None:
+    all_there = asyncio.Event()
+
+    async def behave(request: Request, answer: Answer) -> None:
+        if request.number == 2:
+            all_there.set()
+        await all_there.wait()
+        await answer.raw(OK)
+
+    server = serve(behave)
+    api = client(server)
+    post_all(api, posts(3))
+    assert len(api.open) == 3
+    for _ in range(2):
+        thaw(30)
+        post_all(api, posts(1))
+    assert len(api.open) == 1
+    assert server.connections == 3
+    thaw(60)
+    post_all(api, posts(1))
+    assert server.connections == 4
+
+
+def test_address_is_looked_up_anew_after_a_freeze(
+    serve: Serve, client: Client, thaw: Callable[[float], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lookups = []
+    resolve = socket.getaddrinfo
+
+    def count(*name: Any, **options: Any) -> list[Any]:
+        lookups.append(name)
+        return resolve(*name, **options)
+
+    monkeypatch.setattr(socket, "getaddrinfo", count)
+    api = client(serve(accept))
+    for expected in (1, 2):
+        post_all(api, posts(1))
+        assert len(lookups) == expected
+        thaw(3600)
+
+
+def test_lookup_that_hangs_does_not_outlive_the_deadline(
     serve: Serve, client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    server = serve(accept)
-    api = client(server)
-    post_all(api, posts(1))
-    monkeypatch.setattr(management_api, "_MAX_IDLE_S", -1.0)
-    post_all(api, posts(1))
-    assert server.connections == 2
+    release = threading.Event()
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: release.wait(FAR))
+    started = time.monotonic()
+    assert post_all(client(serve(accept)), posts(3), seconds=0.3).ids(Outcome.FAILED) == {"id-0=", "id-1=", "id-2="}
+    assert time.monotonic() - started < FAR / 2
+    release.set()
 
 
 def test_request_larger_than_the_socket_buffers(serve: Serve, client: Client) -> None:
@@ -357,6 +427,41 @@ def test_throttling_lowers_the_number_of_connections_in_use(serve: Serve, client
 
     assert len(post_all(client(serve(behave), attempts=2), posts(150)).by_id) == 150
     assert max(under_way[320:400]) == 1
+
+
+def test_posts_are_tried_more_often_where_the_account_is_at_its_limit(
+    serve: Serve, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(management_api, "_BACKOFF_S", 0.001)
+    monkeypatch.setattr(
+        random, "uniform", max
+    )  # All wait for the longest, so that none is tried twice as often as others.
+
+    async def behave(request: Request, answer: Answer) -> None:
+        await (answer.status(429) if request.number < 200 else answer.raw(OK))
+
+    assert len(post_all(client(serve(behave)), posts(64)).ids(Outcome.DELIVERED)) == 64
+
+
+def test_backoff_is_anything_from_nothing_to_a_ceiling_that_doubles(
+    serve: Serve, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ceilings, came = [], []
+
+    def most(least: float, ceiling: float) -> float:
+        assert least == 0
+        ceilings.append(ceiling)
+        return ceiling
+
+    async def behave(_: Request, answer: Answer) -> None:
+        came.append(time.monotonic())
+        await answer.status(500)
+
+    monkeypatch.setattr(random, "uniform", most)
+    post_all(client(serve(behave), attempts=4), posts(1))
+    assert ceilings[:3] == [0.2, 0.4, 0.8]
+    waited = [later - earlier for earlier, later in pairwise(came)]
+    assert all(wait >= ceiling for wait, ceiling in zip(waited, ceilings, strict=False))
 
 
 def test_forbidden_is_one_loud_line_without_content(
