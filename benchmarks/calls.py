@@ -24,7 +24,7 @@ from tests.handlers.tables import Tables
 POST = "POST @connections"
 WHY = {
     "PutItem": "stores the message and finds a retry in one, by its condition",
-    "Query": "who is connected: one for each megabyte of the group, some 6,000 connections",
+    "Query": "who is connected: one for each megabyte of the group, some 5,700 connections",
     "UpdateItem": "counts the frame against its connection's rate and reads, consistently, who speaks and in which "
     "group; "
     "where there is a `clientMessageId`, a second one notes that all were served, so that a retry is answered without "

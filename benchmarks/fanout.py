@@ -48,6 +48,8 @@ class Plan:
     pairs: int
     cold_pairs: int
     counts: tuple[int, ...]
+    third_counts: tuple[int, ...]
+    """Of them, those that are served with a third of a core as well."""
     node_warm_ups: int
     wrk_s: int
     sends: dict[int, int]
@@ -58,11 +60,14 @@ FULL = Plan(
     pairs=7,
     cold_pairs=21,
     counts=(1, 10, 100, 1000, 10_000),
+    third_counts=(10, 1000, 10_000),
     node_warm_ups=25,
     wrk_s=1,
     sends={2: 200, 50: 200, 300: 100},
 )
-QUICK = Plan(pairs=2, cold_pairs=2, counts=(10, 100), node_warm_ups=1, wrk_s=1, sends={2: 10, 50: 5})
+QUICK = Plan(
+    pairs=2, cold_pairs=2, counts=(10, 100), third_counts=(10,), node_warm_ups=1, wrk_s=1, sends={2: 10, 50: 5}
+)
 
 
 class Worker:
@@ -173,7 +178,7 @@ def clients(
             workers[side] = Worker(side, loopback.endpoints[delay], environment)
             running.callback(workers[side].close)
         workers["node"].warm_up(plan.node_warm_ups)
-        for count in (max(count for count in plan.counts if count <= 1000),) if third else plan.counts:
+        for count in plan.third_counts if third else plan.counts:
             for side in OTHERS:
                 if side == "boto3-sequential" and (third or (delay and count > 1000)):
                     continue  # minutes of waiting, and nothing new: it grows with the count
@@ -309,7 +314,7 @@ def main() -> None:
             ceilings={delay: ceiling(loopback, environment, plan, delay) for delay in DELAYS_MS},
             cold_start=cold_start(loopback, environment, plan),
             rows={delay: clients(loopback, environment, plan, delay, third=False) for delay in DELAYS_MS},
-            third=clients(loopback, environment, plan, 5, third=True),
+            third={delay: clients(loopback, environment, plan, delay, third=True) for delay in DELAYS_MS},
             sends=sends(plan),
             function=large_groups.Function(
                 config["memorySize"]["default"], config["timeout"]["default"], config["broadcastThreshold"]["default"]

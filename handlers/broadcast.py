@@ -1,6 +1,5 @@
 """Function ``WebSocketBroadcast``: serves one slice of a large group, as ``fan_out.split`` hands it over."""
 
-import time
 from dataclasses import asdict
 from typing import Any
 
@@ -10,6 +9,10 @@ from .dynamodb import client
 from .fan_out import push
 from .gateway import prepare
 from .management_api import management_api
+
+
+class DeliveryError(Exception):
+    """A slice has not been served."""
 
 
 def broadcast(event: dict[str, Any], deadline: float) -> dict[str, int]:
@@ -23,15 +26,16 @@ def broadcast(event: dict[str, Any], deadline: float) -> dict[str, int]:
         The tally.
 
     Raises:
-        TimeoutError: Time ran out, so that recipients may be left.
+        DeliveryError: Time ran out, or most could not be reached: Lambda repeats the slice. Where it is but a few, the
+            others are not served twice for them; they have the message from history.
     """
     recipients = (
         Connection(connection_id=connection_id, user_id="", group_id="", connected_at=connected_at)
         for connection_id, connected_at in event["recipients"]
     )
     tally = push(event["frame"].encode(), recipients, deadline=deadline)
-    if time.monotonic() >= deadline:
-        raise TimeoutError
+    if not tally.complete or tally.failed > tally.recipients / 2:
+        raise DeliveryError
     return asdict(tally)
 
 

@@ -204,6 +204,9 @@ def from_image(row: "Row") -> Connection:
 
 def _holds(row: "Row") -> bool:
     """Whether a row still gives its connection any rights."""
+    # Other programs can write rows. One that is no connection must not cost the group its messages.
+    if not {"connectionId", "userId", "groupId", "connectedAt"} <= row.keys():
+        return False
     # Who was let in before authentication was switched on has shown nothing. The rows of old have no such attribute.
     if row.get("authentication", {"S": "none"})["S"] != settings().authentication:
         return False

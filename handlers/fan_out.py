@@ -26,12 +26,21 @@ HANDSHAKE_SECONDS = 15
 
 @dataclass(slots=True)
 class Tally:
-    """How a fan-out went, in recipients. ``stale`` ones were gone, and their rows are deleted."""
+    """How a fan-out went, in recipients.
+
+    Attributes:
+        recipients: All of them.
+        delivered: Who got the frame.
+        stale: Who was gone; their rows are deleted.
+        failed: Who could not be reached, or not in time.
+        complete: Whether all were tried before the deadline.
+    """
 
     recipients: int = 0
     delivered: int = 0
     stale: int = 0
     failed: int = 0
+    complete: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +91,7 @@ def push(frame: bytes, recipients: Iterable[Connection], *replies: Post, deadlin
     pushes = (Push(recipient.connection_id, frame, recipient) for recipient in recipients)
     try:
         management_api().post_all(chain(replies, pushes), deadline=deadline, on_outcome=on_outcome)
+        tally.complete = time.monotonic() < deadline
     finally:
         for connection in gone:
             if time.monotonic() >= deadline:
@@ -91,15 +101,21 @@ def push(frame: bytes, recipients: Iterable[Connection], *replies: Post, deadlin
     return tally
 
 
-def split(frame: bytes, recipients: Iterator[Connection]) -> Iterator[Connection]:
+def split(frame: bytes, recipients: Iterator[Connection], *, deadline: float) -> Iterator[Connection]:
     """Keep as many recipients as one invocation serves; hand the rest over to asynchronous ones, slice by slice.
 
     A slice that fails is repeated by Lambda, and ends in the queue of failures if it fails for good. A recipient may so
     be served twice, and dedupes by the message's id.
+
+    Raises:
+        TimeoutError: It is the deadline, and recipients are left.
     """
     size = settings().broadcast_threshold
     yield from islice(recipients, size)
     while recipients_of_slice := list(islice(recipients, size)):
+        # On a thread of its own, which would go on in the next invocation, beside the sender's retry.
+        if time.monotonic() >= deadline:
+            raise TimeoutError
         slice_ = {
             "frame": frame.decode(),
             "recipients": [[one.connection_id, one.connected_at] for one in recipients_of_slice],

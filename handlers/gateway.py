@@ -23,7 +23,7 @@ from .log import failure, log_failure, logger
 from .management_api import Post, management_api
 from .settings import settings
 
-_RESERVE_SECONDS = 2.0
+RESERVE_SECONDS = 2.0
 """Time kept back from Lambda's limit to end what is under way, to tell the client, and to write the log line."""
 _LAST_WORDS_SECONDS = 0.5
 """Time to tell a client that its frame was not served in time."""
@@ -39,7 +39,7 @@ class Context(Protocol):
 
 def deadline(context: Context) -> float:
     """Moment of :func:`time.monotonic` by which an invocation must be done, two seconds before Lambda ends it."""
-    return time.monotonic() + context.get_remaining_time_in_millis() / 1000 - _RESERVE_SECONDS
+    return time.monotonic() + context.get_remaining_time_in_millis() / 1000 - RESERVE_SECONDS
 
 
 class EventType(Enum):

@@ -38,6 +38,8 @@ def get_history(request: Request) -> None:
     older = cursors.encode(group_id, _position(page[0])) if page and (after or more) else None
     newer = cursors.encode(group_id, reached(page, before, after, more=more))
     request.log["messages"] = len(page)
+    # Among those of one microsecond the index has an order of its own, by which it is read on.
+    page.sort(key=_position)
     request.post(request.reply({"action": "history", "messages": page, "before": older, "after": newer, "more": more}))
 
 

@@ -1,6 +1,7 @@
 """Timestamps and message ids."""
 
 import json
+import math
 import os
 import time
 import uuid
@@ -15,9 +16,12 @@ def timestamp() -> str:
 
 
 def earlier(than: str, seconds: float) -> str:
-    """A timestamp some seconds before another one, which is returned itself where it is none that can be read."""
+    """A timestamp some seconds before another one, which is returned itself where it is none that can be read.
+
+    Never one that sorts after it, as the UTC of a time in another offset might.
+    """
     try:
-        return _format(datetime.fromisoformat(than).astimezone(UTC) - timedelta(seconds=seconds))
+        return min(than, _format(datetime.fromisoformat(than).astimezone(UTC) - timedelta(seconds=seconds)))
     except (ValueError, OverflowError):
         return than
 
@@ -27,8 +31,11 @@ def _format(moment: datetime) -> str:
 
 
 def age(of: str) -> float:
-    """Seconds since a :func:`timestamp`, or since any ISO 8601 time with an offset."""
-    return (datetime.now(UTC) - datetime.fromisoformat(of)).total_seconds()
+    """Seconds since a :func:`timestamp`, or since any ISO 8601 time; for ever, where it is none that can be read."""
+    try:
+        return (datetime.now(UTC) - datetime.fromisoformat(of).astimezone(UTC)).total_seconds()
+    except (ValueError, OverflowError):
+        return math.inf
 
 
 def fresh_message_id() -> str:

@@ -9,8 +9,8 @@ from .settings import settings
 
 _INDEX_LAG_SECONDS = 5
 """How long an index may lag the table, on the side of caution."""
-_MOST_GROUPS, _MOST_USERS = 100, 10_000
-"""How many are remembered."""
+_MOST_MEMBERS, _MOST_USERS = 100_000, 10_000
+"""How many are remembered: members, of all groups together, at some 130 bytes each, and users who were looked up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,9 +48,10 @@ def of_group(group_id: str) -> Membership:
         return _OPEN
     known = _read.get(group_id)
     if known is None or time.time() >= known.good_until:
-        if len(_read) >= _MOST_GROUPS:
+        known = _read_group(group_id)
+        if sum(len(one.user_ids or ()) + 1 for one in (*_read.values(), known)) > _MOST_MEMBERS:
             _read.clear()
-        known = _read[group_id] = _read_group(group_id)
+        _read[group_id] = known
     return known
 
 

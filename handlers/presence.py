@@ -1,6 +1,7 @@
 """Actions ``getPresence`` and ``typing``: who is here, and who is about to speak."""
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import asdict
 
 from . import connections, frames
@@ -28,18 +29,24 @@ def get_presence(request: Request) -> None:
     with unavailable_on_failure():
         pages = connections.in_group(admit(request.connection_id).group_id)
         devices = Counter(connection.user_id for connection in next(pages, []))
-        truncated = next(pages, None) is not None
+        members = _fit(devices)
+        # Reading on costs as much as the first page, so only where that does not fill the frame.
+        truncated = len(members) < len(devices) or next(pages, None) is not None
+    request.log["members"] = len(members)
+    request.post(request.reply({"action": "presence", "members": members, "truncated": truncated}))
+
+
+def _fit(devices: Mapping[str, int]) -> list[frames.Frame]:
+    """Make members of as many users as a frame carries, in the order of their ids."""
     members: list[frames.Frame] = []
     size = 0
     for user_id, count in sorted(devices.items()):
         member = {"userId": user_id, "devices": count}
         size += len(frames.encode(member)) + 1
         if size > frames.MAX_MESSAGE_BYTES:
-            truncated = True
             break
         members.append(member)
-    request.log["members"] = len(members)
-    request.post(request.reply({"action": "presence", "members": members, "truncated": truncated}))
+    return members
 
 
 def typing(request: Request) -> None:

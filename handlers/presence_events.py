@@ -4,7 +4,6 @@ It is fed by the stream of the connections table, so that every end of a connect
 clean-up after a 410, and the table's time to live. Events may come twice or late.
 """
 
-import time
 from typing import Any
 
 from . import connections
@@ -42,8 +41,7 @@ def _tell(record: dict[str, Any], deadline: float) -> bool:
         "groupId": changed.group_id,
         "userId": changed.user_id,
     }
-    push_to_others(frame, changed.user_id, connected, deadline=deadline)
-    if time.monotonic() >= deadline:
+    if not push_to_others(frame, changed.user_id, connected, deadline=deadline).complete:
         raise TimeoutError  # Lambda halves the batch and repeats it.
     return bool(connected)
 

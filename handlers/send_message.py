@@ -45,7 +45,12 @@ def send_message(request: Request) -> None:
         request.post(*acks)
         return
     with unavailable_on_failure(retryable=repeatable):
-        tally = push(pushed, split(pushed, group_of(sender)), *acks, deadline=request.deadline)
+        tally = push(
+            pushed,
+            split(pushed, group_of(sender), deadline=request.deadline),
+            *acks,
+            deadline=request.deadline,
+        )
     request.log |= asdict(tally)
     if repeatable and not tally.failed:
         with log_failure("not marked as pushed: a retry will push it again"):

@@ -4,10 +4,13 @@ import logging
 
 import pytest
 
+from handlers import dynamodb
+from tests.rows import put_row
+
 from .chat import ANA, BOB, EVE, Chat, Context
 from .conftest import Log
 from .management_api_server import GONE, GONE_AS_AWS_SAYS_IT, HANG, RESET, Answer
-from .tables import aws_error
+from .tables import CONNECTIONS, aws_error
 
 BOBS_PHONE = "BobOtherConnection="
 
@@ -36,6 +39,23 @@ def test_rows_without_an_expiry_are_served(chat: Chat) -> None:
     chat.tables.add_connection(BOB, "bob", "red", expires_in=None)
     assert chat.send(ANA) == 200
     assert chat.gateway.recipients() == {ANA, BOB}
+
+
+@pytest.mark.parametrize("attribute", ["userId", "connectedAt"])
+def test_rows_of_other_programs_that_are_no_connections_cost_nobody_a_message(chat: Chat, attribute: str) -> None:
+    row = {"connectionId": "Foreign=", "groupId": "red", "userId": "bob", "connectedAt": "2026-01-01T00:00:00Z"}
+    put_row(dynamodb.client(), CONNECTIONS, {name: value for name, value in row.items() if name != attribute})
+    assert chat.send(ANA) == 200
+    assert chat.gateway.recipients() == {ANA, BOB}
+
+
+@pytest.mark.parametrize("connected_at", ["2026-01-01T00:00:00", "yesterday", ""])
+def test_stale_row_whose_age_cannot_be_told_is_old(chat: Chat, connected_at: str) -> None:
+    row = {"connectionId": "Foreign=", "groupId": "red", "userId": "bob", "connectedAt": connected_at}
+    put_row(dynamodb.client(), CONNECTIONS, row)
+    chat.gateway.answers["Foreign="] = GONE
+    assert chat.send(ANA) == 200
+    assert "Foreign=" not in chat.tables.connections()
 
 
 @pytest.mark.parametrize("gone", [GONE, GONE_AS_AWS_SAYS_IT], ids=["bare", "with type and body"])

@@ -68,6 +68,7 @@ CALLS: dict[str, tuple[Call, dict[str, Any]]] = {
             "delivered": 2,
             "stale": 0,
             "failed": 0,
+            "complete": True,
         },
     ),
     "too large": (

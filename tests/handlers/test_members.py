@@ -125,6 +125,13 @@ def test_a_newcomer_who_is_removed_at_once_is_out_as_soon_as_anybody(chat: Chat)
     assert chat.pushes(ANA) == []
 
 
+def test_what_is_remembered_of_large_groups_is_bounded(chat: Chat, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(members, "_MOST_MEMBERS", 4)
+    for sender, remembered in ((ANA, {"red"}), (EVE, {"blue"}), (EVE, {"blue"}), (ANA, {"red"})):
+        assert chat.send(sender) == 200
+        assert set(members._read) == remembered  # noqa: SLF001 - what this process remembers
+
+
 def test_membership_of_one_group_says_nothing_of_another(chat: Chat) -> None:
     chat.tables.remove_member("ana", "red")
     chat.tables.add_member("ana", "blue")

@@ -1,0 +1,138 @@
+"""Large groups: slices that are handed over in time, and served although they come twice or fail."""
+
+import json
+import time
+from collections.abc import Callable
+from io import BytesIO
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from handlers import broadcast, connections, fan_out
+from handlers.background import InvocationError
+
+from .chat import ANA, BOB, Chat, Context
+from .conftest import Log
+from .management_api_server import GONE, HANG, Answer
+
+MEMBERS = [f"Member{number}=" for number in range(10)]
+FRAME = '{"action":"message","messageId":"m1","message":"Hi"}'
+
+Serve = Callable[[dict[str, Any]], None]
+
+
+@pytest.fixture
+def slice_(chat: Chat) -> dict[str, Any]:
+    """A slice as it is handed over."""
+    for member in MEMBERS:
+        chat.tables.add_connection(member, member, "red")
+    rows = chat.tables.connections()
+    return {"frame": FRAME, "recipients": [[member, rows[member]["connectedAt"]["S"]] for member in MEMBERS]}
+
+
+@pytest.fixture
+def serve(chat: Chat) -> Serve:
+    return lambda slice_: broadcast.handler(slice_, chat.context)
+
+
+def messages_of(chat: Chat, member: str) -> list[str]:
+    return [frame["messageId"] for frame in chat.pushes(member)]
+
+
+def test_slice_is_served(chat: Chat, serve: Serve, slice_: dict[str, Any], log: Log) -> None:
+    serve(slice_)
+    assert sorted(chat.gateway.delivered) == [(member, FRAME.encode()) for member in MEMBERS]
+    assert log.served().items() >= {"recipients": 10, "delivered": 10, "failed": 0, "complete": True}.items()
+
+
+def test_slice_that_comes_twice_brings_the_same_message_twice(chat: Chat, serve: Serve, slice_: dict[str, Any]) -> None:
+    serve(slice_)
+    serve(slice_)
+    for member in MEMBERS:
+        assert messages_of(chat, member) == ["m1", "m1"]
+    assert chat.tables.messages() == []
+
+
+@pytest.mark.parametrize("status", [403, 500])
+def test_slice_that_reaches_hardly_anybody_fails_and_is_whole_when_repeated(
+    chat: Chat, serve: Serve, slice_: dict[str, Any], status: int
+) -> None:
+    chat.gateway.answers = dict.fromkeys(MEMBERS[1:], Answer(status))
+    with pytest.raises(InvocationError, match="DeliveryError"):
+        serve(slice_)
+    chat.gateway.answers = {}
+    serve(slice_)
+    assert {member: set(messages_of(chat, member)) for member in MEMBERS} == {member: {"m1"} for member in MEMBERS}
+
+
+def test_few_that_cannot_be_reached_do_not_have_the_others_served_twice(
+    serve: Serve, slice_: dict[str, Any], chat: Chat, log: Log
+) -> None:
+    chat.gateway.answers = {MEMBERS[0]: Answer(500), MEMBERS[1]: GONE}
+    serve(slice_)
+    assert log.served().items() >= {"delivered": 8, "failed": 1, "stale": 1}.items()
+    assert MEMBERS[1] not in chat.tables.connections()
+
+
+def test_slice_whose_time_runs_out_fails(chat: Chat, serve: Serve, slice_: dict[str, Any]) -> None:
+    chat.context = Context(milliseconds=2500)
+    chat.gateway.answers[MEMBERS[-1]] = HANG
+    with pytest.raises(InvocationError, match="DeliveryError"):
+        serve(slice_)
+
+
+def test_slice_that_is_served_in_time_is_not_repeated_for_the_clean_up_after_it(
+    chat: Chat, serve: Serve, slice_: dict[str, Any], monkeypatch: pytest.MonkeyPatch, log: Log
+) -> None:
+    chat.context = Context(milliseconds=4000)
+    chat.gateway.answers = {MEMBERS[0]: GONE, MEMBERS[1]: GONE}
+    close = connections.close_connection
+
+    def slowly(connection_id: str) -> None:
+        time.sleep(2.1)
+        close(connection_id)
+
+    monkeypatch.setattr(connections, "close_connection", slowly)
+    serve(slice_)
+    assert log.served().items() >= {"delivered": 8, "stale": 2}.items()
+    # The next message finds the other.
+    assert len({MEMBERS[0], MEMBERS[1]} & chat.tables.connections().keys()) == 1
+
+
+@pytest.fixture
+def handed_over(monkeypatch: pytest.MonkeyPatch, slice_: dict[str, Any]) -> list[dict[str, Any]]:  # noqa: ARG001 - the members are connected
+    """Slices that were handed over, of two recipients each; handing one over takes 0.2 s."""
+    monkeypatch.setenv("BROADCAST_THRESHOLD", "2")
+    slices: list[dict[str, Any]] = []
+
+    def invoke(*, Payload: str, **_: str) -> dict[str, Any]:  # noqa: N803 - as the client has it
+        time.sleep(0.2)
+        slices.append(json.loads(Payload))
+        return {"Payload": BytesIO()}
+
+    monkeypatch.setattr(fan_out, "_lambda_client", lambda: SimpleNamespace(invoke=invoke))
+    return slices
+
+
+def test_all_are_served_or_handed_over_once(chat: Chat, handed_over: list[dict[str, Any]]) -> None:
+    assert chat.send(ANA, clientMessageId="c1") == 200
+    sliced = [recipient for one in handed_over for recipient, _ in one["recipients"]]
+    assert [len(one["recipients"]) for one in handed_over] == [2] * 5
+    assert sorted([*chat.gateway.recipients(), *sliced]) == sorted([ANA, BOB, *MEMBERS])
+    assert "pushedAt" in chat.tables.messages()[0]
+
+
+def test_nothing_is_handed_over_after_the_deadline(chat: Chat, handed_over: list[dict[str, Any]]) -> None:
+    chat.context = Context(milliseconds=2500)
+    assert chat.send(ANA, clientMessageId="c1") == 503
+    in_time = len(handed_over)
+    assert 1 <= in_time <= 3
+    time.sleep(0.5)
+    assert len(handed_over) <= in_time + 1  # The call that was under way.
+    assert chat.frames(ANA)[-1].items() >= {"code": "UNAVAILABLE", "retryable": True, "clientMessageId": "c1"}.items()
+
+    chat.context = Context()
+    handed_over.clear()
+    assert chat.send(ANA, clientMessageId="c1") == 200
+    assert len(handed_over) == 5
