@@ -7,6 +7,7 @@ import getpass
 import io
 import json
 import os
+import signal
 import sys
 import threading
 import unicodedata
@@ -108,7 +109,8 @@ class TerminalClient(ReliableClient):
 
     def on_message(self, message: Frame) -> None:
         """Show it, with its time in the time zone of this machine."""
-        if message.get("clientMessageId") in self._own:
+        # Others may repeat our ids.
+        if message.get("senderId") == self.user_id and message.get("clientMessageId") in self._own:
             return
         try:
             said_at = datetime.fromisoformat(message["timestamp"]).astimezone()
@@ -254,6 +256,7 @@ def _lines() -> Iterator[str]:
         with suppress(EOFError):
             while True:
                 yield input(_PROMPT)
+        return
     # A file of its own: that of sys.stdin could not be closed at the end while the thread waits for a line.
     yield from open(os.dup(sys.stdin.fileno()), encoding="utf-8", errors="replace")  # noqa: PTH123, SIM115
 
@@ -301,6 +304,14 @@ def _subject(token: str) -> str | None:
         return None
 
 
+def _is_websocket_url(url: str) -> bool:
+    try:
+        address = urlsplit(url)
+        return address.scheme in {"ws", "wss"} and bool(address.hostname) and address.port != 0
+    except ValueError:  # Its port or its IPv6 address.
+        return False
+
+
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m local.join",
@@ -314,8 +325,8 @@ def _arguments() -> argparse.Namespace:
     arguments = parser.parse_args()
     if not arguments.group:
         parser.exit(2, "Which group? make join GROUP=demo NAME=ann\n")
-    if arguments.url and urlsplit(arguments.url).scheme not in {"ws", "wss"}:
-        parser.exit(2, "URL must begin with wss:// or ws://, as the output WebSocketURL does\n")
+    if arguments.url and not _is_websocket_url(arguments.url):
+        parser.exit(2, "URL must be like wss://host/production or ws://host:port/path, as the output WebSocketURL is\n")
     return arguments
 
 
@@ -329,10 +340,11 @@ def main() -> None:
     name = arguments.name or getpass.getuser()
     user_id = arguments.user or (token and _subject(token)) or name
     url = arguments.url or _local_url()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         with _terminal_as_it_was():
             status = asyncio.run(chat(url, user_id, arguments.group, name, token))
-    except KeyboardInterrupt:  # A second one.
+    except KeyboardInterrupt:  # A second one, or the end that another program has put to it.
         status = 0
     sys.exit(status)
 

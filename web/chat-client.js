@@ -254,6 +254,7 @@ export class ChatClient {
   }
 
   wake = () => {
+    if (this.#life.signal.aborted) return;
     if (this.#retryTimer !== undefined) this.#open();
     else if (this.#link) this.#probe(this.#link);
   };
@@ -556,7 +557,7 @@ export class ChatClient {
   #merge(stored) {
     const unsent = this.#outbox.length;
     const fresh = [];
-    for (const { messageId, clientMessageId, groupId, senderId, senderName, message = "", timestamp } of stored) {
+    for (const { messageId, clientMessageId, groupId, senderId = "", senderName, message = "", timestamp } of stored) {
       const own = senderId === this.#options.userId;
       // Others may repeat our ids, so theirs count for nothing.
       const key = (own && clientMessageId) || messageId;
@@ -657,15 +658,20 @@ export class ChatClient {
       if (!key?.startsWith(this.#prefix) || key === this.#ownKey || this.#heirOf.has(key)) return;
       this.#heirOf.add(key);
       const adopt = () => {
-        const items = JSON.parse(storage.getItem(key) ?? "[]");
-        // Only when they are safe under the new key do they leave the old one.
-        if (this.#queue(items)) storage.removeItem(key);
+        try {
+          // Only when they are safe under the new key do they leave the old one.
+          if (this.#queue(JSON.parse(storage.getItem(key) ?? "[]"))) storage.removeItem(key);
+        } catch {
+          // Not written by a client: it must not keep this one from working.
+        }
       };
       // Without locks (plain http) two pages may send the same message: the server stores it once.
       if (locks) locks.request(key, { signal }, adopt).catch(() => {});
       else adopt();
     };
-    locks?.request(this.#ownKey, () => new Promise((resolve) => signal.addEventListener("abort", resolve)));
+    // It may be granted only after the end.
+    const end = new Promise((resolve) => signal.addEventListener("abort", resolve));
+    locks?.request(this.#ownKey, () => end);
     for (const key of Array.from(storage, (_, i) => storage.key(i))) inherit(key);
     if (locks) globalThis.addEventListener?.("storage", ({ key }) => inherit(key), { signal });
   }

@@ -39,21 +39,43 @@ let unread = 0;
 /** @type {ReturnType<typeof setInterval> | undefined} */
 let countdown;
 
+// What is remembered. Storage may be full, or forbidden: the chat works without.
+
+/** @param {"localStorage" | "sessionStorage"} storage @param {string} key */
+function read(storage, key) {
+  try {
+    return globalThis[storage].getItem(key);
+  } catch {
+    return null;
+  }
+}
+
+/** @param {"localStorage" | "sessionStorage"} storage @param {string} key @param {string} value Nothing: forget it. */
+function write(storage, key, value) {
+  try {
+    if (value) globalThis[storage].setItem(key, value);
+    else globalThis[storage].removeItem(key);
+  } catch {
+    // It is then gone with the page.
+  }
+}
+
 // Joining
 
 async function showJoin() {
   const query = new URLSearchParams(location.search);
   const known = session ?? {
     group: query.get("group") ?? "general",
-    name: query.get("name") ?? localStorage.getItem(NAME_KEY),
+    name: query.get("name") ?? read("localStorage", NAME_KEY),
   };
   fill("group", known.group);
   fill("name", known.name);
   fill("userId", known.userId);
   // After the #, where no server gets to see it.
   fill("token", known.token ?? new URLSearchParams(location.hash.slice(1)).get("token"));
-  fill("endpoint", query.get("endpoint") ?? known.endpoint ?? (await configuredEndpoint()));
-  byId("connection").toggleAttribute("open", !field("endpoint").value);
+  // A link may name an endpoint, but not to who is about to send a token to another one, and never unseen.
+  fill("endpoint", known.endpoint ?? query.get("endpoint") ?? (await configuredEndpoint()));
+  byId("connection").toggleAttribute("open", !field("endpoint").value || query.has("endpoint"));
   joinView.hidden = false;
   chatView.hidden = true;
   document.title = "Chat";
@@ -92,9 +114,9 @@ joinForm.addEventListener("submit", (event) => {
   }
   byId("join-error").textContent = "";
   session = /** @type {Session} */ ({ ...values, userId: values.userId || values.name });
-  localStorage.setItem(NAME_KEY, session.name);
+  write("localStorage", NAME_KEY, session.name);
   // With this tab only: a reload comes back to the conversation, another tab can be someone else.
-  sessionStorage.setItem(SESSION_KEY, JSON.stringify(session));
+  write("sessionStorage", SESSION_KEY, JSON.stringify(session));
   enter();
 });
 
@@ -108,7 +130,7 @@ function enter() {
   chatView.hidden = false;
   byId("title").textContent = session.group;
   log.ariaBusy = "true";
-  text.value = sessionStorage.getItem(draftKey()) ?? "";
+  text.value = read("sessionStorage", draftKey()) ?? "";
   unseen = unread = 0;
   noticed = [];
   following = true;
@@ -138,7 +160,7 @@ function enter() {
 byId("leave").addEventListener("click", () => {
   chat?.close();
   chat = undefined;
-  sessionStorage.removeItem(SESSION_KEY);
+  write("sessionStorage", SESSION_KEY, "");
   cancelAnimationFrame(frame);
   frame = 0;
   rows.clear();
@@ -252,12 +274,23 @@ function newRow() {
   return { element: /** @type {HTMLElement} */ (copy.firstElementChild) };
 }
 
+/** Other programs may have stored a time that is none. @param {Message} message */
+const timeOf = ({ timestamp }) => new Date(Date.parse(timestamp) || 0);
+
+/** Without what turns the direction of writing. @param {string} name */
+const plain = (name) => name.replace(/[^\P{Cf}\u200c\u200d]/gu, "").trim();
+
+/** The name of a sender, but never ours for somebody else. @param {Message} message */
+function senderOf({ senderName = "", senderId, own }) {
+  const name = plain(senderName);
+  return name && (own || name.toLowerCase() !== "you") ? name : plain(senderId) || "?";
+}
+
 /** @param {Row} row @param {Message} message @param {Message} [previous] */
 function showMessage(row, message, previous) {
-  const time = new Date(message.timestamp);
-  const newDay = !previous || day.format(new Date(previous.timestamp)) !== day.format(time);
-  const continued =
-    !newDay && previous.senderId === message.senderId && +time - +new Date(previous.timestamp) < 300_000;
+  const time = timeOf(message);
+  const newDay = !previous || day.format(timeOf(previous)) !== day.format(time);
+  const continued = !newDay && previous.senderId === message.senderId && +time - +timeOf(previous) < 300_000;
   const look = `${newDay} ${continued}`;
   if (row.message === message && row.look === look) return;
   row.message = message;
@@ -265,7 +298,7 @@ function showMessage(row, message, previous) {
 
   const { element } = row;
   const part = (/** @type {string} */ name) => /** @type {HTMLElement} */ (element.querySelector(`.${name}`));
-  const name = message.senderName || message.senderId;
+  const name = senderOf(message);
   if (names.get(message.senderId) !== name) {
     names.set(message.senderId, name);
     showPeople();
@@ -402,7 +435,7 @@ function sendText() {
 }
 
 function textChanged() {
-  sessionStorage.setItem(draftKey(), text.value);
+  write("sessionStorage", draftKey(), text.value);
   fitText();
 }
 
@@ -426,7 +459,7 @@ byId("composer").addEventListener("submit", (event) => {
 // Who is here
 
 /** @param {string} userId */
-const nameOf = (userId) => names.get(userId) ?? userId;
+const nameOf = (userId) => names.get(userId) ?? plain(userId);
 
 function showPeople() {
   const { members, truncated } = chat?.presence ?? { members: [], truncated: false };
@@ -472,7 +505,7 @@ document.addEventListener("keydown", ({ key }) => {
   peopleToggle.focus();
 });
 
-const stored = sessionStorage.getItem(SESSION_KEY);
+const stored = read("sessionStorage", SESSION_KEY);
 if (stored) {
   session = JSON.parse(stored);
   enter();

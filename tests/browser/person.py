@@ -109,6 +109,10 @@ class Person:
             assert time.monotonic() < deadline, f"{self.name} does not come to see it; shown: {self.shown[-5:]}"
             time.sleep(0.05)
 
+    def try_now(self) -> None:
+        """Have the page connect, unless it does so by itself at this very moment, when the button goes away."""
+        self.script("document.getElementById('try-now').click()")
+
     def until_shown(self, text: str, status: str = "sent") -> None:
         self.until(lambda: any((message.text, message.status) == (text, status) for message in self.shown))
 

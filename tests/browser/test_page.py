@@ -8,7 +8,9 @@ import pytest
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
+from local.emulator import Emulator
 from tests.clients import ChatClient
+from tests.rows import put_row
 
 from .conftest import DESKTOP
 from .network import Network
@@ -87,7 +89,7 @@ def test_a_conversation_goes_on_through_a_lost_network(
     assert bob.texts == ["one", "where are you?"]
 
     network.recover()
-    ann.find("try-now").click()
+    ann.try_now()
     ann.until_state("Connected")
     said = ["one", "where are you?", "two, without a network", "three, without a network"]
     for who in (ann, bob):
@@ -142,6 +144,63 @@ def test_two_tabs_keep_their_unsent_messages_apart(ann: Person, network: Network
     ann.until_shown("of the first tab")
     ann.until_shown("of the second tab")
     assert ann.texts == ["of the second tab", "of the first tab"]
+
+
+def test_rows_of_other_programs_stop_nothing(ann: Person, emulator: Emulator, group: str) -> None:
+    for number, row in enumerate(
+        (
+            {"message": "x" * 30_000},
+            {"message": "from nobody"},
+            {"senderId": "otto", "senderName": "You", "message": "not you"},
+            {"senderId": "\u202eotto", "message": "turned"},
+            {"senderId": "otto", "message": "some time", "timestamp": "yesterday"},
+        )
+    ):
+        common = {
+            "messageId": f"{group} {number}",
+            "groupId": group,
+            "timestamp": f"2026-01-01T00:00:0{number}.000000Z",
+        }
+        put_row(emulator.client("dynamodb"), "ChatMessages", common | row)
+    ann.browser.refresh()
+    ann.until_state("Connected")
+    ann.say("mine")
+    ann.until_shown("mine")
+    assert {(message.name, message.text) for message in ann.shown} == {
+        ("?", "This message is too large to be shown."),
+        ("?", "from nobody"),
+        ("otto", "not you"),
+        ("otto", "turned"),
+        ("otto", "some time"),
+        ("You", "mine"),
+    }
+
+
+def test_a_link_cannot_take_a_token_elsewhere(person: People, group: str, chat_url: str) -> None:
+    ann = person("Ann")
+    ann.open(group=group, endpoint=chat_url)
+    assert ann.find("endpoint").is_displayed()
+    ann.find("token").send_keys("secret")
+    ann.find("name").send_keys(ann.name, Keys.ENTER)
+    ann.until_state("Connected")
+    ann.open(group=group, endpoint="wss://elsewhere.example/production")
+    ann.until_state("Connected")
+    ann.find("leave").click()
+    assert ann.find("endpoint").get_property("value") == chat_url
+    assert ann.find("token").get_property("value") == "secret"
+
+
+def test_without_storage_the_page_chats(person: People, group: str, chat_url: str) -> None:
+    ann = person("Ann")
+    script = """for (const storage of ["localStorage", "sessionStorage"])
+      Object.defineProperty(globalThis, storage, { get() { throw new DOMException("blocked", "SecurityError"); } });"""
+    added = ann.browser.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source": script})
+    try:
+        ann.join(group, chat_url)
+        ann.say("Hello")
+        ann.until_shown("Hello")
+    finally:
+        ann.browser.execute_cdp_cmd("Page.removeScriptToEvaluateOnNewDocument", added)
 
 
 def test_a_message_that_cannot_be_sent_says_why_and_can_be_edited(ann: Person) -> None:
@@ -369,7 +428,7 @@ def test_new_messages_are_read_out_and_old_ones_are_not(person: People, network:
     ann.until_state("Not connected")
     assert log.get_attribute("aria-busy") == "true"
     network.recover()
-    ann.find("try-now").click()
+    ann.try_now()
     ann.until(lambda: log.get_attribute("aria-busy") == "false")
     assert ann.texts == ["Hello"]
 
@@ -382,7 +441,6 @@ def test_a_checker_finds_no_serious_fault(
     ann = person("Ann")
     ann.appear(size, scheme)
     ann.open(group=group, endpoint=network.url)
-    ann.find("connection").click()
     assert ann.accessibility_faults() == []
     ann.join(group, network.url)
     with ChatClient(network.url, "vera", group) as vera:

@@ -217,6 +217,7 @@ def test_what_could_not_be_sent_is_said_at_the_end(join: Start, url: str) -> Non
         network.fail()
         ann.see(r"\* The connection is lost")
         ann.type("into the void\n")
+        time.sleep(0.5)  # Nothing shows that it has been read.
         ann.process.send_signal(signal.SIGINT)
         assert ann.end() == 0
     assert ann.shown.endswith("* Not sent: into the void\n")
@@ -231,6 +232,28 @@ def test_a_refused_message_says_why_and_the_next_goes_on(join: Start) -> None:
     ann.see("Ann: short\n")
     ann.end_input()
     assert ann.end() == 1
+
+
+@pytest.mark.parametrize("end", ["Ctrl-D", "SIGTERM"])
+def test_a_terminal_is_left_as_it_was_by_other_ends_too(join: Start, end: str) -> None:
+    ann = join("Ann", terminal=True)
+    ann.see(r"\* Here: Ann\n> ")
+    assert not ann.echoes
+    if end == "Ctrl-D":
+        ann.type("\x04")
+    else:
+        ann.process.terminate()
+    assert ann.end() == 0
+    assert ann.echoes
+
+
+def test_a_message_under_the_id_of_ones_own_is_shown(join: Start, url: str, group: str) -> None:
+    ann = join("Ann", terminal=True)
+    ann.see(r"\* Here: Ann\n> ")
+    with ChatClient(url, "vera", group) as vera:
+        ann.type("mine\r")
+        vera.say("not mine", clientMessageId=vera.receive()["clientMessageId"])
+        ann.see("Vera: not mine\n")
 
 
 def test_a_terminal_keeps_what_is_being_typed_and_is_left_as_it_was(join: Start, url: str, group: str) -> None:
@@ -277,7 +300,11 @@ def test_harmful_characters_are_replaced(text: str) -> None:
     ("arguments", "said"),
     [
         (["--name=Ann"], "Which group? make join GROUP=demo NAME=ann"),
-        (["--group=g", "--url=https://chat.example"], "URL must begin with wss:// or ws://"),
+        (["--group=g", "--url=https://chat.example"], "URL must be like wss://host/production"),
+        (["--group=g", "--url=ws://localhost:abc"], "URL must be like wss://host/production"),
+        (["--group=g", "--url=ws://localhost:99999999"], "URL must be like wss://host/production"),
+        (["--group=g", "--url=ws://[::1"], "URL must be like wss://host/production"),
+        (["--group=g", "--url=wss:///production"], "URL must be like wss://host/production"),
         (["--group=g", "--url=ws://127.0.0.1:9/production"], "No chat can be reached at ws://127.0.0.1:9/production"),
     ],
 )

@@ -117,11 +117,14 @@ CONFIGS: Mapping[str, tuple[str, Callable[[World], dict[str, object]]]] = {
             "messageRate": RATE,
             "messageBurst": BURST,
             "connectionsPerUser": CONNECTIONS_PER_USER,
+            "broadcastThreshold": 2,
         },
     ),
     "iam": ("`iam`", lambda _: {"authentication": "iam"}),
 }
 """The chats by name: what they are for people, and how they are deployed."""
+SPLIT = "strict"
+"""The one whose groups are so large that slices are handed over."""
 
 
 def sign(credentials: Credentials, address: str) -> str:

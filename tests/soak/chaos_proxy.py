@@ -16,7 +16,7 @@ _END_OF_HEAD = b"\r\n\r\n"
 
 _FAIR, _STORM = 0.005, 0.6
 """Share of the posts that are spoilt."""
-_POSTS_UNTIL_STORM = 200
+_POSTS_UNTIL_STORM = 500
 _POSTS_OF_STORM = 30
 
 _FAULTS = {"429": 6, "500": 3, "503": 3, "reset before": 4, "reset after": 4, "slow": 4, "410": 2, "late": 0.2}

@@ -235,6 +235,8 @@ describe("losing the connection", () => {
       assert.deepEqual(clock.pending, []);
       assert.ok(sockets.every(({ readyState }) => readyState === 3));
       await clock.advance(600_000);
+      client.wake();
+      await clock.advance(600_000);
       assert.ok(sockets.length <= 1);
     });
   }
@@ -484,10 +486,10 @@ describe("history and recovery", () => {
     assert.equal(socket().frames("getHistory")[0].after, "c1");
   });
 
-  test("a message whose text is left out has an empty one", async () => {
+  test("a message whose text and sender are left out has empty ones", async () => {
     await start();
-    await online([row(1, { message: undefined, omitted: true })]);
-    assert.equal(client.messages[0].message, "");
+    await online([row(1, { message: undefined, senderId: undefined, omitted: true })]);
+    assert.deepEqual([client.messages[0].message, client.messages[0].senderId], ["", ""]);
   });
 
   test("live messages kept aside outlive a socket that dies before the history is complete", async () => {

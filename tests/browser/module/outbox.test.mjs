@@ -417,6 +417,28 @@ describe("over reloads and tabs", () => {
     }
   });
 
+  test("a client that is closed at once leaves its unsent message to the next one", async () => {
+    const page = tab(offline);
+    page.client.send("x");
+    page.client.close();
+    await settled();
+    const { client } = tab(offline);
+    await settled();
+    assert.deepEqual(shown(client), ["x sending"]);
+  });
+
+  for (const with_ of [{}, { locks: undefined }]) {
+    test(`an outbox that is damaged keeps nobody from connecting, ${"locks" in with_ ? "without" : "with"} locks`, async () => {
+      tab(offline).client.send("x");
+      await settled();
+      storage.setItem(`${storage.key(0)}0`, "{broken");
+      const { Socket, sockets } = manual();
+      tab(Socket, with_);
+      await settled();
+      assert.equal(sockets.length, 1);
+    });
+  }
+
   test("without locks, two pages that both send a message still store and show it once", async () => {
     const chat = server();
     const first = tab(offline, { locks: undefined });
