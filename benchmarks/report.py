@@ -288,7 +288,7 @@ def _wanted(results: Results) -> str:
             max(map(abs, deviations)) <= 0.15,
         ),
         (
-            f"time for one recipient alone, answers at once: boto3's over this engine's",
+            "time for one recipient alone, answers at once: boto3's over this engine's",
             "at least 1",
             _ratio(lone.wall_ratios),
             statistics.median(lone.wall_ratios) >= 1,
