@@ -437,7 +437,12 @@ def test_posts_are_tried_more_often_where_the_account_is_at_its_limit(
         random, "uniform", max
     )  # All wait for the longest, so that none is tried twice as often as others.
 
+    all_under_way = asyncio.Event()
+
     async def behave(request: Request, answer: Answer) -> None:
+        if request.number == 63:
+            all_under_way.set()
+        await all_under_way.wait()
         await (answer.status(429) if request.number < 200 else answer.raw(OK))
 
     assert len(post_all(client(serve(behave)), posts(64)).ids(Outcome.DELIVERED)) == 64

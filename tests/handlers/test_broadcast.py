@@ -3,8 +3,8 @@
 import json
 import time
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from io import BytesIO
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -100,39 +100,50 @@ def test_slice_that_is_served_in_time_is_not_repeated_for_the_clean_up_after_it(
     assert len({MEMBERS[0], MEMBERS[1]} & chat.tables.connections().keys()) == 1
 
 
-@pytest.fixture
-def handed_over(monkeypatch: pytest.MonkeyPatch, slice_: dict[str, Any]) -> list[dict[str, Any]]:  # noqa: ARG001 - the members are connected
-    """Slices that were handed over, of two recipients each; handing one over takes 0.2 s."""
-    monkeypatch.setenv("BROADCAST_THRESHOLD", "2")
-    slices: list[dict[str, Any]] = []
+@dataclass
+class Slices:
+    """What was handed over, in slices of two recipients.
 
-    def invoke(*, Payload: str, **_: str) -> dict[str, Any]:  # noqa: N803 - as the client has it
-        time.sleep(0.2)
-        slices.append(json.loads(Payload))
+    Attributes:
+        made: All of them.
+        seconds: How long handing one over takes.
+    """
+
+    made: list[dict[str, Any]] = field(default_factory=list)
+    seconds: float = 0
+
+    def invoke(self, *, Payload: str, **_: str) -> dict[str, Any]:  # noqa: N803 - as the client has it
+        time.sleep(self.seconds)
+        self.made.append(json.loads(Payload))
         return {"Payload": BytesIO()}
 
-    monkeypatch.setattr(fan_out, "_lambda_client", lambda: SimpleNamespace(invoke=invoke))
+
+@pytest.fixture
+def slices(monkeypatch: pytest.MonkeyPatch, slice_: dict[str, Any]) -> Slices:  # noqa: ARG001 - the members are connected
+    slices = Slices()
+    monkeypatch.setenv("BROADCAST_THRESHOLD", "2")
+    monkeypatch.setattr(fan_out, "_lambda_client", lambda: slices)
     return slices
 
 
-def test_all_are_served_or_handed_over_once(chat: Chat, handed_over: list[dict[str, Any]]) -> None:
+def test_all_are_served_or_handed_over_once(chat: Chat, slices: Slices) -> None:
     assert chat.send(ANA, clientMessageId="c1") == 200
-    sliced = [recipient for one in handed_over for recipient, _ in one["recipients"]]
-    assert [len(one["recipients"]) for one in handed_over] == [2] * 5
+    assert [len(one["recipients"]) for one in slices.made] == [2] * 5
+    sliced = [recipient for one in slices.made for recipient, _ in one["recipients"]]
     assert sorted([*chat.gateway.recipients(), *sliced]) == sorted([ANA, BOB, *MEMBERS])
     assert "pushedAt" in chat.tables.messages()[0]
 
 
-def test_nothing_is_handed_over_after_the_deadline(chat: Chat, handed_over: list[dict[str, Any]]) -> None:
-    chat.context = Context(milliseconds=2500)
+def test_nothing_is_handed_over_after_the_deadline_and_all_by_the_retry(chat: Chat, slices: Slices) -> None:
+    chat.context, slices.seconds = Context(milliseconds=3000), 0.6
     assert chat.send(ANA, clientMessageId="c1") == 503
-    in_time = len(handed_over)
-    assert 1 <= in_time <= 3
-    time.sleep(0.5)
-    assert len(handed_over) <= in_time + 1  # The call that was under way.
+    in_time = len(slices.made)
+    assert in_time < 5
+    time.sleep(1.5)
+    assert len(slices.made) <= in_time + 1  # The call that was under way.
     assert chat.frames(ANA)[-1].items() >= {"code": "UNAVAILABLE", "retryable": True, "clientMessageId": "c1"}.items()
 
-    chat.context = Context()
-    handed_over.clear()
+    chat.context, slices.seconds = Context(), 0
+    slices.made.clear()
     assert chat.send(ANA, clientMessageId="c1") == 200
-    assert len(handed_over) == 5
+    assert len(slices.made) == 5
