@@ -9,7 +9,8 @@ UV_COMPILE := $(VENV)/bin/uv pip compile --quiet --generate-hashes --no-annotate
 UV_HERE := --universal --python-version 3.11
 UV_LAMBDA := --python-version 3.13 --python-platform aarch64-manylinux_2_28
 
-quoted = '$(subst ','\'',$(1))'
+# As it was typed, and not from an environment that has a NAME of its own.
+given = '$(subst ','\'',$(if $(filter command,$(origin $(1))),$(value $(1))))'
 
 .PHONY: help chat join test soak bench check format lock clean
 
@@ -20,7 +21,7 @@ chat: $(STAMP) ## Start the chat on this machine; Ctrl-C ends it
 	@$(RUN) -m local $(ARGS)
 
 join: $(STAMP) ## Chat from the terminal: GROUP=demo NAME=ann, and URL=wss://… unless it is the chat of this machine
-	@$(RUN) -m local.join --group=$(call quoted,$(GROUP)) --name=$(call quoted,$(NAME)) --url=$(call quoted,$(URL)) $(ARGS)
+	@$(RUN) -m local.join --group=$(call given,GROUP) --name=$(call given,NAME) --url=$(call given,URL) $(ARGS)
 
 test: $(STAMP) node_modules/.installed ## Run the tests; ARGS="-k name" picks some
 	@$(RUN) -m pytest -m "not soak" $(ARGS)

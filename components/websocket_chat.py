@@ -205,7 +205,7 @@ class WebSocketChat(pulumi.ComponentResource):
             pulumi.log.warn(
                 "authentication is none: whoever knows the URL can connect as any user to any group, read it and write "
                 "in it. End this with authentication: jwt (pulumi config set authentication jwt, then jwtIssuer or "
-                "cognitoUserPoolId, and jwtAudience); docs/security.md says how.",
+                "cognitoUserPoolId, and jwtAudience); README.md says how, under Security.",
                 resource=self,
             )
             if self._settings.group_members_table:

@@ -27,6 +27,8 @@ def main() -> None:
     os.environ.update(environment)
 
     emulator = Emulator(arguments.port)
+    if emulator.port != arguments.port and arguments.port:
+        _say(f"Port {arguments.port} is in use")
     try:
         _say(f"Starting the emulator on port {emulator.port}")
         emulator.start()
@@ -61,12 +63,19 @@ def main() -> None:
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m local", description="The whole chat on this machine.")
     parser.add_argument(
-        "--port", type=int, default=USUAL_PORT, help="port of the emulator; another is taken if it is in use"
+        "--port", type=_port, default=USUAL_PORT, help="port of the emulator; another is taken if it is in use"
     )
     parser.add_argument(
         "--jwt", action="store_true", help="let in only who has a token, of an identity provider on this machine"
     )
     return parser.parse_args()
+
+
+def _port(text: str) -> int:
+    port = int(text)
+    if not 0 <= port <= 65_535:
+        raise argparse.ArgumentTypeError(f"{port} is not a port: 0 (any that is free) to 65535")
+    return port
 
 
 def _with_tokens(provider: "IdentityProvider") -> dict[str, object]:
@@ -95,7 +104,7 @@ def _show(url: str, page_url: str, emulator: Emulator, provider: "IdentityProvid
             token = provider.mint(user_id, [GROUP])
             query = f"groupId={GROUP}&token={token}"
             if user_id == "alice":
-                page_url += f"?group={GROUP}&name=alice#token={token}"
+                page_url += f"?group={GROUP}&name=alice&userId=alice#token={token}"
             tokens += f"\n  token of {user_id:<6}{token}"
         clients[user_id] = f'npx wscat -c "{url}?{query}"'
     message = (

@@ -8,6 +8,7 @@ import io
 import json
 import os
 import signal
+import ssl
 import sys
 import threading
 import unicodedata
@@ -50,6 +51,8 @@ _HANDSHAKE_ADVICE = {
     429: "There are too many connections: close some, or try again later.",
 }
 _TRY_AGAIN = 429
+_MOST_BYTES = 256
+"""Of a group, a name or a user id (docs/protocol.md)."""
 
 _HARMFUL = {"Cc", "Cf", "Cs", "Zl", "Zp"}
 _JOINERS = "\u200c\u200d"
@@ -147,7 +150,11 @@ class TerminalClient(ReliableClient):
             self._end(f"The chat refuses the connection ({status}). {_HANDSHAKE_ADVICE[status]}")
         elif reason is not None and not self.recovered.is_set():
             # Nothing of an error's own words, which may quote the address with its token.
-            why = reason.strerror if isinstance(reason, OSError) else status and f"its answer is {status}"
+            why: object = status and f"its answer is {status}"
+            if isinstance(reason, ssl.SSLError):
+                why = "no TLS that can be trusted; is it ws:// rather than wss://?"
+            elif isinstance(reason, OSError):
+                why = reason.strerror
             self._end(f"No chat can be reached at {harmless(self.url)}: {why or 'it does not answer as one'}")
         elif self._connected:
             self._connected = False
@@ -325,6 +332,11 @@ def _arguments() -> argparse.Namespace:
     arguments = parser.parse_args()
     if not arguments.group:
         parser.exit(2, "Which group? make join GROUP=demo NAME=ann\n")
+    for which in ("group", "name", "user"):
+        if len(getattr(arguments, which).encode(errors="replace")) > _MOST_BYTES:
+            parser.exit(2, f"{which.upper()} must have at most {_MOST_BYTES} bytes\n")
+    if "?" in arguments.url:
+        parser.exit(2, "URL goes without a query: group, name and token are given beside it\n")
     if arguments.url and not _is_websocket_url(arguments.url):
         parser.exit(2, "URL must be like wss://host/production or ws://host:port/path, as the output WebSocketURL is\n")
     return arguments

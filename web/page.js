@@ -36,6 +36,9 @@ const names = new Map();
 let frame = 0;
 let unseen = 0;
 let unread = 0;
+/** Whether the chat has been, and how often it was tried since. */
+let reached = false;
+let attempts = 0;
 /** @type {ReturnType<typeof setInterval> | undefined} */
 let countdown;
 
@@ -65,17 +68,19 @@ function write(storage, key, value) {
 async function showJoin() {
   const query = new URLSearchParams(location.search);
   const known = session ?? {
-    group: query.get("group") ?? "general",
     name: query.get("name") ?? read("localStorage", NAME_KEY),
+    userId: query.get("userId"),
   };
-  fill("group", known.group);
+  fill("group", query.get("group") ?? known.group ?? "general");
   fill("name", known.name);
-  fill("userId", known.userId);
+  // Who did not give one is somebody else under another name.
+  fill("userId", known.userId === known.name ? "" : known.userId);
   // After the #, where no server gets to see it.
   fill("token", known.token ?? new URLSearchParams(location.hash.slice(1)).get("token"));
   // A link may name an endpoint, but not to who is about to send a token to another one, and never unseen.
   fill("endpoint", known.endpoint ?? query.get("endpoint") ?? (await configuredEndpoint()));
-  byId("connection").toggleAttribute("open", !field("endpoint").value || query.has("endpoint"));
+  const doubtful = !field("endpoint").value || query.has("endpoint") || (session && !reached);
+  byId("connection").toggleAttribute("open", Boolean(doubtful));
   joinView.hidden = false;
   chatView.hidden = true;
   document.title = "Chat";
@@ -125,13 +130,16 @@ joinForm.addEventListener("submit", (event) => {
 function enter() {
   const query = new URLSearchParams(location.search);
   query.set("group", session.group);
+  if (query.has("endpoint")) query.set("endpoint", session.endpoint);
   history.replaceState(null, "", `?${query}`);
   joinView.hidden = true;
   chatView.hidden = false;
   byId("title").textContent = session.group;
   log.ariaBusy = "true";
   text.value = read("sessionStorage", draftKey()) ?? "";
-  unseen = unread = 0;
+  unseen = unread = attempts = 0;
+  reached = false;
+  byId("alert").textContent = "";
   noticed = [];
   following = true;
   names.clear();
@@ -185,10 +193,15 @@ function showState(state) {
   clearInterval(countdown);
   byId("countdown").textContent = "";
   if (state === "online") {
+    reached = true;
     byId("alert").textContent = "";
     if (!frame) frame = requestAnimationFrame(render);
   }
   if (state !== "waiting" || !chat) return;
+  // Why, a browser does not tell.
+  if (++attempts > 1 && !reached)
+    byId("alert").textContent =
+      "This chat cannot be reached, or lets you not in. Leave, and look at the address, the group and the token.";
   const until = Date.now() + chat.retryInMs;
   const tick = () => {
     byId("countdown").textContent = `· trying again in ${Math.max(0, Math.ceil((until - Date.now()) / 1000))} s`;
@@ -247,7 +260,9 @@ function render() {
   let next = list.firstElementChild;
   /** @type {Message | undefined} */
   let previous;
+  const latest = new Map();
   for (const message of messages) {
+    if (!message.own) latest.set(message.senderId, senderOf(message));
     let row = rows.get(message.key);
     if (!row) rows.set(message.key, (row = newRow()));
     showMessage(row, message, previous);
@@ -255,6 +270,10 @@ function render() {
     else list.insertBefore(row.element, next);
     previous = message;
   }
+
+  const renamed = [...latest].filter(([userId, name]) => names.get(userId) !== name);
+  for (const [userId, name] of renamed) names.set(userId, name);
+  if (renamed.length) showPeople();
 
   byId("older").hidden = !hasOlder;
   byId("beginning").hidden = hasOlder || state !== "online";
@@ -299,10 +318,6 @@ function showMessage(row, message, previous) {
   const { element } = row;
   const part = (/** @type {string} */ name) => /** @type {HTMLElement} */ (element.querySelector(`.${name}`));
   const name = senderOf(message);
-  if (names.get(message.senderId) !== name) {
-    names.set(message.senderId, name);
-    showPeople();
-  }
   element.className = `${message.own ? "own" : ""} ${continued ? "continued" : ""}`;
   element.dataset.status = message.status;
   element.dataset.key = message.key;
@@ -506,9 +521,9 @@ document.addEventListener("keydown", ({ key }) => {
 });
 
 const stored = read("sessionStorage", SESSION_KEY);
-if (stored) {
-  session = JSON.parse(stored);
-  enter();
-} else {
-  showJoin();
-}
+const asked = new URLSearchParams(location.search).get("group");
+const resumed = stored ? JSON.parse(stored) : undefined;
+if (resumed) session = resumed;
+// A link to another group is a wish to go there.
+if (resumed && (asked ?? resumed.group) === resumed.group) enter();
+else showJoin();

@@ -1,5 +1,6 @@
 """The chat page in a real Chromium, against the deployed program."""
 
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -174,6 +175,50 @@ def test_rows_of_other_programs_stop_nothing(ann: Person, emulator: Emulator, gr
         ("otto", "some time"),
         ("You", "mine"),
     }
+
+
+def test_another_name_is_somebody_else(ann: Person) -> None:
+    ann.say("I am Ann")
+    ann.until_shown("I am Ann")
+    ann.find("leave").click()
+    ann.find("name").clear()
+    ann.find("name").send_keys("Eve", Keys.ENTER)
+    ann.until(lambda: ann.shown == [Shown("Ann", "I am Ann", "sent")])
+    ann.until(lambda: ann.here == ["Eve (you)"])
+
+
+def test_a_user_id_that_was_given_stays_whatever_the_name(person: People, group: str, chat_url: str) -> None:
+    ann = person("Ann")
+    ann.open(group=group, endpoint=chat_url, name="x", userId="ann-1")
+    ann.find("name").clear()
+    ann.find("name").send_keys("Ann", Keys.ENTER)
+    ann.until_state("Connected")
+    with ChatClient(chat_url, "vera", group) as vera:
+        ann.say("Hello")
+        assert vera.receive("message")["senderId"] == "ann-1"
+        ann.until(lambda: ann.here == ["Ann (you)", "vera"])
+
+
+def test_a_link_to_another_group_leads_there(ann: Person, group: str) -> None:
+    ann.open(group=f"{group} other")
+    assert ann.find("group").get_property("value") == f"{group} other"
+    assert ann.find("name").get_property("value") == "Ann"
+    ann.press(Keys.ENTER)
+    ann.until_state("Connected")
+    assert ann.text_of("title") == f"{group} other"
+
+
+def test_who_is_not_let_in_is_told_where_to_look(person: People, group: str, chat_url: str) -> None:
+    ann = person("Ann")
+    ann.open(group=group, endpoint=re.sub("/execute-api/[^/]+", "/execute-api/nobodys", chat_url))
+    ann.find("name").send_keys("Ann", Keys.ENTER)
+    ann.until(lambda: "look at the address" in ann.text_of("alert"))
+    ann.find("leave").click()
+    assert ann.find("endpoint").is_displayed()
+    ann.find("endpoint").clear()
+    ann.find("endpoint").send_keys(chat_url, Keys.ENTER)
+    ann.until_state("Connected")
+    assert ann.text_of("alert") == ""
 
 
 def test_a_link_cannot_take_a_token_elsewhere(person: People, group: str, chat_url: str) -> None:

@@ -439,7 +439,7 @@ def test_warns_where_anybody_may_be_anybody(args: WebSocketChatArgs, warnings: l
 
 def test_the_warning_says_how_to_end_it() -> None:
     (warning,) = chat().warnings
-    for part in ("authentication jwt", "jwtIssuer", "cognitoUserPoolId", "jwtAudience", "docs/security.md"):
+    for part in ("authentication jwt", "jwtIssuer", "cognitoUserPoolId", "jwtAudience", "README.md"):
         assert part in warning
 
 

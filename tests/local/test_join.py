@@ -304,6 +304,9 @@ def test_harmful_characters_are_replaced(text: str) -> None:
         (["--group=g", "--url=ws://localhost:abc"], "URL must be like wss://host/production"),
         (["--group=g", "--url=ws://localhost:99999999"], "URL must be like wss://host/production"),
         (["--group=g", "--url=ws://[::1"], "URL must be like wss://host/production"),
+        (["--group=g", "--url=ws://127.0.0.1:9/production?userId=ann"], "URL goes without a query"),
+        ([f"--group={'g' * 257}"], "GROUP must have at most 256 bytes"),
+        (["--group=g", f"--name={'é' * 129}"], "NAME must have at most 256 bytes"),
         (["--group=g", "--url=wss:///production"], "URL must be like wss://host/production"),
         (["--group=g", "--url=ws://127.0.0.1:9/production"], "No chat can be reached at ws://127.0.0.1:9/production"),
     ],
@@ -317,7 +320,7 @@ def test_what_is_wrong_is_said_plainly(start: Start, arguments: list[str], said:
 
 
 def test_a_refused_handshake_says_what_to_do(join: Start, url: str) -> None:
-    joined = join("Ann", f"{url}?groupId=twice", token=TOKEN)
+    joined = join("Ann", re.sub("/execute-api/[^/]+", "/execute-api/nobodys", url), token=TOKEN)
     assert joined.end() == 1
     assert joined.shown.startswith("The chat refuses the connection (403). ")
     assert "planted-secret" not in joined.shown
