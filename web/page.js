@@ -2,7 +2,7 @@
 import { ChatClient } from "./chat-client.js";
 
 /** @import { Message, State } from "./chat-client.js" */
-/** @typedef {{ endpoint: string, group: string, name: string, userId: string, token: string }} Session */
+/** @typedef {{ endpoint: string, group: string, name: string, givenId: string, userId: string, token: string }} Session */
 /** @typedef {{ element: HTMLElement, message?: Message, look?: string }} Row */
 
 /** @template {HTMLElement} [E=HTMLElement] @param {string} id @returns {E} */
@@ -69,12 +69,12 @@ async function showJoin() {
   const query = new URLSearchParams(location.search);
   const known = session ?? {
     name: query.get("name") ?? read("localStorage", NAME_KEY),
-    userId: query.get("userId"),
+    givenId: query.get("userId"),
   };
   fill("group", query.get("group") ?? known.group ?? "general");
   fill("name", known.name);
-  // Who did not give one is somebody else under another name.
-  fill("userId", known.userId === known.name ? "" : known.userId);
+  // Who gave none is somebody else under another name.
+  fill("userId", known.givenId);
   // After the #, where no server gets to see it.
   fill("token", known.token ?? new URLSearchParams(location.hash.slice(1)).get("token"));
   // A link may name an endpoint, but not to who is about to send a token to another one, and never unseen.
@@ -118,7 +118,7 @@ joinForm.addEventListener("submit", (event) => {
     return field(wrong).focus();
   }
   byId("join-error").textContent = "";
-  session = /** @type {Session} */ ({ ...values, userId: values.userId || values.name });
+  session = /** @type {Session} */ ({ ...values, givenId: values.userId, userId: values.userId || values.name });
   write("localStorage", NAME_KEY, session.name);
   // With this tab only: a reload comes back to the conversation, another tab can be someone else.
   write("sessionStorage", SESSION_KEY, JSON.stringify(session));

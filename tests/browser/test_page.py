@@ -189,10 +189,13 @@ def test_another_name_is_somebody_else(ann: Person) -> None:
 
 def test_a_user_id_that_was_given_stays_whatever_the_name(person: People, group: str, chat_url: str) -> None:
     ann = person("Ann")
-    ann.open(group=group, endpoint=chat_url, name="x", userId="ann-1")
-    ann.find("name").clear()
-    ann.find("name").send_keys("Ann", Keys.ENTER)
-    ann.until_state("Connected")
+    ann.open(group=group, endpoint=chat_url, name="ann-1", userId="ann-1")
+    for name in ("Anna", "Ann"):
+        ann.find("name").clear()
+        ann.find("name").send_keys(name, Keys.ENTER)
+        ann.until_state("Connected")
+        if name == "Anna":
+            ann.find("leave").click()
     with ChatClient(chat_url, "vera", group) as vera:
         ann.say("Hello")
         assert vera.receive("message")["senderId"] == "ann-1"
