@@ -1,0 +1,65 @@
+"""The resources of today, pinned. ``python -m tests.graph.pinned`` writes ``urns.json`` again, for you to review.
+
+A changed URN or physical name replaces the resource in every stack that exists, with its data or its URL. A changed
+digest means that an input changed: test_resources.py, test_policy.py and test_redeploy.py show which one.
+"""
+
+import hashlib
+import json
+from collections.abc import Callable
+from pathlib import Path
+from unittest import mock
+
+import pulumi
+
+from components import Authentication, WebSocketChat, WebSocketChatArgs
+
+from .stack import WITH_TOKENS, Resource, chat, run
+
+FILE = Path(__file__).with_name("urns.json")
+CODE = "code"
+"""The input that changes with every change of a handler, and of the layer's content."""
+
+
+def _two() -> None:
+    WebSocketChat("chat", {})
+    WebSocketChat("other", {"name_prefix": "Other"})
+
+
+CASES: dict[str, Callable[[], dict[str, Resource]]] = {
+    "none": lambda: chat().resources,
+    "iam": lambda: chat({"authentication": Authentication.IAM}).resources,
+    "jwt": lambda: chat(WITH_TOKENS).resources,
+    "no presence": lambda: chat({"presence": False}).resources,
+    "messages table": lambda: chat({"create_messages_table": True}).resources,
+    "everything": lambda: chat(_EVERYTHING).resources,
+    "two instances": lambda: run(_two).resources,
+}
+_EVERYTHING: WebSocketChatArgs = WITH_TOKENS | {
+    "create_messages_table": True,
+    "group_members_table": "GroupMembers",
+    "kms_key_arn": "arn:aws:kms:eu-central-1:123456789012:key/1",
+    "tags": {"Team": "Chat"},
+    "tracing": True,
+}
+
+
+def pins(resources: dict[str, Resource]) -> dict[str, str]:
+    """Digest of all inputs except code, after the physical name where there is one, by URN."""
+    return {resource.urn: _pin(resource) for resource in resources.values()}
+
+
+def _pin(resource: Resource) -> str:
+    inputs = {key: value for key, value in resource.inputs.items() if key != CODE}
+    digest = hashlib.sha256(json.dumps(inputs, sort_keys=True).encode()).hexdigest()[:16]
+    return f"{inputs.get('name', inputs.get('layerName', ''))} {digest}".lstrip()
+
+
+def _write() -> None:
+    found = {case: dict(sorted(pins(resources()).items())) for case, resources in CASES.items()}
+    FILE.write_text(json.dumps(found, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    with mock.patch("components.websocket_chat.authorizer_layer", return_value=pulumi.AssetArchive({})):
+        _write()
