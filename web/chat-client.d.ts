@@ -1,53 +1,56 @@
-/** The public surface of chat-client.js. How to use it: docs/client.md. What goes over the wire: docs/protocol.md. */
+/** The public API of chat-client.js. docs/client.md shows how to use it, docs/protocol.md describes the frames. */
 
 /**
- * Durations of the client, in milliseconds, and their defaults. The limits are those of
+ * Durations of the client, in milliseconds. Each default is at the end of its text. Source of API Gateway's limits:
  * https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-execution-service-websocket-limits-table.html
  */
 export interface Timing {
-  /** A socket that is not open by then, `getToken` included, is given up. 15 s. */
+  /** Time to open a socket, `getToken` included. After it the client gives up and tries again. Default: 15 s. */
   connectTimeoutMs: number;
-  /** How long an answer may take. A missing ack is asked for again; a missing pong means a dead connection. 10 s. */
+  /**
+   * Time to wait for an answer. If an ack is missing, the client sends the message again. If a pong is missing, the
+   * connection is dead. Default: 10 s.
+   */
   replyTimeoutMs: number;
   /**
-   * Time between keep-alives, which also fetch what a failed push may have left out. API Gateway closes a connection
-   * that is idle for 10 minutes. 4 min.
+   * Time between keep-alives. Each one also fetches the messages that a failed push may have left out. API Gateway
+   * closes a connection that is idle for 10 minutes. Default: 4 min.
    */
   pingIntervalMs: number;
   /**
-   * Latest time to move to a new socket; the move begins at random within the last tenth of it. API Gateway ends every
-   * connection after 2 hours. Keep it below the lifetime of your tokens. 1 h 55 min.
+   * Longest use of one socket. The client moves to a new one at a random moment in the last tenth of this time. API
+   * Gateway closes every connection after 2 hours. Keep it below the lifetime of your tokens. Default: 1 h 55 min.
    */
   maxConnectionMs: number;
-  /** Ceiling of the random delay before the second attempt at something; doubles with each further one. 1 s. */
+  /** Maximum of the random delay before the first retry. It doubles with each further retry. Default: 1 s. */
   backoffBaseMs: number;
-  /** Ceiling of every such delay. 30 s. */
+  /** Maximum of every such delay. Default: 30 s. */
   backoffMaxMs: number;
-  /** When history is asked once more after a recovery, because index reads lag writes. 4 s. */
+  /** Time from a recovery until the client asks for history once more, because index reads lag writes. Default: 4 s. */
   resyncDelayMs: number;
-  /** At most one "is typing" is sent in this time. 3 s. */
+  /** The client sends at most one "is typing" in this time. Default: 3 s. */
   typingIntervalMs: number;
 }
 
 export interface Options {
-  /** The deployment's `WebSocketURL`. */
+  /** The output `WebSocketURL` of the deployment. */
   url: string;
   groupId: string;
-  /** This user's id; with authentication on, the one in the token. */
+  /** This user's id. With authentication, it must be the one in the token. */
   userId: string;
-  /** Name that others see. Default: `userId`. */
+  /** The name that others see. Default: `userId`. */
   senderName?: string;
-  /** Called before every connection; what it returns travels as `token` in the query. */
+  /** The client calls it before every connect, and sends the result as `token` in the query. */
   getToken?: () => string | Promise<string>;
-  /** Keeps unsent messages over reloads. Default `localStorage`; null: they live as long as the page. */
+  /** Keeps unsent messages over reloads. Default: `localStorage`. With null they are lost when the page closes. */
   storage?: Pick<Storage, "length" | "key" | "getItem" | "setItem" | "removeItem"> | null;
-  /** Tells which page owns which unsent messages. Default `navigator.locks`. */
+  /** Records which page owns which unsent messages. Default: `navigator.locks`. */
   locks?: Pick<LockManager, "request">;
-  /** Default: the global one. */
+  /** Default: the global `WebSocket`. */
   WebSocket?: new (url: string) => WebSocket;
-  /** Default: the global functions. */
+  /** Default: the global `setTimeout` and `clearTimeout`. */
   clock?: { setTimeout(callback: () => void, ms: number): unknown; clearTimeout(timer: any): void };
-  /** Spreads attempts: from 0 to below 1. Default `Math.random`. */
+  /** Returns a number from 0 to below 1, which spreads retries. Default: `Math.random`. */
   random?: () => number;
   timing?: Partial<Timing>;
 }
@@ -55,32 +58,32 @@ export interface Options {
 /**
  * - `idle`: `connect()` has not been called
  * - `connecting`: a socket is opening
- * - `syncing`: connected, what was missed is being fetched; sending works
- * - `online`: connected and complete
+ * - `syncing`: connected, and fetching what was missed. You can send already
+ * - `online`: connected, and every message is here
  * - `waiting`: not connected, the next attempt comes in `retryInMs`
  * - `closed`: `close()` has been called
  */
 export type State = "idle" | "connecting" | "syncing" | "online" | "waiting" | "closed";
 
-/** A message as it is shown. Never changed: a new object takes its place, under its `key`, when something changes. */
+/** A message to show. The object never changes: after a change, a new object with the same `key` replaces it. */
 export interface Message {
-  /** Unique in the list, and the same from sending to sent. */
+  /** Unique in the list. It stays the same when the message changes from sending to sent. */
   key: string;
-  /** The server's id. None while the message is not sent. */
+  /** The server's id. Missing until the message is sent. */
   messageId?: string;
-  /** The sender's id for it, by which the server recognises a retry. */
+  /** The sender's id for the message. The server recognises a retry by it. */
   clientMessageId?: string;
   groupId: string;
   senderId: string;
   senderName?: string;
-  /** The text. Show it as text, never as HTML. Empty where another program has stored more than a frame carries. */
+  /** The text. Show it as text, never as HTML. Empty if another program stored a message too large for a frame. */
   message: string;
-  /** ISO 8601, UTC: the server's time, or this machine's while the message is not sent. */
+  /** ISO 8601 in UTC: the server's time, or this machine's time until the message is sent. */
   timestamp: string;
-  /** Whether this user wrote it, here or on another device. */
+  /** Whether this user wrote it, on this or another device. */
   own: boolean;
   status: "sending" | "sent" | "failed";
-  /** Why it failed: the server's code, and a sentence for people. */
+  /** Why it failed: a code, and a sentence to show. */
   error?: { code: string; message: string };
 }
 
@@ -90,13 +93,13 @@ export interface Presence {
   truncated: boolean;
 }
 
-/** What `on` delivers. All but `error` are the client's property of the same name, each time it has changed. */
+/** What `on` delivers. Except for `error`, each is the client's property of that name, whenever it has changed. */
 export interface ChatEvents {
   state: State;
   messages: readonly Message[];
   presence: Presence;
   typing: readonly string[];
-  /** Every refusal by the server and every local fault, also where the client tries again by itself. */
+  /** Every refusal by the server and every local fault, including those that the client retries. */
   error: ChatError;
 }
 
@@ -108,65 +111,68 @@ export class ChatError extends Error {
     details?: Partial<Pick<ChatError, "retryable" | "retryAfterMs" | "clientMessageId">>,
   );
   /**
-   * The server's code (docs/protocol.md), or one of the client's own: `TIMEOUT` no answer came, `DISCONNECTED` the
-   * connection ended first, `CONNECT` no socket could be made or `getToken` failed, `STORAGE` unsent messages will not
-   * survive a reload.
+   * The server's code (docs/protocol.md), or one of the client's own:
+   * - `TIMEOUT`: no answer came
+   * - `DISCONNECTED`: the connection ended before the answer
+   * - `CONNECT`: the socket could not be created, or `getToken` failed
+   * - `STORAGE`: unsent messages will be lost on a reload
    */
   readonly code: string;
-  /** Whether the same may succeed later. */
+  /** Whether the same request may succeed later. */
   readonly retryable: boolean;
-  /** Least time to wait before that, in milliseconds. */
+  /** Minimum time to wait before a retry, in milliseconds. */
   readonly retryAfterMs: number;
-  /** The message it is about. */
+  /** The message that the error is about. */
   readonly clientMessageId: string | undefined;
 }
 
-/** One user in one group. It lives once: after `close()`, make another. */
+/** One user in one group. Use it once: after `close()`, create another. */
 export class ChatClient {
   /**
-   * Nothing is connected before `connect()`.
+   * Create a client. It connects only when you call `connect()`.
    *
-   * @throws {TypeError} If `url` is no WebSocket address, or an id is empty.
+   * @throws {TypeError} If `url` is not a WebSocket URL, or an id is empty.
    */
   constructor(options: Options);
 
   readonly state: State;
-  /** In `waiting`: from its beginning to the next attempt, in milliseconds. */
+  /** While `waiting`: time from the start of the wait to the next attempt, in milliseconds. */
   readonly retryInMs: number;
-  /** Sent messages in the group's order, then one's own unsent. */
+  /** The sent messages in the group's order, then this user's unsent ones. */
   readonly messages: readonly Message[];
-  /** Who is connected to the group; while not connected, who was. */
+  /** Who is connected to the group. While this client is not connected: who was, at last report. */
   readonly presence: Presence;
   /** Ids of the other users who are typing. */
   readonly typing: readonly string[];
-  /** Whether `loadOlder()` would bring more. */
+  /** Whether `loadOlder()` would find more. */
   readonly hasOlder: boolean;
 
-  /** Listen to an event. The function that is returned ends it. */
+  /** Listen to an event. Call the returned function to stop. */
   on<E extends keyof ChatEvents>(event: E, listener: (payload: ChatEvents[E]) => void): () => void;
 
   /**
-   * Connect, and stay connected until `close()`. Inherits unsent messages of this user's pages that are gone.
+   * Connect, and stay connected until `close()`. Takes over unsent messages from this user's pages that have closed.
    *
    * @throws {Error} If called twice.
    */
   connect(): void;
 
-  /** Disconnect. Unsent messages stay in the storage, for another client of this user and group. */
+  /** Disconnect. Unsent messages stay in the storage. Another client of this user and group will send them. */
   close(): void;
 
   /**
-   * Say that the network may have changed: tries again at once, or checks that the connection lives. In a browser this
-   * happens by itself when the network comes or goes and when the page is shown. Usable as a listener.
+   * Tell the client that the network may have changed. It retries at once, or checks that the connection still works.
+   * A browser does this itself when the network comes or goes and when the page is shown. You can pass `wake` as a
+   * listener.
    */
   readonly wake: () => void;
 
   /**
-   * Send a message, connected or not. It is in `messages` at once, survives a reload, and is repeated until the server
-   * has stored or refused it. One's own messages are stored in the order in which they were sent.
+   * Send a message, connected or not. It is in `messages` at once and survives a reload. The client repeats it until
+   * the server has stored or refused it. The server stores your messages in the order in which you sent them.
    *
    * @returns Its `clientMessageId`.
-   * @throws {TypeError} If there is no text but space.
+   * @throws {TypeError} If `message` is empty or only white space.
    */
   send(message: string): string;
 
@@ -179,11 +185,11 @@ export class ChatClient {
   /**
    * Add the page of messages before the oldest one.
    *
-   * @returns Whether there are still older ones.
-   * @throws {ChatError} DISCONNECTED without a connection, or the server's refusal.
+   * @returns Whether there are even older messages.
+   * @throws {ChatError} DISCONNECTED if there is no connection, or the server's refusal.
    */
   loadOlder(): Promise<boolean>;
 
-  /** Tell the others that this user is typing, or has stopped. Meant to be called on every keystroke: few are sent. */
+  /** Tell the others that this user is typing or has stopped. Call it on every keystroke: the client sends only a few. */
   setTyping(isTyping?: boolean): void;
 }

@@ -1,12 +1,12 @@
 /**
- * Group chat over one WebSocket: no message lost, none doubled, all in the group's order.
+ * Group chat over one WebSocket. It loses and duplicates no message, and keeps the group's order.
  *
  *     const chat = new ChatClient({ url, groupId: "team", userId: "ann", senderName: "Ann" });
  *     chat.on("messages", (messages) => render(messages));
  *     chat.connect();
  *     chat.send("Hello");
  *
- * What is public is described in chat-client.d.ts, its use in docs/client.md, the rules it follows in docs/protocol.md.
+ * chat-client.d.ts describes the public API, docs/client.md its use, docs/protocol.md the rules that it follows.
  * @module
  */
 
@@ -26,7 +26,7 @@ const TIMING = {
 };
 
 // https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-execution-service-websocket-limits-table.html
-// A larger frame would end the connection, and so would each of its retries.
+// API Gateway would close the connection on a larger frame, and again on each retry.
 const MAX_FRAME_BYTES = 32 * 1024;
 
 const PAGE_SIZE = 50;
@@ -45,10 +45,10 @@ export class ChatError extends Error {
   }
 }
 
-// Not crypto.randomUUID, which pages on plain http do not have.
+// Not crypto.randomUUID: pages on plain http do not have it.
 const newId = () => crypto.getRandomValues(new Uint32Array(4)).join("-");
 
-/** One socket and what ends with it: its timers and everything that waits for an answer. */
+/** One socket, with its timers and its requests that wait for an answer. They all end with the socket. */
 class Link {
   /** @type {WebSocket | undefined} */
   socket;
@@ -86,7 +86,7 @@ class Link {
   }
 
   /**
-   * Settles with what `answer` brings for the id, with `outcome` after `ms`, or with DISCONNECTED.
+   * Settles with the outcome that `answer` gets for the id, with `outcome` after `ms`, or with DISCONNECTED.
    *
    * @param {string} id @param {number} ms @param {unknown} [outcome] @returns {Promise<any>}
    */
@@ -160,9 +160,9 @@ export class ChatClient {
 
   /** The socket in use. @type {Link | undefined} */
   #link;
-  /** One that is opening, or catching up beside the one in use. @type {Link | undefined} */
+  /** The socket that is opening, or that catches up beside the one in use. @type {Link | undefined} */
   #next;
-  /** One that was replaced and may still deliver. @type {Link | undefined} */
+  /** The socket that was replaced. It may still deliver. @type {Link | undefined} */
   #old;
   #failures = 0;
   /** @type {any} */
@@ -174,9 +174,9 @@ export class ChatClient {
   #before;
   /** @type {Promise<boolean> | undefined} */
   #older;
-  /** Live messages that wait for the history before them. @type {Frame[]} */
+  /** Live messages that wait until the history before them is here. @type {Frame[]} */
   #aside = [];
-  /** Known messages, by message id and by key. @type {Set<string | undefined>} */
+  /** Message ids and keys of the known messages. @type {Set<string | undefined>} */
   #known = new Set();
   /** @type {Message[]} */
   #sent = [];
@@ -192,12 +192,12 @@ export class ChatClient {
   #storage;
   #prefix;
   #ownKey;
-  /** Other outboxes that this one would inherit. @type {Set<string>} */
+  /** Keys of other outboxes that this client inherits when their owner is gone. @type {Set<string>} */
   #heirOf = new Set();
 
-  /** When each "is typing" ends, by user id. @type {Map<string, any>} */
+  /** Timers that end each "is typing", by user id. @type {Map<string, any>} */
   #typists = new Map();
-  /** Runs while "is typing" need not be said again. @type {any} */
+  /** Runs while "is typing" need not be sent again. @type {any} */
   #typingTimer;
 
   /** @param {Options} options */
@@ -214,7 +214,7 @@ export class ChatClient {
       try {
         this.#storage = globalThis.localStorage;
       } catch {
-        // Blocked by the browser's settings: unsent messages live as long as the page.
+        // The browser's settings block it. Unsent messages are lost when the page closes.
       }
     }
     this.#prefix = `chat-outbox:${JSON.stringify([url, groupId, userId])}:`;
@@ -237,7 +237,7 @@ export class ChatClient {
   }
 
   connect() {
-    if (this.state !== "idle") throw new Error("connect() can be called once");
+    if (this.state !== "idle") throw new Error("connect() works only once. Create another client");
     const { signal } = this.#life;
     for (const event of ["online", "offline"]) globalThis.addEventListener?.(event, this.wake, { signal });
     globalThis.document?.addEventListener("visibilitychange", () => document.hidden || this.wake(), { signal });
@@ -277,7 +277,7 @@ export class ChatClient {
         status: "sending",
       },
     ]);
-    // The others end "is typing" when the message comes.
+    // The others stop showing "is typing" when the message comes.
     this.#typingDue();
     return clientMessageId;
   }
@@ -286,7 +286,7 @@ export class ChatClient {
   retry(clientMessageId) {
     this.#edit(clientMessageId, (item) => {
       if (!item.error) return item;
-      // The server knows the old id with another text, and would refuse it for ever.
+      // The server stored another text under the old id and would refuse it every time.
       const id = item.error.code === "CONFLICT" ? newId() : clientMessageId;
       return { ...item, key: id, clientMessageId: id, status: "sending", error: undefined };
     });
@@ -303,7 +303,7 @@ export class ChatClient {
 
   setTyping(isTyping = true) {
     const due = this.#typingTimer === undefined;
-    // A start is news when it is due again, a stop only before that.
+    // Send a start only when it is due again, and a stop only before that.
     if (!this.#link || due !== isTyping) return;
     this.#typingDue();
     if (isTyping) this.#typingTimer = this.#clock.setTimeout(() => this.#typingDue(), this.#timing.typingIntervalMs);
@@ -328,7 +328,7 @@ export class ChatClient {
       const address = new URL(url);
       const query = [...address.searchParams, ["userId", userId], ["groupId", groupId]];
       if (token) query.push(["token", token]);
-      // "+" for a space is a custom of forms that not every server follows.
+      // Not every server reads "+" as a space.
       address.search = `${new URLSearchParams(query)}`.replaceAll("+", "%20");
       const socket = (link.socket = new (this.#options.WebSocket ?? WebSocket)(address.href));
       socket.onopen = () => this.#opened(link);
@@ -363,7 +363,7 @@ export class ChatClient {
     this.#link = link;
     this.#next = this.#flight = undefined;
     old?.cancel(this.#flightTimer);
-    // The index by which the server finds a group's connections lags: until it has the new one, pushes go to the old.
+    // The server finds a group's connections in an index, which lags. Until the new one is in it, pushes go to the old.
     old?.after(this.#timing.resyncDelayMs, () => old.end());
     this.#update();
     this.#pump();
@@ -392,7 +392,7 @@ export class ChatClient {
     this.#update();
   }
 
-  /** Full jitter: anything from nothing to a ceiling that doubles. @param {number} attempt */
+  /** Full jitter: a random delay between 0 and a maximum that doubles. @param {number} attempt */
   #backoff(attempt) {
     return this.#random() * Math.min(this.#timing.backoffMaxMs, this.#timing.backoffBaseMs * 2 ** attempt);
   }
@@ -413,7 +413,7 @@ export class ChatClient {
     try {
       await link.request({ action: "ping" });
     } catch (error) {
-      // A refusal is a sign of life as well.
+      // A refusal also shows that the connection works.
       if (/** @type {ChatError} */ (error).code === "TIMEOUT") this.#lost(link);
     }
     link.probing = false;
@@ -490,7 +490,7 @@ export class ChatClient {
   }
 
   /**
-   * Ask until there is an answer. Only a refusal that no retry can change, or the end of the connection, is thrown.
+   * Ask until there is an answer. Throws only if no retry can help, or if the connection ends.
    *
    * @param {Link} link @param {Frame} frame @returns {Promise<Frame>}
    */
@@ -510,7 +510,7 @@ export class ChatClient {
   // History
 
   /**
-   * Fetch all since the cursor, or the newest page.
+   * Fetch everything after the cursor. Without a cursor, fetch the newest page.
    *
    * @param {Link} link @returns {Promise<boolean>} False if the link ended.
    */
@@ -521,7 +521,7 @@ export class ChatClient {
       try {
         page = await this.#ask(link, { action: "getHistory", limit: PAGE_SIZE, after });
       } catch (error) {
-        // A server without history leaves the live messages; a cursor that a new deployment does not know is dropped.
+        // A server without history still pushes live messages. A new deployment may not know the cursor: drop it.
         if (link.ended || !after || /** @type {ChatError} */ (error).code !== "BAD_REQUEST") return !link.ended;
         after = undefined;
         continue;
@@ -530,7 +530,7 @@ export class ChatClient {
       const complete = !after || !page.more;
       if (!after) this.#before = page.before;
       after = page.after;
-      // Only at the end: from an earlier place the server would not look again for what its index had lacked.
+      // Keep only the last page's cursor. After any other, the server does not look again for rows its index lacked.
       if (complete) {
         this.#cursor = after;
         return true;
@@ -553,13 +553,13 @@ export class ChatClient {
     return this.hasOlder;
   }
 
-  /** @param {Frame[]} stored Messages of the group, as frames or own ones with the server's id and time. */
+  /** @param {Frame[]} stored Messages of the group: frames, or this user's messages with the server's id and time. */
   #merge(stored) {
     const unsent = this.#outbox.length;
     const fresh = [];
     for (const { messageId, clientMessageId, groupId, senderId = "", senderName, message = "", timestamp } of stored) {
       const own = senderId === this.#options.userId;
-      // Others may repeat our ids, so theirs count for nothing.
+      // Other users may repeat our ids, so ignore theirs.
       const key = (own && clientMessageId) || messageId;
       this.#outbox = this.#outbox.filter((item) => item.key !== key);
       if (this.#known.has(messageId)) continue;
@@ -579,7 +579,7 @@ export class ChatClient {
 
   // Outbox
 
-  /** @param {Message[]} items @returns {boolean} Whether they survive a reload. */
+  /** @param {Message[]} items @returns {boolean} Whether the messages survive a reload. */
   #queue(items) {
     for (const item of items) {
       if (!this.#known.has(item.key)) this.#outbox.push(item);
@@ -596,7 +596,8 @@ export class ChatClient {
     const { clientMessageId, groupId, senderId, senderName, message } = item;
     const frame = { action: "sendMessage", groupId, senderId, senderName, message, clientMessageId };
     const excess = new TextEncoder().encode(JSON.stringify(frame)).length - MAX_FRAME_BYTES;
-    if (excess > 0) return this.#fail(new ChatError("TOO_LARGE", `It is ${excess} bytes too long`, frame));
+    if (excess > 0)
+      return this.#fail(new ChatError("TOO_LARGE", `The message is ${excess} bytes too long. Shorten it`, frame));
     this.#flight = clientMessageId;
     link.send(frame);
     this.#flightTimer = link.after(this.#timing.replyTimeoutMs, () => {
@@ -632,11 +633,11 @@ export class ChatClient {
       else this.#storage?.removeItem(this.#ownKey);
     } catch {
       saved = false;
-      this.#emit("error", new ChatError("STORAGE", "Unsent messages will not survive a reload"));
+      this.#emit("error", new ChatError("STORAGE", "Storage is full or blocked. A reload loses unsent messages"));
     }
     this.#messagesChanged();
     if (!this.#outbox.some((item) => item.clientMessageId === this.#flight && !item.error)) {
-      // What was in flight has been stored or refused.
+      // The server has stored or refused the message in flight.
       this.#link?.cancel(this.#flightTimer);
       this.#flight = undefined;
       this.#attempts = 0;
@@ -646,8 +647,9 @@ export class ChatClient {
   }
 
   /**
-   * Each client keeps its outbox under a key of its own and holds a lock of the same name. Whoever gets another's lock
-   * knows that it is gone and inherits its outbox: no two send the same, and no page that is gone leaves one behind.
+   * Take over the outboxes of clients that are gone. Each client keeps its outbox under its own key and holds a lock
+   * with that name. A client that gets another client's lock knows that the other is gone, and inherits its outbox. So
+   * no two clients send the same message, and no outbox stays behind.
    */
   #inherit() {
     const storage = this.#storage;
@@ -659,17 +661,17 @@ export class ChatClient {
       this.#heirOf.add(key);
       const adopt = () => {
         try {
-          // Only when they are safe under the new key do they leave the old one.
+          // Remove them from the old key only when they are safe under the new one.
           if (this.#queue(JSON.parse(storage.getItem(key) ?? "[]"))) storage.removeItem(key);
         } catch {
-          // Not written by a client: it must not keep this one from working.
+          // No client wrote this. It must not stop the chat.
         }
       };
-      // Without locks (plain http) two pages may send the same message: the server stores it once.
+      // Without locks (plain http), two pages may send the same message. The server stores it once.
       if (locks) locks.request(key, { signal }, adopt).catch(() => {});
       else adopt();
     };
-    // It may be granted only after the end.
+    // The browser may grant the lock only after the end.
     const end = new Promise((resolve) => signal.addEventListener("abort", resolve));
     locks?.request(this.#ownKey, () => end);
     for (const key of Array.from(storage, (_, i) => storage.key(i))) inherit(key);
@@ -684,7 +686,7 @@ export class ChatClient {
       const { members, truncated } = await this.#ask(link, { action: "getPresence" });
       this.#set("presence", { members, truncated });
     } catch {
-      // The link ended, or presence is off: reported as an event.
+      // The link ended, or presence is off. An event already reported it.
     }
   }
 
@@ -719,7 +721,7 @@ export class ChatClient {
       try {
         listener(payload);
       } catch (error) {
-        // A fault of the page is shown as one, and must not stop the chat.
+        // Report a fault of the page as an uncaught error. It must not stop the chat.
         queueMicrotask(() => {
           throw error;
         });

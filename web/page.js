@@ -1,4 +1,4 @@
-/** The chat page: shows what chat-client.js says, tells it what people do. What others wrote is shown as text only. */
+/** The chat page. It shows what chat-client.js reports, and shows messages as text only. */
 import { ChatClient } from "./chat-client.js";
 
 /** @import { Message, State } from "./chat-client.js" */
@@ -36,13 +36,13 @@ const names = new Map();
 let frame = 0;
 let unseen = 0;
 let unread = 0;
-/** Whether the chat has been, and how often it was tried since. */
+/** Whether the client has been online in this chat, and how often it has failed to connect since it joined. */
 let reached = false;
 let attempts = 0;
 /** @type {ReturnType<typeof setInterval> | undefined} */
 let countdown;
 
-// What is remembered. Storage may be full, or forbidden: the chat works without.
+// Storage. It may be full or blocked: the chat works without it.
 
 /** @param {"localStorage" | "sessionStorage"} storage @param {string} key */
 function read(storage, key) {
@@ -53,13 +53,13 @@ function read(storage, key) {
   }
 }
 
-/** @param {"localStorage" | "sessionStorage"} storage @param {string} key @param {string} value Nothing: forget it. */
+/** @param {"localStorage" | "sessionStorage"} storage @param {string} key @param {string} value Empty: remove the key. */
 function write(storage, key, value) {
   try {
     if (value) globalThis[storage].setItem(key, value);
     else globalThis[storage].removeItem(key);
   } catch {
-    // It is then gone with the page.
+    // The value is then lost when the page closes.
   }
 }
 
@@ -73,11 +73,11 @@ async function showJoin() {
   };
   fill("group", query.get("group") ?? known.group ?? "general");
   fill("name", known.name);
-  // Who gave none is somebody else under another name.
+  // Without a given id, another name is another user.
   fill("userId", known.givenId);
-  // After the #, where no server gets to see it.
+  // The token comes after the #, which browsers do not send to servers.
   fill("token", known.token ?? new URLSearchParams(location.hash.slice(1)).get("token"));
-  // A link may name an endpoint, but not to who is about to send a token to another one, and never unseen.
+  // A link may name an endpoint, but must not change that of a session, which may have a token. Always show it.
   fill("endpoint", known.endpoint ?? query.get("endpoint") ?? (await configuredEndpoint()));
   const doubtful = !field("endpoint").value || query.has("endpoint") || (session && !reached);
   byId("connection").toggleAttribute("open", Boolean(doubtful));
@@ -120,7 +120,7 @@ joinForm.addEventListener("submit", (event) => {
   byId("join-error").textContent = "";
   session = /** @type {Session} */ ({ ...values, givenId: values.userId, userId: values.userId || values.name });
   write("localStorage", NAME_KEY, session.name);
-  // With this tab only: a reload comes back to the conversation, another tab can be someone else.
+  // For this tab only: a reload returns to the conversation, and another tab can be another user.
   write("sessionStorage", SESSION_KEY, JSON.stringify(session));
   enter();
 });
@@ -152,7 +152,7 @@ function enter() {
   chat.on("presence", showPeople);
   chat.on("typing", showTyping);
   chat.on("error", ({ code, message, retryable, clientMessageId }) => {
-    // A message shows its own failure, and what is tried again needs nobody's attention.
+    // A failed message shows its own error, and the user need not know about retries.
     const ours = code === "STORAGE" || code === "CONNECT";
     if (ours || !(retryable || clientMessageId || code === "UNKNOWN_ACTION")) byId("alert").textContent = `${message}.`;
   });
@@ -198,10 +198,10 @@ function showState(state) {
     if (!frame) frame = requestAnimationFrame(render);
   }
   if (state !== "waiting" || !chat) return;
-  // Why, a browser does not tell.
+  // A browser does not say why.
   if (++attempts > 1 && !reached)
     byId("alert").textContent =
-      "This chat cannot be reached, or lets you not in. Leave, and look at the address, the group and the token.";
+      "Not connected: the server cannot be reached, or it refused you. Leave, and check the address, group and token.";
   const until = Date.now() + chat.retryInMs;
   const tick = () => {
     byId("countdown").textContent = `· trying again in ${Math.max(0, Math.ceil((until - Date.now()) / 1000))} s`;
@@ -219,12 +219,12 @@ let noticed = [];
 
 /** @param {readonly Message[]} messages */
 function noticeMessages(messages) {
-  // Before the first history is complete nothing is news.
+  // Until the first history is complete, no message is new.
   if (chat?.state === "online") {
     const known = new Set(noticed);
     const after = noticed.findLast(({ status }) => status === "sent")?.timestamp ?? "";
     const fresh = messages.filter((message) => !message.own && !known.has(message) && message.timestamp > after);
-    noteScroll(); // The event of a scroll may still be on its way.
+    noteScroll(); // The scroll event may not have come yet.
     if (!following) unseen += fresh.length;
     if (document.hidden) unread += fresh.length;
     showTitle();
@@ -243,7 +243,7 @@ document.addEventListener("visibilitychange", () => {
   showTitle();
 });
 
-/** Bring the list up to date, touching only what has changed. */
+/** Update the list. Touch only what has changed. */
 function render() {
   frame = 0;
   if (!chat) return;
@@ -283,7 +283,7 @@ function render() {
   if (following) showEnd();
   else log.scrollTop += bottomOf(anchor) - place;
   showUnseen();
-  // What was there before is not read out, what comes from now on is.
+  // Screen readers read out new messages, but not those that were there before.
   if (state === "online") log.ariaBusy = "false";
 }
 
@@ -293,13 +293,13 @@ function newRow() {
   return { element: /** @type {HTMLElement} */ (copy.firstElementChild) };
 }
 
-/** Other programs may have stored a time that is none. @param {Message} message */
+/** The time of a message. Other programs may have stored an invalid one. @param {Message} message */
 const timeOf = ({ timestamp }) => new Date(Date.parse(timestamp) || 0);
 
-/** Without what turns the direction of writing. @param {string} name */
+/** Removes characters that change the direction of writing. @param {string} name */
 const plain = (name) => name.replace(/[^\P{Cf}\u200c\u200d]/gu, "").trim();
 
-/** The name of a sender, but never ours for somebody else. @param {Message} message */
+/** The name of a sender. Another user is never shown as "You". @param {Message} message */
 function senderOf({ senderName = "", senderId, own }) {
   const name = plain(senderName);
   return name && (own || name.toLowerCase() !== "you") ? name : plain(senderId) || "?";
@@ -325,7 +325,7 @@ function showMessage(row, message, previous) {
   part("day").hidden = !newDay;
   showAvatar(part("avatar"), message.senderId, name);
   part("name").textContent = message.own ? "You" : name;
-  part("text").textContent = message.message || "This message is too large to be shown.";
+  part("text").textContent = message.message || "This message is too large to show.";
   const clock = /** @type {HTMLTimeElement} */ (element.querySelector("time"));
   clock.textContent = timeOfDay.format(time);
   clock.dateTime = message.timestamp;
@@ -342,7 +342,7 @@ function showMessage(row, message, previous) {
 function showAvatar(avatar, userId, name) {
   let hash = 0;
   for (const character of userId) hash = (hash * 31 + (character.codePointAt(0) ?? 0)) % 997;
-  // Neighbours in number end far apart in colour.
+  // Similar hashes get very different colours.
   avatar.style.setProperty("--hue", `${(hash * 137) % 360}`);
   avatar.textContent = [...name.trim()][0]?.toUpperCase() ?? "?";
 }
@@ -354,17 +354,17 @@ list.addEventListener("click", ({ target }) => {
   if (button.classList.contains("retry")) chat?.retry(key);
   else chat?.discard(key);
   if (button.classList.contains("edit")) {
-    // What is being written stays, below it.
+    // Keep the text that the user is writing, below it.
     text.value = `${rows.get(key)?.message?.message}\n${text.value}`.trim();
     textChanged();
   }
-  // The button goes away.
+  // The button disappears, so move the focus.
   text.focus();
 });
 
-// Where one reads
+// Scrolling
 
-/** Whether the end stays in view as the conversation goes on. */
+/** Whether to keep the end in view when messages come. */
 let following = true;
 let scrolledTo = 0;
 
@@ -380,7 +380,7 @@ function firstVisible() {
   );
 }
 
-// Not its top, which has the day as long as nothing older is above it.
+// Not the top: it moves when an older message comes above and takes the day's heading.
 /** @param {HTMLElement} [element] */
 const bottomOf = (element) => (element ? element.offsetTop + element.offsetHeight : 0);
 
@@ -392,7 +392,7 @@ function showUnseen() {
 
 function noteScroll() {
   const atEnd = log.scrollHeight - log.scrollTop - log.clientHeight < 40;
-  // Only who scrolls up leaves the end: it may also have moved away, as lines break in a narrower window.
+  // Stop following only if the user scrolls up. The end also moves when a narrower window breaks lines.
   if (atEnd || log.scrollTop < scrolledTo) following = atEnd;
   scrolledTo = log.scrollTop;
 }
@@ -410,12 +410,12 @@ byId("older").addEventListener("click", () => {
 
 async function loadOlder() {
   if (!chat?.hasOlder || chat.state !== "online") return;
-  // They are not news, so they are not read out.
+  // Older messages are not new, so screen readers must not read them out.
   log.ariaBusy = "true";
   try {
     await chat.loadOlder();
   } catch {
-    // The connection is gone, which is shown; scrolling asks again.
+    // The connection is gone, and the page shows that. Scrolling asks again.
   }
   if (!frame) frame = requestAnimationFrame(render);
 }
@@ -425,7 +425,7 @@ newest.addEventListener("click", () => {
   text.focus();
 });
 
-// A phone's keyboard, a longer text below or another width of the window.
+// The size changes with a phone's keyboard, a longer text below, or the width of the window.
 const resized = new ResizeObserver(() => {
   if (following) showEnd();
 });
@@ -478,7 +478,7 @@ const nameOf = (userId) => names.get(userId) ?? plain(userId);
 
 function showPeople() {
   const { members, truncated } = chat?.presence ?? { members: [], truncated: false };
-  // The server's list may be a moment behind.
+  // The server's list may lag, so add this user here.
   const others = members.filter(({ userId }) => userId !== session.userId);
   const users = [
     session.userId,
@@ -524,6 +524,6 @@ const stored = read("sessionStorage", SESSION_KEY);
 const asked = new URLSearchParams(location.search).get("group");
 const resumed = stored ? JSON.parse(stored) : undefined;
 if (resumed) session = resumed;
-// A link to another group is a wish to go there.
+// A link to another group leads to that group's join form, not back to the old one.
 if (resumed && (asked ?? resumed.group) === resumed.group) enter();
 else showJoin();

@@ -168,7 +168,7 @@ def test_rows_of_other_programs_stop_nothing(ann: Person, emulator: Emulator, gr
     ann.say("mine")
     ann.until_shown("mine")
     assert {(message.name, message.text) for message in ann.shown} == {
-        ("?", "This message is too large to be shown."),
+        ("?", "This message is too large to show."),
         ("?", "from nobody"),
         ("otto", "not you"),
         ("otto", "turned"),
