@@ -16,7 +16,7 @@ from unittest.mock import patch
 from botocore.client import BaseClient
 from moto import mock_aws
 
-from handlers import dynamodb
+from handlers.tables.aws import dynamodb
 from tests.handlers.chat import ANA, BOB, EVE, Chat
 from tests.handlers.management_api_server import ManagementApiServer
 from tests.handlers.tables import Tables
@@ -76,7 +76,7 @@ def count() -> dict[str, dict[str, int]]:
     counted = {}
     with ManagementApiServer() as gateway, mock_aws():
         os.environ["CALLBACK_URL"] = gateway.url
-        tables = Tables(dynamodb.client())
+        tables = Tables(dynamodb())
         tables.add_connection(ANA, "ana", "red")
         tables.add_connection(BOB, "bob", "red")
         tables.add_connection(EVE, "eve", "blue")

@@ -15,8 +15,8 @@ BODY = b"x" * 250
 def engine() -> None:
     """Serve them with the deployed function's own modules."""
     import handlers.send_message  # noqa: F401, PLC0415 - loading it, and building its clients, is measured too
-    from handlers.connections import Connection  # noqa: PLC0415
-    from handlers.fan_out import push  # noqa: PLC0415
+    from handlers.posting.fan_out import push  # noqa: PLC0415
+    from handlers.tables.connections import Connection  # noqa: PLC0415
 
     recipients = (
         Connection(connection_id=each, user_id="u", group_id="g", connected_at="2026-01-01T00:00:00.000000Z")

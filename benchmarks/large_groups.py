@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from typing import NamedTuple
 
-from handlers.gateway import RESERVE_SECONDS
+from handlers.requests.invocation import RESERVE_SECONDS
 
 ROW = {
     "connectionId": {"S": "L0SM9c00000000w="},
@@ -244,8 +244,9 @@ def page() -> str:
 
 def measure() -> float:
     """Return the CPU µs per member of listing two pages and handing them over, but for one slice."""
-    from handlers.connections import Connection  # noqa: PLC0415 - the section is made without the functions
-    from handlers.fan_out import group_of, split  # noqa: PLC0415
+    from handlers.posting.fan_out import group_of  # noqa: PLC0415
+    from handlers.posting.slices import split  # noqa: PLC0415
+    from handlers.tables.connections import Connection  # noqa: PLC0415 - the section is made without the functions
 
     sender = Connection(connection_id="s", user_id="u", group_id="g", connected_at="2026-01-01T00:00:00.000000Z")
     members = 2 * PAGE_ROWS

@@ -23,7 +23,8 @@ REGION = "us-east-1"
 
 def engine(endpoint: str) -> Job:
     """Return our engine, used as the handlers use it."""
-    from handlers.management_api import ManagementApi, Outcome, Post  # noqa: PLC0415 - each side loads its own
+    from handlers.posting.management_api import ManagementApi  # noqa: PLC0415 - each side loads its own
+    from handlers.posting.posts import Outcome, Post  # noqa: PLC0415
 
     api = ManagementApi(endpoint, REGION)
 

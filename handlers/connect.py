@@ -2,12 +2,16 @@
 
 from typing import Any
 
-from . import connections, frames, members, origins
-from .dynamodb import client, unavailable_on_failure
-from .errors import ChatError, Code
-from .gateway import EventType, Request, entry_point, prepare
-from .handshake import SUBPROTOCOL, offered_subprotocols, query_values
-from .settings import settings
+from .identity import origins
+from .identity.handshake import SUBPROTOCOL, offered_subprotocols, query_values
+from .protocol.errors import ChatError, Code
+from .protocol.frames import MAX_ID_BYTES, is_id
+from .requests.entry_point import entry_point
+from .requests.invocation import prepare
+from .requests.request import EventType, Request
+from .runtime.settings import settings
+from .tables import connections, members
+from .tables.aws import dynamodb, unavailable_on_failure
 
 
 def connect(request: Request) -> None:
@@ -30,27 +34,27 @@ def connect(request: Request) -> None:
             raise ChatError(Code.RATE_LIMITED, "this user has too many connections")
         connections.open_connection(request.connection_id, user_id, group_id, rights_end=rights_end)
     if SUBPROTOCOL in offered_subprotocols(event):
-        # Chosen by name: what else is offered may be a token, and is not to be echoed.
+        # Chosen by name: another offer may be a token, and must not be echoed.
         request.response_headers["Sec-WebSocket-Protocol"] = SUBPROTOCOL
 
 
 def _authorized(event: dict[str, Any]) -> tuple[str, int]:
-    """Who the authorizer says it is, and the second since the epoch until which that holds."""
+    """The user that the authorizer found, and the second since the epoch until which its answer holds."""
     context = event["requestContext"].get("authorizer") or {}
     user_id = context.get("userId")
-    if not frames.is_id(user_id) or "expiresAt" not in context:
-        # Never the query's word instead: a route without its authorizer lets nobody in.
+    if not is_id(user_id) or "expiresAt" not in context:
+        # The query string is never used instead: a route that has lost its authorizer lets nobody in.
         raise ChatError(Code.FORBIDDEN, "the connection is not authorized")
     return str(user_id), int(context["expiresAt"])
 
 
 def _query_parameter(event: dict[str, Any], name: str) -> str:
-    # A name given twice is refused, not guessed: whoever checks the address in front of us may read the other one.
+    # A name given twice is refused. A proxy in front of us that checks the URL may read the other value.
     values = query_values(event, name)
-    if len(values) != 1 or not frames.is_id(values[0]):
-        raise ChatError(Code.BAD_REQUEST, f"the query string must have one {name} of 1 to {frames.MAX_ID_BYTES} bytes")
+    if len(values) != 1 or not is_id(values[0]):
+        raise ChatError(Code.BAD_REQUEST, f"the query string must have one {name} of 1 to {MAX_ID_BYTES} bytes")
     return values[0]
 
 
-prepare(client)
+prepare(dynamodb)
 handler = entry_point(EventType.CONNECT, connect)

@@ -2,26 +2,15 @@
 
 from collections.abc import Callable
 
-from . import connections, ids
-from .admission import require_member
-from .dynamodb import client, unavailable_on_failure
-from .gateway import EventType, Request, entry_point, prepare, refuse_unknown_action
-from .history import get_history
-from .management_api import management_api
-from .presence import get_presence, typing
-
-
-def ping(request: Request) -> None:
-    """Answer a keep-alive, which also resets the idle limit of 10 minutes.
-
-    Raises:
-        ChatError: NOT_CONNECTED or FORBIDDEN, so that a client that only listens learns that nothing will reach it any
-            more; or UNAVAILABLE.
-    """
-    with unavailable_on_failure():
-        require_member(connections.require(request.connection_id))
-    request.post(request.reply({"action": "pong", "serverTime": ids.timestamp()}))
-
+from .actions.history import get_history
+from .actions.ping import ping
+from .actions.presence import get_presence
+from .actions.typing import typing
+from .posting.management_api import management_api
+from .requests.entry_point import entry_point, refuse_unknown_action
+from .requests.invocation import prepare
+from .requests.request import EventType, Request
+from .tables.aws import dynamodb
 
 ACTIONS: dict[str, Callable[[Request], None]] = {
     "getHistory": get_history,
@@ -41,5 +30,5 @@ def dispatch(request: Request) -> None:
         ACTIONS[action](request)
 
 
-prepare(client, management_api)
+prepare(dynamodb, management_api)
 handler = entry_point(EventType.MESSAGE, dispatch)

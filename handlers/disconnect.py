@@ -1,15 +1,21 @@
-"""Function ``WebSocketDisconnect``: forgets a connection. API Gateway may call it late, twice or never."""
+"""Function ``WebSocketDisconnect``: deletes a connection's row. API Gateway may call it late, twice or never."""
 
-from . import connections
-from .dynamodb import client, unavailable_on_failure
-from .gateway import EventType, Request, entry_point, prepare
+from .requests.entry_point import entry_point
+from .requests.invocation import prepare
+from .requests.request import EventType, Request
+from .tables import connections
+from .tables.aws import dynamodb, unavailable_on_failure
 
 
 def disconnect(request: Request) -> None:
-    """Delete the connection's row."""
+    """Delete the connection's row.
+
+    Raises:
+        ChatError: UNAVAILABLE.
+    """
     with unavailable_on_failure():
         connections.close_connection(request.connection_id)
 
 
-prepare(client)
+prepare(dynamodb)
 handler = entry_point(EventType.DISCONNECT, disconnect)

@@ -1,18 +1,18 @@
 """Function ``WebSocketPresence``: tells a group who has joined and who has left.
 
-It is fed by the stream of the connections table, so that every end of a connection counts: a ``$disconnect``, the
-clean-up after a 410, and the table's time to live. Events may come twice or late.
+It reads the stream of the connections table, so every end of a connection counts: a ``$disconnect``, the clean-up after
+a 410, and the table's time to live. An event may come twice or late.
 """
 
 from typing import Any
 
-from . import connections
-from .background import background
-from .connections import Connection
-from .dynamodb import client
-from .gateway import prepare
-from .management_api import management_api
-from .presence import push_to_others, small_group
+from .posting.events import push_to_others, small_group
+from .posting.management_api import management_api
+from .requests.background import background
+from .requests.invocation import prepare
+from .tables import connections
+from .tables.aws import dynamodb
+from .tables.connections import Connection
 
 
 def presence_events(event: dict[str, Any], deadline: float) -> dict[str, int]:
@@ -23,7 +23,7 @@ def presence_events(event: dict[str, Any], deadline: float) -> dict[str, int]:
         deadline: Moment of :func:`time.monotonic` by which all is over.
 
     Returns:
-        How many records there were, and how many of them were told.
+        The number of records, and the number of those that were told.
     """
     told = sum(_tell(record, deadline) for record in event["Records"])
     return {"records": len(event["Records"]), "told": told}
@@ -47,10 +47,10 @@ def _tell(record: dict[str, Any], deadline: float) -> bool:
 
 
 def _speaks_for(other: Connection, changed: Connection, *, joined: bool) -> bool:
-    """Whether another device of the same user makes the change silent.
+    """Whether the change stays silent because of another device of the same user.
 
-    A join is told for the earliest device alone, so that of two at once one is told. The index lags, so the table has
-    the last word on whether the other device is still there.
+    Only the earliest device announces a join, so that two that join at the same moment announce one. The index lags, so
+    the table decides whether the other device is still there.
     """
     if other.user_id != changed.user_id or other.connection_id == changed.connection_id:
         return False
@@ -59,5 +59,5 @@ def _speaks_for(other: Connection, changed: Connection, *, joined: bool) -> bool
     return connections.find(other.connection_id) is not None
 
 
-prepare(client, management_api)
+prepare(dynamodb, management_api)
 handler = background("presence", presence_events)

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from handlers.default import ACTIONS
-from handlers.errors import Code
+from handlers.protocol.errors import Code
 from tests.clients import ChatClient
 from tests.end_to_end.conftest import Chat
 

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 import trustme
 
-from handlers.management_api import ManagementApi
+from handlers.posting.management_api import ManagementApi
+from handlers.posting.run import Limits
 
 from .server import FakeManagementApi
 
@@ -47,8 +48,8 @@ def client() -> Iterator[Callable[..., ManagementApi]]:
     """Return a function that makes an engine for a fake management API."""
     with ExitStack() as running:
 
-        def make(server: FakeManagementApi, **options: float) -> ManagementApi:
-            api = ManagementApi(server.endpoint, "us-east-1", **options)  # type: ignore[arg-type]
+        def make(server: FakeManagementApi, **limits: float) -> ManagementApi:
+            api = ManagementApi(server.endpoint, "us-east-1", Limits(**limits))  # type: ignore[arg-type]
             running.callback(api.close)
             return api
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handlers.http1 import MAX_RESPONSE, ProtocolError, Response, parse_response
+from handlers.posting.http1 import MAX_RESPONSE, ProtocolError, Response, parse_response
 
 
 class Example(NamedTuple):

@@ -20,8 +20,9 @@ from botocore.exceptions import NoCredentialsError
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from handlers import management_api
-from handlers.management_api import ManagementApi, Outcome, Post
+from handlers.posting import addresses, connection_pool, pacing, read_ahead, run
+from handlers.posting.management_api import ManagementApi
+from handlers.posting.posts import Outcome, Post
 
 from .server import FakeManagementApi
 
@@ -178,7 +179,7 @@ def test_responses_in_pieces_leave_the_connection_usable(
         await answer.raw(*pieces)
 
     with FakeManagementApi(authority, behave) as server:
-        api = ManagementApi(server.endpoint, "us-east-1", connections=1)
+        api = ManagementApi(server.endpoint, "us-east-1", run.Limits(connections=1))
         assert len(post_all(api, posts(3)).ids(Outcome.DELIVERED)) == 3
         assert server.connections == 1
         api.close()
@@ -246,7 +247,8 @@ def thaw(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
         frozen += seconds
 
     own = SimpleNamespace(time=lambda: time.time() + frozen, monotonic=time.monotonic, sleep=time.sleep)
-    monkeypatch.setattr(management_api, "time", own)
+    monkeypatch.setattr(addresses, "time", own)
+    monkeypatch.setattr(connection_pool, "time", own)
     return advance
 
 
@@ -262,11 +264,11 @@ def test_connections_unused_for_long_are_not_tried(serve: Serve, client: Client,
     server = serve(behave)
     api = client(server)
     post_all(api, posts(3))
-    assert len(api.open) == 3
+    assert len(api.pool.open) == 3
     for _ in range(2):
         thaw(30)
         post_all(api, posts(1))
-    assert len(api.open) == 1
+    assert len(api.pool.open) == 1
     assert server.connections == 3
     thaw(60)
     post_all(api, posts(1))
@@ -372,7 +374,8 @@ def test_posting_goes_on_while_the_next_page_is_read(serve: Serve, client: Clien
 def test_posts_are_read_only_a_bounded_number_ahead(
     serve: Serve, client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(management_api, "_READ_AHEAD", 16)
+    monkeypatch.setattr(read_ahead, "_MOST", 16)
+    monkeypatch.setattr(run, "_MAX_WAITING", 16)
     read, done, ahead = 0, 0, 0
 
     def work() -> Iterator[Post]:
@@ -432,7 +435,7 @@ def test_throttling_lowers_the_number_of_connections_in_use(serve: Serve, client
 def test_posts_are_tried_more_often_where_the_account_is_at_its_limit(
     serve: Serve, client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(management_api, "_BACKOFF_S", 0.001)
+    monkeypatch.setattr(pacing, "_BACKOFF_S", 0.001)
     monkeypatch.setattr(
         random, "uniform", max
     )  # All wait for the longest, so that none is tried twice as often as others.

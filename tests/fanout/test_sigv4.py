@@ -14,7 +14,7 @@ from botocore.utils import percent_encode
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handlers.sigv4 import Credentials, CredentialSource, RequestSigner
+from handlers.posting.sigv4 import Credentials, CredentialSource, RequestSigner
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -16,7 +16,12 @@ from .stack import PROJECT, WITH_TOKENS, Graph, chat
 
 FUNCTION = "aws:lambda/function:Function"
 IMPORTS = {
-    "handlers": {"boto3", "botocore", "jwt"},  # What Lambda's runtime has, and what the authorizer's layer brings.
+    "handlers": {
+        "handlers",
+        "boto3",
+        "botocore",
+        "jwt",
+    },  # What Lambda's runtime has, and what the authorizer's layer brings.
     "components": {"pulumi", "pulumi_aws"},
 }
 
@@ -51,7 +56,8 @@ if layers == "null":
 module, _, function = handler.rpartition(".")
 assert callable(getattr(importlib.import_module(module), function))
 assert importlib.import_module(module).__file__.startswith(package)
-importlib.import_module(settings).Settings.from_environment(os.environ)
+settings_module = importlib.import_module("handlers.runtime.settings")
+settings_module.read(getattr(settings_module, settings), os.environ)
 """
 
 
@@ -66,7 +72,7 @@ def test_every_handler_starts_with_the_package_its_layer_and_its_environment_alo
     for function in graph.of_type(FUNCTION).values():
         handler, layers = function.inputs["handler"], function.inputs.get("layers")
         # The authorizer's are its own, so that it needs no others.
-        settings = "handlers.authorizer" if "authorizer" in handler else "handlers.settings"
+        settings = "TokenSettings" if "authorizer" in handler else "Settings"
         subprocess.run(
             [sys.executable, "-I", "-B", "-c", AS_LAMBDA_DOES, str(tmp_path), handler, settings, json.dumps(layers)],
             env=function.inputs["environment"]["variables"] | {"AWS_REGION": "eu-central-1"},

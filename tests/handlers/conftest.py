@@ -8,11 +8,15 @@ from typing import Any
 import pytest
 from moto import mock_aws
 
-from handlers import connections, dynamodb, management_api, members, settings
+from handlers.posting import management_api
+from handlers.runtime import settings
+from handlers.tables import members, rate_limit
+from handlers.tables.aws import dynamodb
+from tests.graph.stack import chat as deployed
 
 from .chat import ANA, BOB, EVE, Chat
 from .management_api_server import ManagementApiServer
-from .tables import CONNECTIONS, MESSAGES, Tables
+from .tables import Tables
 
 CONNECTION_TTL = 3 * 3600
 
@@ -23,40 +27,36 @@ def gateway() -> Iterator[ManagementApiServer]:
         yield server
 
 
+@pytest.fixture(scope="session")
+def variables() -> dict[str, str]:
+    """The functions' environment variables, as the component sets them by default."""
+    function = deployed().resources["chat-send-message-function"]
+    environment: dict[str, str] = function.inputs["environment"]["variables"]
+    return environment
+
+
 @pytest.fixture(autouse=True)
-def cold_start(gateway: ManagementApiServer, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """The functions' environment, read anew, and connections of their own to the management API."""
-    monkeypatch.setenv("AWS_REGION", "eu-central-1")
-    monkeypatch.setenv("CONNECTIONS_TABLE", CONNECTIONS)
-    monkeypatch.setenv("MESSAGES_TABLE", MESSAGES)
-    monkeypatch.setenv("CALLBACK_URL", gateway.url)
-    monkeypatch.setenv("CONNECTION_TTL_SECONDS", str(CONNECTION_TTL))
-    monkeypatch.setenv("BROADCAST_FUNCTION", "WebSocketBroadcast")
-    monkeypatch.setenv("BROADCAST_THRESHOLD", "1000")
-    monkeypatch.setenv("EVENT_MEMBER_LIMIT", "200")
-    monkeypatch.setenv("AUTHENTICATION", "none")
-    monkeypatch.setenv("MEMBERS_TABLE", "")
-    monkeypatch.setenv("MEMBERSHIP_RECHECK_SECONDS", "60")
-    monkeypatch.setenv("ALLOWED_ORIGINS", "[]")
-    monkeypatch.setenv("REQUIRE_ORIGIN", "false")
-    monkeypatch.setenv("MESSAGE_RATE", "10")
-    monkeypatch.setenv("MESSAGE_BURST", "20")
-    monkeypatch.setenv("CONNECTIONS_PER_USER", "50")
+def cold_start(
+    gateway: ManagementApiServer, variables: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> Iterator[None]:
+    """A new process: its environment is read again, and it has connections of its own to the management API."""
+    for name, value in (variables | {"AWS_REGION": "eu-central-1", "CALLBACK_URL": gateway.url}).items():
+        monkeypatch.setenv(name, value)
     yield
     if management_api.management_api.cache_info().currsize:
         management_api.management_api().close()
     management_api.management_api.cache_clear()
     settings.settings.cache_clear()
-    connections._busy_until.clear()  # noqa: SLF001 - of a process that has ended
+    rate_limit._busy_until.clear()  # noqa: SLF001 - of a process that has ended
     members._read.clear()  # noqa: SLF001 - the same
     members._checked.clear()  # noqa: SLF001 - the same
 
 
 @pytest.fixture
 def tables(cold_start: None) -> Iterator[Tables]:  # noqa: ARG001 - the client is built from the environment
-    """Both tables, empty. The client is kept between tests: it is slow to build, and nothing in it changes."""
+    """Both tables, empty. The client is kept between tests: it takes long to build, and nothing in it changes."""
     with mock_aws():
-        yield Tables(dynamodb.client())
+        yield Tables(dynamodb())
 
 
 @pytest.fixture

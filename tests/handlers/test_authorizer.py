@@ -21,7 +21,9 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from jwt.algorithms import RSAAlgorithm
 
-from handlers import authorizer, jwks
+from handlers import authorizer
+from handlers.identity import jwks
+from handlers.identity.tokens import MAX_TOKEN_BYTES
 from local.identity_provider import IdentityProvider
 
 from .chat import Context, event
@@ -450,8 +452,8 @@ def test_oversized_token_is_refused_before_it_is_looked_at(provider: IdentityPro
         missing = size - len(signed(provider, claims | {"pad": ""}))
         return signed(provider, claims | {"pad": "x" * (missing * 3 // 4)})  # A character of base64 has six bits.
 
-    largest, larger = of_size(authorizer.MAX_TOKEN_BYTES), of_size(authorizer.MAX_TOKEN_BYTES + 4)
-    assert len(largest) <= authorizer.MAX_TOKEN_BYTES < len(larger)
+    largest, larger = of_size(MAX_TOKEN_BYTES), of_size(MAX_TOKEN_BYTES + 4)
+    assert len(largest) <= MAX_TOKEN_BYTES < len(larger)
     assert is_admitted(present(largest))
     log.captured.clear()
     assert refusal(log, present(larger)) == "too large"
@@ -865,7 +867,7 @@ def test_cold_start_loads_no_client_of_aws() -> None:
     program = """
 import sys
 import handlers.authorizer
-print(*{"boto3", "botocore.client", "handlers.dynamodb", "handlers.management_api"} & set(sys.modules))
+print(*{"boto3", "botocore.client", "handlers.tables.aws", "handlers.posting.management_api"} & set(sys.modules))
 """
     done = subprocess.run([sys.executable, "-c", program], cwd=PROJECT, check=True, capture_output=True, text=True)
     assert done.stdout.strip() == ""
@@ -876,7 +878,7 @@ def test_no_other_function_needs_the_library() -> None:
 import pathlib, sys, importlib
 sys.modules["jwt"] = None
 for module in sorted(pathlib.Path("handlers").glob("*.py")):
-    if module.stem not in ("authorizer", "jwks", "__init__"):
+    if module.stem not in ("authorizer", "__init__"):
         importlib.import_module(f"handlers.{module.stem}")
 """
     subprocess.run([sys.executable, "-c", program], cwd=PROJECT, check=True)

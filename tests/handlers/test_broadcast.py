@@ -9,8 +9,10 @@ from typing import Any
 
 import pytest
 
-from handlers import broadcast, connections, fan_out
-from handlers.background import InvocationError
+from handlers import broadcast
+from handlers.posting import slices as handed_over
+from handlers.requests.background import InvocationError
+from handlers.tables import connections
 
 from .chat import ANA, BOB, Chat, Context
 from .conftest import Log
@@ -122,7 +124,7 @@ class Slices:
 def slices(monkeypatch: pytest.MonkeyPatch, slice_: dict[str, Any]) -> Slices:  # noqa: ARG001 - the members are connected
     slices = Slices()
     monkeypatch.setenv("BROADCAST_THRESHOLD", "2")
-    monkeypatch.setattr(fan_out, "_lambda_client", lambda: slices)
+    monkeypatch.setattr(handed_over, "_lambda_client", lambda: slices)
     return slices
 
 

@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from handlers import settings
+from handlers.runtime import settings
 
 from .chat import ANA, BOB, Chat
 from .conftest import CONNECTION_TTL

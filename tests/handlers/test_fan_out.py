@@ -4,7 +4,7 @@ import logging
 
 import pytest
 
-from handlers import dynamodb
+from handlers.tables.aws import dynamodb
 from tests.rows import put_row
 
 from .chat import ANA, BOB, EVE, Chat, Context
@@ -44,7 +44,7 @@ def test_rows_without_an_expiry_are_served(chat: Chat) -> None:
 @pytest.mark.parametrize("attribute", ["userId", "connectedAt"])
 def test_rows_of_other_programs_that_are_no_connections_cost_nobody_a_message(chat: Chat, attribute: str) -> None:
     row = {"connectionId": "Foreign=", "groupId": "red", "userId": "bob", "connectedAt": "2026-01-01T00:00:00Z"}
-    put_row(dynamodb.client(), CONNECTIONS, {name: value for name, value in row.items() if name != attribute})
+    put_row(dynamodb(), CONNECTIONS, {name: value for name, value in row.items() if name != attribute})
     assert chat.send(ANA) == 200
     assert chat.gateway.recipients() == {ANA, BOB}
 
@@ -52,7 +52,7 @@ def test_rows_of_other_programs_that_are_no_connections_cost_nobody_a_message(ch
 @pytest.mark.parametrize("connected_at", ["2026-01-01T00:00:00", "yesterday", ""])
 def test_stale_row_whose_age_cannot_be_told_is_old(chat: Chat, connected_at: str) -> None:
     row = {"connectionId": "Foreign=", "groupId": "red", "userId": "bob", "connectedAt": connected_at}
-    put_row(dynamodb.client(), CONNECTIONS, row)
+    put_row(dynamodb(), CONNECTIONS, row)
     chat.gateway.answers["Foreign="] = GONE
     assert chat.send(ANA) == 200
     assert "Foreign=" not in chat.tables.connections()

@@ -2,7 +2,7 @@
 
 import json
 
-from handlers import dynamodb
+from handlers.tables.aws import dynamodb
 from tests.rows import put_row
 
 from .chat import ANA, Chat
@@ -12,7 +12,7 @@ from .tables import MESSAGES
 
 def put(message_id: str, timestamp: str) -> None:
     row = {"messageId": message_id, "groupId": "red", "message": "Hi", "timestamp": timestamp}
-    put_row(dynamodb.client(), MESSAGES, row)
+    put_row(dynamodb(), MESSAGES, row)
 
 
 def history(chat: Chat, **fields: object) -> Frame:

@@ -7,7 +7,7 @@ from unittest.mock import ANY
 
 import pytest
 
-from handlers import settings
+from handlers.runtime import settings
 
 from .chat import ANA, BOB, Chat
 from .conftest import Log
@@ -158,7 +158,7 @@ def test_bug_whose_error_quotes_its_input_is_logged_without_it(
     def fail(frame: object) -> None:
         raise ValueError(f"cannot compose {frame}")
 
-    monkeypatch.setattr("handlers.messages.compose", fail)
+    monkeypatch.setattr("handlers.tables.messages.compose", fail)
     assert chat.receive(ANA, _frame()) == 500
     assert log.served().items() >= {"outcome": "INTERNAL", "failure": "ValueError"}.items()
     assert SECRET not in log.text()

@@ -5,7 +5,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from handlers import members, settings
+from handlers.runtime import settings
+from handlers.tables import members
 
 from .chat import ANA, BOB, EVE, Chat
 from .conftest import Log
@@ -94,7 +95,7 @@ def test_a_removed_member_who_only_listens_hears_nothing_any_more(chat: Chat) ->
 
 def test_what_was_read_holds_for_membership_recheck_seconds(chat: Chat, monkeypatch: pytest.MonkeyPatch) -> None:
     now = [100.0]
-    monkeypatch.setattr("handlers.members.time", SimpleNamespace(time=lambda: now[0]))
+    monkeypatch.setattr("handlers.tables.members.time", SimpleNamespace(time=lambda: now[0]))
     chat.send(ANA)
     chat.tables.remove_member("bob", "red")
     now[0] += 59.9

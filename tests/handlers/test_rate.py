@@ -4,7 +4,8 @@ import json
 
 import pytest
 
-from handlers import connections, settings
+from handlers.runtime import settings
+from handlers.tables import rate_limit
 
 from .chat import ANA, BOB, EVE, Chat
 from .management_api_server import Frame
@@ -17,7 +18,7 @@ RATE, BURST = 10, 20
 def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """Seconds that have passed, to be moved."""
     now = [1_800_000_000.0]
-    monkeypatch.setattr("handlers.connections.time.time_ns", lambda: int(now[0] * 1e9))
+    monkeypatch.setattr("handlers.tables.rate_limit.time.time_ns", lambda: int(now[0] * 1e9))
     return now
 
 
@@ -99,9 +100,9 @@ def test_a_frame_costs_one_write_of_the_row_and_no_read(chat: Chat, clock: list[
 def test_other_processes_that_serve_the_connection_count_the_same_frames(chat: Chat) -> None:
     for number in range(BURST):
         if number % 3 == 0:
-            connections._busy_until.clear()  # noqa: SLF001 - what a process knows that has just started
+            rate_limit._busy_until.clear()  # noqa: SLF001 - what a process knows that has just started
         assert chat.send(ANA) == 200
-    connections._busy_until.clear()  # noqa: SLF001 - the same
+    rate_limit._busy_until.clear()  # noqa: SLF001 - the same
     assert chat.send(ANA) == 429
 
 

@@ -220,7 +220,7 @@ def test_internal_on_a_bug_tells_nothing_of_it(chat: Chat, monkeypatch: pytest.M
     def fail(_frame: object) -> None:
         raise RuntimeError("arn:aws:dynamodb:table/ChatMessages")
 
-    monkeypatch.setattr("handlers.messages.compose", fail)
+    monkeypatch.setattr("handlers.tables.messages.compose", fail)
     assert chat.send(ANA, **ECHOED) == 500
     refusal, words = chat.refusal(ANA)
     assert refusal == {"code": "INTERNAL", "retryable": False} | ECHOED

@@ -5,7 +5,7 @@ from contextlib import AbstractContextManager, contextmanager, suppress
 
 import pytest
 
-from handlers import ids
+from handlers.protocol import ids
 
 from .chat import ANA, BOB, EVE, Chat, Context
 from .management_api_server import GONE, HANG, RESET, Answer, Frame

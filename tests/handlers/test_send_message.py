@@ -97,7 +97,7 @@ def test_timestamp_keeps_its_width_on_a_full_second(chat: Chat, monkeypatch: pyt
             assert tz is UTC
             return cls(2031, 2, 3, 4, 5, 6, tzinfo=UTC)
 
-    monkeypatch.setattr("handlers.ids.datetime", FullSecond)
+    monkeypatch.setattr("handlers.protocol.times.datetime", FullSecond)
     chat.send(ANA)
     assert chat.frames(BOB)[0]["timestamp"] == "2031-02-03T04:05:06.000000Z"
 

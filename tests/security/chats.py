@@ -14,8 +14,8 @@ from botocore.auth import SigV4QueryAuth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
-from handlers import ids
-from handlers.errors import Code
+from handlers.protocol import times
+from handlers.protocol.errors import Code
 from local.deploy import deploy
 from local.emulator import REGION, Emulator
 from local.identity_provider import IdentityProvider
@@ -208,7 +208,7 @@ class Chat:
 
     def age(self, connection_id: str) -> None:
         """Let a connection have been opened a minute ago."""
-        self._change(connection_id, "connectedAt", {"S": ids.earlier(ids.timestamp(), 60)})
+        self._change(connection_id, "connectedAt", {"S": times.earlier(times.timestamp(), 60)})
 
     def _change(self, connection_id: str, attribute: str, value: dict[str, str]) -> None:
         self.world.emulator.client("dynamodb").update_item(

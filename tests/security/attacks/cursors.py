@@ -4,8 +4,8 @@ import base64
 import json
 from collections.abc import Callable
 
-from handlers import cursors
-from handlers.cursors import Position
+from handlers.protocol import cursors
+from handlers.protocol.cursors import Position
 from tests.security.attack import OWN_ALONE, Scene, add, attack
 from tests.security.chats import GROUP, MARK
 

@@ -1,0 +1,68 @@
+"""Action ``getHistory``: a page of a group's stored messages."""
+
+from dataclasses import replace
+
+from handlers.protocol import cursors, frames
+from handlers.protocol.cursors import START, Position
+from handlers.protocol.errors import ChatError, Code
+from handlers.requests.admission import admit
+from handlers.requests.request import Request
+from handlers.tables import messages
+from handlers.tables.aws import unavailable_on_failure
+
+DEFAULT_LIMIT = 50
+MAX_LIMIT = 100
+
+
+def get_history(request: Request) -> None:
+    """Post a page of the history of the connection's group, oldest message first.
+
+    Without a cursor it is the newest page. ``before`` a cursor is the page before it, ``after`` the page after it.
+
+    Raises:
+        ChatError: BAD_REQUEST, UNAVAILABLE, or as :func:`admit`.
+    """
+    frame = request.frame()
+    limit = _limit(frame)
+    with unavailable_on_failure():
+        group_id = admit(request.connection_id).group_id
+        before, after = (
+            None if frame.get(name) is None else cursors.decode(group_id, frame[name]) for name in ("before", "after")
+        )
+        if before and after:
+            raise ChatError(Code.BAD_REQUEST, "give before or after, not both")
+        rows, more = messages.read_on(group_id, after, limit) if after else messages.read_back(group_id, before, limit)
+    page, cut = frames.fit(map(frames.past_message, rows))
+    more = more or cut
+    if not after:
+        page.reverse()
+    older = cursors.encode(group_id, _position(page[0])) if page and (after or more) else None
+    newer = cursors.encode(group_id, reached(page, before, after, more=more))
+    request.log["messages"] = len(page)
+    # The index has an order of its own for messages of the same microsecond. The next page is read by that order.
+    page.sort(key=_position)
+    request.post(request.reply({"action": "history", "messages": page, "before": older, "after": newer, "more": more}))
+
+
+def reached(page: list[frames.Frame], before: Position | None, after: Position | None, *, more: bool) -> Position:
+    """The position to read on from after a page, which has its oldest message first."""
+    newest = _position(page[-1]) if page else START
+    if after is None:
+        return newest if page else before or START
+    if more:
+        return replace(newest, settled=False)
+    # The read began before the cursor. If nothing is new, the cursor must not move back.
+    return replace(max(newest, after), settled=True)
+
+
+def _position(message: frames.Frame) -> Position:
+    return Position(timestamp=message["timestamp"], message_id=message["messageId"], settled=True)
+
+
+def _limit(frame: frames.Frame) -> int:
+    limit = frame.get("limit")
+    if limit is None:
+        return DEFAULT_LIMIT
+    if not isinstance(limit, int) or isinstance(limit, bool) or not 1 <= limit <= MAX_LIMIT:
+        raise ChatError(Code.BAD_REQUEST, f"limit must be an integer from 1 to {MAX_LIMIT}")
+    return limit

@@ -1,0 +1,70 @@
+"""Action ``sendMessage``: stores a message once and pushes it to its group.
+
+DynamoDB calls of one send: the update of the sender's row (it counts the frame against the rate and reads consistently
+who speaks), the conditional put (storage and idempotency in one), one query per megabyte of group, and, if the client
+can retry, the mark that everybody was served.
+"""
+
+from dataclasses import asdict
+
+from handlers.posting.fan_out import group_of, push
+from handlers.posting.slices import split
+from handlers.protocol import frames
+from handlers.protocol.errors import ChatError, Code
+from handlers.requests.admission import admit
+from handlers.requests.request import Request
+from handlers.runtime.log import log_failure
+from handlers.tables import messages
+from handlers.tables.aws import unavailable_on_failure
+from handlers.tables.connections import Connection
+
+
+def send_message(request: Request) -> None:
+    """Check, store, push, and acknowledge if the client asked for it.
+
+    Raises:
+        ChatError: The message is not stored. With UNAVAILABLE it may be stored, but may not have reached its whole
+            group. If it has a ``clientMessageId``, the client can send the same frame again without doubling it.
+    """
+    frame = frames.send_message(request.frame())
+    with unavailable_on_failure():
+        sender = admit(request.connection_id)
+    _authorize(sender, frame)
+    message = messages.compose(frame)
+    pushed = frames.message(message)  # Before it is stored: a message too large to be pushed must not be stored.
+    repeatable = frame.client_message_id is not None
+    with unavailable_on_failure(retryable=repeatable):
+        stored = messages.store(message)
+    request.log["duplicate"] = stored.duplicate
+    if stored.duplicate:
+        pushed = frames.message(stored.row)
+
+    acks = []
+    if repeatable:
+        acks.append(request.reply(frames.ack(stored.row, duplicate=stored.duplicate)))
+    if stored.pushed:
+        request.post(*acks)
+        return
+    with unavailable_on_failure(retryable=repeatable):
+        tally = push(
+            pushed,
+            split(pushed, group_of(sender), deadline=request.deadline),
+            *acks,
+            deadline=request.deadline,
+        )
+    request.log |= asdict(tally)
+    if repeatable and not tally.failed:
+        with log_failure("not marked as pushed: a retry will push it again"):
+            messages.mark_pushed(message["messageId"])
+
+
+def _authorize(sender: Connection, frame: frames.SendMessage) -> None:
+    """Let a connection speak only for its own user, in its own group.
+
+    Raises:
+        ChatError: FORBIDDEN.
+    """
+    if frame.sender_id != sender.user_id:
+        raise ChatError(Code.FORBIDDEN, "senderId must be the userId of this connection")
+    if frame.group_id != sender.group_id:
+        raise ChatError(Code.FORBIDDEN, "groupId must be the groupId of this connection")

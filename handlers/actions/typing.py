@@ -1,0 +1,34 @@
+"""Action ``typing``: tells a group that a user types, or has stopped."""
+
+from dataclasses import asdict
+
+from handlers.posting.events import push_to_others, small_group
+from handlers.protocol.errors import ChatError, Code
+from handlers.requests.admission import admit
+from handlers.requests.request import Request
+from handlers.tables.aws import unavailable_on_failure
+
+EXPIRES_MS = 6000
+"""Milliseconds for which a typing frame holds, in case the next one is lost."""
+
+
+def typing(request: Request) -> None:
+    """Tell the other members. Nothing is stored. Groups above ``event_member_limit`` are told nothing.
+
+    Raises:
+        ChatError: BAD_REQUEST, UNAVAILABLE, or as :func:`admit`.
+    """
+    is_typing = request.frame().get("isTyping")
+    if not isinstance(is_typing, bool):
+        raise ChatError(Code.BAD_REQUEST, "isTyping must be true or false")
+    with unavailable_on_failure():
+        sender = admit(request.connection_id)
+        connected = small_group(sender.group_id)
+    frame = {
+        "action": "typing",
+        "groupId": sender.group_id,
+        "userId": sender.user_id,
+        "isTyping": is_typing,
+        "expiresInMs": EXPIRES_MS,
+    }
+    request.log |= asdict(push_to_others(frame, sender.user_id, connected, deadline=request.deadline))

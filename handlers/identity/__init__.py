@@ -1,0 +1,1 @@
+"""Who connects: handshakes, origins, tokens and the keys that verify them."""

@@ -1,0 +1,193 @@
+"""Tokens: who a client is, which group it may join and until when.
+
+A refusal tells the client nothing but 403. The log has the reason.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+
+import jwt
+
+from handlers.protocol.frames import is_id
+from handlers.runtime.settings import TokenSettings
+
+from .handshake import SUBPROTOCOL, offered_subprotocols, query_values
+
+MAX_TOKEN_BYTES = 8_192
+"""Largest token. The headers and the query string of a handshake may have 10,240 bytes together.
+https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-execution-service-websocket-limits-table.html"""
+
+_TYPES = {"jwt", "at+jwt"}
+"""Types of token that identify a user. Issuers sign other types, such as ``logout+jwt``, with the same keys.
+https://www.rfc-editor.org/rfc/rfc8725#section-3.11"""
+
+Claims = dict[str, Any]
+Event = dict[str, Any]
+Key = Callable[[str, str], jwt.PyJWK | None]
+
+
+class Reason(Enum):
+    """Why a client is refused, for the log."""
+
+    NO_TOKEN = "no token"  # noqa: S105 - not a password
+    SEVERAL_TOKENS = "several tokens"
+    SUBPROTOCOL = "subprotocol"
+    TOO_LARGE = "too large"
+    MALFORMED = "malformed"
+    TYPE = "type"
+    CRITICAL_HEADER = "critical header"
+    ALGORITHM = "algorithm"
+    NO_KEY_ID = "no key id"
+    UNKNOWN_KEY = "unknown key"
+    UNFIT_KEY = "unfit key"
+    SIGNATURE = "signature"
+    EXPIRED = "expired"
+    NOT_YET_VALID = "not yet valid"
+    ISSUER = "issuer"
+    AUDIENCE = "audience"
+    MISSING_CLAIM = "missing claim"
+    USER = "user"
+    GROUP = "group"
+
+
+class RefusedError(Exception):
+    """A client is refused."""
+
+    def __init__(self, reason: Reason) -> None:
+        super().__init__(reason.value)
+        self.reason = reason
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Who connects.
+
+    Attributes:
+        user_id: The user.
+        expires_at: Second since 1970 at which the token is no longer accepted, clock skew included.
+    """
+
+    user_id: str
+    expires_at: int
+
+
+def find_token(event: Event) -> str:
+    """Find the token of a handshake: the query parameter ``token``, or the second subprotocol that is offered.
+
+    Raises:
+        RefusedError: There is no token, more than one, or it is too large.
+    """
+    tokens = [*query_values(event, "token"), *_offered_token(event)]
+    if len(tokens) > 1:
+        raise RefusedError(Reason.SEVERAL_TOKENS)
+    if not tokens or not tokens[0]:
+        raise RefusedError(Reason.NO_TOKEN)
+    if len(tokens[0]) > MAX_TOKEN_BYTES:
+        raise RefusedError(Reason.TOO_LARGE)
+    if not tokens[0].isascii():
+        raise RefusedError(Reason.MALFORMED)
+    return tokens[0]
+
+
+def _offered_token(event: Event) -> list[str]:
+    offered = offered_subprotocols(event)
+    if offered and offered[0] != SUBPROTOCOL:
+        raise RefusedError(Reason.SUBPROTOCOL)
+    return offered[1:]
+
+
+def verify(token: str, settings: TokenSettings, key: Key) -> Claims:
+    """Verify a token.
+
+    Args:
+        token: The token, as the client gave it.
+        settings: What is accepted.
+        key: Finds the issuer's key by its id and the algorithm that it is used with.
+
+    Returns:
+        The token's claims.
+
+    Raises:
+        RefusedError: The token proves nothing.
+        JwksUnavailableError: The issuer's keys cannot be fetched.
+    """
+    try:
+        header = jwt.get_unverified_header(token)
+        return jwt.decode(
+            token,
+            _named_key(header, settings, key),
+            algorithms=sorted(settings.jwt_algorithms),
+            issuer=settings.jwt_issuer,
+            leeway=settings.clock_skew_seconds,
+            options={
+                "require": ["exp"],
+                "verify_aud": False,  # Cognito's access tokens have another claim for it.
+                "enforce_minimum_key_length": True,
+            },
+        )
+    except jwt.PyJWTError as error:
+        raise RefusedError(_reason(error)) from None
+
+
+def _named_key(header: Claims, settings: TokenSettings, key: Key) -> jwt.PyJWK:
+    if "crit" in header:
+        raise RefusedError(Reason.CRITICAL_HEADER)
+    if str(header.get("typ", "JWT")).lower().removeprefix("application/") not in _TYPES:
+        raise RefusedError(Reason.TYPE)
+    algorithm, key_id = header.get("alg"), header.get("kid")
+    if not isinstance(algorithm, str) or algorithm not in settings.jwt_algorithms:
+        raise RefusedError(Reason.ALGORITHM)
+    if not key_id:
+        # Without an id, a key cannot be told from one that the issuer has added since.
+        raise RefusedError(Reason.NO_KEY_ID)
+    found = key(key_id, algorithm)
+    if found is None:
+        raise RefusedError(Reason.UNKNOWN_KEY)
+    return found
+
+
+_REASONS: dict[type[jwt.PyJWTError], Reason] = {
+    jwt.InvalidSignatureError: Reason.SIGNATURE,
+    jwt.InvalidKeyError: Reason.UNFIT_KEY,
+    jwt.ExpiredSignatureError: Reason.EXPIRED,
+    jwt.ImmatureSignatureError: Reason.NOT_YET_VALID,
+    jwt.InvalidIssuerError: Reason.ISSUER,
+    jwt.MissingRequiredClaimError: Reason.MISSING_CLAIM,
+}
+
+
+def _reason(error: jwt.PyJWTError) -> Reason:
+    return _REASONS.get(type(error), Reason.MALFORMED)
+
+
+def identify(claims: Claims, event: Event, settings: TokenSettings) -> Identity:
+    """Decide whether a verified token lets its user connect as the query string asks.
+
+    Raises:
+        RefusedError: The token is for another audience, or the query string names another user or group.
+    """
+    if settings.jwt_audience.isdisjoint(_texts(_audience(claims))):
+        raise RefusedError(Reason.AUDIENCE)
+    user_id = claims.get(settings.user_claim)
+    if not is_id(user_id) or query_values(event, "userId") not in ([], [user_id]):
+        raise RefusedError(Reason.USER)
+    if settings.group_claim:
+        asked = query_values(event, "groupId")
+        if len(asked) != 1 or asked[0] not in _texts(claims.get(settings.group_claim)):
+            raise RefusedError(Reason.GROUP)
+    return Identity(str(user_id), int(claims["exp"]) + settings.clock_skew_seconds)
+
+
+def _audience(claims: Claims) -> object:
+    # https://docs.aws.amazon.com/cognito/latest/developerguide/amazon-cognito-user-pools-using-the-access-token.html
+    if "aud" not in claims and claims.get("token_use") == "access":
+        return claims.get("client_id")
+    return claims.get("aud")
+
+
+def _texts(claim: object) -> list[str]:
+    """The texts of a claim that is one text or a list."""
+    several = claim if isinstance(claim, list) else [claim]
+    return [one for one in several if isinstance(one, str)]

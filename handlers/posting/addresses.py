@@ -1,0 +1,64 @@
+"""The network addresses of the management API."""
+
+from __future__ import annotations
+
+import itertools
+import socket
+import threading
+import time
+from queue import Empty, SimpleQueue
+from typing import Any
+
+_KEEP_S = 60.0
+"""Seconds for which a DNS answer is used: the time to live that API Gateway gives its names."""
+
+Address = tuple[socket.AddressFamily, tuple[object, ...]]
+
+
+class Addresses:
+    """The addresses of a host. They take turns, so that a dead one costs one attempt."""
+
+    def __init__(self, host: str, port: int) -> None:
+        self._name = (host, port)
+        self._known: list[Address] = []
+        # Wall clock: the monotonic one may stand still while Lambda has the process frozen.
+        self._resolved_at = 0.0
+        self._turn = itertools.count()
+
+    def next(self, expires: float) -> Address:
+        """Return the address to connect to next.
+
+        Args:
+            expires: Moment of ``time.monotonic()`` until which a lookup may take.
+
+        Raises:
+            OSError: The name was never resolved, and cannot be resolved now.
+        """
+        now = time.time()
+        if not self._known or abs(now - self._resolved_at) > _KEEP_S:
+            try:
+                self._known = self._resolve(expires)
+                self._resolved_at = now
+            except OSError:
+                if not self._known:
+                    raise
+        return self._known[next(self._turn) % len(self._known)]
+
+    def _resolve(self, expires: float) -> list[Address]:
+        """Look the name up on another thread, because a lookup has no timeout of its own."""
+        found: SimpleQueue[list[Any] | OSError] = SimpleQueue()
+
+        def look_up() -> None:
+            try:
+                found.put(socket.getaddrinfo(*self._name, type=socket.SOCK_STREAM))
+            except OSError as error:
+                found.put(error)
+
+        threading.Thread(target=look_up, name="resolver", daemon=True).start()
+        try:
+            answers = found.get(timeout=max(expires - time.monotonic(), 0.0))
+        except Empty:
+            raise TimeoutError from None
+        if isinstance(answers, OSError):
+            raise answers
+        return [(family, address) for family, _, _, _, address in answers]

@@ -1,0 +1,143 @@
+"""One connection to the management API, which carries one post after another."""
+
+from __future__ import annotations
+
+import selectors
+import socket
+import ssl
+from typing import TYPE_CHECKING, Any
+
+from .http1 import Response, parse_response
+
+if TYPE_CHECKING:
+    from .posts import Post
+
+_READ, _WRITE = selectors.EVENT_READ, selectors.EVENT_WRITE
+_WAIT = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
+"""What a socket raises if it has nothing to read, or no room to write."""
+_RECEIVE_BYTES = 4096
+
+
+class Connection:
+    """A connection, and the post it has under way, if any.
+
+    Attributes:
+        socket: Its socket.
+        established: Whether TCP and TLS are set up.
+        reused: Whether it has carried a response.
+        post: The post under way; None while it is idle.
+        tries: Failed attempts at the post so far.
+        expires: Moment of ``time.monotonic()`` until which the attempt may take.
+        idle_since: Second since the epoch at which it became idle.
+        unsent: The rest of the request.
+        received: The response so far.
+    """
+
+    __slots__ = (
+        "_selector",
+        "_waits_for",
+        "established",
+        "expires",
+        "idle_since",
+        "post",
+        "received",
+        "reused",
+        "socket",
+        "tries",
+        "unsent",
+    )
+
+    def __init__(self, sock: socket.socket, selector: selectors.BaseSelector) -> None:
+        self.socket = sock
+        self.established = False
+        self.reused = False
+        self.post: Any = None
+        self.tries = 0
+        self.expires = 0.0
+        self.idle_since = 0.0
+        self.unsent = b""
+        self.received = b""
+        self._selector = selector
+        self._waits_for = _WRITE
+        selector.register(sock, _WRITE, self)
+
+    @property
+    def stale(self) -> bool:
+        """Whether it was most likely just too old, if it breaks now: nothing came back on a reused connection."""
+        return self.reused and not self.received
+
+    def assign(self, post: Post, tries: int, expires: float, request: bytes) -> None:
+        """Give it a post, and send the request as soon as it is established.
+
+        Raises:
+            OSError: It broke.
+        """
+        self.post, self.tries, self.expires, self.unsent = post, tries, expires, request
+        if self.established:
+            self._flush()
+
+    def open(self) -> None:
+        """Take the next step of opening it: TCP, then TLS, then the request.
+
+        Raises:
+            OSError: It cannot be opened.
+        """
+        error = self.socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+        if error:
+            raise OSError(error, "connect")
+        if isinstance(self.socket, ssl.SSLSocket):
+            try:
+                self.socket.do_handshake()
+            except ssl.SSLWantReadError:
+                self._wait_for(_READ)
+                return
+            except ssl.SSLWantWriteError:
+                self._wait_for(_WRITE)
+                return
+        self._flush()
+        self.established = True
+
+    def receive(self) -> Response | None:
+        """Read what has come, or send more of the request.
+
+        Returns:
+            The response; None while it is incomplete.
+
+        Raises:
+            OSError: It broke.
+            ProtocolError: What came is not a response.
+        """
+        try:
+            while True:
+                chunk = self.socket.recv(_RECEIVE_BYTES)
+                self.received += chunk
+                response = parse_response(self.received, closed=not chunk)
+                if response is not None:
+                    return response
+        except _WAIT:
+            if self.unsent:
+                self._flush()
+        return None
+
+    def has_ended(self) -> bool:
+        """Whether it was closed while it was idle. It becomes readable then, or if TLS alone has sent something."""
+        try:
+            self.socket.recv(1)
+        except _WAIT:
+            return False
+        except OSError:
+            pass
+        return True
+
+    def _flush(self) -> None:
+        try:
+            while self.unsent:
+                self.unsent = self.unsent[self.socket.send(self.unsent) :]
+        except _WAIT:
+            pass
+        self._wait_for(_READ | _WRITE if self.unsent else _READ)
+
+    def _wait_for(self, events: int) -> None:
+        if self._waits_for != events:
+            self._waits_for = events
+            self._selector.modify(self.socket, events, self)

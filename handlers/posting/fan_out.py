@@ -1,0 +1,94 @@
+"""Fan-out: one frame to many connections."""
+
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import chain
+
+from handlers.protocol import times
+from handlers.runtime.log import log_failure
+from handlers.tables import connections
+from handlers.tables.connections import Connection
+
+from .management_api import management_api
+from .posts import Outcome, Post
+
+HANDSHAKE_SECONDS = 15
+"""Age in seconds under which a connection that answers 410 keeps its row: its handshake may still be under way."""
+
+
+@dataclass(slots=True)
+class Tally:
+    """How a fan-out went, counted in recipients.
+
+    Attributes:
+        recipients: All of them.
+        delivered: Recipients that got the frame.
+        stale: Recipients that were gone. Their rows are deleted.
+        failed: Recipients that could not be reached, or not in time.
+        complete: Whether all were tried before the deadline.
+    """
+
+    recipients: int = 0
+    delivered: int = 0
+    stale: int = 0
+    failed: int = 0
+    complete: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Push(Post):
+    """A post to a recipient of the fan-out."""
+
+    recipient: Connection
+
+
+def group_of(sender: Connection) -> Iterator[Connection]:
+    """The sender's group, the sender first. It is served even if the index does not list its connection yet.
+
+    The first page is read at once, so that a table that cannot be read is noticed before anybody is told anything.
+    """
+    pages = connections.in_group(sender.group_id)
+    first_page = next(pages, [])
+    listed = chain.from_iterable(chain([first_page], pages))
+    return chain([sender], (other for other in listed if other.connection_id != sender.connection_id))
+
+
+def push(frame: bytes, recipients: Iterable[Connection], *replies: Post, deadline: float) -> Tally:
+    """Post a frame to everybody. A recipient that fails costs the others nothing.
+
+    Args:
+        frame: What the recipients get.
+        recipients: Read while posts are under way, so that memory does not grow with the group.
+        replies: Further posts to send along, such as the sender's ack. They do not count in the tally.
+        deadline: Moment of :func:`time.monotonic` by which all is over.
+
+    Returns:
+        The tally.
+    """
+    tally = Tally()
+    gone: list[Connection] = []
+
+    def on_outcome(post: Post, outcome: Outcome) -> None:
+        if not isinstance(post, Push):
+            return
+        tally.recipients += 1
+        if outcome is Outcome.DELIVERED:
+            tally.delivered += 1
+        elif outcome is Outcome.GONE and times.age(post.recipient.connected_at) > HANDSHAKE_SECONDS:
+            tally.stale += 1
+            gone.append(post.recipient)
+        else:
+            tally.failed += 1
+
+    pushes = (Push(recipient.connection_id, frame, recipient) for recipient in recipients)
+    try:
+        management_api().post_all(chain(replies, pushes), deadline=deadline, on_outcome=on_outcome)
+        tally.complete = time.monotonic() < deadline
+    finally:
+        for connection in gone:
+            if time.monotonic() >= deadline:
+                break  # The next message finds them again.
+            with log_failure("stale row not deleted"):
+                connections.close_connection(connection.connection_id)
+    return tally

@@ -1,0 +1,88 @@
+"""Posts frames to connections through API Gateway's management API, many at once on one thread.
+
+One selector loop drives all connections: sign, send, read, next. boto3 spends some forty times the CPU on the same
+request, and CPU is what a small Lambda function has least of (docs/benchmark.md). The parts, each of which uses only
+later ones: this client, :mod:`run`, then :mod:`read_ahead`, :mod:`pacing`, :mod:`connection_pool` with
+:mod:`addresses`, :mod:`connection`, :mod:`sigv4` and :mod:`http1`.
+
+Source: https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-how-to-call-websocket-api-connections.html
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import TYPE_CHECKING
+
+from handlers.runtime.settings import settings
+
+from .connection_pool import ConnectionPool
+from .run import Limits, Run
+from .sigv4 import CredentialSource, RequestSigner
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from .posts import Outcome, P
+
+_DEFAULT_LIMITS = Limits()
+
+
+class ManagementApi:
+    """A client of the management API that keeps its connections between calls. For one thread at a time.
+
+    Attributes:
+        pool: The connections.
+    """
+
+    def __init__(self, endpoint: str, region: str, limits: Limits = _DEFAULT_LIMITS) -> None:
+        """Connect to nothing yet.
+
+        Args:
+            endpoint: URL with the stage, ``https://abc.execute-api.us-east-1.amazonaws.com/production``.
+            region: The region that requests are signed for.
+            limits: See :class:`Limits`.
+        """
+        self._limits = limits
+        self._signer = RequestSigner(endpoint, region)
+        self._credentials = CredentialSource()
+        self.pool = ConnectionPool(*self._signer.address, tls=self._signer.tls)
+
+    def post_all(self, posts: Iterable[P], *, deadline: float, on_outcome: Callable[[P, Outcome], None]) -> None:
+        """Post every frame and report what became of each.
+
+        A frame may reach its client twice: if a connection breaks before the answer, its post is tried again.
+
+        Args:
+            posts: Read on another thread, a bounded number ahead: one page is read while others are posted.
+            deadline: In seconds of ``time.monotonic()``. From then on posts fail instead of being tried.
+            on_outcome: Called on the calling thread, once for each post that was read. All posting waits for it.
+
+        Raises:
+            botocore.exceptions.NoCredentialsError: There is nothing to sign with. No post was read.
+            TimeoutError: ``posts`` was still not exhausted half a second after the deadline.
+            Exception: What ``posts`` raised, after the posts read before were finished, or what ``on_outcome`` raised.
+        """
+        self.pool.discard_old()
+        run = Run(
+            self.pool,
+            self._signer,
+            self._credentials,
+            self._limits,
+            posts,
+            deadline=deadline,
+            on_outcome=on_outcome,
+        )
+        try:
+            run.run()
+        finally:
+            run.stop()
+
+    def close(self) -> None:
+        """Close all connections. The object cannot be used afterwards."""
+        self.pool.close()
+
+
+@cache
+def management_api() -> ManagementApi:
+    """The management API of this deployment. Its connections are kept across invocations."""
+    return ManagementApi(settings().callback_url, settings().aws_region)

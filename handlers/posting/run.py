@@ -1,0 +1,231 @@
+"""One run of the engine: every post of one fan-out, until each has its outcome."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Generic
+
+from .http1 import ProtocolError, Response
+from .pacing import Retries, Window, backoff
+from .posts import Outcome, P
+from .read_ahead import ReadAhead
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from .connection import Connection
+    from .connection_pool import ConnectionPool
+    from .sigv4 import CredentialSource, RequestSigner
+
+_log = logging.getLogger(__name__)
+
+_MAX_WAITING = 512
+"""Posts that wait for a retry. No new ones are taken above this number."""
+_MAX_OPENING = 8
+"""Connections that are opened at a time. A handshake costs more CPU than a post, and the first connections may do for
+all posts."""
+_SWEEP_S = 0.05
+"""Seconds between two looks for timeouts, and so how late one may be noticed."""
+_DRAIN_S = 0.5
+"""Seconds after the deadline in which posts are still read, to be reported as failed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """Limits of the engine.
+
+    Attributes:
+        connections: The most open connections, and so the most posts under way at once.
+        request_timeout: Seconds that one attempt may take, connecting included.
+        attempts: How often a post is tried in all if the answer is 408, 429, 5xx, garbage or missing. Twice as often if
+            429s come from all sides.
+    """
+
+    connections: int = 64
+    request_timeout: float = 3.0
+    attempts: int = 3
+
+
+class Run(Generic[P]):
+    """One call of ``ManagementApi.post_all``."""
+
+    def __init__(
+        self,
+        pool: ConnectionPool,
+        signer: RequestSigner,
+        credentials: CredentialSource,
+        limits: Limits,
+        posts: Iterable[P],
+        *,
+        deadline: float,
+        on_outcome: Callable[[P, Outcome], None],
+    ) -> None:
+        self._pool = pool
+        self._signer = signer
+        self._credential_source = credentials
+        self._limits = limits
+        self._deadline = deadline
+        self._on_outcome = on_outcome
+        self._signed_at = int(time.time())
+        self._credentials = credentials.current()
+        self._window = Window(limits.connections)
+        self._retries: Retries[P] = Retries()
+        self._opening = 0
+        self._failures: Counter[str] = Counter()
+        self._source = ReadAhead(posts, pool.wake)
+
+    def run(self) -> None:
+        """Return when every post has its outcome."""
+        source = self._source
+        wait, next_sweep = 0.0, 0.0
+        while True:
+            # The first round finds the connections that were closed since the last call.
+            for connection in self._pool.ready(wait):
+                self._on_ready(connection)
+            now = time.monotonic()
+            if now >= self._deadline:
+                self._give_up()
+                break
+            if now >= next_sweep:
+                next_sweep = now + _SWEEP_S
+                self._expire(now)
+            exhausted = source.exhausted  # Read before looking whether anything is left.
+            wait = self._start_posts(now)
+            if exhausted and not (source.items or self._retries or self._pool.busy):
+                break
+            source.starving = not source.items
+            if source.starving and source.items:  # It came just before the flag was up: nothing will wake us.
+                wait = 0.0
+        if source.error is not None:
+            raise source.error
+
+    def stop(self) -> None:
+        """Leave only idle connections behind, and log what failed."""
+        self._source.stop()
+        for connection in self._pool.under_way():
+            self._pool.discard(connection)
+        if self._failures:
+            # A 403 is never the recipient's fault: the role, the endpoint or the clock is wrong.
+            forbidden = any(reason.startswith("403") for reason in self._failures)
+            level = logging.ERROR if forbidden else logging.WARNING
+            _log.log(level, "%d posts failed: %s", self._failures.total(), dict(self._failures))
+
+    def _start_posts(self, now: float) -> float:
+        """Start as many posts as may be under way, and return for how long to wait for events then."""
+        idle, source, retries = self._pool.idle, self._source, self._retries
+        at = int(time.time())
+        if at != self._signed_at:
+            self._signed_at, self._credentials = at, self._credential_source.current()
+        expires = min(now + self._limits.request_timeout, self._deadline)
+        wait = min(_SWEEP_S, self._deadline - now)
+        window = int(self._window.size)
+        while self._pool.busy < window and (idle or self._opening < _MAX_OPENING):
+            if retries and retries.due <= now:
+                post, tries = retries.pop()
+            elif len(retries) < _MAX_WAITING and (taken := source.take()) is not None:
+                post, tries = taken, 0
+            elif retries:
+                return min(wait, retries.due - now)
+            else:
+                return wait
+            if idle:
+                self._assign(idle.pop(), post, tries, expires)
+            elif not self._open(post, tries, expires):
+                return wait  # What keeps one connection from opening may keep all, and each may take its time.
+        return wait
+
+    def _open(self, post: P, tries: int, expires: float) -> bool:
+        try:
+            connection = self._pool.connect(expires)
+        except OSError as error:
+            self._retry(post, tries, type(error).__name__)
+            return False
+        self._opening += 1
+        self._assign(connection, post, tries, expires)
+        return True
+
+    def _assign(self, connection: Connection, post: P, tries: int, expires: float) -> None:
+        request = self._signer.request(post.connection_id, post.body, self._signed_at, self._credentials)
+        try:
+            connection.assign(post, tries, expires, request)
+        except OSError as error:
+            self._break(connection, error, stale=connection.stale)
+
+    def _on_ready(self, connection: Connection) -> None:
+        response = None
+        try:
+            if connection.established:
+                response = connection.receive()
+            else:
+                connection.open()
+                if connection.established:
+                    self._opening -= 1
+        except (OSError, ProtocolError) as error:
+            self._break(connection, error, stale=connection.stale)
+            return
+        if response is not None:
+            self._answered(connection, response)
+
+    def _answered(self, connection: Connection, response: Response) -> None:
+        post, tries, status = connection.post, connection.tries, response.status
+        self._pool.release(connection, keep_alive=response.keep_alive)
+        if 200 <= status < 300:
+            self._window.widen()
+            self._on_outcome(post, Outcome.DELIVERED)
+        elif status == 410:
+            self._on_outcome(post, Outcome.GONE)
+        elif status == 429:
+            throttled = self._window.narrow()
+            self._retry(post, tries, "429", attempts=self._limits.attempts * (2 if throttled else 1))
+        elif status >= 500 or status == 408:
+            self._retry(post, tries, str(status))
+        else:
+            self._fail(post, f"{status} {response.error_type}".strip())
+
+    def _break(self, connection: Connection, reason: Exception, *, stale: bool = False) -> None:
+        """Give a connection up, and try its post again: at once if the connection was just too old."""
+        if not connection.established:
+            self._opening -= 1
+        self._pool.discard(connection)
+        if stale:
+            self._open(connection.post, connection.tries, connection.expires)
+        else:
+            self._retry(connection.post, connection.tries, type(reason).__name__)
+
+    def _retry(self, post: P, tries: int, reason: str, *, attempts: int | None = None) -> None:
+        tries += 1
+        due = time.monotonic() + backoff(tries)
+        if tries < (attempts or self._limits.attempts) and due < self._deadline:
+            self._retries.push(due, post, tries)
+        else:
+            self._fail(post, reason)
+
+    def _fail(self, post: P, reason: str) -> None:
+        self._failures[reason] += 1
+        self._on_outcome(post, Outcome.FAILED)
+
+    def _expire(self, now: float) -> None:
+        for connection in self._pool.under_way():
+            if now >= connection.expires:
+                self._break(connection, TimeoutError())
+
+    def _give_up(self) -> None:
+        """The deadline has passed: fail what is under way, what waits and what is still to be read."""
+        for connection in self._pool.under_way():
+            self._pool.discard(connection)
+            self._fail(connection.post, "deadline")
+        while self._retries:
+            self._fail(self._retries.pop()[0], "deadline")
+        end = time.monotonic() + _DRAIN_S
+        while True:
+            exhausted = self._source.exhausted
+            while (post := self._source.take()) is not None:
+                self._fail(post, "deadline")
+            if exhausted:
+                return
+            if time.monotonic() > end:
+                raise TimeoutError("posts were still being read at the deadline")
+            time.sleep(0.005)

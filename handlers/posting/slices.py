@@ -1,0 +1,53 @@
+"""Slices of a large group, each served by an asynchronous run of the function ``WebSocketBroadcast``."""
+
+import json
+import time
+from collections.abc import Iterator
+from functools import cache
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+from handlers.runtime.settings import settings
+from handlers.tables.aws import new_client
+from handlers.tables.connections import Connection
+
+if TYPE_CHECKING:
+    from mypy_boto3_lambda import LambdaClient
+
+
+def split(frame: bytes, recipients: Iterator[Connection], *, deadline: float) -> Iterator[Connection]:
+    """Keep as many recipients as one invocation serves, and hand the rest to asynchronous ones, slice by slice.
+
+    Lambda repeats a slice that fails. If it keeps failing, it ends in the failures queue. So a recipient may be served
+    twice; it drops the second copy by the message's id.
+
+    Raises:
+        TimeoutError: The deadline has come, and recipients are left.
+    """
+    size = settings().broadcast_threshold
+    yield from islice(recipients, size)
+    while recipients_of_slice := list(islice(recipients, size)):
+        # This runs on a thread of its own, which would go on in the next invocation, beside the sender's retry.
+        if time.monotonic() >= deadline:
+            raise TimeoutError
+        slice_ = {
+            "frame": frame.decode(),
+            "recipients": [[one.connection_id, one.connected_at] for one in recipients_of_slice],
+        }
+        answer = _lambda_client().invoke(
+            FunctionName=settings().broadcast_function, InvocationType="Event", Payload=json.dumps(slice_)
+        )
+        answer["Payload"].read()  # It is empty. Reading it to the end frees its connection for the next slice.
+
+
+def recipients_of(slice_: dict[str, Any]) -> Iterator[Connection]:
+    """The recipients of a slice, which say nothing of their users and group."""
+    for connection_id, connected_at in slice_["recipients"]:
+        yield Connection(connection_id=connection_id, user_id="", group_id="", connected_at=connected_at)
+
+
+@cache
+def _lambda_client() -> "LambdaClient":
+    # Built on first use: only large groups pay for it.
+    client: LambdaClient = new_client("lambda")
+    return client

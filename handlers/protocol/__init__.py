@@ -1,0 +1,1 @@
+"""The wire protocol: frames, errors, cursors, ids and times. Pure functions, no I/O."""

@@ -1,0 +1,66 @@
+"""Cursors: opaque positions in a group's history."""
+
+import base64
+import hashlib
+import json
+from dataclasses import dataclass
+
+from .errors import ChatError, Code
+
+# https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html (sort and partition keys)
+_MAX_TIMESTAMP_BYTES = 1024
+_MAX_MESSAGE_ID_BYTES = 2048
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, order=True)
+class Position:
+    """A place in a group's history, right after the message it names.
+
+    Attributes:
+        timestamp: Timestamp of the message. Empty before the first one.
+        message_id: Its id.
+        settled: Whether a client had reached the end of the history there. The next read begins some seconds before
+            such a place, because a message may come into the index after one with a later timestamp.
+    """
+
+    timestamp: str
+    message_id: str
+    settled: bool
+
+
+START = Position(timestamp="", message_id="", settled=True)
+
+
+def encode(group_id: str, position: Position) -> str:
+    """Make a cursor of a position in a group."""
+    fields = [_digest(group_id), position.timestamp, position.message_id, position.settled]
+    return base64.urlsafe_b64encode(json.dumps(fields, ensure_ascii=False).encode()).decode().rstrip("=")
+
+
+def decode(group_id: str, cursor: object) -> Position:
+    """Read a cursor.
+
+    Raises:
+        ChatError: BAD_REQUEST, if the cursor is not ours or belongs to another group.
+    """
+    try:
+        padded = str(cursor) + "=" * (-len(str(cursor)) % 4)
+        digest, timestamp, message_id, settled = json.loads(base64.b64decode(padded, altchars=b"-_", validate=True))
+        ours = (
+            digest == _digest(group_id)
+            and bool(timestamp) == bool(message_id)
+            and len(timestamp.encode()) <= _MAX_TIMESTAMP_BYTES
+            and len(message_id.encode()) <= _MAX_MESSAGE_ID_BYTES
+            and isinstance(settled, bool)
+        )
+    except (ValueError, TypeError, AttributeError, RecursionError):
+        ours = False
+    if not ours:
+        raise ChatError(
+            Code.BAD_REQUEST, "the cursor does not belong to this group: take it from one of the group's history frames"
+        )
+    return Position(timestamp=timestamp, message_id=message_id, settled=settled)
+
+
+def _digest(group_id: str) -> str:
+    return hashlib.sha256(group_id.encode()).hexdigest()[:16]

@@ -1,0 +1,47 @@
+"""The errors of the wire protocol."""
+
+from enum import Enum
+
+
+class Code(Enum):
+    """Error codes, each with the HTTP status that the function returns to API Gateway for it."""
+
+    BAD_REQUEST = 400
+    FORBIDDEN = 403
+    UNKNOWN_ACTION = 404
+    CONFLICT = 409
+    NOT_CONNECTED = 410
+    TOO_LARGE = 413
+    RATE_LIMITED = 429
+    INTERNAL = 500
+    UNAVAILABLE = 503
+
+
+class ChatError(Exception):
+    """A frame is refused. This is what its sender is told.
+
+    Attributes:
+        code: The reason, for programs.
+        message: The reason and what to change, for people and for the log. It has nothing internal (no stack, ARN or
+            table name) and nothing that the client sent.
+        retryable: Whether the same frame may succeed later.
+        retry_after_ms: Milliseconds after which it may succeed, if known.
+        ends_connection: Whether the connection is closed after the answer.
+    """
+
+    def __init__(
+        self,
+        code: Code,
+        message: str,
+        *,
+        retryable: bool = False,
+        retry_after_ms: int | None = None,
+        ends_connection: bool = False,
+    ) -> None:
+        """Args as the attributes."""
+        super().__init__(code.name)
+        self.code = code
+        self.message = message
+        self.retryable = retryable
+        self.retry_after_ms = retry_after_ms
+        self.ends_connection = ends_connection

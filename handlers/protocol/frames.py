@@ -1,0 +1,186 @@
+"""Frames of the wire protocol: parsed, validated and encoded."""
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, NoReturn
+
+from .errors import ChatError, Code
+
+MAX_FRAME_BYTES = 32 * 1024
+"""Largest frame API Gateway carries, in bytes of UTF-8.
+https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-execution-service-websocket-limits-table.html"""
+
+MAX_MESSAGE_BYTES = MAX_FRAME_BYTES - 4 * 1024
+"""Largest message, in bytes of the frame that pushes it. The rest is room for what a page of history adds around it."""
+
+MAX_ID_BYTES = 256
+"""Largest user, group, client message or request id, and largest display name, in bytes of UTF-8. It keeps keys far
+below DynamoDB's limit of 1,024 bytes for a sort key, and a pushed frame small around its text."""
+
+Frame = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SendMessage:
+    """A valid ``sendMessage`` frame. The sender's right to send it is checked elsewhere."""
+
+    group_id: str
+    sender_id: str
+    sender_name: str
+    text: str
+    client_message_id: str | None
+
+
+def encode(frame: Frame) -> bytes:
+    """Encode a frame as compact JSON in UTF-8."""
+    return json.dumps(frame, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def decode(body: str) -> Frame:
+    """Decode a client's frame into an object. Its fields are not checked.
+
+    Raises:
+        ChatError: BAD_REQUEST, if the frame is not a JSON object.
+    """
+    try:
+        frame = json.loads(body, parse_constant=_refuse_constant)
+    except (ValueError, RecursionError):
+        raise ChatError(Code.BAD_REQUEST, "send one JSON object per frame, as text") from None
+    if not isinstance(frame, dict):
+        raise ChatError(Code.BAD_REQUEST, 'send a JSON object, such as {"action":"ping"}')
+    return frame
+
+
+def require_unicode(frame: Frame) -> None:
+    r"""Refuse a frame with a lone surrogate, such as "\ud800": legal JSON that can be neither stored nor sent.
+
+    Raises:
+        ChatError: BAD_REQUEST.
+    """
+    try:
+        encode(frame)
+    except (UnicodeEncodeError, RecursionError):
+        raise ChatError(Code.BAD_REQUEST, "the frame has half of a surrogate pair: send valid Unicode") from None
+
+
+def fit(items: Iterable[Frame]) -> tuple[list[Frame], bool]:
+    """Take items, in order, as long as they fit into one frame. The first one always fits.
+
+    Returns:
+        The items that fit, and whether some are left.
+    """
+    page: list[Frame] = []
+    size = 0
+    for item in items:
+        size += len(encode(item)) + 1
+        if page and size > MAX_MESSAGE_BYTES:
+            return page, True
+        page.append(item)
+    return page, False
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(name)  # NaN and Infinity are not JSON; other parsers refuse them.
+
+
+def is_id(value: object) -> bool:
+    """Whether a value can name a user, a group, a message or a request: valid Unicode of 1 to 256 bytes."""
+    if not isinstance(value, str):
+        return False
+    try:
+        return 0 < len(value.encode()) <= MAX_ID_BYTES
+    except UnicodeEncodeError:
+        return False
+
+
+def echoed(frame: Frame) -> Frame:
+    """The fields that every reply to a frame repeats, so that a client can match the two."""
+    return {name: frame[name] for name in ("requestId", "clientMessageId") if is_id(frame.get(name))}
+
+
+def send_message(frame: Frame) -> SendMessage:
+    """Validate a ``sendMessage`` frame. Fields the protocol does not know are ignored.
+
+    Raises:
+        ChatError: BAD_REQUEST, naming the field and what it must be.
+    """
+    text = frame.get("message")
+    if not isinstance(text, str) or not text:
+        raise ChatError(Code.BAD_REQUEST, "message must be a text that is not empty")
+    sender_id = _id(frame, "senderId")
+    return SendMessage(
+        group_id=_id(frame, "groupId"),
+        sender_id=sender_id,
+        # An empty name is what a front end sends for a user who has none.
+        sender_name=sender_id if frame.get("senderName") in (None, "") else _id(frame, "senderName"),
+        text=text,
+        client_message_id=None if frame.get("clientMessageId") is None else _id(frame, "clientMessageId"),
+    )
+
+
+def _id(frame: Frame, name: str) -> str:
+    value = frame.get(name)
+    if not is_id(value):
+        raise ChatError(Code.BAD_REQUEST, f"{name} must be a text of 1 to {MAX_ID_BYTES} bytes in UTF-8")
+    return str(value)
+
+
+_MESSAGE_FIELDS = ("messageId", "groupId", "senderId", "senderName", "message", "timestamp", "clientMessageId")
+
+
+def message(row: dict[str, str]) -> bytes:
+    """Encode the frame that pushes a message to its group.
+
+    Args:
+        row: The message as the table has it.
+
+    Raises:
+        ChatError: TOO_LARGE, if it exceeds :data:`MAX_MESSAGE_BYTES`.
+    """
+    encoded = encode({"action": "message"} | _message(row))
+    if len(encoded) > MAX_MESSAGE_BYTES:
+        raise ChatError(
+            Code.TOO_LARGE,
+            f"the message would be pushed as {len(encoded)} bytes, of at most {MAX_MESSAGE_BYTES}: "
+            f"shorten it by {len(encoded) - MAX_MESSAGE_BYTES} bytes or send several",
+        )
+    return encoded
+
+
+def past_message(row: dict[str, str]) -> Frame:
+    """A message as history shows it, without its text if another program stored more than a frame can carry."""
+    message = _message(row)
+    if len(encode(message)) > MAX_MESSAGE_BYTES:
+        return {name: message[name] for name in ("messageId", "groupId", "timestamp")} | {"omitted": True}
+    return message
+
+
+def _message(row: dict[str, str]) -> Frame:
+    return {name: row[name] for name in _MESSAGE_FIELDS if name in row}
+
+
+def ack(row: dict[str, str], *, duplicate: bool) -> Frame:
+    """The frame that tells a sender that its message is stored.
+
+    Args:
+        row: The message as the table has it.
+        duplicate: Whether an earlier frame stored it.
+    """
+    return {
+        "action": "ack",
+        "messageId": row["messageId"],
+        "timestamp": row["timestamp"],
+        "duplicate": duplicate,
+    }
+
+
+def error(reason: ChatError) -> Frame:
+    """The frame that tells a client what is wrong with the frame it sent."""
+    frame: Frame = {
+        "action": "error",
+        "code": reason.code.name,
+        "message": reason.message,
+        "retryable": reason.retryable,
+    }
+    return frame if reason.retry_after_ms is None else frame | {"retryAfterMs": reason.retry_after_ms}

@@ -1,0 +1,1 @@
+"""One call of a function: the request, its admission and deadline, and the answers."""

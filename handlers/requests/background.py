@@ -1,0 +1,37 @@
+"""The border to Lambda's own callers, asynchronous invocations and streams: they retry what fails."""
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+from handlers.runtime.log import failure, logger
+
+from .invocation import Context, deadline
+
+
+class InvocationError(Exception):
+    """An invocation failed and is to be retried. It does not have the text of its cause, which may quote a message."""
+
+
+def background(route: str, serve: Callable[[dict[str, Any], float], dict[str, int]]) -> Callable[..., None]:
+    """Make the function that Lambda calls.
+
+    Args:
+        route: What the log calls it.
+        serve: Does the work for an event, until a moment of :func:`time.monotonic`. It returns figures for the log.
+
+    Returns:
+        A handler that raises :class:`InvocationError` if the work fails.
+    """
+
+    def handler(event: dict[str, Any], context: Context) -> None:
+        started = time.monotonic()
+        try:
+            figures = serve(event, deadline(context))
+        except Exception as error:
+            logger.error("failed", extra={"route": route} | failure(error))
+            raise InvocationError(type(error).__name__) from None
+        duration = round((time.monotonic() - started) * 1000, 1)
+        logger.info("served", extra={"route": route, "outcome": "OK", "durationMs": duration} | figures)
+
+    return handler

@@ -1,0 +1,97 @@
+"""The border to API Gateway: events in, status codes out."""
+
+import logging
+import time
+from collections.abc import Callable
+from typing import Any
+
+from handlers.protocol import frames
+from handlers.protocol.errors import ChatError, Code
+from handlers.runtime.log import failure, log_failure, logger
+from handlers.runtime.settings import settings
+from handlers.tables.aws import new_client
+
+from .invocation import Context, deadline
+from .request import EventType, Request
+
+_LAST_WORDS_SECONDS = 0.5
+"""Time to tell a client that its frame was not served in time."""
+
+Handler = Callable[[dict[str, Any], Context], dict[str, Any]]
+
+
+def entry_point(event_type: EventType, serve: Callable[[Request], None]) -> Handler:
+    """Make the function that Lambda calls.
+
+    Args:
+        event_type: What the function is for. A client can name ``$connect`` or ``$disconnect`` as the action of a
+            frame, and so reach that function with a message. To it, such a frame is an unknown action.
+        serve: Does the work. It raises :class:`ChatError` to refuse.
+
+    Returns:
+        A handler that never raises: API Gateway would answer the client with an internal error of its own.
+    """
+
+    def handler(event: dict[str, Any], context: Context) -> dict[str, Any]:
+        started = time.monotonic()
+        about = event["requestContext"]
+        request = Request(
+            connection_id=about["connectionId"],
+            event=event,
+            deadline=deadline(context),
+        )
+        request.log = {"connectionId": request.connection_id, "route": about.get("routeKey")}
+        status, level = 200, logging.INFO
+        try:
+            if about["eventType"] != event_type.value:
+                refuse_unknown_action(request)
+            serve(request)
+        except Exception as error:
+            reason = _reason(error)
+            status = reason.code.value
+            level = logging.ERROR if status >= 500 else logging.INFO
+            request.log |= {"outcome": reason.code.name, "reason": reason.message}
+            if level == logging.ERROR:
+                request.log |= failure(error.__cause__ or error)
+            if about["eventType"] == EventType.MESSAGE.value:
+                _refuse(request, reason)
+            if reason.ends_connection:
+                with log_failure("connection not closed"):
+                    _close(request.connection_id)
+        request.log.setdefault("outcome", "OK")
+        request.log["durationMs"] = round((time.monotonic() - started) * 1000, 1)
+        logger.log(level, "served", extra=request.log)
+        return {"statusCode": status} | ({"headers": request.response_headers} if request.response_headers else {})
+
+    return handler
+
+
+def refuse_unknown_action(request: Request) -> None:
+    """Refuse a frame whose action does not exist.
+
+    Raises:
+        ChatError: UNKNOWN_ACTION, or BAD_REQUEST if the frame has no action at all.
+    """
+    if not isinstance(request.frame().get("action"), str):
+        raise ChatError(Code.BAD_REQUEST, "action must be a text, such as sendMessage")
+    raise ChatError(Code.UNKNOWN_ACTION, "unknown action: docs/protocol.md lists those there are")
+
+
+def _refuse(request: Request, reason: ChatError) -> None:
+    request.deadline = max(request.deadline, time.monotonic() + _LAST_WORDS_SECONDS)
+    try:
+        request.post(request.reply(frames.error(reason)))
+    except Exception:  # What kept the frame from being served may also keep the answer from being sent.
+        request.log["reply"] = "failed"
+
+
+def _close(connection_id: str) -> None:
+    # So rare that a client is built for each: the engine of the fan-out only posts.
+    client = new_client("apigatewaymanagementapi", endpoint_url=settings().callback_url)
+    client.delete_connection(ConnectionId=connection_id)
+
+
+def _reason(error: Exception) -> ChatError:
+    if isinstance(error, ChatError):
+        return error
+    return ChatError(Code.INTERNAL, "something went wrong here: the frame was not served")

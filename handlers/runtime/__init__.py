@@ -1,0 +1,1 @@
+"""The Lambda environment: settings and log."""

@@ -1,0 +1,114 @@
+"""The functions' configuration: environment variables, read once.
+
+Each attribute is one variable of the same name in upper case. The component sets them all but ``AWS_REGION``, which
+Lambda sets.
+"""
+
+import json
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
+from functools import cache
+from typing import Any, TypeVar
+
+ASYMMETRIC = frozenset({"RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"})
+"""Signature algorithms you can allow. With any other, the keys that the issuer publishes are enough to sign a token."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """What the component tells the functions.
+
+    Attributes:
+        aws_region: AWS region of the tables and the API, such as ``us-east-1``.
+        connections_table: Name of the table with one row per open connection.
+        messages_table: Name of the table that stores the messages.
+        callback_url: URL of the management API with the stage: ``https://…/production``. It is never taken from a
+            request: a request may come through a custom domain, which does not serve ``@connections``.
+        connection_ttl_seconds: Age at which a connection row counts as gone.
+        broadcast_function: Name of the function that serves the slices of large groups.
+        broadcast_threshold: Connections that one invocation serves. The rest of a larger group goes to slices.
+        event_member_limit: Members above which a group gets no presence events and no typing frames.
+        authentication: What proves the user: ``jwt`` (the authorizer), ``iam`` or ``none`` (the query string names it).
+        members_table: Name of the table that says who belongs to which group. Empty: every group is open.
+        membership_recheck_seconds: Time for which an answer from that table is kept.
+        allowed_origins: Origins whose pages may connect. Empty: all.
+        require_origin: Whether a client without an origin is refused.
+        message_rate: Frames per second that a connection may send over time.
+        message_burst: Frames that a connection may send at the same moment.
+        connections_per_user: Connections of one user above which another one is refused.
+    """
+
+    aws_region: str
+    connections_table: str
+    messages_table: str
+    callback_url: str
+    connection_ttl_seconds: int
+    broadcast_function: str
+    broadcast_threshold: int
+    event_member_limit: int
+    authentication: str
+    members_table: str
+    membership_recheck_seconds: int
+    allowed_origins: tuple[str, ...]
+    require_origin: bool
+    message_rate: int
+    message_burst: int
+    connections_per_user: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TokenSettings:
+    """What the component tells the authorizer, which gets no other settings.
+
+    Attributes:
+        jwt_issuer: The ``iss`` that a token must have.
+        jwt_audience: Values that a token may be issued for. One of them must be in its ``aud``.
+        jwt_jwks_url: URL of the issuer's public keys.
+        jwt_algorithms: Signature algorithms that are accepted, all of them in :data:`ASYMMETRIC`.
+        user_claim: Claim that holds the user id.
+        group_claim: Claim with the groups that the user may connect to. Empty: all groups.
+        clock_skew_seconds: Difference allowed between the issuer's clock and ours.
+    """
+
+    jwt_issuer: str
+    jwt_audience: frozenset[str]
+    jwt_jwks_url: str
+    jwt_algorithms: frozenset[str]
+    user_claim: str
+    group_claim: str
+    clock_skew_seconds: int
+
+    def __post_init__(self) -> None:
+        if not self.jwt_algorithms <= ASYMMETRIC:
+            raise ValueError("JWT_ALGORITHMS has an algorithm that proves nothing")
+
+
+_Kind = TypeVar("_Kind", Settings, TokenSettings)
+
+_READERS: dict[Any, Callable[[str], object]] = {
+    str: str,
+    int: int,
+    bool: json.loads,
+    tuple[str, ...]: lambda text: tuple(json.loads(text)),
+    frozenset[str]: lambda text: frozenset(json.loads(text)),
+}
+
+
+def read(kind: type[_Kind], environment: Mapping[str, str]) -> _Kind:
+    """Read settings from environment variables.
+
+    Raises:
+        KeyError: A variable is missing. The argument is its name.
+        ValueError: A variable has no proper value.
+    """
+    values: dict[str, Any] = {
+        field.name: _READERS[field.type](environment[field.name.upper()]) for field in fields(kind)
+    }
+    return kind(**values)
+
+
+@cache
+def settings() -> Settings:
+    """Settings of this execution environment."""
+    return read(Settings, os.environ)

@@ -1,0 +1,1 @@
+"""The DynamoDB tables: connections, messages and members, and the AWS clients that reach them."""

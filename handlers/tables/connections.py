@@ -1,0 +1,157 @@
+"""The connections table: one row per open connection."""
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from handlers.protocol import times
+from handlers.protocol.errors import ChatError, Code
+from handlers.runtime.settings import settings
+
+from . import members
+from .aws import dynamodb
+from .schema import (
+    AUTHENTICATION,
+    CONNECTED_AT,
+    CONNECTION_ID,
+    CONNECTIONS_BY_GROUP,
+    CONNECTIONS_BY_USER,
+    EXPIRES_AT,
+    GROUP_ID,
+    USER_ID,
+)
+
+if TYPE_CHECKING:
+    from .aws import Row
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Connection:
+    """An open connection, as its row describes it."""
+
+    connection_id: str
+    user_id: str
+    group_id: str
+    connected_at: str
+
+
+def open_connection(connection_id: str, user_id: str, group_id: str, *, rights_end: int | None = None) -> None:
+    """Store a connection that is about to open.
+
+    Args:
+        connection_id: The connection.
+        user_id: The user it belongs to.
+        group_id: The group it is in.
+        rights_end: Second since the epoch at which the connection counts as gone, if that comes before the table's time
+            to live.
+    """
+    expires_at = int(time.time()) + settings().connection_ttl_seconds
+    dynamodb().put_item(
+        TableName=settings().connections_table,
+        Item=key(connection_id)
+        | {
+            USER_ID: {"S": user_id},
+            GROUP_ID: {"S": group_id},
+            CONNECTED_AT: {"S": times.timestamp()},
+            EXPIRES_AT: {"N": str(expires_at if rights_end is None else min(expires_at, rights_end))},
+            AUTHENTICATION: {"S": settings().authentication},
+        },
+    )
+
+
+def close_connection(connection_id: str) -> None:
+    """Delete a connection's row. Nothing happens if there is no row."""
+    dynamodb().delete_item(TableName=settings().connections_table, Key=key(connection_id))
+
+
+def find(connection_id: str) -> Connection | None:
+    """Read a connection consistently. ``None`` if it has no row or its row no longer counts."""
+    answer = dynamodb().get_item(TableName=settings().connections_table, Key=key(connection_id), ConsistentRead=True)
+    row = answer.get("Item")
+    return from_image(row) if row and counts(row) else None
+
+
+def require(connection_id: str) -> Connection:
+    """Read a connection that must be there.
+
+    Raises:
+        ChatError: NOT_CONNECTED, if it has no row or its row no longer counts.
+    """
+    connection = find(connection_id)
+    if connection is None:
+        raise not_connected()
+    return connection
+
+
+def not_connected() -> ChatError:
+    """The error for a connection that has no row, or one that no longer counts."""
+    return ChatError(Code.NOT_CONNECTED, "this connection is not registered any more: connect again")
+
+
+def number_of(user_id: str) -> int:
+    """Count the connections of a user in all groups, as the index lists them, without the expired ones."""
+    pages = (
+        dynamodb()
+        .get_paginator("query")
+        .paginate(
+            TableName=settings().connections_table,
+            IndexName=CONNECTIONS_BY_USER.name,
+            KeyConditionExpression=f"{USER_ID} = :user",
+            FilterExpression=f"attribute_not_exists({EXPIRES_AT}) OR {EXPIRES_AT} > :now",
+            ExpressionAttributeValues={":user": {"S": user_id}, ":now": {"N": str(int(time.time()))}},
+            Select="COUNT",
+        )
+    )
+    return sum(page["Count"] for page in pages)
+
+
+def in_group(group_id: str) -> Iterator[list[Connection]]:
+    """Read the connections of a group page by page, a query of up to 1 MB each, without the expired ones.
+
+    Connections of users who are no longer members of the group are left out, so that they receive nothing from it. The
+    index is eventually consistent: it may miss a connection that was just opened, and list one that was just closed.
+    """
+    pages = (
+        dynamodb()
+        .get_paginator("query")
+        .paginate(
+            TableName=settings().connections_table,
+            IndexName=CONNECTIONS_BY_GROUP.name,
+            KeyConditionExpression=f"{GROUP_ID} = :group",
+            ExpressionAttributeValues={":group": {"S": group_id}},
+        )
+    )
+    membership = members.of_group(group_id)
+    for page in pages:
+        connected = (from_image(row) for row in page["Items"] if counts(row))
+        yield [one for one in connected if membership.has(one.user_id, one.connected_at)]
+
+
+def key(connection_id: str) -> "Row":
+    """The primary key of a connection's row."""
+    return {CONNECTION_ID: {"S": connection_id}}
+
+
+def from_image(row: "Row") -> Connection:
+    """Make a connection from a row of the table, or from a row's image in the table's stream."""
+    return Connection(
+        connection_id=row[CONNECTION_ID]["S"],
+        user_id=row[USER_ID]["S"],
+        group_id=row[GROUP_ID]["S"],
+        connected_at=row[CONNECTED_AT]["S"],
+    )
+
+
+def counts(row: "Row") -> bool:
+    """Whether a row still gives its connection any rights."""
+    # Other programs can write rows. A row that is not a connection must not cost the group its messages.
+    if not {CONNECTION_ID, USER_ID, GROUP_ID, CONNECTED_AT} <= row.keys():
+        return False
+    # A connection from before authentication was switched on has proved nothing. Its row may lack the attribute.
+    if row.get(AUTHENTICATION, {"S": "none"})["S"] != settings().authentication:
+        return False
+    # DynamoDB removes expired rows within days, not at once.
+    # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/howitworks-ttl.html
+    expires_at = row.get(EXPIRES_AT)
+    return expires_at is None or int(expires_at["N"]) > time.time()

@@ -1,0 +1,108 @@
+"""The members table, if there is one: who belongs to which group. Other programs write it; the chat only reads it."""
+
+import time
+from dataclasses import dataclass
+
+from handlers.protocol import times
+from handlers.runtime.settings import settings
+
+from .aws import dynamodb
+from .schema import GROUP_ID, MEMBERS_BY_GROUP, MEMBERS_BY_USER, USER_ID
+
+_INDEX_LAG_SECONDS = 5
+"""How long an index may lag behind the table. A cautious guess."""
+_MOST_MEMBERS, _MOST_USERS = 100_000, 10_000
+"""Entries that are kept: members of all groups together, about 130 bytes each, and users who were looked up."""
+
+
+@dataclass(frozen=True, slots=True)
+class Membership:
+    """The members of a group when they were read.
+
+    Attributes:
+        group_id: The group.
+        user_ids: The members; ``None`` if the group is open to everybody.
+        read_at: Timestamp of a moment before the read. It has all who were members by then.
+        good_until: Second since the epoch until which the answer is used.
+    """
+
+    group_id: str
+    user_ids: frozenset[str] | None
+    read_at: str = ""
+    good_until: float = 0
+
+    def has(self, user_id: str, connected_at: str) -> bool:
+        """Whether a user with a connection opened at that time is a member."""
+        if self.user_ids is None or user_id in self.user_ids:
+            return True
+        # The user may have become a member after the read.
+        return connected_at > self.read_at and is_still_member(user_id, self.group_id)
+
+
+_OPEN = Membership("", None)
+# Both go by the wall clock: the monotonic one may stand still while Lambda has the process frozen.
+_read: dict[str, Membership] = {}
+_checked: dict[tuple[str, str], float] = {}
+
+
+def of_group(group_id: str) -> Membership:
+    """Read the members of a group. The answer is kept for ``membership_recheck_seconds``."""
+    if not settings().members_table:
+        return _OPEN
+    known = _read.get(group_id)
+    if known is None or time.time() >= known.good_until:
+        known = _read_group(group_id)
+        if sum(len(one.user_ids or ()) + 1 for one in (*_read.values(), known)) > _MOST_MEMBERS:
+            _read.clear()
+        _read[group_id] = known
+    return known
+
+
+def _read_group(group_id: str) -> Membership:
+    good_until = time.time() + settings().membership_recheck_seconds
+    read_at = times.earlier(times.timestamp(), _INDEX_LAG_SECONDS)
+    pages = (
+        dynamodb()
+        .get_paginator("query")
+        .paginate(
+            TableName=settings().members_table,
+            IndexName=MEMBERS_BY_GROUP.name,
+            KeyConditionExpression=f"{GROUP_ID} = :group",
+            ExpressionAttributeValues={":group": {"S": group_id}},
+            ProjectionExpression=USER_ID,
+        )
+    )
+    user_ids = frozenset(row[USER_ID]["S"] for page in pages for row in page["Items"] if "S" in row.get(USER_ID, {}))
+    return Membership(group_id, user_ids, read_at, good_until)
+
+
+def is_member(user_id: str, group_id: str) -> bool:
+    """Whether a user belongs to a group, as the table says now. Without a table everybody belongs to every group."""
+    if not settings().members_table:
+        return True
+    pages = (
+        dynamodb()
+        .get_paginator("query")
+        .paginate(
+            TableName=settings().members_table,
+            IndexName=MEMBERS_BY_USER.name,
+            KeyConditionExpression=f"{USER_ID} = :user",
+            FilterExpression=f"{GROUP_ID} = :group",
+            ExpressionAttributeValues={":user": {"S": user_id}, ":group": {"S": group_id}},
+            ProjectionExpression=GROUP_ID,
+        )
+    )
+    return any(page["Items"] for page in pages)
+
+
+def is_still_member(user_id: str, group_id: str) -> bool:
+    """Whether a user belongs to a group, as the table said at most ``membership_recheck_seconds`` ago."""
+    now = time.time()
+    if now < _checked.get((user_id, group_id), 0):
+        return True
+    if not is_member(user_id, group_id):
+        return False
+    if len(_checked) >= _MOST_USERS:
+        _checked.clear()
+    _checked[user_id, group_id] = now + settings().membership_recheck_seconds
+    return True

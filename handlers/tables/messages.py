@@ -1,0 +1,152 @@
+"""The messages table, which other programs read and write as well."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from handlers.protocol import ids, times
+from handlers.protocol.cursors import Position
+from handlers.protocol.errors import ChatError, Code
+from handlers.protocol.frames import SendMessage
+from handlers.runtime.settings import settings
+
+from .aws import dynamodb
+from .schema import GROUP_ID, MESSAGE_ID, MESSAGES_BY_GROUP, PUSHED_AT, TIMESTAMP
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb.type_defs import QueryInputTypeDef
+
+    from .aws import Row
+
+
+OVERLAP_SECONDS = 60
+"""How far before a settled cursor a read begins. A message may be stored up to a function's longest run (29 s) after
+its timestamp was made, index reads lag behind writes, and the functions' clocks differ."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stored:
+    """A message as it is in the table.
+
+    Attributes:
+        row: Its attributes by name, all of them text.
+        duplicate: Whether an earlier frame stored it.
+        pushed: Whether it is certain that every connection of the group was served or handed to slices.
+    """
+
+    row: dict[str, str]
+    duplicate: bool
+    pushed: bool
+
+
+def compose(frame: SendMessage) -> dict[str, str]:
+    """Make the row of a new message: an id and a time of its own, and what the frame says."""
+    message = {
+        GROUP_ID: frame.group_id,
+        "senderId": frame.sender_id,
+        "senderName": frame.sender_name,
+        "message": frame.text,
+        TIMESTAMP: times.timestamp(),
+    }
+    if frame.client_message_id is None:
+        return message | {MESSAGE_ID: ids.fresh_message_id()}
+    return message | {
+        MESSAGE_ID: ids.derived_message_id(frame.group_id, frame.sender_id, frame.client_message_id),
+        "clientMessageId": frame.client_message_id,
+    }
+
+
+def store(message: dict[str, str]) -> Stored:
+    """Store a message once, however often its sender repeats it with the same ``clientMessageId``.
+
+    Raises:
+        ChatError: CONFLICT, if that id was used for another text.
+    """
+    client = dynamodb()
+    try:
+        client.put_item(
+            TableName=settings().messages_table,
+            Item={name: {"S": value} for name, value in message.items()},
+            ConditionExpression=f"attribute_not_exists({MESSAGE_ID})",
+            # Answers a retry without a second request.
+            ReturnValuesOnConditionCheckFailure="ALL_OLD",
+        )
+    except client.exceptions.ConditionalCheckFailedException as failure:
+        return _stored_before(message, failure.response["Item"])  # type: ignore[typeddict-item]  # missing in the stubs
+    return Stored(row=message, duplicate=False, pushed=False)
+
+
+def _stored_before(message: dict[str, str], row: "Row") -> Stored:
+    stored = _texts(row)
+    if stored.get("message") != message["message"]:
+        raise ChatError(
+            Code.CONFLICT, "clientMessageId was used for another message of yours: give each message its own"
+        )
+    return Stored(
+        row=stored,
+        # The same timestamp means that the SDK itself repeated a put whose first answer was lost.
+        duplicate=stored[TIMESTAMP] != message[TIMESTAMP],
+        pushed=PUSHED_AT in stored,
+    )
+
+
+def mark_pushed(message_id: str) -> None:
+    """Mark a message as pushed to its whole group, so that a retry need not push it again."""
+    dynamodb().update_item(
+        TableName=settings().messages_table,
+        Key={MESSAGE_ID: {"S": message_id}},
+        UpdateExpression=f"SET {PUSHED_AT} = :now",
+        # Other programs may delete messages. This must not bring one back.
+        ConditionExpression=f"attribute_exists({MESSAGE_ID})",
+        ExpressionAttributeValues={":now": {"S": times.timestamp()}},
+    )
+
+
+def read_on(group_id: str, start: Position, limit: int) -> tuple[list[dict[str, str]], bool]:
+    """Read messages after a position, oldest first.
+
+    Returns:
+        Up to ``limit`` rows, and whether there are more. After a settled position, some rows are older than it.
+    """
+    if not start.timestamp:
+        return _read(group_id, limit, forward=True)
+    if not start.settled:
+        return _read(group_id, limit, forward=True, start=start)
+    return _read(group_id, limit, forward=True, since=times.earlier(start.timestamp, OVERLAP_SECONDS))
+
+
+def read_back(group_id: str, start: Position | None, limit: int) -> tuple[list[dict[str, str]], bool]:
+    """Read messages before a position, or the last ones, newest first.
+
+    Returns:
+        Up to ``limit`` rows, and whether there are more.
+    """
+    if start and not start.timestamp:
+        return [], False
+    return _read(group_id, limit, forward=False, start=start)
+
+
+def _read(
+    group_id: str, limit: int, *, forward: bool, start: Position | None = None, since: str = ""
+) -> tuple[list[dict[str, str]], bool]:
+    query: QueryInputTypeDef = {
+        "TableName": settings().messages_table,
+        "IndexName": MESSAGES_BY_GROUP.name,
+        "KeyConditionExpression": f"{GROUP_ID} = :group",
+        "ExpressionAttributeValues": {":group": {"S": group_id}},
+        "ScanIndexForward": forward,
+        "Limit": limit + 1,
+    }
+    if start:
+        place = {GROUP_ID: group_id, TIMESTAMP: start.timestamp, MESSAGE_ID: start.message_id}
+        query["ExclusiveStartKey"] = {name: {"S": value} for name, value in place.items()}
+    if since:
+        query["KeyConditionExpression"] = f"{GROUP_ID} = :group AND #timestamp >= :since"
+        query["ExpressionAttributeNames"] = {"#timestamp": TIMESTAMP}
+        query["ExpressionAttributeValues"] = {":group": {"S": group_id}, ":since": {"S": since}}
+    answer = dynamodb().query(**query)
+    rows = [_texts(row) for row in answer["Items"]]
+    return rows[:limit], len(rows) > limit or "LastEvaluatedKey" in answer
+
+
+def _texts(row: "Row") -> dict[str, str]:
+    return {name: value["S"] for name, value in row.items() if "S" in value}

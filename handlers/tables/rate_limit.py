@@ -1,0 +1,87 @@
+"""The rate limit of a connection, kept in its row: the generic cell rate algorithm.
+
+Each frame occupies the connection for the time that the rate gives it. A connection may be occupied ahead of time by as
+many frames as the burst allows.
+"""
+
+import time
+from typing import TYPE_CHECKING
+
+from handlers.protocol.errors import ChatError, Code
+from handlers.runtime.settings import settings
+
+from .aws import dynamodb
+from .connections import Connection, counts, from_image, key, not_connected
+from .schema import BUSY_UNTIL, CONNECTION_ID
+
+if TYPE_CHECKING:
+    from .aws import Row
+
+_busy_until: dict[str, int] = {}
+"""What this process last wrote into the rows. It only hints at which of the two conditions will hold."""
+_MOST_HINTS = 10_000
+
+
+def take_turn(connection_id: str) -> Connection:
+    """Count a frame against the rate of its connection, and read the connection consistently, in one request.
+
+    An update cannot write the larger of two values, so there are two conditions: the connection is idle, which is
+    nearly always true, or it is occupied. A second request happens only if frames come faster than the rate and another
+    process served the frame before.
+
+    Raises:
+        ChatError: NOT_CONNECTED, or RATE_LIMITED with the time to wait.
+    """
+    now = time.time_ns() // 1_000
+    interval = 1_000_000 // settings().message_rate
+    ahead = now + interval * (settings().message_burst - 1)
+    idle = _busy_until.get(connection_id, 0) <= now
+    for is_idle in (idle, not idle, idle):
+        row, taken = _occupy(connection_id, now, interval, None if is_idle else ahead)
+        if row is None or not counts(row):
+            _busy_until.pop(connection_id, None)
+            raise not_connected()
+        busy_until = int(row[BUSY_UNTIL]["N"]) if BUSY_UNTIL in row else 0
+        if len(_busy_until) >= _MOST_HINTS:
+            _busy_until.clear()
+        _busy_until[connection_id] = busy_until
+        if taken:
+            return from_image(row)
+        if busy_until > ahead:
+            break
+    raise ChatError(
+        Code.RATE_LIMITED,
+        f"too many frames: at most {settings().message_burst} at once and {settings().message_rate} a second",
+        retryable=True,
+        retry_after_ms=max(busy_until - ahead, interval) // 1_000 + 1,
+    )
+
+
+def _occupy(connection_id: str, now: int, interval: int, ahead: int | None) -> "tuple[Row | None, bool]":
+    """Occupy a connection that is idle, or, if a limit is given, one that is occupied up to that limit.
+
+    Returns:
+        The row (None if it does not exist), and whether this call took the turn.
+    """
+    values = {":now": now, ":interval": interval} | ({":next": now + interval} if ahead is None else {":ahead": ahead})
+    used = (":now", ":next") if ahead is None else (":now", ":interval", ":ahead")
+    client = dynamodb()
+    try:
+        answer = client.update_item(
+            TableName=settings().connections_table,
+            Key=key(connection_id),
+            UpdateExpression=f"SET {BUSY_UNTIL} = {':next' if ahead is None else f'{BUSY_UNTIL} + :interval'}",
+            ConditionExpression=f"attribute_exists({CONNECTION_ID}) AND "
+            + (
+                f"(attribute_not_exists({BUSY_UNTIL}) OR {BUSY_UNTIL} <= :now)"
+                if ahead is None
+                else f"{BUSY_UNTIL} > :now AND {BUSY_UNTIL} <= :ahead"
+            ),
+            ExpressionAttributeValues={name: {"N": str(values[name])} for name in used},
+            ReturnValues="ALL_NEW",
+            # Tells one frame too many from a connection that is gone, without a second request.
+            ReturnValuesOnConditionCheckFailure="ALL_OLD",
+        )
+    except client.exceptions.ConditionalCheckFailedException as failure:
+        return failure.response.get("Item"), False  # type: ignore[return-value]  # missing in the stubs
+    return answer["Attributes"], True

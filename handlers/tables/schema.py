@@ -1,0 +1,40 @@
+"""Names in the tables: keys, attributes and indexes, each written once. The component makes the tables from them."""
+
+from typing import NamedTuple
+
+CONNECTION_ID = "connectionId"
+USER_ID = "userId"
+GROUP_ID = "groupId"
+CONNECTED_AT = "connectedAt"
+EXPIRES_AT = "expiresAt"
+AUTHENTICATION = "authentication"
+BUSY_UNTIL = "busyUntil"
+
+MESSAGE_ID = "messageId"
+TIMESTAMP = "timestamp"
+PUSHED_AT = "pushedAt"
+
+
+class Index(NamedTuple):
+    """A global secondary index.
+
+    Attributes:
+        name: Its name.
+        keys: The attribute it is queried by, and the one that orders the rows if there is one.
+        projected: Attributes it has beside the keys. Empty: all of them.
+    """
+
+    name: str
+    keys: tuple[str, ...]
+    projected: tuple[str, ...] = ()
+
+
+# The connections table does not project all attributes: each frame changes its connection's row to count against the
+# rate, and must not change an index.
+CONNECTIONS_BY_GROUP = Index("GroupIdIndex", (GROUP_ID,), (USER_ID, CONNECTED_AT, EXPIRES_AT, AUTHENTICATION))
+CONNECTIONS_BY_USER = Index("UserIdIndex", (USER_ID,), (EXPIRES_AT,))
+
+MESSAGES_BY_GROUP = Index("GroupIdIndex", (GROUP_ID, TIMESTAMP))
+
+MEMBERS_BY_GROUP = Index("GroupIdIndex", (GROUP_ID,))
+MEMBERS_BY_USER = Index("UserIdIndex", (USER_ID,))
