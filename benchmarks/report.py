@@ -57,7 +57,7 @@ after the other.
 ## Fan-out: how it was measured
 
 A fan-out is one signed POST of 250 bytes per recipient to a management API on loopback (nginx, TLS, one core), the
-client on another core, its connections open. "This engine" is `handlers/management_api.py` as the functions use it;
+client on another core, its connections open. "This engine" is `handlers/posting/` as the functions use it;
 boto3 and Node make the same posts with their own management clients, Node after {warm_ups:,} posts that do not count.
 p50 and p99: until that part of the recipients was served. The last two columns are the other client's figure over this
 engine's.
