@@ -30,7 +30,7 @@ def get_history(request: Request) -> None:
             None if frame.get(name) is None else cursors.decode(group_id, frame[name]) for name in ("before", "after")
         )
         if before and after:
-            raise ChatError(Code.BAD_REQUEST, "give before or after, not both")
+            raise ChatError(Code.BAD_REQUEST, "before and after are both given: give one of them")
         rows, more = messages.read_on(group_id, after, limit) if after else messages.read_back(group_id, before, limit)
     page, cut = frames.fit(map(frames.past_message, rows))
     more = more or cut

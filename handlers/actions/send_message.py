@@ -65,6 +65,6 @@ def _authorize(sender: Connection, frame: frames.SendMessage) -> None:
         ChatError: FORBIDDEN.
     """
     if frame.sender_id != sender.user_id:
-        raise ChatError(Code.FORBIDDEN, "senderId must be the userId of this connection")
+        raise ChatError(Code.FORBIDDEN, "senderId must be the user of this connection")
     if frame.group_id != sender.group_id:
-        raise ChatError(Code.FORBIDDEN, "groupId must be the groupId of this connection")
+        raise ChatError(Code.FORBIDDEN, "groupId must be the group of this connection")

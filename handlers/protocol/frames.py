@@ -46,9 +46,9 @@ def decode(body: str) -> Frame:
     try:
         frame = json.loads(body, parse_constant=_refuse_constant)
     except (ValueError, RecursionError):
-        raise ChatError(Code.BAD_REQUEST, "send one JSON object per frame, as text") from None
+        raise ChatError(Code.BAD_REQUEST, "the frame is not JSON: send one JSON object per frame, as text") from None
     if not isinstance(frame, dict):
-        raise ChatError(Code.BAD_REQUEST, 'send a JSON object, such as {"action":"ping"}')
+        raise ChatError(Code.BAD_REQUEST, 'the frame is not a JSON object: send one, such as {"action":"ping"}')
     return frame
 
 
@@ -107,7 +107,7 @@ def send_message(frame: Frame) -> SendMessage:
     """
     text = frame.get("message")
     if not isinstance(text, str) or not text:
-        raise ChatError(Code.BAD_REQUEST, "message must be a text that is not empty")
+        raise ChatError(Code.BAD_REQUEST, "message must be a string that is not empty")
     sender_id = _id(frame, "senderId")
     return SendMessage(
         group_id=_id(frame, "groupId"),
@@ -122,7 +122,7 @@ def send_message(frame: Frame) -> SendMessage:
 def _id(frame: Frame, name: str) -> str:
     value = frame.get(name)
     if not is_id(value):
-        raise ChatError(Code.BAD_REQUEST, f"{name} must be a text of 1 to {MAX_ID_BYTES} bytes in UTF-8")
+        raise ChatError(Code.BAD_REQUEST, f"{name} must be a string of 1 to {MAX_ID_BYTES} bytes in UTF-8")
     return str(value)
 
 
@@ -142,8 +142,8 @@ def message(row: dict[str, str]) -> bytes:
     if len(encoded) > MAX_MESSAGE_BYTES:
         raise ChatError(
             Code.TOO_LARGE,
-            f"the message would be pushed as {len(encoded)} bytes, of at most {MAX_MESSAGE_BYTES}: "
-            f"shorten it by {len(encoded) - MAX_MESSAGE_BYTES} bytes or send several",
+            f"the message is too large: its frame would have {len(encoded)} bytes, and the limit is {MAX_MESSAGE_BYTES}. "
+            f"Shorten it by {len(encoded) - MAX_MESSAGE_BYTES} bytes, or split it",
         )
     return encoded
 

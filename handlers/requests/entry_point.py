@@ -73,8 +73,8 @@ def refuse_unknown_action(request: Request) -> None:
         ChatError: UNKNOWN_ACTION, or BAD_REQUEST if the frame has no action at all.
     """
     if not isinstance(request.frame().get("action"), str):
-        raise ChatError(Code.BAD_REQUEST, "action must be a text, such as sendMessage")
-    raise ChatError(Code.UNKNOWN_ACTION, "unknown action: docs/protocol.md lists those there are")
+        raise ChatError(Code.BAD_REQUEST, "action must be a string, such as sendMessage")
+    raise ChatError(Code.UNKNOWN_ACTION, "this action does not exist: docs/protocol.md lists the actions")
 
 
 def _refuse(request: Request, reason: ChatError) -> None:
@@ -94,4 +94,4 @@ def _close(connection_id: str) -> None:
 def _reason(error: Exception) -> ChatError:
     if isinstance(error, ChatError):
         return error
-    return ChatError(Code.INTERNAL, "something went wrong here: the frame was not served")
+    return ChatError(Code.INTERNAL, "something went wrong on the server: the frame was not served")

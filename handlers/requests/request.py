@@ -55,7 +55,7 @@ class Request:
             try:
                 body = base64.b64decode(body).decode()
             except ValueError:
-                raise ChatError(Code.BAD_REQUEST, "send text frames, in UTF-8") from None
+                raise ChatError(Code.BAD_REQUEST, "the frame is not UTF-8: send text frames") from None
         frame = frames.decode(body)
         self.echoed = frames.echoed(frame)
         frames.require_unicode(frame)

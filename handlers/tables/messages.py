@@ -78,9 +78,7 @@ def store(message: dict[str, str]) -> Stored:
 def _stored_before(message: dict[str, str], row: "Row") -> Stored:
     stored = _texts(row)
     if stored.get("message") != message["message"]:
-        raise ChatError(
-            Code.CONFLICT, "clientMessageId was used for another message of yours: give each message its own"
-        )
+        raise ChatError(Code.CONFLICT, "you used this clientMessageId for another message: give each message its own")
     return Stored(
         row=stored,
         # The same timestamp means that the SDK itself repeated a put whose first answer was lost.

@@ -51,7 +51,7 @@ def take_turn(connection_id: str) -> Connection:
             break
     raise ChatError(
         Code.RATE_LIMITED,
-        f"too many frames: at most {settings().message_burst} at once and {settings().message_rate} a second",
+        f"too many frames: send at most {settings().message_burst} at once and {settings().message_rate} a second",
         retryable=True,
         retry_after_ms=max(busy_until - ahead, interval) // 1_000 + 1,
     )
