@@ -49,6 +49,12 @@ GROUP_MEMBERS: Properties = {
 TABLES = {"ChatMessages": CHAT_MESSAGES, "GroupMembers": GROUP_MEMBERS}
 """The tables there are before, by name."""
 
+SURROUNDINGS: dict[str, Properties] = {
+    "aws:index/getCallerIdentity:getCallerIdentity": {"accountId": ACCOUNT},
+    "aws:index/getRegion:getRegion": {"region": REGION},
+}
+"""What AWS says of where a program is deployed, by the function that asks."""
+
 WITH_TOKENS: WebSocketChatArgs = {
     "authentication": Authentication.JWT,
     "jwt_issuer": "https://issuer.example",
@@ -143,6 +149,8 @@ class _Cloud(Mocks):
 
     def call(self, args: MockCallArgs) -> tuple[Properties, list[tuple[str, str]] | None]:
         self._graph.calls.append((args.token, args.args, args.provider))
+        if args.token in SURROUNDINGS:
+            return SURROUNDINGS[args.token], []
         name = args.args["name"]
         if name not in self._tables:
             return {}, [("name", "couldn't find resource")]

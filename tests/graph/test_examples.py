@@ -1,0 +1,114 @@
+"""The programs in ``examples/``: each is previewed as ``pulumi preview`` would, with everything AWS decides unknown."""
+
+import json
+import runpy
+import tomllib
+from fnmatch import fnmatchcase
+from typing import Any
+
+import pytest
+import yaml
+from packaging.requirements import Requirement  # pytest's own
+from pulumi.output import Unknown
+
+from components import InvalidArgumentError
+
+from .stack import ACCOUNT, PROJECT, REGION, SURROUNDINGS, Graph, arn, run
+
+EXAMPLES = {folder.name: folder for folder in sorted((PROJECT / "examples").iterdir()) if folder.is_dir()}
+COUNTS = {"minimal": 35, "cognito_kms": 43, "two_chats": 70}
+"""Resources of each example, the components counted as well."""
+
+POOL = f"{REGION}_AbCdEfGhI"
+KEY = arn("kms", "key/01234567-89ab-cdef-0123-456789abcdef")
+MADE: dict[str, dict[str, Any]] = {"users": {"id": POOL}, "app": {"id": "the-app"}, "key": {"arn": KEY}}
+"""What AWS says of the resources that ``cognito_kms`` makes for its chat."""
+
+
+def example(name: str, **options: Any) -> Graph:
+    return run(lambda: runpy.run_path(str(EXAMPLES[name] / "__main__.py")), **options)
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+@pytest.mark.parametrize("preview", [True, False], ids=["preview", "up"])
+def test_an_example_makes_its_resources(name: str, *, preview: bool) -> None:
+    graph = example(name, preview=preview, outputs=MADE)
+    assert len(graph.resources) == COUNTS[name]
+
+
+def test_the_readme_lists_every_example() -> None:
+    text = (PROJECT / "examples" / "README.md").read_text()
+    assert [name for name in EXAMPLES if f"]({name}/)" not in text] == []
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_pulumi_installs_the_component_for_an_example(name: str) -> None:
+    runtime = yaml.safe_load((EXAMPLES[name] / "Pulumi.yaml").read_text())["runtime"]
+    assert runtime == {"name": "python", "options": {"toolchain": "pip", "virtualenv": "venv"}}
+    (option, path) = (EXAMPLES[name] / "requirements.txt").read_text().split()
+    assert (option, (EXAMPLES[name] / path).resolve()) == ("-e", PROJECT)
+
+
+def test_what_is_installed_for_an_example_includes_the_versions_that_are_tested() -> None:
+    declared = tomllib.loads((PROJECT / "pyproject.toml").read_text())["project"]["dependencies"]
+    allowed = {one.name: one.specifier for one in map(Requirement, declared)}
+    lines = (PROJECT / "requirements.in").read_text().splitlines()
+    pinned = [Requirement(line) for line in lines if not line.startswith("#")]
+    assert {one.name for one in pinned} == allowed.keys()
+    for one in pinned:
+        (pin,) = one.specifier
+        assert allowed[one.name].contains(pin.version)
+
+
+def test_the_users_of_the_pool_are_let_in() -> None:
+    resources = example("cognito_kms", outputs=MADE).resources
+    variables = resources["chat-authorizer-function"].inputs["environment"]["variables"]
+    assert variables["JWT_ISSUER"] == f"https://cognito-idp.{REGION}.amazonaws.com/{POOL}"
+    assert json.loads(variables["JWT_AUDIENCE"]) == ["the-app"]
+    assert resources["chat-connect-route"].inputs["authorizationType"] == "CUSTOM"
+
+
+def test_the_members_table_is_used_and_not_made() -> None:
+    graph = example("cognito_kms", preview=True)
+    function = graph.resources["chat-connect-function"].inputs
+    assert function["environment"]["variables"]["MEMBERS_TABLE"] == "GroupMembers"
+    asked = [args["name"] for function, args, _ in graph.calls if function not in SURROUNDINGS]
+    assert asked == ["GroupMembers"]
+    tables = graph.of_type("aws:dynamodb/table:Table")
+    assert tables.keys() == {"chat-connections", "chat-messages"}
+
+
+def test_the_key_encrypts_tables_logs_and_queue() -> None:
+    graph = example("cognito_kms", outputs=MADE)
+    of_tables = [table.inputs["serverSideEncryption"] for table in graph.of_type("aws:dynamodb/table:Table").values()]
+    assert of_tables == [{"enabled": True, "kmsKeyArn": KEY}] * 2
+    assert {log.inputs["kmsKeyId"] for log in graph.of_type("aws:cloudwatch/logGroup:LogGroup").values()} == {KEY}
+    assert graph.resources["chat-failures"].inputs["kmsMasterKeyId"] == KEY
+    assert KEY in graph.resources["chat-policy"].inputs["policy"]
+
+
+def test_cloudwatch_logs_may_use_the_key_for_every_log_group() -> None:
+    graph = example("cognito_kms", outputs=MADE)
+    statements = {one["Sid"]: one for one in json.loads(graph.resources["key"].inputs["policy"])["Statement"]}
+    assert statements["AllowAccount"]["Principal"] == {"AWS": f"arn:aws:iam::{ACCOUNT}:root"}
+    assert statements["AllowLogs"]["Principal"] == {"Service": f"logs.{REGION}.amazonaws.com"}
+    (pattern,) = statements["AllowLogs"]["Condition"]["ArnLike"].values()
+    logs = [log.inputs["name"] for log in graph.of_type("aws:cloudwatch/logGroup:LogGroup").values()]
+    assert logs
+    assert [name for name in logs if not fnmatchcase(arn("logs", f"log-group:{name}"), pattern)] == []
+
+
+def test_what_aws_decides_is_unknown_in_the_preview_and_checked_when_it_is_known() -> None:
+    authorizer = example("cognito_kms", preview=True).resources["chat-authorizer-function"].inputs
+    assert isinstance(authorizer["environment"]["variables"]["JWT_ISSUER"], Unknown)
+    with pytest.raises(InvalidArgumentError, match="cognito_user_pool_id"):
+        example("cognito_kms", outputs=MADE | {"users": {"id": "no-pool"}})
+
+
+def test_two_chats_share_no_name() -> None:
+    resources = example("two_chats", preview=True).resources.values()
+    # A stage's name is within its API.
+    named = [one for one in resources if "name" in one.inputs and not one.type.endswith(":Stage")]
+    assert len({(one.type, one.inputs["name"]) for one in named}) == len(named)
+    own = ("Customers", "Staff", "/aws/lambda/Customers", "/aws/lambda/Staff")
+    assert [one.inputs["name"] for one in named if not one.inputs["name"].startswith(own)] == []
