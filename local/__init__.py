@@ -1,1 +1,1 @@
-"""The program on this machine, without account and Pulumi CLI: an emulator and an in-process deployment."""
+"""Runs the program on this machine without an AWS account or the Pulumi CLI: an emulator and a deployment into it."""

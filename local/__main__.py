@@ -1,4 +1,4 @@
-"""``python -m local``: the whole chat on this machine, until Ctrl-C or SIGTERM."""
+"""``python -m local``: runs the whole chat on this machine until Ctrl-C or SIGTERM."""
 
 import argparse
 import os
@@ -17,10 +17,10 @@ GROUP = "demo"
 
 
 def main() -> None:
-    """Start the emulator, deploy the program, show what the functions log, take everything down."""
+    """Start the emulator, deploy the program, show what the functions log, and stop everything at the end."""
     arguments = _arguments()
     started = time.monotonic()
-    for end in (signal.SIGINT, signal.SIGTERM):  # Scripts may have started us with SIGINT ignored.
+    for end in (signal.SIGINT, signal.SIGTERM):  # A script may have started this process with SIGINT ignored.
         signal.signal(end, _end)
     environment = loopback_only(dict(os.environ))
     os.environ.clear()
@@ -28,11 +28,11 @@ def main() -> None:
 
     emulator = Emulator(arguments.port)
     if emulator.port != arguments.port and arguments.port:
-        _say(f"Port {arguments.port} is in use")
+        _say(f"Port {arguments.port} is in use. Using another one")
     try:
         _say(f"Starting the emulator on port {emulator.port}")
         emulator.start()
-        # Meanwhile: the SDKs are the slowest part of a start.
+        # Import while the emulator starts: the SDKs are the slowest part.
         from .deploy import deploy  # noqa: PLC0415
         from .identity_provider import IdentityProvider  # noqa: PLC0415
         from .logs import follow  # noqa: PLC0415
@@ -56,17 +56,17 @@ def main() -> None:
         pass
     finally:
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # A second Ctrl-C must not leave anything behind.
-        _say("Taking everything down")
+        _say("Stopping everything")
         emulator.stop()
 
 
 def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m local", description="The whole chat on this machine.")
+    parser = argparse.ArgumentParser(prog="python -m local", description="Run the whole chat on this machine.")
     parser.add_argument(
-        "--port", type=_port, default=USUAL_PORT, help="port of the emulator; another is taken if it is in use"
+        "--port", type=_port, default=USUAL_PORT, help="port of the emulator; if it is in use, another one is taken"
     )
     parser.add_argument(
-        "--jwt", action="store_true", help="let in only who has a token, of an identity provider on this machine"
+        "--jwt", action="store_true", help="accept only clients with a token, from an identity provider on this machine"
     )
     return parser.parse_args()
 
@@ -74,7 +74,7 @@ def _arguments() -> argparse.Namespace:
 def _port(text: str) -> int:
     port = int(text)
     if not 0 <= port <= 65_535:
-        raise argparse.ArgumentTypeError(f"{port} is not a port: 0 (any that is free) to 65535")
+        raise argparse.ArgumentTypeError(f"{port} is not a port. Use 1 to 65535, or 0 for any free port")
     return port
 
 
@@ -112,7 +112,7 @@ def _show(url: str, page_url: str, emulator: Emulator, provider: "IdentityProvid
     )
     if provider:
         terminal = f"CHAT_TOKEN=… {terminal}"
-        tokens = f"\n\nOnly tokens are let in. These are good for an hour, in the group {GROUP}:\n{tokens}"
+        tokens = f"\n\nClients need a token. These are valid for an hour, in the group {GROUP}:\n{tokens}"
     print(
         f"""
 The chat is up after {seconds:.1f} s. AWS services: {emulator.endpoint}
@@ -125,7 +125,7 @@ The chat is up after {seconds:.1f} s. AWS services: {emulator.endpoint}
   second client  {clients["bob"]}
   then type      {message}{tokens}
 
-Ctrl-C takes everything down. What the functions log:
+Ctrl-C stops everything. What the functions log:
 
 ready {url}""",
         flush=True,

@@ -1,4 +1,4 @@
-"""Deploys the program in this process, through Pulumi's own runtime: its mocks hand every resource to us."""
+"""Deploys the program in this process. Pulumi's own runtime passes every resource to our mocks."""
 
 import asyncio
 import json
@@ -21,7 +21,7 @@ STACK = "local"
 
 
 class _IntoEmulator(Mocks):
-    """Pulumi's engine and the AWS provider in one: creates what the program registers."""
+    """Replaces Pulumi's engine and the AWS provider: creates what the program registers."""
 
     def __init__(self, emulator: Emulator) -> None:
         self._emulator = emulator
@@ -43,8 +43,8 @@ def deploy(emulator: Emulator, config: Mapping[str, object] | None = None) -> di
     """Deploy the program into an emulator.
 
     Args:
-        emulator: Where, running.
-        config: Values by key, without the project's name, above those of ``Pulumi.local.yaml`` and ``Pulumi.yaml``.
+        emulator: A running emulator.
+        config: Values by key, without the project's name. They override ``Pulumi.local.yaml`` and ``Pulumi.yaml``.
 
     Returns:
         The outputs of the stack, by name.
@@ -58,7 +58,7 @@ def deploy(emulator: Emulator, config: Mapping[str, object] | None = None) -> di
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)
     try:
-        SETTINGS.outputs.clear()  # Of a deployment that failed before, in a loop that is closed.
+        SETTINGS.outputs.clear()  # A failed deployment leaves outputs behind, in a loop that is closed.
         set_mocks(_IntoEmulator(emulator), project=name, stack=STACK, preview=False)
         set_all_config({key: _config_text(value) for key, value in (defaults | stack | given).items()})
         return loop.run_until_complete(_outputs())
@@ -78,7 +78,7 @@ async def _outputs() -> dict[str, Any]:
 
 
 def _with_integers(value: Any) -> Any:  # noqa: ANN401 - inputs are of any type
-    # Pulumi's wire format has one kind of number; the AWS API insists on integers.
+    # Pulumi's wire format has one kind of number, but the AWS API requires integers.
     if isinstance(value, dict):
         return {key: _with_integers(item) for key, item in value.items()}
     if isinstance(value, list):
@@ -92,5 +92,5 @@ def _read(file: str) -> dict[str, Any]:
 
 
 def _config_text(value: object) -> str:
-    # As the CLI passes it to the program: text as it is, anything else as JSON.
+    # The CLI passes text to the program as it is, and everything else as JSON.
     return value if isinstance(value, str) else json.dumps(value)

@@ -1,4 +1,4 @@
-"""The emulator of AWS, a child process on the loopback address."""
+"""The AWS emulator, a child process on the loopback address."""
 
 import json
 import os
@@ -31,11 +31,11 @@ _START_SECONDS = 30
 
 
 class EmulatorError(Exception):
-    """The emulator does not start."""
+    """The emulator cannot start."""
 
 
 def loopback_only(environment: dict[str, str]) -> dict[str, str]:
-    """Leave out everything that could lead to a real account (profiles, keys, endpoints) or to a proxy."""
+    """Return the environment without what could lead to a real account (profiles, keys, endpoints) or to a proxy."""
     kept = {name: value for name, value in environment.items() if not name.startswith("AWS_")}
     files = {"AWS_CONFIG_FILE": os.devnull, "AWS_SHARED_CREDENTIALS_FILE": os.devnull}
     return kept | files | {"NO_PROXY": HOST, "no_proxy": HOST}
@@ -46,10 +46,10 @@ def _session() -> Any:  # noqa: ANN401 - boto3's clients are made at runtime
 
 
 def websocket_urls(port: int) -> list[str]:
-    """Look up the WebSocket APIs of an emulator that somebody else may have started.
+    """Look up the WebSocket APIs of a running emulator. Another process may have started it.
 
     Returns:
-        Their URLs, stage included; none where no emulator answers.
+        Their URLs, stage included. Empty if no emulator answers.
     """
     config = Config(connect_timeout=2, read_timeout=5, retries={"total_max_attempts": 1}, proxies={})
     apis = _session().client("apigatewayv2", endpoint_url=f"http://{HOST}:{port}", config=config)
@@ -65,13 +65,13 @@ def websocket_urls(port: int) -> list[str]:
 
 
 class Emulator:
-    """A running emulator, IAM policies enforced. Use it as a context manager; at the end no process or file is left."""
+    """A running emulator that enforces IAM policies. As a context manager, it leaves no process or file behind."""
 
     def __init__(self, port: int = USUAL_PORT) -> None:
         """Choose a port.
 
         Args:
-            port: Where to listen; another one is taken where it is in use.
+            port: Where to listen. If it is in use, the emulator takes another one.
         """
         self.port = _free_port(port)
         self._directory = ""
@@ -86,14 +86,14 @@ class Emulator:
         return f"http://{HOST}:{self.port}"
 
     def client(self, service: str) -> Any:  # noqa: ANN401 - boto3's clients are made at runtime
-        """Client of a service, as the account's root user."""
-        with self._lock:  # Making clients is slow and not safe in threads; using one is.
+        """Return a client of a service, as the root user of the account."""
+        with self._lock:  # Creating a client is slow and not safe in threads. Using one is safe.
             if service not in self._clients:
                 self._clients[service] = self._session.client(service, endpoint_url=self.endpoint)
             return self._clients[service]
 
     def start(self) -> None:
-        """Start the process. It ends by itself when this one does, however that ends."""
+        """Start the process. It ends when this process ends, no matter how."""
         self._directory = tempfile.mkdtemp(prefix="websocket-chat-")
         environment = loopback_only(dict(os.environ)) | {
             "AUTH": "true",
@@ -102,11 +102,11 @@ class Emulator:
             "MINISTACK_REGION": REGION,
             "LOG_LEVEL": "ERROR",
             "TMPDIR": self._directory,
-            # Listeners that would not stay on the loopback address, and containers that are not ours to remove.
+            # Turn off listeners outside the loopback address, and keep away from containers that are not ours.
             "IOT_MTLS_ENABLED": "0",
             "SFTP_ENABLED": "0",
             "DOCKER_HOST": "unix:///nonexistent/docker.sock",
-            # For the functions, which inherit it: what the runtime on AWS does beyond calling them.
+            # The functions inherit it. It adds what the runtime on AWS does beyond calling them.
             "PYTHONPATH": str(_LAMBDA_RUNTIME),
             "PYTHONDONTWRITEBYTECODE": "1",
         }
@@ -117,7 +117,7 @@ class Emulator:
                 stdin=subprocess.PIPE,
                 stdout=log,
                 stderr=log,
-                start_new_session=True,  # Ctrl-C reaches the whole terminal; this one is taken down in order.
+                start_new_session=True,  # Ctrl-C must not reach it: `stop` ends it in order.
             )
 
     @property
@@ -125,28 +125,30 @@ class Emulator:
         return Path(self._directory, "emulator.log")
 
     def wait(self) -> None:
-        """Wait until it answers.
+        """Wait until the emulator answers.
 
         Raises:
-            EmulatorError: It ended, or does not answer within 30 seconds.
+            EmulatorError: The emulator ended, or does not answer within 30 seconds.
         """
         deadline = time.monotonic() + _START_SECONDS
         while time.monotonic() < deadline:
             if self._process is None or self._process.poll() is not None:
-                raise EmulatorError(f"the emulator ended while starting and says:\n{self._log.read_text()}")
+                raise EmulatorError(f"the emulator ended while it started. Its log says:\n{self._log.read_text()}")
             try:
                 with urllib.request.urlopen(f"{self.endpoint}/_ministack/health", timeout=1) as answer:  # noqa: S310
                     json.load(answer)
                     return
             except (urllib.error.URLError, ConnectionError, TimeoutError):
                 time.sleep(0.05)
-        raise EmulatorError(f"the emulator does not answer at {self.endpoint} after {_START_SECONDS} seconds")
+        raise EmulatorError(
+            f"the emulator does not answer at {self.endpoint} after {_START_SECONDS} seconds. Start it again"
+        )
 
     def stop(self) -> None:
-        """End the process and all it has started, and remove its files."""
+        """End the process and the processes that it started, and remove its files."""
         if self._process is None:
             return
-        self._process.communicate()  # Closes its input, for which it ends.
+        self._process.communicate()  # Closes its input, so it ends.
         shutil.rmtree(self._directory, ignore_errors=True)
 
     def __enter__(self) -> Self:
@@ -165,11 +167,11 @@ class Emulator:
 def _free_port(preferred: int) -> int:
     for port in (preferred, 0):
         with socket.socket() as probe:
-            if sys.platform != "win32":  # Where it would let two servers share a port.
+            if sys.platform != "win32":  # On Windows, this option would let two servers share a port.
                 probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
                 probe.bind((HOST, port))
             except OSError:
                 continue
             return int(probe.getsockname()[1])
-    raise EmulatorError(f"no port is free on {HOST}")
+    raise EmulatorError(f"no port is free on {HOST}. Stop another server and start again")

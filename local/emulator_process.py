@@ -1,4 +1,4 @@
-"""Runs the emulator in this process until its standard input ends, which it does however the parent process ends."""
+"""Runs the emulator in this process until its standard input ends: when the parent process ends, no matter how."""
 
 import os
 import shutil
@@ -14,7 +14,7 @@ def _end_with_input(directory: str) -> None:
         pass
     shutil.rmtree(directory, ignore_errors=True)
     if sys.platform != "win32":
-        os.killpg(0, signal.SIGKILL)  # The functions' processes too; there is no state worth an orderly end.
+        os.killpg(0, signal.SIGKILL)  # End the functions' processes too. No state needs an orderly end.
     os.kill(os.getpid(), signal.SIGTERM)
 
 

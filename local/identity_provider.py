@@ -1,4 +1,4 @@
-"""An identity provider on the loopback address: signs tokens with keys of its own, and publishes the public ones."""
+"""An identity provider on the loopback address: signs tokens with its own keys and publishes the public keys."""
 
 import json
 import threading
@@ -27,9 +27,9 @@ class IdentityProvider:
     Attributes:
         algorithm: Signature algorithm of the tokens.
         audience: The ``aud`` of the tokens.
-        group_claim: Claim that lists the user's groups.
-        key: Private key that signs now.
-        key_id: Its ``kid``.
+        group_claim: The claim that lists the user's groups.
+        key: The private key that signs now.
+        key_id: The ``kid`` of that key.
     """
 
     def __init__(
@@ -40,13 +40,13 @@ class IdentityProvider:
         audience: str = "websocket-chat",
         group_claim: str = "cognito:groups",
     ) -> None:
-        """Make a key.
+        """Create a key.
 
         Args:
             port: Where to listen; 0 for any free port.
-            algorithm: As the attribute: one of RSA, of an elliptic curve, or EdDSA.
-            audience: As the attribute.
-            group_claim: As the attribute.
+            algorithm: Signature algorithm: RSA, an elliptic curve, or EdDSA.
+            audience: The ``aud`` of the tokens.
+            group_claim: The claim that lists the user's groups.
         """
         self.algorithm = algorithm
         self.audience = audience
@@ -81,12 +81,12 @@ class IdentityProvider:
         return self.issuer + _JWKS_PATH
 
     def rotate(self) -> None:
-        """Sign with a new key from now on, and publish it alone."""
+        """From now on, sign with a new key and publish only this key."""
         self.key = _private_key(self.algorithm)
         self.key_id = uuid.uuid4().hex
 
     def jwks(self) -> dict[str, Any]:
-        """The key set, as it is published."""
+        """Return the key set that the provider publishes."""
         public = get_default_algorithms()[self.algorithm].to_jwk(self.key.public_key(), as_dict=True)
         public.pop("key_ops", None)
         return {"keys": [public | {"kid": self.key_id, "use": "sig", "alg": self.algorithm}]}
@@ -96,8 +96,8 @@ class IdentityProvider:
 
         Args:
             user: The ``sub``.
-            groups: The user's groups; the claim is left out if there are none.
-            claims: Above the usual ones, which give a token for an hour; None leaves a claim out.
+            groups: The user's groups. If it is empty, the token has no such claim.
+            claims: Override the usual claims, which make a token for an hour. None removes a claim.
         """
         now = int(time.time())
         usual = {

@@ -25,42 +25,43 @@ from .reliable_client import Frame, RefusedError, ReliableClient
 try:
     import readline
     import termios
-except ImportError:  # Windows, where what is being typed is not shown anew below what comes meanwhile.
+except ImportError:  # Windows: there, the line that you are typing is not shown again below a new message.
     _EDITING = False
 else:
     _EDITING = sys.stdin.isatty() and sys.stdout.isatty()
 
 _PROMPT = "> "
 _PARTING_S, _INTERRUPTED_S = 10.0, 2.0
-"""How long unsent messages are waited for at the end of the input, and after Ctrl-C."""
+"""How long to wait for unsent messages: at the end of the input, and after Ctrl-C."""
 _TOLD_AGAIN_S = 60.0
-"""How long what is tried again by itself is not told again."""
+"""How long not to repeat a notice about something that the client retries."""
 
 _ADVICE = {
-    "FORBIDDEN": "You may not write here as this user. With a token, the user must be the token's: ARGS=--user=…",
-    "TOO_LARGE": "Say it in several messages.",
-    "RATE_LIMITED": "It is sent again by itself; a little slower, please.",
-    "UNAVAILABLE": "It is sent again by itself.",
-    "INTERNAL": "A fault of the chat: tell who runs it.",
+    "FORBIDDEN": "You may not write here as this user. With a token, use the token's user: ARGS=--user=…",
+    "TOO_LARGE": "Split it into several messages.",
+    "RATE_LIMITED": "The client sends it again. Please type a little slower.",
+    "UNAVAILABLE": "The client sends it again.",
+    "INTERNAL": "The chat has a fault. Report it to its operator.",
 }
 _HANDSHAKE_ADVICE = {
-    400: "Group and name must have 1 to 256 bytes.",
-    401: "CHAT_TOKEN is missing, wrong or over.",
-    403: "Is the URL right, its last part included? Are you in the group? Is CHAT_TOKEN missing, wrong or over?",
-    404: "The URL is wrong: compare it with the output WebSocketURL.",
-    429: "There are too many connections: close some, or try again later.",
+    400: "A group or name is empty or too long. Use 1 to 256 bytes for each.",
+    401: "CHAT_TOKEN is missing, wrong or expired. Get a new token.",
+    403: "The URL, the group or CHAT_TOKEN is not accepted. Check that the URL is complete, that you are in the group, "
+    "and that CHAT_TOKEN is set, right and not expired.",
+    404: "The URL is wrong. Compare it with the output WebSocketURL.",
+    429: "There are too many connections. Close some, or try again later.",
 }
 _TRY_AGAIN = 429
 _MOST_BYTES = 256
-"""Of a group, a name or a user id (docs/protocol.md)."""
+"""Maximum size of a group, a name or a user id (docs/protocol.md)."""
 
 _HARMFUL = {"Cc", "Cf", "Cs", "Zl", "Zp"}
 _JOINERS = "\u200c\u200d"
-"""Of emoji and of several scripts."""
+"""Characters that join emoji, and letters in several scripts."""
 
 
 def harmless(text: object) -> str:
-    """Text on one line without what could drive a terminal or turn the direction of writing."""
+    """Return the text on one line, without characters that control a terminal or change the direction of writing."""
     return "".join(
         "\ufffd" if unicodedata.category(one) in _HARMFUL and one not in _JOINERS else one
         for one in str(text).replace("\t", " ")
@@ -68,12 +69,12 @@ def harmless(text: object) -> str:
 
 
 class TerminalClient(ReliableClient):
-    """Shows what is said on standard output, and what happens otherwise on standard error.
+    """Shows messages on standard output, and everything else on standard error.
 
     Attributes:
-        over: Why there is no sense in going on, once it is so.
-        recovered: Set when all that was said has been shown.
-        refused: Whether the chat has refused something that was said.
+        over: Why the client must stop. Set when it must.
+        recovered: Set when all messages so far have been shown.
+        refused: Whether the chat has refused a message of this user.
     """
 
     def __init__(self, url: str, user_id: str, group_id: str, sender_name: str, token: str | None) -> None:
@@ -87,7 +88,7 @@ class TerminalClient(ReliableClient):
         self._told_at: dict[str, float] = {}
 
     def take(self, line: str) -> None:
-        """Send what was typed, unless it is nothing."""
+        """Send a typed line, unless it is blank."""
         text = line.rstrip("\r\n")
         if not text.strip():
             return
@@ -95,73 +96,74 @@ class TerminalClient(ReliableClient):
             outgoing = self.say(text)
         except ValueError as error:
             self.refused = True
-            self._notice(f"Not sent, {error}. {_ADVICE['TOO_LARGE']}")
+            self._notice(f"Not sent: {error}. {_ADVICE['TOO_LARGE']}")
             return
         if _EDITING:
-            self._own.add(outgoing.client_message_id)  # It stands where it was typed.
+            self._own.add(outgoing.client_message_id)  # The terminal shows it where it was typed.
 
         def answered(answer: asyncio.Future[Frame]) -> None:
             frame = answer.result()
             if frame["action"] == "error":
                 self.refused = True
                 self._notice(f"Not sent: {harmless(text)}: {_reason(frame)}")
-            else:  # The push may come late, or after the end.
+            else:  # Show it now: the push may come late, or after the end.
                 self._take(json.loads(outgoing.frame) | frame)
 
         outgoing.answer.add_done_callback(answered)
 
     def on_message(self, message: Frame) -> None:
-        """Show it, with its time in the time zone of this machine."""
-        # Others may repeat our ids.
+        """Show a message, with its time in the time zone of this machine."""
+        # Other users may repeat our ids.
         if message.get("senderId") == self.user_id and message.get("clientMessageId") in self._own:
             return
         try:
             said_at = datetime.fromisoformat(message["timestamp"]).astimezone()
             day, time = f"{said_at:%A, %d %B %Y}", f"{said_at:%H:%M}"
-        except ValueError:  # Another program's row.
+        except ValueError:  # Another program stored this row.
             day, time = self._day, harmless(message["timestamp"])
         if day != self._day:
             self._day = day
             self._show(f"--- {day}", sys.stdout)
         name = harmless(message.get("senderName") or message.get("senderId") or "?")
-        text = "(too long to be shown)" if message.get("omitted") else str(message.get("message", ""))
+        text = "(too long to show)" if message.get("omitted") else str(message.get("message", ""))
         head = f"{time} {name}: "
-        # Indented, so that no line of a message looks like somebody else's.
+        # Indent the lines, so that no line looks like another user's message.
         lines = [harmless(line) for line in text.replace("\r\n", "\n").split("\n")]
         self._show(head + f"\n{' ' * len(time)} | ".join(lines), sys.stdout)
 
     async def on_recovered(self, *, first: bool) -> None:
-        """Say so, and who is here."""
+        """Say that the client is connected, and who is here."""
         if not first:
             return
         again = " again" if self.recovered.is_set() else f" to {harmless(self.group_id)} as {harmless(self.user_id)}"
         self._notice(f"Connected{again}")
         self._connected = True
         self.recovered.set()
-        with suppress(RefusedError):  # Where presence is off.
+        with suppress(RefusedError):  # Presence may be off.
             presence = await self.ask("getPresence")
             here = [harmless(member["userId"]) for member in presence["members"]]
             self._notice(f"Here: {', '.join(here)}{', and more' if presence['truncated'] else ''}")
 
     def on_lost(self, reason: Exception | None) -> None:
-        """Say so. A chat that was never reached, or lets nobody in, is given up."""
+        """Say that the connection is lost. Give up if it never worked, or if the chat refuses the handshake."""
         status = reason.response.status_code if isinstance(reason, InvalidStatus) else None
         if status in _HANDSHAKE_ADVICE and (status != _TRY_AGAIN or not self.recovered.is_set()):
             self._end(f"The chat refuses the connection ({status}). {_HANDSHAKE_ADVICE[status]}")
         elif reason is not None and not self.recovered.is_set():
-            # Nothing of an error's own words, which may quote the address with its token.
+            # Never show the error's own text: it may quote the address, with its token.
             why: object = status and f"its answer is {status}"
             if isinstance(reason, ssl.SSLError):
-                why = "no TLS that can be trusted; is it ws:// rather than wss://?"
+                why = "it has no TLS that can be trusted. If it has no TLS at all, use ws:// instead of wss://"
             elif isinstance(reason, OSError):
                 why = reason.strerror
-            self._end(f"No chat can be reached at {harmless(self.url)}: {why or 'it does not answer as one'}")
+            why = why or "the answer is not from a chat"
+            self._end(f"No chat can be reached at {harmless(self.url)}: {why}. Check the URL.")
         elif self._connected:
             self._connected = False
-            self._notice("The connection is lost; connecting again. What you type is sent then.")
+            self._notice("The connection is lost. Connecting again. What you type is sent after that.")
 
     def on_frame(self, frame: Frame) -> None:
-        """Say who comes and goes, and what the chat refuses."""
+        """Say who joins and leaves, and what the chat refuses."""
         match frame.get("action"):
             case "presenceEvent":
                 self._notice(f"{harmless(frame['userId'])} has {harmless(frame['event'])}")
@@ -172,7 +174,7 @@ class TerminalClient(ReliableClient):
                     self._notice(_reason(frame))
 
     def say_unsent(self) -> None:
-        """Say what was not sent."""
+        """Show each message that was not sent."""
         for outgoing in self.outbox.values():
             self._notice(f"Not sent: {harmless(outgoing.text)}")
 
@@ -182,13 +184,13 @@ class TerminalClient(ReliableClient):
     def _show(self, text: str, stream: TextIO) -> None:
         try:
             if _EDITING:
-                # Above the line that is being typed.
+                # Above the line that the user is typing.
                 stream = sys.stdout
                 text = f"\r\x1b[K{text}\n{_PROMPT}{readline.get_line_buffer()}"
                 print(text, end="", file=stream, flush=True)
             else:
                 print(text, file=stream, flush=True)
-        except BrokenPipeError:  # Whoever read it has gone.
+        except BrokenPipeError:  # The reader has gone.
             os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
             self._end("")
 
@@ -203,10 +205,10 @@ def _reason(error: Frame) -> str:
 
 
 async def chat(url: str, user_id: str, group_id: str, sender_name: str, token: str | None) -> str | int:
-    """Chat until the input ends, or Ctrl-C.
+    """Chat until the input ends, or until Ctrl-C.
 
     Returns:
-        What `sys.exit` takes: 0, 1 if the input ended with something unsent, or why the chat had to end.
+        The argument for `sys.exit`: 0, or 1 if the input ended and a message was not sent, or why the chat had to end.
     """
     client = TerminalClient(url, user_id, group_id, sender_name, token)
     running = asyncio.create_task(client.run())
@@ -227,7 +229,7 @@ async def chat(url: str, user_id: str, group_id: str, sender_name: str, token: s
     try:
         await running
     except RefusedError as refused:
-        return f"The chat does not tell what was said: {_reason(refused.error)}"
+        return f"The chat refuses to show its messages: {_reason(refused.error)}"
     except asyncio.CancelledError:
         client.say_unsent()
     if client.over.done():
@@ -236,14 +238,14 @@ async def chat(url: str, user_id: str, group_id: str, sender_name: str, token: s
 
 
 async def _part(client: TerminalClient) -> None:
-    """Wait until all is shown and sent."""
+    """Wait until all messages are shown and sent."""
     await client.recovered.wait()
     while client.outbox:
         await asyncio.wait({outgoing.answer for outgoing in client.outbox.values()})
 
 
 def _reading(take: Callable[[str], None]) -> asyncio.Future[None]:
-    """Hand on each line of the input as it comes; the future is the input's end."""
+    """Pass each line of the input to ``take`` as it comes. The future is done when the input ends."""
     loop = asyncio.get_running_loop()
     ended: asyncio.Future[None] = loop.create_future()
 
@@ -253,7 +255,7 @@ def _reading(take: Callable[[str], None]) -> asyncio.Future[None]:
                 loop.call_soon_threadsafe(take, line)
             loop.call_soon_threadsafe(ended.set_result, None)
 
-    # Nobody can make it end, as it waits for a line.
+    # A daemon, because nothing can stop a thread that waits for a line.
     threading.Thread(target=read, daemon=True).start()
     return ended
 
@@ -264,13 +266,13 @@ def _lines() -> Iterator[str]:
             while True:
                 yield input(_PROMPT)
         return
-    # A file of its own: that of sys.stdin could not be closed at the end while the thread waits for a line.
+    # Open a second file: sys.stdin could not be closed at the end while the thread waits for a line.
     yield from open(os.dup(sys.stdin.fileno()), encoding="utf-8", errors="replace")  # noqa: PTH123, SIM115
 
 
 @contextmanager
 def _terminal_as_it_was() -> Iterator[None]:
-    """Leave the terminal as it was, though `input` is still waiting."""
+    """Restore the terminal at the end, although `input` still waits."""
     if not _EDITING:
         yield
         return
@@ -283,11 +285,11 @@ def _terminal_as_it_was() -> Iterator[None]:
 
 
 def _local_url() -> str:
-    """WebSocket URL of the chat that `make chat` runs."""
-    # Slow, and not needed for a chat elsewhere.
+    """Return the WebSocket URL of the chat that `make chat` runs."""
+    # Import late: it is slow, and a chat elsewhere does not need it.
     from .emulator import USUAL_PORT, loopback_only, websocket_urls  # noqa: PLC0415
 
-    # A profile that the SDK does not find would be an error, though none is used.
+    # The SDK fails if it does not find the profile that AWS_PROFILE names, even though it uses none.
     environment = loopback_only(dict(os.environ))
     os.environ.clear()
     os.environ.update(environment)
@@ -295,15 +297,15 @@ def _local_url() -> str:
     if not urls:
         sys.exit(
             f"No chat runs on this machine (port {USUAL_PORT}). Start one with `make chat` in another terminal, or "
-            "name one: URL=wss://…"
+            "join one elsewhere: URL=wss://…"
         )
     if len(urls) > 1:
-        sys.exit("\n  ".join(["Several chats run on this machine. Name one of them:", *(f"URL={url}" for url in urls)]))
+        sys.exit("\n  ".join(["Several chats run on this machine. Choose one:", *(f"URL={url}" for url in urls)]))
     return urls[0]
 
 
 def _subject(token: str) -> str | None:
-    """User whom a token names. The chat is who checks it."""
+    """Return the user in a token. The chat verifies the token, not this client."""
     try:
         payload = token.split(".")[1]
         return str(json.loads(base64.urlsafe_b64decode(payload + "=="))["sub"])
@@ -315,39 +317,45 @@ def _is_websocket_url(url: str) -> bool:
     try:
         address = urlsplit(url)
         return address.scheme in {"ws", "wss"} and bool(address.hostname) and address.port != 0
-    except ValueError:  # Its port or its IPv6 address.
+    except ValueError:  # The port or the IPv6 address is invalid.
         return False
 
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m local.join",
-        description="Chat in a group from the terminal. The environment's CHAT_TOKEN is the token for a chat with "
-        "authentication.",
+        description="Chat in a group from the terminal. If the chat has authentication, put your token into the "
+        "environment variable CHAT_TOKEN.",
     )
-    parser.add_argument("--group", default="", help="which group")
-    parser.add_argument("--name", default="", help="your name; that of your login unless given")
-    parser.add_argument("--url", default="", help="output WebSocketURL; that of `make chat` unless given")
-    parser.add_argument("--user", default="", help="your user id; the token's `sub`, or your name, unless given")
+    parser.add_argument("--group", default="", help="the group to join")
+    parser.add_argument("--name", default="", help="your name; default: your login name")
+    parser.add_argument("--url", default="", help="the output WebSocketURL; default: that of `make chat`")
+    parser.add_argument("--user", default="", help="your user id; default: the token's `sub`, or your name")
     arguments = parser.parse_args()
     if not arguments.group:
-        parser.exit(2, "Which group? make join GROUP=demo NAME=ann\n")
+        parser.exit(2, "GROUP is missing. Name the group to join: make join GROUP=demo NAME=ann\n")
     for which in ("group", "name", "user"):
         if len(getattr(arguments, which).encode(errors="replace")) > _MOST_BYTES:
-            parser.exit(2, f"{which.upper()} must have at most {_MOST_BYTES} bytes\n")
+            parser.exit(2, f"{which.upper()} is too long. It must have at most {_MOST_BYTES} bytes\n")
     if "?" in arguments.url:
-        parser.exit(2, "URL goes without a query: group, name and token are given beside it\n")
+        parser.exit(
+            2, "URL must not have a query. Give the group in GROUP, the name in NAME, the token in CHAT_TOKEN\n"
+        )
     if arguments.url and not _is_websocket_url(arguments.url):
-        parser.exit(2, "URL must be like wss://host/production or ws://host:port/path, as the output WebSocketURL is\n")
+        parser.exit(
+            2,
+            "URL is not a WebSocket URL. Use the output WebSocketURL, such as wss://host/production "
+            "or ws://host:port/path\n",
+        )
     return arguments
 
 
 def main() -> None:
-    """Chat as the command line says."""
+    """Read the command line and chat."""
     arguments = _arguments()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="replace")  # What the terminal cannot show must not end the chat.
+            stream.reconfigure(errors="replace")  # A character that the terminal cannot show must not end the chat.
     token = os.environ.get("CHAT_TOKEN")
     name = arguments.name or getpass.getuser()
     user_id = arguments.user or (token and _subject(token)) or name
@@ -356,7 +364,7 @@ def main() -> None:
     try:
         with _terminal_as_it_was():
             status = asyncio.run(chat(url, user_id, arguments.group, name, token))
-    except KeyboardInterrupt:  # A second one, or the end that another program has put to it.
+    except KeyboardInterrupt:  # A second Ctrl-C, or SIGTERM from another program.
         status = 0
     sys.exit(status)
 

@@ -1,4 +1,4 @@
-"""What the functions log, as CloudWatch Logs has it."""
+"""Reads what the functions log, from CloudWatch Logs."""
 
 import json
 import time
@@ -18,7 +18,7 @@ def read(emulator: Emulator, log_group: str) -> list[dict[str, Any]]:
 
 
 def follow(emulator: Emulator, log_groups: list[str]) -> Iterator[str]:
-    """Yield each line of the log groups as it comes, for people. Never ends."""
+    """Yield each new line of the log groups, formatted to read. Never ends."""
     since = dict.fromkeys(log_groups, 0)
     shown: dict[str, set[str]] = {log_group: set() for log_group in log_groups}
     while True:
@@ -26,7 +26,7 @@ def follow(emulator: Emulator, log_groups: list[str]) -> Iterator[str]:
             events = _events(emulator, log_group, since[log_group])
             yield from (_for_people(_line(event)) for event in events if event["eventId"] not in shown[log_group])
             if events:
-                # Lines are sent from many threads: one may come after a later one.
+                # Many threads send lines, so an earlier line may come after a later one.
                 since[log_group] = max(since[log_group], events[-1]["timestamp"] - _LATE_MS)
                 shown[log_group] = {event["eventId"] for event in events}
         time.sleep(0.3)
@@ -34,7 +34,7 @@ def follow(emulator: Emulator, log_groups: list[str]) -> Iterator[str]:
 
 def _events(emulator: Emulator, log_group: str, since: int = 0) -> list[dict[str, Any]]:
     pages = emulator.client("logs").get_paginator("filter_log_events").paginate(logGroupName=log_group, startTime=since)
-    # Beside their JSON lines there are the emulator's own START, END and REPORT.
+    # The emulator adds its own START, END and REPORT lines. Keep only the JSON lines.
     events = [event for page in pages for event in page["events"] if event["message"].startswith("{")]
     return sorted(events, key=lambda event: event["timestamp"])
 

@@ -1,4 +1,4 @@
-"""The chat page, on the loopback address, with the address of the chat it is for beside it."""
+"""Serves the chat page on the loopback address, with a config that names its chat."""
 
 import json
 import threading
@@ -13,13 +13,13 @@ _WEB = Path(__file__).parent.parent / "web"
 
 
 class Page:
-    """A running server of ``web/``. Use it as a context manager."""
+    """A server of ``web/``. Use it as a context manager."""
 
     def __init__(self, websocket_url: str, port: int = 0) -> None:
-        """Choose what to serve.
+        """Create the server.
 
         Args:
-            websocket_url: Where the page connects unless told otherwise; it reads it from ``config.json``.
+            websocket_url: Where the page connects by default. The page reads it from ``config.json``.
             port: Where to listen; 0 for any free port.
         """
         config = json.dumps({"endpoint": websocket_url}).encode()
@@ -44,21 +44,21 @@ class Page:
         return f"http://{HOST}:{self._server.server_port}/"
 
     def __enter__(self) -> Self:
-        """Serve."""
+        """Start the server."""
         self._thread.start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """End the server and free its port."""
+        """Stop the server and free its port."""
         self._server.shutdown()
         self._thread.join()
         self._server.server_close()
 
 
 class _Handler(SimpleHTTPRequestHandler):
-    # What the operating system's registry says about .js decides on some machines whether a module runs.
+    # On some machines the operating system's registry has a wrong type for .js, and the module would not run.
     extensions_map = SimpleHTTPRequestHandler.extensions_map | {".js": "text/javascript", ".ts": "text/plain"}
 
     def __init__(self, *args: object) -> None:
@@ -66,9 +66,9 @@ class _Handler(SimpleHTTPRequestHandler):
 
     def end_headers(self) -> None:
         self.send_header("Cache-Control", "no-store")
-        self.send_header("Content-Security-Policy", "frame-ancestors 'none'")  # Ignored in the page's own meta element.
+        self.send_header("Content-Security-Policy", "frame-ancestors 'none'")  # Browsers ignore it in a meta element.
         self.send_header("X-Content-Type-Options", "nosniff")
         super().end_headers()
 
     def log_message(self, *_args: object) -> None:
-        """Say nothing: the terminal belongs to the functions' logs, and a query may hold what is secret."""
+        """Log nothing: the terminal shows the functions' logs, and a query may contain secrets."""

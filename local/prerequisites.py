@@ -1,15 +1,15 @@
-"""What the user has before the chat comes: the tables of messages and of members."""
+"""Creates the tables that a user already has before the first deployment: messages and members."""
 
 from .emulator import Emulator
 
 
 def create_messages_table(emulator: Emulator, name: str = "ChatMessages") -> None:
-    """Create the messages table as the user's other programs know it."""
+    """Create the messages table as the user's other programs expect it."""
     _create(emulator, name, "messageId", {"GroupIdIndex": ("groupId", "timestamp")})
 
 
 def create_members_table(emulator: Emulator, name: str = "GroupMembers") -> None:
-    """Create the members table as the user's other programs know it."""
+    """Create the members table as the user's other programs expect it."""
     _create(emulator, name, "memberId", {"UserIdIndex": ("userId",), "GroupIdIndex": ("groupId",)})
 
 

@@ -1,4 +1,4 @@
-"""A client that loses nothing and doubles nothing: what `docs/protocol.md` asks of a front end, in asyncio."""
+"""An asyncio client that loses and duplicates no message, as `docs/protocol.md` describes it."""
 
 import asyncio
 import json
@@ -15,50 +15,51 @@ from websockets.exceptions import WebSocketException
 Frame = dict[str, Any]
 
 MAX_FRAME_BYTES = 32 * 1024
-"""A larger frame would end the connection, and so would each of its retries.
+"""API Gateway would close the connection on a larger frame, and again on each retry.
 
 https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-execution-service-websocket-limits-table.html
 """
 
 _INDEX_LAG_S = 4.0
-"""How long after a recovery history is asked once more."""
+"""Time from a recovery until the client asks for history once more."""
 _RECOVER_EVERY_S = 240.0
-"""How often after that: for pushes that failed, as a sign of life below the idle limit, to notice a dead network."""
+"""Time between further recoveries. They find failed pushes, keep the connection below the idle limit, and notice a
+dead network."""
 _PATIENCE_S = 8.0
-"""How long to wait for the first reply before asking again, twice as long each further time."""
+"""How long to wait for a reply before asking again. It doubles with each further attempt."""
 _SILENCE_S = 30.0
-"""How long nothing may come while a reply is due."""
+"""How long the server may send nothing while a reply is due."""
 _BACKOFF_S = 0.2
 _MAX_BACKOFF_S = 5.0
 _PAGE = 100
 
 
 class RefusedError(Exception):
-    """The server refuses a frame of ours, and would again.
+    """The server refuses a frame, and would refuse it again.
 
     Attributes:
         error: The error frame.
     """
 
     def __init__(self, error: Frame) -> None:
-        """Args as the attributes."""
+        """Keep the error frame."""
         super().__init__(error)
         self.error = error
 
 
 class _ConnectAgainError(Exception):
-    """The connection is of no use any more."""
+    """The connection does not work any more."""
 
 
 @dataclass(eq=False, frozen=True, slots=True)
 class Outgoing:
-    """A message on its way.
+    """A message that the client is sending.
 
     Attributes:
-        text: What is said.
-        client_message_id: Its id, for as long as it is repeated.
-        frame: What is sent, each time the same.
-        answer: The ack, or the error frame of a refusal that no retry can change.
+        text: The text of the message.
+        client_message_id: Its id. Every repetition has the same one.
+        frame: The frame, the same each time.
+        answer: The ack, or the error frame if no retry can help.
     """
 
     text: str
@@ -68,13 +69,13 @@ class Outgoing:
 
 
 class ReliableClient:
-    """A user on one device, connected again and again while :meth:`run` runs.
+    """A user on one device. It reconnects for as long as :meth:`run` runs.
 
-    What it learns goes to its ``on_…`` methods, which do nothing by themselves.
+    It reports to its ``on_…`` methods. Override them: they do nothing here.
 
     Attributes:
-        url: Where it connects, without the query.
-        outbox: Messages that are not acknowledged, by ``clientMessageId``, oldest first.
+        url: The address to connect to, without the query.
+        outbox: Messages that are not acknowledged yet, by ``clientMessageId``, oldest first.
     """
 
     def __init__(
@@ -87,15 +88,15 @@ class ReliableClient:
         token: str | None = None,
         first_pages: int | None = None,
     ) -> None:
-        """Choose who talks to whom.
+        """Set the user, the group and the address.
 
         Args:
-            url: The stack's output ``WebSocketURL``.
-            user_id: The connection's user.
-            group_id: The connection's group.
-            sender_name: What others see; the user id unless given.
-            token: Sent with each handshake, for a chat with authentication.
-            first_pages: How many pages of 100 messages to read back at first; all unless given.
+            url: The output ``WebSocketURL`` of the stack.
+            user_id: The user of the connection.
+            group_id: The group of the connection.
+            sender_name: The name that others see. Default: the user id.
+            token: For a chat with authentication. Sent with each handshake.
+            first_pages: How many pages of 100 messages to read at first. Default: all.
         """
         self.url = url
         self.user_id = user_id
@@ -121,29 +122,29 @@ class ReliableClient:
         self._connection: ClientConnection | None = None
 
     def on_frame(self, frame: Frame) -> None:
-        """Take note of a frame, before the client acts on it."""
+        """Receive every frame, before the client acts on it."""
 
     def on_message(self, message: Frame) -> None:
-        """Take a message, once each: first those read from history, oldest first, then what comes."""
+        """Receive each message once: first those from history, oldest first, then new ones as they come."""
 
     async def on_recovered(self, *, first: bool) -> None:
-        """Nothing is missing any more; ``first`` on this connection."""
+        """Learn that no message is missing. ``first``: for the first time on this connection."""
 
     def on_lost(self, reason: Exception | None) -> None:
-        """Take note that there is no connection: it ended (no reason), or the handshake failed."""
+        """Learn that there is no connection. Without a reason it ended; with one, the handshake failed."""
 
     def say(self, text: str) -> Outgoing:
-        """Put a message into the outbox, from where it goes over as many connections as it takes, in order.
+        """Put a message into the outbox. The client sends the outbox in order, over as many connections as it takes.
 
         Raises:
-            ValueError: It is too long for a frame.
+            ValueError: The message is too long for a frame.
         """
         client_message_id = str(uuid4())
         own = {"groupId": self.group_id, "senderId": self.user_id} | self._sender
         message = {"message": text, "clientMessageId": client_message_id}
         frame = json.dumps({"action": "sendMessage"} | own | message, ensure_ascii=False)
         if (excess := len(frame.encode()) - MAX_FRAME_BYTES) > 0:
-            raise ValueError(f"it is {excess} bytes too long")
+            raise ValueError(f"the message is {excess} bytes too long")
         outgoing = Outgoing(text, client_message_id, frame, asyncio.get_running_loop().create_future())
         self.outbox[client_message_id] = outgoing
         self._said.set()
@@ -153,7 +154,7 @@ class ReliableClient:
         """Stay connected until cancelled.
 
         Raises:
-            RefusedError: The server refuses to tell what was said.
+            RefusedError: The server refuses to send the history.
         """
         while True:
             self._life = asyncio.create_task(self._live())
@@ -174,13 +175,13 @@ class ReliableClient:
         """Ask until there is an answer.
 
         Raises:
-            RefusedError: There will be none but this.
+            RefusedError: The server refuses, and a retry cannot help.
         """
         request_id = str(uuid4())
         return await self._ask(request_id, json.dumps({"action": action, "requestId": request_id} | fields))
 
     async def _live(self) -> None:
-        """One connection, from its handshake to its end."""
+        """Use one connection, from its handshake to its end."""
         try:
             connection = await connect(
                 self._address, compression=None, proxy=self._proxy, ping_interval=None, open_timeout=60, close_timeout=1
@@ -207,7 +208,7 @@ class ReliableClient:
             self._connection = None
 
     async def _deliver(self) -> None:
-        """Send what is in the outbox, one after the other, so that its order stays."""
+        """Send the outbox, one message after the other, to keep their order."""
         while True:
             while outgoing := next(iter(self.outbox.values()), None):
                 try:
@@ -234,7 +235,7 @@ class ReliableClient:
         try:
             cursor = await (self._read_on(self._cursor) if self._cursor else self._read_back())
         except RefusedError as refused:
-            # Another deployment knows no cursors of the one before it.
+            # A new deployment does not know the cursors of the one before it.
             if self._cursor is None or refused.error["code"] != "BAD_REQUEST":
                 raise
             cursor = await self._read_back()
@@ -251,12 +252,12 @@ class ReliableClient:
                 return cursor
 
     async def _read_back(self) -> str:
-        """Read back from the newest page, which ends where reading on begins."""
+        """Read back from the newest page. Return the cursor at its end, from where to read on."""
         pages = [await self.ask("getHistory", limit=_PAGE)]
         while pages[-1]["more"] and len(pages) != self._first_pages:
             pages.append(await self.ask("getHistory", limit=_PAGE, before=pages[-1]["before"]))
         if pages[-1]["more"] and pages[-1]["messages"]:
-            # Reading on begins below the cursor, maybe with what nobody has asked for.
+            # Reading on starts before the cursor's position, and may find messages older than those asked for.
             self._oldest = pages[-1]["messages"][0]["timestamp"]
         for page in reversed(pages):
             self._merge_all(page)
@@ -272,12 +273,12 @@ class ReliableClient:
             self._merge(message)
 
     async def _ask(self, reply_id: str, frame: str) -> Frame:
-        """Send a frame until a reply comes that bears the id, and is no error that a retry may mend."""
+        """Send a frame until a reply with this id comes that is not a retryable error."""
         connection = self._connection
         if connection is None:
             raise _ConnectAgainError
         for attempt in count():
-            # A late reply to an earlier attempt is as good.
+            # A late reply to an earlier attempt also counts.
             reply = self._replies.setdefault(reply_id, asyncio.get_running_loop().create_future())
             await connection.send(frame)
             patience = _PATIENCE_S * 2.0**attempt
@@ -301,7 +302,7 @@ class ReliableClient:
                 frame: Frame = json.loads(text)
                 action = frame.get("action")
             except (ValueError, AttributeError):
-                continue  # No chat speaks so.
+                continue  # No chat sends such a frame.
             self.on_frame(frame)
             match action:
                 case "message":

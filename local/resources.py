@@ -1,4 +1,4 @@
-"""Creates the program's resources in the emulator, as the AWS provider would: one function per resource type."""
+"""Creates the program's resources in the emulator, as the AWS provider would. One function per resource type."""
 
 import io
 import json
@@ -14,17 +14,17 @@ Properties = dict[str, Any]
 
 
 class UnsupportedError(Exception):
-    """The program uses something that would not exist here."""
+    """The program uses something that this module cannot create."""
 
 
 class Inputs:
-    """A resource's inputs. Whatever nobody takes is an error, so that nothing is dropped without a word."""
+    """The inputs of a resource. An input that no code takes is an error, so that nothing is dropped silently."""
 
     def __init__(self, what: str, values: Properties) -> None:
         """Wrap the inputs.
 
         Args:
-            what: The resource or the part of it, for people.
+            what: The resource or its part, for error messages.
             values: Inputs by name.
         """
         self._what = what
@@ -32,36 +32,36 @@ class Inputs:
         self._left = set(values)
 
     def take(self, name: str) -> Any:  # noqa: ANN401 - inputs are of any type
-        """Value of an input, ``None`` where it is not given."""
+        """Return the value of an input, or ``None`` if it is not given."""
         self._left.discard(name)
         return self._values.get(name)
 
     def part(self, name: str) -> "Inputs":
-        """A nested object, empty where it is not given. Close it as well."""
+        """Return a nested object, empty if it is not given. Close it as well."""
         return Inputs(f"{self._what}.{name}", self.take(name) or {})
 
     def parts(self, name: str) -> list["Inputs"]:
-        """A list of nested objects."""
+        """Return a list of nested objects. Close each."""
         return [Inputs(f"{self._what}.{name}[{n}]", part) for n, part in enumerate(self.take(name) or [])]
 
     def taken(self, **names: str) -> Properties:
-        """Take the given inputs under the names of the AWS API, as ``Api=input``; those not given are left out."""
+        """Take inputs under the names of the AWS API, as ``Api=input``. Inputs that are not given are left out."""
         return {api: value for api, name in names.items() if (value := self.take(name)) is not None}
 
     def close(self) -> None:
-        """Check that all was taken.
+        """Check that every input was taken.
 
         Raises:
-            UnsupportedError: An input is left.
+            UnsupportedError: An input was not taken.
         """
         if self._left:
             raise UnsupportedError(
-                f"{self._what}: {', '.join(sorted(self._left))} would be dropped: teach local/resources.py to set it"
+                f"{self._what}: {', '.join(sorted(self._left))} would be dropped: set it in local/resources.py"
             )
 
 
 def only(part: Inputs, **names: str) -> Properties:
-    """All inputs of a part under the names of the AWS API."""
+    """Return all inputs of a part under the names of the AWS API."""
     properties = part.taken(**names)
     part.close()
     return properties
@@ -71,20 +71,20 @@ def create(emulator: Emulator, resource_type: str, name: str, values: Properties
     """Create a resource.
 
     Args:
-        emulator: Where.
-        resource_type: Pulumi's type, such as ``aws:dynamodb/table:Table``.
+        emulator: Where to create it.
+        resource_type: Its type in Pulumi, such as ``aws:dynamodb/table:Table``.
         name: Name of the resource in the program.
-        values: Its inputs by Pulumi's names, all known.
+        values: Its inputs by their names in Pulumi. All values are known.
 
     Returns:
-        The id, and the outputs that the emulator made.
+        The id, and the outputs from the emulator.
 
     Raises:
-        UnsupportedError: The type or one of the inputs is unknown here.
+        UnsupportedError: This module does not know the type or one of the inputs.
     """
     creator = _CREATORS.get(resource_type)
     if creator is None:
-        raise UnsupportedError(f"{name}: {resource_type} cannot be created here: teach local/resources.py to do it")
+        raise UnsupportedError(f"{name}: {resource_type} cannot be created here: add it to local/resources.py")
     inputs = Inputs(name, values)
     resource_id, outputs = creator(emulator, inputs)
     inputs.close()
@@ -92,14 +92,14 @@ def create(emulator: Emulator, resource_type: str, name: str, values: Properties
 
 
 def look_up(emulator: Emulator, function: str, values: Properties) -> Properties:
-    """Answer a function of the provider.
+    """Answer a function of the AWS provider.
 
     Raises:
-        UnsupportedError: The function is unknown here.
-        LookupError: What it looks for does not exist.
+        UnsupportedError: This module does not know the function.
+        LookupError: The resource does not exist.
     """
     if function != "aws:dynamodb/getTable:getTable":
-        raise UnsupportedError(f"{function} cannot be called here: teach local/resources.py to do it")
+        raise UnsupportedError(f"{function} cannot be called here: add it to local/resources.py")
     dynamodb = emulator.client("dynamodb")
     try:
         table = dynamodb.describe_table(TableName=values["name"])["Table"]
@@ -186,7 +186,7 @@ def _log_group(emulator: Emulator, inputs: Inputs) -> tuple[str, Properties]:
 def _function(emulator: Emulator, inputs: Inputs) -> tuple[str, Properties]:
     functions = emulator.client("lambda")
     concurrency = inputs.take("reservedConcurrentExecutions")
-    inputs.take("layers")  # See there.
+    inputs.take("layers")  # See _layer_version.
     configuration = functions.create_function(
         **inputs.taken(
             FunctionName="name",
@@ -211,8 +211,8 @@ def _function(emulator: Emulator, inputs: Inputs) -> tuple[str, Properties]:
 
 
 def _layer_version(_: Emulator, inputs: Inputs) -> tuple[str, Properties]:
-    # Functions run in this environment here, which has the same versions of the same libraries, and whose platform may
-    # be another than the one the layer is made for.
+    # The functions run in this Python environment, which has the same versions of the same libraries. The layer itself
+    # may be built for another platform.
     for name in ("code", "description", "compatibleRuntimes", "compatibleArchitectures"):
         inputs.take(name)
     name = inputs.take("layerName")
@@ -224,7 +224,7 @@ def _zip(archive: pulumi.AssetArchive) -> bytes:
     with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as package:
         for path, asset in archive.assets.items():
             if not isinstance(asset, pulumi.FileAsset):
-                raise UnsupportedError(f"{path} in a function's package is no file")
+                raise UnsupportedError(f"{path} in a function's package is not a file. Use a FileAsset")
             package.write(asset.path, path)
     return packed.getvalue()
 
@@ -305,7 +305,7 @@ def _api(emulator: Emulator, inputs: Inputs) -> tuple[str, Properties]:
     region = emulator.client("sts").meta.region_name
     return api_id, {
         "executionArn": f"arn:aws:execute-api:{region}:{account}:{api_id}",
-        # The emulator's path form: names below localhost do not resolve everywhere.
+        # Use the emulator's address with a path: names below localhost do not resolve everywhere.
         "apiEndpoint": f"{emulator.endpoint.replace('http', 'ws', 1)}/_aws/execute-api/{api_id}",
     }
 
@@ -349,7 +349,7 @@ def _authorizer(emulator: Emulator, inputs: Inputs) -> tuple[str, Properties]:
 
 
 def _deployment(emulator: Emulator, inputs: Inputs) -> tuple[str, Properties]:
-    inputs.take("triggers")  # Pulumi's own: they decide when it is created anew.
+    inputs.take("triggers")  # They belong to Pulumi: it replaces the deployment when they change.
     created = emulator.client("apigatewayv2").create_deployment(**inputs.taken(ApiId="apiId"))
     return created["DeploymentId"], {}
 

@@ -1,7 +1,7 @@
-"""What Lambda's runtime does beyond calling a function: JSON logs, sent to CloudWatch with the function's own role.
+"""Adds what Lambda's runtime does beyond calling a function: it sends JSON logs to CloudWatch with the function's role.
 
-The emulator drops what functions log on the WebSocket path. Python imports this module at start wherever its folder is
-on the path, and so in every function the emulator starts.
+The emulator drops what functions log on the WebSocket path. Python imports this module at start if its folder is on the
+path. So every function that the emulator starts imports it.
 https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs-logformat.html
 """
 
@@ -31,7 +31,7 @@ class _JsonFormatter(logging.Formatter):
 
 
 class _CloudWatchHandler(logging.Handler):
-    """Sends records from a thread of its own, so that the function does not wait, as on AWS."""
+    """Sends records from its own thread, so that the function does not wait, as on AWS."""
 
     def __init__(self, function_name: str) -> None:
         super().__init__()
@@ -46,13 +46,13 @@ class _CloudWatchHandler(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         if threading.current_thread() is not self._sender:
-            # The emulator waits 50 ms after an invocation for a line here, unless there is one.
+            # Without a line here, the emulator waits 50 ms after an invocation.
             print(file=sys.stderr, flush=True)
             self._lines.put({"timestamp": int(record.created * 1000), "message": self.format(record)})
 
     def _send(self) -> None:
         lines = [self._lines.get()]
-        # The functions have loaded it by now; their start must not wait for it.
+        # Import late: a function must not wait for it at its start, and has loaded it by now.
         from botocore.exceptions import ClientError  # noqa: PLC0415
         from botocore.session import Session  # noqa: PLC0415
 
@@ -68,7 +68,7 @@ class _CloudWatchHandler(logging.Handler):
                     created = True
                 logs.put_log_events(**self._stream, logEvents=lines)
             except ClientError:
-                pass  # A role that may not write logs leaves none, on AWS as here.
+                pass  # A role that may not write logs writes none, on AWS too.
             lines = [self._lines.get()]
 
 

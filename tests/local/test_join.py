@@ -26,6 +26,7 @@ from tests.rows import put_row
 ROOT = Path(__file__).parent.parent.parent
 TOKEN = "eyJhbGciOiJub25lIn0.eyJzdWIiOiJhbm4tMSJ9.planted-secret"
 """Its `sub` is ann-1."""
+NOT_A_WEBSOCKET_URL = "URL is not a WebSocket URL. Use the output WebSocketURL, such as wss://host/production"
 
 
 class Joined:
@@ -227,8 +228,8 @@ def test_a_refused_message_says_why_and_the_next_goes_on(join: Start) -> None:
     ann = join("Ann")
     ann.see(r"\* Connected")
     ann.type("x" * 29_000 + "\n" + "y" * 40_000 + "\nshort\n")
-    ann.see(r"\* Not sent, it is \d+ bytes too long")
-    ann.see(r"\* Not sent: x+: .*\(TOO_LARGE\)\. Say it in several messages\.\n")
+    ann.see(r"\* Not sent: the message is \d+ bytes too long")
+    ann.see(r"\* Not sent: x+: .*\(TOO_LARGE\)\. Split it into several messages\.\n")
     ann.see("Ann: short\n")
     ann.end_input()
     assert ann.end() == 1
@@ -299,15 +300,15 @@ def test_harmful_characters_are_replaced(text: str) -> None:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["--name=Ann"], "Which group? make join GROUP=demo NAME=ann"),
-        (["--group=g", "--url=https://chat.example"], "URL must be like wss://host/production"),
-        (["--group=g", "--url=ws://localhost:abc"], "URL must be like wss://host/production"),
-        (["--group=g", "--url=ws://localhost:99999999"], "URL must be like wss://host/production"),
-        (["--group=g", "--url=ws://[::1"], "URL must be like wss://host/production"),
-        (["--group=g", "--url=ws://127.0.0.1:9/production?userId=ann"], "URL goes without a query"),
-        ([f"--group={'g' * 257}"], "GROUP must have at most 256 bytes"),
-        (["--group=g", f"--name={'é' * 129}"], "NAME must have at most 256 bytes"),
-        (["--group=g", "--url=wss:///production"], "URL must be like wss://host/production"),
+        (["--name=Ann"], "GROUP is missing. Name the group to join: make join GROUP=demo NAME=ann"),
+        (["--group=g", "--url=https://chat.example"], NOT_A_WEBSOCKET_URL),
+        (["--group=g", "--url=ws://localhost:abc"], NOT_A_WEBSOCKET_URL),
+        (["--group=g", "--url=ws://localhost:99999999"], NOT_A_WEBSOCKET_URL),
+        (["--group=g", "--url=ws://[::1"], NOT_A_WEBSOCKET_URL),
+        (["--group=g", "--url=ws://127.0.0.1:9/production?userId=ann"], "URL must not have a query"),
+        ([f"--group={'g' * 257}"], "GROUP is too long. It must have at most 256 bytes"),
+        (["--group=g", f"--name={'é' * 129}"], "NAME is too long. It must have at most 256 bytes"),
+        (["--group=g", "--url=wss:///production"], NOT_A_WEBSOCKET_URL),
         (["--group=g", "--url=ws://127.0.0.1:9/production"], "No chat can be reached at ws://127.0.0.1:9/production"),
     ],
 )
