@@ -1,1 +1,1 @@
-"""What is claimed about speed, measured against what people use today."""
+"""Measures the speed of the chat and compares it with what people use today."""

@@ -1,6 +1,6 @@
-"""The AWS calls of one send, counted: the handlers on moto's tables and a loopback management API.
+"""Counts the AWS calls of one send: the handlers run on moto's tables and a loopback management API.
 
-Usage: ``python -m benchmarks.calls`` in the environment of a function; prints counts by case, then by operation, JSON.
+Usage: ``python -m benchmarks.calls`` in the environment of a function. Prints JSON: counts by case, then by operation.
 """
 
 import json
@@ -23,16 +23,15 @@ from tests.handlers.tables import Tables
 
 POST = "POST @connections"
 WHY = {
-    "PutItem": "stores the message and finds a retry in one, by its condition",
-    "Query": "who is connected: one for each megabyte of the group, some 5,700 connections",
-    "UpdateItem": "counts the frame against its connection's rate and reads, consistently, who speaks and in which "
-    "group; "
-    "where there is a `clientMessageId`, a second one notes that all were served, so that a retry is answered without "
-    "pushing again",
-    "Invoke": "hands a slice over to another invocation: one for each `broadcastThreshold` recipients beyond the first",
-    POST: "one for each recipient: API Gateway has no call for several; and the ack or the error for the sender",
+    "PutItem": "stores the message. Its condition also finds a retry",
+    "Query": "lists who is connected: one query for each megabyte of the group, which is about 5,700 connections",
+    "UpdateItem": "counts the frame against its connection's rate, and reads consistently who speaks in which group. "
+    "With a `clientMessageId`, a second one records that everyone was served, so that a retry is answered without "
+    "another push",
+    "Invoke": "hands a slice over to another invocation: one for each `broadcastThreshold` recipients after the first",
+    POST: "one for each recipient, because API Gateway has no call for several. One more for the sender: ack or error",
 }
-"""Each operation's reason to be. One that is called without a reason stops the report."""
+"""Why each operation is needed. An operation without a reason stops the report."""
 
 THRESHOLD, LARGE_GROUP = 10, 25
 
@@ -44,20 +43,20 @@ def _send_twice(chat: Chat, forget: Callable[[], None]) -> int:
 
 
 CASES: dict[str, Callable[[Chat, Callable[[], None]], int]] = {
-    "two members, as today's front ends send": lambda chat, _: chat.send(ANA),
+    "two members, as today's front ends send it": lambda chat, _: chat.send(ANA),
     "two members, with `clientMessageId`": lambda chat, _: chat.send(ANA, clientMessageId="c1"),
-    "the same once more, as a retry": _send_twice,
+    "the same frame again, as a retry": _send_twice,
     "2.5 times `broadcastThreshold` members, with `clientMessageId`": lambda chat, _: chat.send(
         EVE, clientMessageId="c1"
     ),
-    "refused: in another user's name": lambda chat, _: chat.send(ANA, senderId="bob"),
+    "refused: sent as another user": lambda chat, _: chat.send(ANA, senderId="bob"),
 }
 
 
 @contextmanager
 def _noted() -> Iterator[list[str]]:
     calls: list[str] = []
-    # The one place that every call of every client passes.
+    # Every call of every client passes through this method.
     serve = BaseClient._make_api_call  # type: ignore[attr-defined]  # noqa: SLF001
 
     def note(client: BaseClient, operation: str, arguments: dict[str, Any]) -> object:
@@ -71,7 +70,7 @@ def _noted() -> Iterator[list[str]]:
 
 
 def count() -> dict[str, dict[str, int]]:
-    """Return the calls of each case by operation."""
+    """Return the number of calls, by case and operation."""
     os.environ["BROADCAST_THRESHOLD"] = str(THRESHOLD)
     counted = {}
     with ManagementApiServer() as gateway, mock_aws():

@@ -1,7 +1,7 @@
-"""From nothing to 50 recipients served: what the first message after a deploy or a pause waits for.
+"""Measures a start until 50 recipients are served: the wait of the first message after a deploy or a pause.
 
 Usage: ``python -m benchmarks.cold_start {engine,boto3}`` in the environment of a function. Both sides load what the
-function that sends messages needs, post one frame to 50 connections and exit at once.
+sending function needs, post one frame to 50 connections, and exit at once.
 """
 
 import os
@@ -13,7 +13,7 @@ BODY = b"x" * 250
 
 
 def engine() -> None:
-    """Serve them with the deployed function's own modules."""
+    """Serve the recipients with the modules of the deployed function."""
     import handlers.send_message  # noqa: F401, PLC0415 - loading it, and building its clients, is measured too
     from handlers.posting.fan_out import push  # noqa: PLC0415
     from handlers.tables.connections import Connection  # noqa: PLC0415
@@ -28,7 +28,7 @@ def engine() -> None:
 
 
 def boto3() -> None:
-    """Serve them as a port of the CloudFormation template's function does: boto3's tables, a pool for Promise.all."""
+    """Serve the recipients as a port of the CloudFormation template would: boto3's tables, a pool for Promise.all."""
     from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415
 
     import boto3  # noqa: PLC0415
@@ -48,4 +48,4 @@ def boto3() -> None:
 
 if __name__ == "__main__":
     {"engine": engine, "boto3": boto3}[sys.argv[1]]()
-    os._exit(0)  # tearing the interpreter down is nobody's latency
+    os._exit(0)  # nobody waits for the interpreter to end

@@ -1,4 +1,4 @@
-"""From a send to the last receipt, through the program as it is deployed, in the emulator."""
+"""Measures the time from a send until the last client has it, through the deployed program in the emulator."""
 
 import asyncio
 import json
@@ -15,27 +15,27 @@ from local.prerequisites import create_messages_table
 
 TEXT = "x" * 100
 WARM_UP = 5
-"""Sends after the first one that do not count: connections are opened, caches filled."""
+"""Sends after the first one that do not count: they open connections and fill caches."""
 PAUSE_S = 0.03
-"""Lets the function end before the next send: the emulator runs one invocation of it at a time."""
+"""Pause between sends, so that the function can end: the emulator runs one invocation of it at a time."""
 
 
 class Sends(NamedTuple):
-    """Milliseconds from send to last receipt in a group of so many clients."""
+    """Milliseconds from a send until the last of ``clients`` clients has the message."""
 
     clients: int
     messages: int
     first_ms: float
-    """Of the first send after the start: the function is loaded, and connects to everybody."""
+    """For the first send after the start: the function is loaded and connects to everyone."""
     p50_ms: float
     p99_ms: float
 
 
 def measure(clients: int, count: int) -> Sends:
-    """Deploy the program into an emulator of its own and send ``count`` messages, one after another."""
+    """Deploy the program into its own emulator and send ``count`` messages, one after another."""
     with Emulator(port=0) as emulator:
         create_messages_table(emulator)
-        # Presence events would tell each of the clients about each other one that joins.
+        # Presence events would tell every client about every other client that joins.
         url = deploy(emulator, {"presence": False, "messageRate": 1_000, "messageBurst": 1_000})["WebSocketURL"]
         first, *times = asyncio.run(_send(url, clients, 1 + WARM_UP + count))
     counted = sorted(times[WARM_UP:])

@@ -1,8 +1,9 @@
-"""Measures the fan-out engine against what people use today, and the whole chat; writes docs/benchmark.md and .svg.
+"""Compares the fan-out engine with what people use today, and measures the whole chat.
 
-Usage: ``python -m benchmarks.fanout [--quick]`` on Linux with two cores, nginx, wrk and Node. The server runs
-on one core, the client on another. Each figure of another client is paired with one of ours taken right
-before or after it; of the 7 ratios the median counts. ``--quick`` shows that it works, and writes nothing.
+Usage: ``python -m benchmarks.fanout [--quick]`` on Linux with two cores, nginx, wrk and Node. It writes
+docs/benchmark.md and docs/benchmark.svg. The server runs on one core, the client on another. Each figure of another
+client is paired with one of this engine, taken right before or after it. The median of the 7 ratios counts. ``--quick``
+shows that the program works, and writes nothing.
 """
 
 from __future__ import annotations
@@ -34,9 +35,9 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parent.parent
 REGION = "us-east-1"
 BODY = "x" * 250
-TOKEN = "t" * 900  # the length of Lambda's
+TOKEN = "t" * 900  # as long as Lambda's
 OTHERS = ("boto3-sequential", "boto3-pool", "node")
-# Posts before each measurement: opens all connections. Node's compiler wants much more once.
+# Posts before each measurement, to open all connections. Node's compiler needs many more, once.
 WARM_UP = {"engine": 1000, "boto3-sequential": 20, "boto3-pool": 200, "node": 200}
 THIRD_PERIOD_S = 0.02
 
@@ -49,11 +50,11 @@ class Plan:
     cold_pairs: int
     counts: tuple[int, ...]
     third_counts: tuple[int, ...]
-    """Of them, those that are served with a third of a core as well."""
+    """Those of ``counts`` that are also measured with a third of a core."""
     node_warm_ups: int
     wrk_s: int
     sends: dict[int, int]
-    """End to end: messages by the number of clients in the group."""
+    """End to end: number of messages by number of clients in the group."""
 
 
 FULL = Plan(
@@ -71,7 +72,7 @@ QUICK = Plan(
 
 
 class Worker:
-    """A client process on its core."""
+    """A client process on its own core."""
 
     def __init__(self, side: str, endpoint: str, environment: dict[str, str]) -> None:
         self.side = side
@@ -94,7 +95,7 @@ class Worker:
         self._process.communicate()
 
     def measure(self, count: int, *, third: bool = False) -> Figures:
-        """Warm up, then serve ``count`` recipients, small groups several times."""
+        """Warm up, then serve ``count`` recipients. Repeat this for small groups."""
         self._job(WARM_UP[self.side])
         with self._third_of_a_core() if third else nullcontext():
             answers = [self._job(count) for _ in range(max(1, 500 // count))]
@@ -108,24 +109,24 @@ class Worker:
         )
 
     def warm_up(self, times: int) -> None:
-        """Let a just-in-time compiler see what is coming."""
+        """Let a just-in-time compiler optimise the code."""
         for _ in range(times):
             self._job(1000)
 
     def _job(self, count: int) -> dict[str, float]:
         if self._process.stdin is None or self._process.stdout is None:
-            raise RuntimeError("no pipes")
+            raise RuntimeError("the worker has no pipes")
         self._process.stdin.write(json.dumps({"count": count, "body": BODY}) + "\n")
         self._process.stdin.flush()
         line = self._process.stdout.readline()
         if not line:
-            raise SystemExit(f"{self.side} failed")
+            raise SystemExit(f"The client {self.side} ended without an answer. Its error is above")
         answer: dict[str, float] = json.loads(line)
         return answer
 
     @contextmanager
     def _third_of_a_core(self) -> Iterator[None]:
-        """Let the process run for a third of each 20 ms only, Lambda's scheduling period."""
+        """Let the process run for only a third of each 20 ms, Lambda's scheduling period."""
         stop = threading.Event()
 
         def control() -> None:
@@ -170,7 +171,7 @@ def _paired(ours: Worker, other: Worker, plan: Plan, count: int, *, third: bool)
 def clients(
     loopback: Loopback, environment: dict[str, str], plan: Plan, delay: int, *, third: bool
 ) -> list[report.Row]:
-    """Measure all clients against a server that takes ``delay`` ms."""
+    """Measure all clients with a server that answers after ``delay`` ms."""
     rows = []
     with ExitStack() as running:
         workers = {}
@@ -181,14 +182,14 @@ def clients(
         for count in plan.third_counts if third else plan.counts:
             for side in OTHERS:
                 if side == "boto3-sequential" and (third or (delay and count > 1000)):
-                    continue  # minutes of waiting, and nothing new: it grows with the count
+                    continue  # It takes minutes and shows nothing new: the time grows with the count.
                 rows.append(_paired(workers["engine"], workers[side], plan, count, third=third))
                 report.show(rows[-1], delay, third=third)
     return rows
 
 
 def ceiling(loopback: Loopback, environment: dict[str, str], plan: Plan, delay: int) -> report.Ceiling:
-    """Measure wrk, which sends one and the same unsigned request: what C can do at best."""
+    """Measure wrk, which sends the same unsigned request again and again: the best that C can do."""
     wrk, script = find("wrk"), ROOT / "benchmarks/post.lua"
     command = [
         *_pinned(),
@@ -218,10 +219,10 @@ def ceiling(loopback: Loopback, environment: dict[str, str], plan: Plan, delay: 
 
 
 def cold_start(loopback: Loopback, environment: dict[str, str], plan: Plan) -> report.ColdStart:
-    """Measure from process start to 50 recipients served, on one core, against an answer after 5 ms."""
+    """Measure from process start until 50 recipients are served, on one core, with answers after 5 ms."""
     deployed = environment | {
         "CALLBACK_URL": loopback.endpoints[5],
-        "AWS_LAMBDA_FUNCTION_NAME": "WebSocketSendMessage",  # so that clients are built as Lambda initialises
+        "AWS_LAMBDA_FUNCTION_NAME": "WebSocketSendMessage",  # so that clients are built while Lambda initialises
     }
 
     def once(side: str) -> tuple[float, float]:
@@ -232,7 +233,7 @@ def cold_start(loopback: Loopback, environment: dict[str, str], plan: Plan) -> r
 
     once("engine"), once("boto3")  # compile and cache the files
     pairs = []
-    for number in range(plan.cold_pairs):  # short, and so at the mercy of whatever else runs
+    for number in range(plan.cold_pairs):  # a run is short, so other processes disturb it easily
         if number % 2:
             theirs = once("boto3")
             pairs.append((once("engine"), theirs))
@@ -250,7 +251,7 @@ def cold_start(loopback: Loopback, environment: dict[str, str], plan: Plan) -> r
 
 
 def _children_cpu_s() -> float:
-    """CPU of all child processes that have ended."""
+    """Return the CPU time of all child processes that have ended."""
     usage = resource.getrusage(resource.RUSAGE_CHILDREN)
     return usage.ru_utime + usage.ru_stime
 
@@ -275,7 +276,9 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="check that the script works")
     plan = QUICK if (quick := parser.parse_args().quick) else FULL
     if len(os.sched_getaffinity(0)) < 2:
-        raise SystemExit("two cores are needed: one for the client, one for the server")
+        raise SystemExit(
+            "The benchmark needs two cores: one for the client, one for the server. Run it on a larger machine"
+        )
     config = yaml.safe_load((ROOT / "Pulumi.yaml").read_text())["config"]
     with serve() as loopback:
         authority = str(loopback.authority)
@@ -285,7 +288,7 @@ def main() -> None:
             "AWS_CA_BUNDLE": authority,
             "NODE_EXTRA_CA_CERTS": authority,
             "NODE_NO_WARNINGS": "1",
-            # What Lambda sets, and what the component does.
+            # What Lambda sets, and what the component sets.
             "AWS_ACCESS_KEY_ID": "AKIDEXAMPLE",
             "AWS_SECRET_ACCESS_KEY": "example",
             "AWS_SESSION_TOKEN": TOKEN,

@@ -1,7 +1,7 @@
-"""What groups of up to 100,000 members would take, computed from what one core takes here for each of them.
+"""Computes what groups of up to 100,000 members would take, from what one core takes here for each member.
 
-Usage: ``python -m benchmarks.large_groups`` in the environment of a function, ``AWS_ENDPOINT_URL`` being
-``Loopback.aws``; prints the CPU µs that the sending function takes to list one member and to hand it over to a slice.
+Usage: ``python -m benchmarks.large_groups`` in the environment of a function, with ``Loopback.aws`` as
+``AWS_ENDPOINT_URL``. Prints the CPU µs that the sending function takes to list one member and hand it over to a slice.
 """
 
 import json
@@ -24,10 +24,10 @@ ROW = {
     "expiresAt": {"N": "4102444800"},
     "authentication": {"S": "none"},
 }
-"""A connection's row as the index has it, its ids as Cognito and uuid4 make them."""
+"""A connection's row as it is in the index. Its ids look like those of Cognito and uuid4."""
 _NUMBER_BYTES = 6
 ROW_BYTES = sum(len(name) + (len(value["S"]) if "S" in value else _NUMBER_BYTES) for name, value in ROW.items())
-"""As DynamoDB counts: names, texts in UTF-8, two digits of a number in a byte and one more.
+"""Size as DynamoDB counts it: names, texts in UTF-8, and a byte for two digits of a number plus one.
 https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/CapacityUnitCalculations.html"""
 PAGE_ROWS = 1024 * 1024 // ROW_BYTES
 
@@ -48,30 +48,30 @@ WRITE_UNIT = 0.625e-6
 REQUESTS_PER_S = 10_000
 CONNECTS_PER_S = 500
 CONCURRENCY = 1_000
-# A partition key's: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/bp-partition-key-design.html
+# Limit of a partition key: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/bp-partition-key-design.html
 READ_UNITS_PER_S = 3_000
 # https://docs.aws.amazon.com/lambda/latest/dg/configuration-memory.html
 MB_PER_CORE = 1_769
 
-# Assumed, not measured: round trips within a region, from request to answer.
+# Assumed, not measured: time from request to answer within a region.
 POST_S, QUERY_S, INVOKE_S = 0.010, 0.100, 0.020
-CONNECTIONS = 64  # of ManagementApi
+CONNECTIONS = 64  # as ManagementApi opens
 
 
 class Measured(NamedTuple):
-    """What the figures are computed from."""
+    """The measurements from which the figures are computed."""
 
     post_us: float
-    """CPU of a post."""
+    """CPU of a post, in µs."""
     list_us: float
-    """CPU to list a member and to hand it over."""
+    """CPU to list a member and to hand it over, in µs."""
     start_s: float
-    """Of a function, 50 posts included."""
+    """Start of a function in seconds, 50 posts included."""
 
 
 @dataclass(frozen=True)
 class Function:
-    """The sending function as the program deploys it by default."""
+    """The sending function with the program's defaults."""
 
     memory_mb: int
     timeout_s: int
@@ -79,7 +79,7 @@ class Function:
 
     @property
     def core(self) -> float:
-        """Its part of a core."""
+        """The part of a core that the function gets."""
         return self.memory_mb / MB_PER_CORE
 
 
@@ -90,20 +90,20 @@ class Send(NamedTuple):
     slices: int
     read_units: float
     hand_over_s: float
-    """Until the sending function has listed all members and handed them over."""
+    """Time until the sending function has listed all members and handed them over."""
     slice_s: float
-    """Of a slice, the start of its function included."""
+    """Time of a slice, the start of its function included."""
     all_s: float
-    """Until the last recipient is served."""
+    """Time until the last recipient is served."""
     dollars: dict[str, float]
-    """By service."""
+    """Price by service."""
 
 
 def compute(members: int, function: Function, measured: Measured) -> Send:
-    """Compute what one message to a group takes, every function having to start for it."""
+    """Compute what one message to a group takes if every function has to start for it."""
     slices = math.ceil(members / function.threshold) - 1
     pages = math.ceil(members / PAGE_ROWS)
-    read_units = members * ROW_BYTES / 4096 / 2  # the index, read eventually: half a unit
+    read_units = members * ROW_BYTES / 4096 / 2  # an eventual read of the index: half a unit
     posts = min(members, function.threshold)
     post_cpu = posts * measured.post_us / 1e6 / function.core
     post_s = max(post_cpu, posts / CONNECTIONS * POST_S)
@@ -122,58 +122,60 @@ def compute(members: int, function: Function, measured: Measured) -> Send:
             "API Gateway": (members + 2) * FRAME,  # the sender's frame and its ack
             "Lambda": (1 + slices) * INVOCATION + gb_seconds * GB_SECOND,
             "DynamoDB": read_units * READ_UNIT
-            + 5 * WRITE_UNIT,  # the sender's row; the message and its mark, table and index
+            + 5 * WRITE_UNIT,  # the sender's row; the message and its mark, each in table and index
         },
     )
 
 
 _HEAD = (
-    "| members | invocations | listed and handed over, s | a slice, s | last recipient served after, s "
-    "| one message | of it API Gateway, Lambda, DynamoDB | messages/s at most |\n"
+    "| members | invocations | listed and handed over, s | one slice, s | last recipient served after, s "
+    "| price of one message | parts: API Gateway, Lambda, DynamoDB | maximum messages/s |\n"
     "| ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |"
 )
 
 _SECTION = """\
 ## On paper: {largest_size:,} members
 
-Computed, not measured: nothing here has run on AWS. The send function serves the first {threshold:,} recipients
-(`broadcastThreshold`) and hands the others over to asynchronous invocations, in slices of as many.
+These figures are computed, not measured: nothing here has run on AWS. The send function serves the first {threshold:,}
+recipients (`broadcastThreshold`). It hands the others over to asynchronous invocations, in slices of the same size.
 
 {table}
 
 Computed from:
 
-- Measured here: {post_us:.0f} µs of CPU for a post, {list_us:.0f} µs for listing a member and handing it over
-  (`fan_out.split` over TLS, with answers of DynamoDB and Lambda made beforehand), {start_s:.2f} s for the start of a
-  function, 50 posts included. The CPU times are divided by {core:.2f}, the part of a core that {memory_mb} MB get
-  ({mb_per_core:,} MB are one). Lambda's cores may be faster or slower than this one.
-- Assumed: {post_ms:.0f} ms for a post, {query_ms:.0f} ms for a query of 1 MB and {invoke_ms:.0f} ms for the call that
-  hands a slice over, these one after another; every function has to start first.
-- A connection's row of {row_bytes} bytes, {page_rows:,} of them in a query of 1 MB, read eventually consistent:
-  {read_units:,.0f} read units for {largest_size:,} members.
-- API Gateway's {requests_per_s:,} requests/s for an account and region, posts included, and {read_units_per_s:,} read
-  units/s of one key of the index. They make the last column, and {largest_size:,} members are not served in less than
-  {floor_s:.0f} s however fast the posts are made.
-- Prices in us-east-1, on demand, no free tier: $1.00 per million frames of up to 32 KB; on arm64 $0.20 per million
-  invocations and $0.0000133334 per GB-second; $0.125 per million read units and $0.625 per million write units.
+- Measured here: {post_us:.0f} µs of CPU for a post, {list_us:.0f} µs for listing a member and handing it over, and
+  {start_s:.2f} s for the start of a function, 50 posts included. Listing and handing over are measured with
+  `handlers.posting.slices.split` over TLS, with prepared answers of DynamoDB and Lambda. The CPU times are divided by
+  {core:.2f}, the part of a core that {memory_mb} MB get: {mb_per_core:,} MB get a whole one. Lambda's cores may be
+  faster or slower than this one.
+- Assumed: {post_ms:.0f} ms for a post, {query_ms:.0f} ms for a query of 1 MB, and {invoke_ms:.0f} ms for the call that
+  hands a slice over. Queries and calls come one after another. Every function has to start first.
+- A connection's row has {row_bytes} bytes, so a query of 1 MB reads {page_rows:,} rows. Reads are eventually
+  consistent: {read_units:,.0f} read units for {largest_size:,} members.
+- API Gateway accepts {requests_per_s:,} requests/s for an account and region, posts included. One key of the index has
+  {read_units_per_s:,} read units/s. The last column follows from these limits. Serving {largest_size:,} members takes
+  at least {floor_s:.0f} s, no matter how fast the posts are made.
+- Prices in us-east-1, on demand, without the free tier: $1.00 per million frames of up to 32 KB; on arm64 $0.20 per
+  million invocations and $0.0000133334 per GB-second; $0.125 per million read units and $0.625 per million write units.
 
-What follows:
+Conclusions:
 
-- The send function has {limit_s:.0f} s, its timeout less {reserve_s:.0f} to end in. In these it hands over some
-  {most:,} members, and {most_core:,} with a whole core (`memorySize` {mb_per_core}).
-- {largest_size:,} members {verdict}. Their posts are then made at some
-  {posts_per_s:,.0f} a second, {compared}.
-- Above the limit API Gateway answers 429: the engine makes fewer posts at a time and tries each up to six times. One
-  that fails for good counts as `failed` in the log, and its client has the message from history.
-- {busy:,.0f} slices run at a time, of {concurrency:,} invocations that an account may run at once by default.
-- Quotas to raise for {largest_size:,} members: requests per second, to members times messages per second (one
-  message in 2 s: {wanted:,}); new connections per second, as at {connects_per_s} it takes {connecting_s:.0f} s until
-  all are connected, and each connects again after 2 hours at the latest.
+- The send function has {limit_s:.0f} s: its timeout, minus {reserve_s:.0f} s to end. In this time it hands over about
+  {most:,} members, or {most_core:,} with a whole core (`memorySize` {mb_per_core}).
+- {largest_size:,} members {verdict}. Their posts are then made at about
+  {posts_per_s:,.0f} per second, {compared}.
+- Above the limit, API Gateway answers 429. The engine then makes fewer posts at a time and tries each up to six times.
+  A post that fails for good counts as `failed` in the log, and its client gets the message from history.
+- {busy:,.0f} slices run at a time. By default an account may run {concurrency:,} invocations at once.
+- For {largest_size:,} members, raise two quotas:
+  - Requests per second: members times messages per second. For one message in 2 s, this is {wanted:,}.
+  - New connections per second: at {connects_per_s}, it takes {connecting_s:.0f} s until all are connected. Each client
+    connects again after 2 hours at the latest.
 """
 
 
 def section(function: Function, measured: Measured) -> str:
-    """Return the report's section."""
+    """Return the section of the report."""
     sends = [compute(members, function, measured) for members in SIZES]
     large = sends[-1]
     limit_s = function.timeout_s - RESERVE_SECONDS
@@ -181,7 +183,7 @@ def section(function: Function, measured: Measured) -> str:
     if large.hand_over_s <= limit_s:
         verdict, handed_over = f"are handed over in {large.hand_over_s:.1f} s", large
     else:
-        verdict = f"need {on_a_core.hand_over_s:.1f} s of a whole core, and more memory than the default gives"
+        verdict = f"take {on_a_core.hand_over_s:.1f} s with a whole core, which needs more memory than the default"
         handed_over = on_a_core
     posts_per_s = large.members / handed_over.hand_over_s
     return _SECTION.format(
@@ -207,7 +209,9 @@ def section(function: Function, measured: Measured) -> str:
         most_core=_most(on_a_core, limit_s),
         verdict=verdict,
         posts_per_s=posts_per_s,
-        compared="above that limit" if posts_per_s > REQUESTS_PER_S else "below that limit while nothing else posts",
+        compared="above API Gateway's limit"
+        if posts_per_s > REQUESTS_PER_S
+        else "below API Gateway's limit if nothing else posts",
         busy=handed_over.slices / handed_over.hand_over_s * handed_over.slice_s,
         concurrency=CONCURRENCY,
         wanted=large.members // 2,
@@ -217,7 +221,7 @@ def section(function: Function, measured: Measured) -> str:
 
 
 def _most(send: Send, limit_s: float) -> int:
-    """How many members are handed over in the time, at the pace of this send, rounded down."""
+    """Return how many members this send's pace hands over in the time, rounded down to thousands."""
     return int(send.members * limit_s / send.hand_over_s) // 1000 * 1000
 
 
@@ -237,13 +241,13 @@ def _line(send: Send) -> str:
 
 
 def page() -> str:
-    """Return the answer of a query that has one more page: the body that DynamoDB sends."""
+    """Return the body that DynamoDB sends for a query with one more page."""
     last = {name: ROW[name] for name in ("connectionId", "groupId")}
     return json.dumps({"Count": PAGE_ROWS, "Items": [ROW] * PAGE_ROWS, "LastEvaluatedKey": last})
 
 
 def measure() -> float:
-    """Return the CPU µs per member of listing two pages and handing them over, but for one slice."""
+    """Return the CPU µs per member for listing two pages and handing over all but one slice."""
     from handlers.posting.fan_out import group_of  # noqa: PLC0415
     from handlers.posting.slices import split  # noqa: PLC0415
     from handlers.tables.connections import Connection  # noqa: PLC0415 - the section is made without the functions
@@ -257,7 +261,7 @@ def measure() -> float:
             pass
         return (time.process_time() - cpu) / members * 1e6
 
-    once()  # makes the clients, opens the connections
+    once()  # create the clients and open the connections
     return statistics.median(once() for _ in range(7))
 
 

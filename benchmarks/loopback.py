@@ -1,4 +1,4 @@
-"""A management API on loopback that is not the bottleneck: nginx over TLS, answering at once or in 5 ms."""
+"""Serves a management API on loopback that is not the bottleneck: nginx with TLS, which answers at once or in 5 ms."""
 
 from __future__ import annotations
 
@@ -57,15 +57,15 @@ class Loopback:
     """A running server."""
 
     endpoints: dict[int, str]
-    """Management APIs, by the milliseconds an answer takes."""
+    """Management APIs, by the milliseconds that an answer takes."""
     aws: str
-    """DynamoDB and Lambda: each query answers with one and the same page, each invoke is accepted."""
+    """DynamoDB and Lambda: every query gets the same page, every invoke is accepted."""
     authority: Path
-    """The certificates to trust, PEM: the server's authority and the public ones."""
+    """The certificates to trust, in PEM: the server's authority and the public ones."""
 
 
 def find(program: str) -> str:
-    """Return the path of a program, or end with what to install for all that are missing."""
+    """Return the path of a program. If programs are missing, exit and say what to install."""
     paths = {name: _which(name) for name in _PACKAGES}
     missing = {name for name, path in paths.items() if path is None}
     if paths["nginx"] and not _echo_module(paths["nginx"]).exists():
@@ -73,7 +73,7 @@ def find(program: str) -> str:
     if missing:
         packages = " ".join(sorted({_PACKAGES[name] for name in missing}))
         raise SystemExit(
-            f"The benchmark needs {', '.join(sorted(missing))} on Linux. On Debian or Ubuntu: "
+            f"The benchmark needs {', '.join(sorted(missing))} on Linux. Install what is missing. On Debian or Ubuntu: "
             f"apt-get install {packages}"
         )
     return str(paths[program])
@@ -89,16 +89,16 @@ def _echo_module(nginx: str) -> Path:
 
 @contextmanager
 def serve() -> Iterator[Loopback]:
-    """Run nginx on a core of its own until the context ends (or this process does)."""
+    """Run nginx on its own core until the context or this process ends."""
     nginx = find("nginx")
     with tempfile.TemporaryDirectory(prefix="loopback-") as name:
         folder = Path(name)
         folder.chmod(0o711)  # nginx's worker may run as another user, and reads the page
         authority = trustme.CA()
-        # Among all the usual ones: how often a client loads them is part of what it costs.
+        # Add all the usual certificates: loading them is part of a client's cost.
         usual = (Path(botocore.__file__).parent / "cacert.pem").read_bytes()
         (folder / "authority.pem").write_bytes(usual + authority.cert_pem.bytes())
-        # RSA, as API Gateway's certificates are.
+        # RSA, like API Gateway's certificates.
         certificate = authority.issue_cert("127.0.0.1", key_type=trustme.KeyType.RSA)
         certificate.private_key_and_cert_chain_pem.write_to_path(str(folder / "server.pem"))
         ports = _free_ports(len(DELAYS_MS) + 1)
@@ -133,4 +133,4 @@ def _wait(server: subprocess.Popen[bytes], ports: list[int]) -> None:
             except ConnectionRefusedError:
                 time.sleep(0.02)
     if server.poll() is not None:
-        raise SystemExit("nginx did not start")
+        raise SystemExit("nginx did not start. Its error is above")

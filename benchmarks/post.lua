@@ -1,4 +1,4 @@
--- The request of our engine, as long and with as many headers, with a signature that nobody checks.
+-- A request like our engine's: the same length, as many headers, and a signature that nobody checks.
 wrk.method = "POST"
 wrk.path = wrk.path .. "/@connections/L0SM9c00000000w%3D"
 wrk.body = string.rep("x", 250)

@@ -1,4 +1,4 @@
-"""Turns measurements into a table and a picture."""
+"""Turns measurements into a report and a picture."""
 
 from __future__ import annotations
 
@@ -39,46 +39,48 @@ _HEAD = """
 _REPORT = """\
 # Benchmark
 
-Written by `make bench`, which measures everything below anew.
+`make bench` wrote this page. Each run measures everything below again.
 
 {machine}
 
 ![CPU and time per fan-out](benchmark.svg)
 
-## What was wanted
+## Targets
 
-Ratios are medians (lowest-highest) of {pairs} pairs, for cold starts of {cold_pairs}, the two sides measured one right
-after the other.
+Ratios are medians (lowest-highest) of {pairs} pairs, and of {cold_pairs} pairs for cold starts. The two sides of a pair
+are measured one right after the other.
 
-| | wanted | measured | |
+| | target | measured | |
 | --- | --- | --- | --- |
 {wanted}
 
-## Fan-out: how it was measured
+## How a fan-out is measured
 
-A fan-out is one signed POST of 250 bytes per recipient to a management API on loopback (nginx, TLS, one core), the
-client on another core, its connections open. "This engine" is `handlers/posting/` as the functions use it;
-boto3 and Node make the same posts with their own management clients, Node after {warm_ups:,} posts that do not count.
-p50 and p99: until that part of the recipients was served. The last two columns are the other client's figure over this
-engine's.
+A fan-out is one signed POST of 250 bytes per recipient to a management API on loopback (nginx, TLS, one core). The
+client runs on another core, and its connections are open. "This engine" is `handlers/posting/` as the functions use it.
+boto3 and Node make the same posts with their own management clients. Node first makes {warm_ups:,} posts that do not
+count.
+
+p50 and p99 are the times until 50 % and 99 % of the recipients are served. The last two columns are ratios: the other
+client's figure over this engine's.
 
 ## Fan-out, answers at once
 
 {at_once}
 
-wrk, which sends one prepared, unsigned request over and over: {wrk.cpu_us:.1f} µs, {wrk.per_second:,.0f} posts/s.
+wrk sends one prepared, unsigned request over and over: {wrk.cpu_us:.1f} µs, {wrk.per_second:,.0f} posts/s.
 
-This engine's CPU per recipient by size of the group: {flatness}.
+This engine's CPU per recipient, by size of the group: {flatness}.
 
 ## Fan-out, answers after 5 ms
 
 {delayed}
 
-wrk, 64 connections as the engine: {wrk_delayed.per_second:,.0f} posts/s.
+wrk, with 64 connections like the engine: {wrk_delayed.per_second:,.0f} posts/s.
 
 ## Fan-out with a third of a core
 
-The client process runs for 6.7 ms of every 20, as in a Lambda function with about 600 MB. Answers at once:
+The client process runs for 6.7 ms of every 20 ms, as in a Lambda function with about 600 MB. Answers at once:
 
 {third_at_once}
 
@@ -88,42 +90,45 @@ Answers after 5 ms:
 
 ## Cold start
 
-From the start of the process to 50 recipients served, one core, answers after 5 ms:
+Time from the start of the process until 50 recipients are served, on one core, with answers after 5 ms:
 
-| | ms | of it CPU, ms |
+| | ms | CPU part, ms |
 | --- | ---: | ---: |
 | `handlers.send_message` as deployed | {cold.ours:.0f} | {cold.ours_cpu:.0f} |
 | boto3: two tables, the management client on 16 threads | {cold.boto3:.0f} | {cold.boto3_cpu:.0f} |
 | ratio | {cold_ratio} | {cold_cpu_ratio} |
 
-boto3 is used as a port of the CloudFormation template's function would. What AWS does before the process starts is in
-neither.
+boto3 is used as a port of the CloudFormation template's function would use it. Neither figure includes what AWS does
+before the process starts.
 
 ## End to end
 
-From the send to the last receipt, all clients in one process, through the deployed program in the emulator, policies
-enforced; everything shares this machine's cores. One message at a time, each with a `clientMessageId`.
+Time from the send until the last client receives the message, through the deployed program in the emulator, with
+policies enforced. All clients run in one process, and everything shares this machine's cores. One message is sent at a
+time, each with a `clientMessageId`.
 
-| clients | sends | first send, ms | p50 ms | p99 ms | the engine's CPU of that, ms |
+| clients | sends | first send, ms | p50 ms | p99 ms | engine's CPU part, ms |
 | ---: | ---: | ---: | ---: | ---: | ---: |
 {sends}
 
-The first send starts the function's process; the next {warm_up} are left out. The last column is computed: clients
-times the CPU per recipient measured above. The rest was not taken apart: it is the clients, the function's other work,
-and the emulator, a program in Python that takes every post, carries it to its client and plays the tables. So the
-figures show that the path works and how it grows, not how fast AWS is, and today's Node function is not measured this
-way.
+The first send starts the function's process. The next {warm_up} sends do not count. The last column is computed:
+clients times the CPU per recipient measured above. The rest is not broken down. It is the clients, the function's other
+work, and the emulator. The emulator is a Python program that receives every post, delivers it to its client, and
+simulates the tables.
+
+So the figures show that the path works and how it grows. They do not show how fast AWS is. Today's Node function is not
+measured this way.
 
 ## AWS calls of one send
 
-Counted, not listed by hand: the handlers ran on a DynamoDB in process and a loopback management API, and every call was
-noted. One invocation of Lambda, by API Gateway, comes before them.
+The calls are counted, not listed by hand: the handlers ran with an in-process DynamoDB and a loopback management API,
+and every call was recorded. Before them, API Gateway makes one invocation of Lambda.
 
 | a send | {operations} |
 | --- | {columns} |
 {calls}
 
-Each is needed:
+Why each call is needed:
 
 {why}
 
@@ -131,19 +136,19 @@ Each is needed:
 
 
 class Figures(NamedTuple):
-    """One measurement of one client: a whole fan-out."""
+    """One measurement of one client: a complete fan-out."""
 
     cpu_us: float
     """CPU per recipient."""
     wall_ms: float
     p50_ms: float
     p99_ms: float
-    """Until half, and all but one percent, of the recipients were served."""
+    """Time until 50 % and 99 % of the recipients were served."""
     peak_mb: float
 
 
 class Row(NamedTuple):
-    """Another client against ours, for one number of recipients."""
+    """Another client compared with this engine, for one number of recipients."""
 
     side: str
     recipients: int
@@ -154,16 +159,16 @@ class Row(NamedTuple):
 
 
 class Ceiling(NamedTuple):
-    """What wrk does."""
+    """What wrk reaches."""
 
     cpu_us: float
     per_second: float
     ratios: list[float]
-    """Our CPU per post over wrk's, pair by pair."""
+    """This engine's CPU per post over wrk's, for each pair."""
 
 
 class ColdStart(NamedTuple):
-    """Milliseconds from process start to 50 recipients served, and of CPU in them."""
+    """Milliseconds from the start of the process until 50 recipients are served, and their CPU part."""
 
     ours: float
     ours_cpu: float
@@ -175,12 +180,12 @@ class ColdStart(NamedTuple):
 
 @dataclass
 class Results:
-    """All that was measured; keys are the server's delay in ms."""
+    """All measurements. Keys of type int are the server's delay in ms."""
 
     calls: dict[str, dict[str, int]]
     """AWS calls of one send, by case, then by operation."""
     list_us: float
-    """CPU to list a member of a large group and to hand it over."""
+    """CPU in µs to list a member of a large group and to hand it over."""
     ceilings: dict[int, Ceiling]
     cold_start: ColdStart
     rows: dict[int, list[Row]]
@@ -249,7 +254,7 @@ def _deviations(results: Results) -> list[float]:
 
 
 def _at(results: Results, delay: int, side: str) -> Row:
-    """The row of 1,000 recipients, or of the most there are below."""
+    """Return the row of 1,000 recipients, or of the largest number below."""
     rows = [row for row in results.rows[delay] if row.side == side and row.recipients <= 1000]
     return max(rows, key=lambda row: row.recipients)
 
@@ -263,38 +268,38 @@ def _wanted(results: Results) -> str:
     sizes = list(_costs(results))
     lines = [
         (
-            f"CPU per recipient, {at}, answers at once: boto3's, 16 threads, over this engine's",
+            f"CPU per recipient, {at}, answers at once: boto3 with 16 threads over this engine",
             "at least 30",
             _ratio(pool.cpu_ratios),
             statistics.median(pool.cpu_ratios) >= 30,
         ),
         (
-            "the same: Node's over this engine's",
+            "the same: Node over this engine",
             "at least 12",
             _ratio(node.cpu_ratios),
             statistics.median(node.cpu_ratios) >= 12,
         ),
-        ("the same: this engine's over wrk's", "at most 2", _ratio(wrk), statistics.median(wrk) <= 2),
+        ("the same: this engine over wrk", "at most 2", _ratio(wrk), statistics.median(wrk) <= 2),
         (
-            f"time for {at}, answers after 5 ms, 64 connections: boto3's, 16 threads, over this engine's",
+            f"time for {at}, answers after 5 ms, 64 connections: boto3 with 16 threads over this engine",
             "at least 6",
             _ratio(wall),
             statistics.median(wall) >= 6,
         ),
         (
-            f"CPU per recipient from {sizes[0]:,} to {sizes[-1]:,} recipients, off its median",
+            f"CPU per recipient from {sizes[0]:,} to {sizes[-1]:,} recipients: deviation from its median",
             "within ±15 %",
             f"{min(deviations):+.0%} to {max(deviations):+.0%}",
             max(map(abs, deviations)) <= 0.15,
         ),
         (
-            "time for one recipient alone, answers at once: boto3's over this engine's",
+            "time for a single recipient, answers at once: boto3 over this engine",
             "at least 1",
             _ratio(lone.wall_ratios),
             statistics.median(lone.wall_ratios) >= 1,
         ),
         (
-            "cold start to 50 recipients: this engine's over boto3's",
+            "cold start to 50 recipients: this engine over boto3",
             "at most 0.45",
             _ratio(cold, ".2f"),
             statistics.median(cold) <= 0.45,
@@ -309,7 +314,7 @@ def _machine() -> str:
     information = Path("/proc/cpuinfo").read_text(encoding="utf-8")
     model = information.partition("model name")[2].partition(":")[2].partition("\n")[0].strip() or platform.machine()
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
-    # nginx and wrk tell their versions on the error output, wrk with a status of 1.
+    # nginx and wrk print their versions to the error output. wrk exits with status 1.
     nginx = _says(find("nginx"), "-v").rpartition("/")[2].split()[0]
     wrk = re.sub(r"^debian/|-.*", "", _says(find("wrk"), "-v").split()[1])
     lock = json.loads((Path(__file__).parent / "node/package-lock.json").read_text(encoding="utf-8"))
@@ -331,7 +336,9 @@ def _calls(results: Results) -> dict[str, str]:
     used = [name for name in WHY if any(name in operations for operations in results.calls.values())]
     unexplained = {name for operations in results.calls.values() for name in operations} - WHY.keys()
     if unexplained:
-        raise SystemExit(f"say in benchmarks/calls.py why a send needs {', '.join(sorted(unexplained))}")
+        raise SystemExit(
+            f"No reason is given for {', '.join(sorted(unexplained))}. Add it to WHY in benchmarks/calls.py"
+        )
     return {
         "operations": " | ".join(f"{name}" for name in used),
         "columns": " | ".join("---:" for _ in used),
@@ -353,11 +360,11 @@ def _sends(results: Results) -> str:
 
 
 def markdown(results: Results, node_warm_ups: int) -> str:
-    """Return the whole report.
+    """Return the complete report.
 
     Args:
-        results: What was measured.
-        node_warm_ups: Fan-outs to 1,000 that Node made before.
+        results: All measurements.
+        node_warm_ups: Fan-outs to 1,000 recipients that Node made before, as a warm-up.
     """
     cold = results.cold_start
     measured = Measured(

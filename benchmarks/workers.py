@@ -1,8 +1,8 @@
-"""One client of the management API as a process: reads a job per line, does it, writes the figures of it.
+"""Runs one client of the management API as a process: reads a job per line, does it, and writes its figures.
 
 Usage: ``python -m benchmarks.workers {engine,boto3-pool,boto3-sequential} ENDPOINT``. A job is
-``{"count": recipients, "body": text}``, an answer ``{"wall": s, "cpu": s, "p50": s, "p99": s, "peak": KB}``;
-p50 and p99 are over the times from the start of the job to each recipient's answer.
+``{"count": recipients, "body": text}``, an answer ``{"wall": s, "cpu": s, "p50": s, "p99": s, "peak": KB}``.
+p50 and p99 are percentiles of the times from the start of the job to each recipient's answer.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ REGION = "us-east-1"
 
 
 def engine(endpoint: str) -> Job:
-    """Return our engine, used as the handlers use it."""
+    """Return this engine, used as the handlers use it."""
     from handlers.posting.management_api import ManagementApi  # noqa: PLC0415 - each side loads its own
     from handlers.posting.posts import Outcome, Post  # noqa: PLC0415
 
@@ -55,7 +55,7 @@ def boto3_sequential(endpoint: str) -> Job:
 
 
 def boto3_pool(endpoint: str) -> Job:
-    """Return boto3 on 16 threads with as many connections."""
+    """Return boto3 with 16 threads and 16 connections."""
     from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415
 
     import boto3  # noqa: PLC0415
@@ -83,7 +83,7 @@ def measure(run: Job, count: int, body: bytes) -> dict[str, float]:
     """Do one job and return its figures."""
     ids = [f"L0SM9c{number:08d}w=" for number in range(count)]
     times: list[float] = []
-    Path("/proc/self/clear_refs").write_text("5", encoding="ascii")  # start the peak anew
+    Path("/proc/self/clear_refs").write_text("5", encoding="ascii")  # reset the peak
     cpu, start = time.process_time(), time.perf_counter()
     run(ids, body, lambda: times.append(time.perf_counter()))
     wall, cpu = time.perf_counter() - start, time.process_time() - cpu

@@ -1,4 +1,4 @@
-// The way most people do it today: the AWS SDK, one Promise.all. Speaks the protocol of ../workers.py.
+// What most people use today: the AWS SDK with one Promise.all. It speaks the protocol of ../workers.py.
 import { createInterface } from "node:readline";
 import { readFileSync, writeFileSync } from "node:fs";
 import { ApiGatewayManagementApiClient, PostToConnectionCommand } from "@aws-sdk/client-apigatewaymanagementapi";
@@ -11,7 +11,7 @@ for await (const line of createInterface({ input: process.stdin })) {
   const ids = Array.from({ length: count }, (_, number) => `L0SM9c${String(number).padStart(8, "0")}w=`);
   const data = Buffer.from(body);
   const latencies = [];
-  writeFileSync("/proc/self/clear_refs", "5"); // start the peak anew
+  writeFileSync("/proc/self/clear_refs", "5"); // reset the peak
   const cpu = process.cpuUsage();
   const start = performance.now();
   await Promise.all(
