@@ -1,7 +1,7 @@
-"""Says whether a vulnerability is known in anything that is pinned. Needs the network; without it, says so.
+"""Reports known vulnerabilities in the pinned packages. It needs the network, and warns you if it has none.
 
-The status is 1 for a finding, and 0 where there is none or nobody to ask: a check must not fail by its surroundings.
-Arguments are handed on to pip-audit, such as another service: ``--vulnerability-service osv``.
+The exit status is 1 for a finding. It is 0 without one, and also if the service cannot be reached: a check must not
+fail because of the network. Arguments go to pip-audit. For example, ``--vulnerability-service osv`` asks another service.
 """
 
 import json
@@ -13,21 +13,21 @@ PROJECT = Path(__file__).resolve().parent.parent
 REQUIREMENTS = ("requirements.txt", "components/authorizer-requirements.txt", "requirements-dev.txt")
 
 ACCEPTED: dict[str, str] = {}
-"""Vulnerabilities we live with: id, and why it cannot hurt here."""
+"""Vulnerabilities that we accept, by id, and why each does no harm here."""
 
 
 def main() -> None:
-    """Audit, and end the process."""
+    """Audit the packages. Exit with a message if there is a finding."""
     done = _pip_audit(*sys.argv[1:])
     try:
         packages = json.loads(done.stdout)["dependencies"]
     except ValueError:
-        if _pip_audit("--dry-run").returncode:  # It cannot even read what is pinned.
+        if _pip_audit("--dry-run").returncode:  # It cannot read the pinned packages.
             sys.exit(done.stderr)
         _warn("the vulnerability service cannot be reached", done.stderr.strip().rpartition("\n")[2])
         return
     findings = [
-        f"{package['name']} {package['version']}: {found['id']}, mended in {', '.join(found['fix_versions']) or 'none'}"
+        f"{package['name']} {package['version']}: {found['id']}, fixed in {', '.join(found['fix_versions']) or 'none yet'}"
         for package in packages
         for found in package.get("vulns", ())
         if ACCEPTED.keys().isdisjoint((found["id"], *found["aliases"]))
@@ -36,7 +36,7 @@ def main() -> None:
     if skipped:
         _warn(f"the vulnerability service does not know {len(skipped)} of {len(packages)} packages", skipped[0])
     if findings:
-        sys.exit("\n".join(["Known vulnerabilities:", *findings]))
+        sys.exit("\n".join(["Known vulnerabilities. Update the packages, or accept one in .ci/audit.py:", *findings]))
 
 
 def _pip_audit(*more: str) -> subprocess.CompletedProcess[str]:

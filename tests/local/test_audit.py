@@ -84,7 +84,7 @@ def test_finding_fails_and_says_what_to_do(service: Service) -> None:
     service.known = {"pyjwt": VULNERABILITY}
     done = audit(service.url)
     assert done.returncode == 1
-    assert "PYSEC-2099-1, mended in 99.1" in done.stderr
+    assert "PYSEC-2099-1, fixed in 99.1" in done.stderr
     assert "pyjwt" in done.stderr
 
 
