@@ -1,7 +1,8 @@
 """Reports known vulnerabilities in the pinned packages. It needs the network, and warns you if it has none.
 
 The exit status is 1 for a finding. It is 0 without one, and also if the service cannot be reached: a check must not
-fail because of the network. Arguments go to pip-audit. For example, ``--vulnerability-service osv`` asks another service.
+fail because of the network. Arguments go to pip-audit: ``--vulnerability-service osv``, for example, asks another
+service.
 """
 
 import json
@@ -27,7 +28,8 @@ def main() -> None:
         _warn("the vulnerability service cannot be reached", done.stderr.strip().rpartition("\n")[2])
         return
     findings = [
-        f"{package['name']} {package['version']}: {found['id']}, fixed in {', '.join(found['fix_versions']) or 'none yet'}"
+        f"{package['name']} {package['version']}: {found['id']}, "
+        f"fixed in {', '.join(found['fix_versions']) or 'no version yet'}"
         for package in packages
         for found in package.get("vulns", ())
         if ACCEPTED.keys().isdisjoint((found["id"], *found["aliases"]))
