@@ -1,4 +1,4 @@
-"""Measures a start until 50 recipients are served: the wait of the first message after a deploy or a pause.
+"""Serves 50 recipients from a fresh start. The first message after a deploy or a pause waits this long.
 
 Usage: ``python -m benchmarks.cold_start {engine,boto3}`` in the environment of a function. Both sides load what the
 sending function needs, post one frame to 50 connections, and exit at once.

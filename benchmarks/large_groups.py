@@ -27,7 +27,7 @@ ROW = {
 """A connection's row as it is in the index. Its ids look like those of Cognito and uuid4."""
 _NUMBER_BYTES = 6
 ROW_BYTES = sum(len(name) + (len(value["S"]) if "S" in value else _NUMBER_BYTES) for name, value in ROW.items())
-"""Size as DynamoDB counts it: names, texts in UTF-8, and a byte for two digits of a number plus one.
+"""Size as DynamoDB counts it: names, texts in UTF-8, and for a number a byte per two digits, plus one.
 https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/CapacityUnitCalculations.html"""
 PAGE_ROWS = 1024 * 1024 // ROW_BYTES
 

@@ -61,7 +61,7 @@ _JOINERS = "\u200c\u200d"
 
 
 def harmless(text: object) -> str:
-    """Return the text on one line, without characters that control a terminal or change the direction of writing."""
+    """Replace every character that breaks the line, controls a terminal, or changes the direction of writing."""
     return "".join(
         "\ufffd" if unicodedata.category(one) in _HARMFUL and one not in _JOINERS else one
         for one in str(text).replace("\t", " ")

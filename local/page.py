@@ -58,7 +58,7 @@ class Page:
 
 
 class _Handler(SimpleHTTPRequestHandler):
-    # On some machines the operating system's registry has a wrong type for .js, and the module would not run.
+    # On some machines the operating system has a wrong type for .js, and browsers then do not run the module.
     extensions_map = SimpleHTTPRequestHandler.extensions_map | {".js": "text/javascript", ".ts": "text/plain"}
 
     def __init__(self, *args: object) -> None:

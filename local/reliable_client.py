@@ -26,7 +26,7 @@ _RECOVER_EVERY_S = 240.0
 """Time between further recoveries. They find failed pushes, keep the connection below the idle limit, and notice a
 dead network."""
 _PATIENCE_S = 8.0
-"""How long to wait for a reply before asking again. It doubles with each further attempt."""
+"""How long to wait for the first reply before asking again. It doubles with each further attempt."""
 _SILENCE_S = 30.0
 """How long the server may send nothing while a reply is due."""
 _BACKOFF_S = 0.2

@@ -77,7 +77,7 @@ async function showJoin() {
   fill("userId", known.givenId);
   // The token comes after the #, which browsers do not send to servers.
   fill("token", known.token ?? new URLSearchParams(location.hash.slice(1)).get("token"));
-  // A link may name an endpoint, but must not replace the endpoint of a session, which may have a token. Show it.
+  // A link may name an endpoint, which is then shown. It must not replace a session's endpoint, or a token could leak.
   fill("endpoint", known.endpoint ?? query.get("endpoint") ?? (await configuredEndpoint()));
   const doubtful = !field("endpoint").value || query.has("endpoint") || (session && !reached);
   byId("connection").toggleAttribute("open", Boolean(doubtful));

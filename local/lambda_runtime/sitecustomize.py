@@ -68,7 +68,7 @@ class _CloudWatchHandler(logging.Handler):
                     created = True
                 logs.put_log_events(**self._stream, logEvents=lines)
             except ClientError:
-                pass  # A role that may not write logs writes none, on AWS too.
+                pass  # A role that may not write logs writes none here, as on AWS.
             lines = [self._lines.get()]
 
 
