@@ -215,7 +215,7 @@ def test_who_is_not_let_in_is_told_where_to_look(person: People, group: str, cha
     ann = person("Ann")
     ann.open(group=group, endpoint=re.sub("/execute-api/[^/]+", "/execute-api/nobodys", chat_url))
     ann.find("name").send_keys("Ann", Keys.ENTER)
-    ann.until(lambda: "look at the address" in ann.text_of("alert"))
+    ann.until(lambda: "check the address" in ann.text_of("alert"))
     ann.find("leave").click()
     assert ann.find("endpoint").is_displayed()
     ann.find("endpoint").clear()
