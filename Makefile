@@ -12,7 +12,7 @@ UV_LAMBDA := --python-version 3.13 --python-platform aarch64-manylinux_2_28
 # As it was typed, and not from an environment that has a NAME of its own.
 given = '$(subst ','\'',$(if $(filter command,$(origin $(1))),$(value $(1))))'
 
-.PHONY: help chat join test soak bench check format lock clean
+.PHONY: help chat join test soak bench check format generate lock clean
 
 help: ## Say what there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -43,6 +43,9 @@ format: $(STAMP) node_modules/.installed ## Format the code and mend what the li
 	@$(VENV)/bin/ruff format
 	@$(VENV)/bin/ruff check --fix
 	@npm run --silent format
+
+generate: $(STAMP) ## Write the arguments' types, config and documentation from their table
+	@$(RUN) -m components.arguments.generate
 
 lock: $(STAMP) ## Pin the dependencies of requirements*.in anew
 	@$(RUN) -m pip install --quiet uv

@@ -1,6 +1,6 @@
 """What is deployed."""
 
-from .args import Authentication, InvalidArgumentError, WebSocketChatArgs
+from .arguments import Authentication, InvalidArgumentError, WebSocketChatArgs, args_from_config
 from .websocket_chat import WebSocketChat
 
-__all__ = ["Authentication", "InvalidArgumentError", "WebSocketChat", "WebSocketChatArgs"]
+__all__ = ["Authentication", "InvalidArgumentError", "WebSocketChat", "WebSocketChatArgs", "args_from_config"]

@@ -9,7 +9,7 @@ from typing import Any
 import pulumi
 import pulumi_aws as aws
 
-from .args import Authentication, Settings, WebSocketChatArgs
+from .arguments import Authentication, Settings, WebSocketChatArgs
 from .authorizer_layer import authorizer_layer
 from .members_table import existing_members_table_arn
 from .messages_table import INDEX, INDEX_KEYS, KEY, existing_messages_table_arn

@@ -1,5 +1,6 @@
 """What the component's arguments may be. The config's keys are the same ones, in Pulumi's spelling."""
 
+import json
 from collections.abc import Mapping
 from typing import Any, cast
 
@@ -7,8 +8,10 @@ import pulumi
 import pytest
 
 from components import Authentication, InvalidArgumentError, WebSocketChat, WebSocketChatArgs
+from components.arguments import Settings
+from components.arguments.table import ARGUMENTS
 
-from .stack import WITH_TOKENS, Graph, chat, run
+from .stack import GROUP_MEMBERS, TABLES, WITH_TOKENS, Graph, chat, run
 
 POOL = "us-east-1_AbCdEfGhI"
 KEY = "arn:aws:kms:eu-central-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"
@@ -281,6 +284,16 @@ COMPANIONS: Mapping[str, WebSocketChatArgs] = {
 """What an argument is given with: alone it would be refused, or do nothing."""
 
 
+OF_TOKENS = {key for key, argument in ARGUMENTS.items() if argument.only_for == "jwt"}
+TOGETHER: Mapping[str, tuple[set[str], dict[str, Authentication]]] = {
+    # case: arguments to leave out, arguments with one value
+    "no tokens": (OF_TOKENS | {"messages_table"}, {}),
+    "issuer and claim": ({"cognito_user_pool_id", "group_members_table"}, {"authentication": Authentication.JWT}),
+    "pool and members": ({"jwt_issuer", "group_claim", "messages_table"}, {"authentication": Authentication.JWT}),
+}
+"""Arguments that can be given together. One table cannot be both that of the messages and that of the members."""
+
+
 def _args(key: str, value: object) -> WebSocketChatArgs:
     return cast("WebSocketChatArgs", {**COMPANIONS.get(key, {}), key: value})
 
@@ -294,23 +307,48 @@ REFUSED = [(key, value) for key, (_, _, _, refused) in ALLOWED.items() for value
 
 
 def test_these_are_all_arguments() -> None:
-    assert ALLOWED.keys() == WebSocketChatArgs.__annotations__.keys()
+    assert ALLOWED.keys() == WebSocketChatArgs.__annotations__.keys() == ARGUMENTS.keys()
+
+
+@pytest.mark.parametrize("key", ARGUMENTS)
+def test_the_default_is_allowed(key: str) -> None:
+    assert ARGUMENTS[key].rule.accepts(ARGUMENTS[key].default)
 
 
 @pytest.mark.parametrize(("key", "value"), ACCEPTED, ids=_short)
 def test_accepts(key: str, value: object) -> None:
-    assert chat(_args(key, value)).resources
+    assert getattr(Settings.of(_args(key, value)), key) == value
+
+
+def _accepted_together(case: str, turn: int) -> WebSocketChatArgs:
+    """All arguments that can be given together, each with its accepted value of that turn."""
+    left_out, fixed = TOGETHER[case]
+    values = {key: accepted[turn % len(accepted)] for key, (_, _, accepted, _) in ALLOWED.items()}
+    return cast("WebSocketChatArgs", {key: values[key] for key in values.keys() - left_out} | fixed)
+
+
+@pytest.mark.parametrize("turn", range(max(len(accepted) for _, _, accepted, _ in ALLOWED.values())))
+@pytest.mark.parametrize("case", TOGETHER)
+def test_every_accepted_value_can_be_deployed(case: str, turn: int) -> None:
+    assert chat(_accepted_together(case, turn)).resources
 
 
 @pytest.mark.parametrize(("key", "value"), REFUSED, ids=_short)
-def test_refuses_before_anything_is_registered(key: str, value: object) -> None:
-    graph = Graph()
+def test_refuses(key: str, value: object) -> None:
     with pytest.raises(InvalidArgumentError) as refused:
-        chat(_args(key, value), graph=graph)
+        Settings.of(_args(key, value))
 
     config_key, allowed, _, _ = ALLOWED[key]
     for part in (key, config_key, repr(value), allowed):
         assert part in str(refused.value)
+    assert refused.value.key == key
+
+
+@pytest.mark.parametrize("key", ALLOWED)
+def test_refuses_before_anything_is_registered(key: str) -> None:
+    graph = Graph()
+    with pytest.raises(InvalidArgumentError) as refused:
+        chat(_args(key, ALLOWED[key][3][0]), graph=graph)
     assert refused.value.key == key
     assert graph.resources == {}
 
@@ -323,18 +361,71 @@ def test_refuses_an_unknown_argument_and_names_the_known() -> None:
     assert graph.resources == {}
 
 
+def test_the_plain_arguments_are_these() -> None:
+    assert {key for key, argument in ARGUMENTS.items() if argument.plain} == PLAIN
+
+
 @pytest.mark.parametrize("key", sorted(ALLOWED.keys() - PLAIN))
 def test_checks_an_output_when_it_is_known(key: str) -> None:
     config_key, allowed, (accepted, *_), (refused, *_) = ALLOWED[key]
 
     def with_output(value: object) -> Graph:
-        return run(lambda: WebSocketChat("chat", _args(key, pulumi.Output.from_input(value))))
+        def program() -> None:
+            settings = Settings.of(_args(key, pulumi.Output.from_input(value)))
+            pulumi.export("checked", getattr(settings, key))
 
-    assert with_output(accepted).resources.keys() == chat(_args(key, accepted)).resources.keys()
+        return run(program)
+
+    assert with_output(accepted).outputs == {"checked": accepted}
     with pytest.raises(InvalidArgumentError) as error:
         with_output(refused)
     for part in (key, config_key, repr(refused), allowed):
         assert part in str(error.value)
+
+
+@pytest.mark.parametrize("case", TOGETHER)
+def test_outputs_deploy_the_same_resources(case: str) -> None:
+    args = _accepted_together(case, 0)
+
+    def with_outputs() -> None:
+        known: Any = {key: value if key in PLAIN else pulumi.Output.from_input(value) for key, value in args.items()}
+        WebSocketChat("chat", known)
+
+    tables = TABLES | {str(args.get("group_members_table", "")): GROUP_MEMBERS}
+    assert run(with_outputs, tables=tables).resources.keys() == chat(args).resources.keys()
+
+
+def test_an_output_that_is_not_allowed_fails_the_deployment() -> None:
+    with pytest.raises(InvalidArgumentError, match="memory_size"):
+        run(lambda: WebSocketChat("chat", {"memory_size": pulumi.Output.from_input(127)}))
+
+
+def _with_second_audience(value: object) -> Graph:
+    def program() -> None:
+        audience = ["app", pulumi.Output.from_input(value)]
+        WebSocketChat("chat", cast("WebSocketChatArgs", WITH_TOKENS | {"jwt_audience": audience}))
+
+    return run(program)
+
+
+def test_a_list_with_an_output_inside_is_resolved() -> None:
+    function = _with_second_audience("other").resources["chat-authorizer-function"].inputs
+    assert json.loads(function["environment"]["variables"]["JWT_AUDIENCE"]) == ["app", "other"]
+
+
+def test_a_list_with_an_output_inside_is_checked_when_it_is_known() -> None:
+    with pytest.raises(InvalidArgumentError, match=r"jwt_audience .* = \['app', 'a b'\] is not allowed"):
+        _with_second_audience("a b")
+
+
+@pytest.mark.parametrize("key", ["allowed_origins", "jwt_algorithms"])
+def test_refuses_an_output_inside_a_list_that_must_be_known_before(key: str) -> None:
+    graph = Graph()
+    accepted = ALLOWED[key][2][0][0]
+    with pytest.raises(InvalidArgumentError, match="a plain value, known before the deployment") as refused:
+        run(lambda: WebSocketChat("chat", _args(key, [pulumi.Output.from_input(accepted)])), graph=graph)
+    assert refused.value.key == key
+    assert graph.resources == {}
 
 
 @pytest.mark.parametrize("key", sorted(PLAIN))

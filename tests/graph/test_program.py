@@ -11,7 +11,7 @@ import yaml
 from pulumi.config import ConfigMissingError, ConfigTypeError
 
 from components import InvalidArgumentError
-from components.args import Settings
+from components.arguments import Settings
 
 from .stack import ACCOUNT, PROJECT, REGION, Graph, Properties, chat, declared_config, program
 

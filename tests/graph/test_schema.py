@@ -9,7 +9,7 @@ from pulumi.provider.experimental.analyzer import Analyzer, ComponentDefinition,
 from pulumi.provider.experimental.component import ComponentProvider
 
 from components import Authentication, WebSocketChat
-from components.args import Settings
+from components.arguments import Settings
 
 from .stack import Graph, run
 

@@ -1,0 +1,214 @@
+"""Types of the arguments. ``make generate`` writes this file: edit ``table.py`` instead."""
+
+from dataclasses import dataclass, field
+from typing import TypedDict
+
+import pulumi
+
+from .authentication import Authentication
+
+
+class WebSocketChatArgs(TypedDict, total=False):
+    """Arguments of ``WebSocketChat``. All are optional. The defaults deploy what the CloudFormation stack deployed."""
+
+    stage_name: str
+    """Name of the stage. It is the last part of the URL.
+
+    Allowed: 1 to 128 letters, digits, '-' and '_'. Default: ``production``."""
+    name_prefix: str
+    """Start of every physical name: ``WebSocket`` gives ``WebSocketConnections``, ``WebSocketConnect`` and so on. Use
+    another prefix to run a second instance beside the first.
+
+    Allowed: 1 to 53 letters, digits, '-' and '_'. Default: ``WebSocket``."""
+    messages_table: str
+    """Name of the table that stores the messages. Its key is ``messageId``. Its index ``GroupIdIndex`` is on
+    ``groupId`` and ``timestamp``.
+
+    Allowed: 3 to 255 letters, digits, '-', '_' and '.'. Default: ``ChatMessages``."""
+    create_messages_table: bool
+    """Create the messages table. Set this if you do not have one yet. If you later destroy the component, the table and
+    its messages are destroyed too, unless ``deletion_protection`` is on. If false, the table must exist, and Pulumi
+    never changes it.
+
+    Default: false."""
+    memory_size: pulumi.Input[int]
+    """Memory of each function. More memory also means more computing power.
+
+    Allowed: an integer from 128 to 10240 (MB). Default: 512."""
+    timeout: pulumi.Input[int]
+    """Longest run of a function. The most that a WebSocket integration allows is 29 seconds.
+
+    Allowed: an integer from 5 to 29 (seconds). Default: 25."""
+    reserved_concurrency: pulumi.Input[int]
+    """Reserved concurrency of each function: it always has this many concurrent runs, and never more.
+
+    Allowed: an integer from -1 to 1000000 (concurrent runs; 0 disables the function, -1 reserves nothing). Default:
+    -1."""
+    log_retention_days: pulumi.Input[int]
+    """How long the functions' logs are kept. CloudWatch Logs offers these periods only.
+
+    Allowed: one of 0, 1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922,
+    3288, 3653 (days; 0 keeps them forever). Default: 30."""
+    throttling_rate: pulumi.Input[int]
+    """Rate limit of the stage: requests that it accepts per second, from all clients together.
+
+    Allowed: an integer from 1 to 10000 (requests per second). Default: 1000."""
+    throttling_burst: pulumi.Input[int]
+    """Burst limit of the stage: requests that it accepts at the same moment, from all clients together.
+
+    Allowed: an integer from 1 to 5000 (requests). Default: 500."""
+    tags: dict[str, str]
+    """Tags of every resource that can have tags. In the config this is a list, and each tag is written ``Key=Value``:
+    ``pulumi config set --path 'tags[0]' Team=chat``.
+
+    Allowed: up to 50, with keys of 1 to 128 and values of up to 256 characters, no key starting aws: (AWS reserves
+    these). Default: none."""
+    point_in_time_recovery: pulumi.Input[bool]
+    """Point-in-time recovery of the tables that the component creates: you can restore them to any second of the last
+    35 days.
+
+    Default: false."""
+    deletion_protection: pulumi.Input[bool]
+    """Deletion protection of the tables that the component creates: DynamoDB refuses to delete them.
+
+    Default: false."""
+    connection_ttl: pulumi.Input[int]
+    """Time after which a connection row counts as gone. A connection lives for at most 7200 seconds.
+
+    Allowed: an integer from 7200 to 604800 (seconds). Default: 10800."""
+    presence: bool
+    """Tell members who joins and who leaves. If false, the connections table has no stream, and the function that reads
+    the stream does not exist.
+
+    Default: true."""
+    event_member_limit: pulumi.Input[int]
+    """Largest group that gets presence events and typing frames. Every event goes to every member, so the cost grows
+    with the square of the group's size.
+
+    Allowed: an integer from 1 to 1000 (members). Default: 200."""
+    broadcast_threshold: pulumi.Input[int]
+    """Connections that one run of a function serves. A larger group is split: asynchronous runs serve the rest, this
+    many connections each.
+
+    Allowed: an integer from 2 to 2000 (connections). Default: 1000."""
+    tracing: pulumi.Input[bool]
+    """Trace the functions with AWS X-Ray.
+
+    Default: false."""
+    authentication: Authentication
+    """How clients prove who they are. With ``none``, anyone with the URL can connect as any user, and Pulumi warns you.
+    ``jwt`` requires a token, ``iam`` a request signed with AWS credentials.
+
+    Allowed: none, jwt, iam. Default: ``none``."""
+    jwt_issuer: pulumi.Input[str]
+    """For ``jwt`` only. Issuer of the tokens: the value that a token's ``iss`` must have. Needed for ``jwt``, unless
+    you set ``cognito_user_pool_id``.
+
+    Allowed: an https URL of up to 512 characters. Default: none."""
+    jwt_audience: pulumi.Input[list[pulumi.Input[str]]]
+    """For ``jwt`` only. Accepted audiences: a token's ``aud`` must have one of these values. For Cognito, use the ids
+    of your app clients. Needed for ``jwt``.
+
+    Allowed: up to 10 texts of 1 to 256 ASCII characters, 2,000 in all. Default: none."""
+    jwt_jwks_url: pulumi.Input[str]
+    """For ``jwt`` only. Address of the issuer's public keys.
+
+    Allowed: an https URL of up to 512 characters. Default: the issuer's ``/.well-known/jwks.json``."""
+    jwt_algorithms: list[str]
+    """For ``jwt`` only. Algorithms that a token may be signed with. Algorithms with a shared secret are never accepted.
+
+    Allowed: a list of RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, ES512, EdDSA. Default: RS256."""
+    cognito_user_pool_id: pulumi.Input[str]
+    """For ``jwt`` only. Cognito user pool whose tokens are accepted. Set it in place of ``jwt_issuer``.
+
+    Allowed: the id of a user pool, like us-east-1_AbCdEfGhI. Default: none."""
+    user_claim: pulumi.Input[str]
+    """For ``jwt`` only. Claim of a token that is the user's id.
+
+    Allowed: a claim's name of 1 to 128 ASCII characters. Default: ``sub``."""
+    group_claim: str
+    """For ``jwt`` only. Claim of a token that lists the groups that its user may join, such as ``cognito:groups``. You
+    cannot use it together with ``group_members_table``.
+
+    Allowed: a claim's name of up to 128 ASCII characters. Default: none, every group is open."""
+    clock_skew: pulumi.Input[int]
+    """For ``jwt`` only. How far the clock of the tokens' issuer may be ahead or behind.
+
+    Allowed: an integer from 0 to 300 (seconds). Default: 30."""
+    group_members_table: str
+    """Name of an existing table that lists who may join which group, such as ``GroupMembers``. It has the attributes
+    ``userId`` and ``groupId``, and the indexes ``UserIdIndex`` and ``GroupIdIndex`` on them with all attributes
+    projected.
+
+    Allowed: 3 to 255 letters, digits, '-', '_' and '.'. Default: none, every group is open."""
+    membership_recheck: pulumi.Input[int]
+    """Longest time that a member stays connected after you remove them from ``group_members_table``.
+
+    Allowed: an integer from 1 to 3600 (seconds). Default: 60."""
+    allowed_origins: list[str]
+    """Origins of the pages that may connect. ``*.`` before a domain allows its subdomains.
+
+    Allowed: up to 20 of 1,024 characters in all, each in lower case and without a path, such as https://app.example.com
+    or https://*.example.com. Default: none, pages of every origin may connect."""
+    require_origin: bool
+    """Refuse clients that send no origin, which are most likely not browsers. Needs ``allowed_origins``.
+
+    Default: false."""
+    message_rate: pulumi.Input[int]
+    """Rate limit of a connection: frames that it may send per second in the long run.
+
+    Allowed: an integer from 1 to 1000 (frames per second). Default: 10."""
+    message_burst: pulumi.Input[int]
+    """Burst limit of a connection: frames that it may send at once.
+
+    Allowed: an integer from 1 to 1000 (frames). Default: 20."""
+    connections_per_user: pulumi.Input[int]
+    """Connections that a user may have at the same time, over all groups. One more is refused.
+
+    Allowed: an integer from 1 to 1000 (connections). Default: 50."""
+    kms_key_arn: pulumi.Input[str]
+    """Your customer managed KMS key. It encrypts the tables that the component creates, the logs and the queue. The
+    key's policy must let CloudWatch Logs use it.
+
+    Allowed: the ARN of a KMS key. Default: none, AWS's own keys encrypt them."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckedArguments:
+    """The arguments, checked and with their defaults. :class:`WebSocketChatArgs` documents them."""
+
+    stage_name: str = "production"
+    name_prefix: str = "WebSocket"
+    messages_table: str = "ChatMessages"
+    create_messages_table: bool = False
+    memory_size: pulumi.Input[int] = 512
+    timeout: pulumi.Input[int] = 25
+    reserved_concurrency: pulumi.Input[int] = -1
+    log_retention_days: pulumi.Input[int] = 30
+    throttling_rate: pulumi.Input[int] = 1_000
+    throttling_burst: pulumi.Input[int] = 500
+    tags: dict[str, str] = field(default_factory=dict)
+    point_in_time_recovery: pulumi.Input[bool] = False
+    deletion_protection: pulumi.Input[bool] = False
+    connection_ttl: pulumi.Input[int] = 10_800
+    presence: bool = True
+    event_member_limit: pulumi.Input[int] = 200
+    broadcast_threshold: pulumi.Input[int] = 1_000
+    tracing: pulumi.Input[bool] = False
+    authentication: Authentication = Authentication.NONE
+    jwt_issuer: pulumi.Input[str] = ""
+    jwt_audience: pulumi.Input[list[str]] = field(default_factory=list)
+    jwt_jwks_url: pulumi.Input[str] = ""
+    jwt_algorithms: list[str] = field(default_factory=lambda: ["RS256"])
+    cognito_user_pool_id: pulumi.Input[str] = ""
+    user_claim: pulumi.Input[str] = "sub"
+    group_claim: str = ""
+    clock_skew: pulumi.Input[int] = 30
+    group_members_table: str = ""
+    membership_recheck: pulumi.Input[int] = 60
+    allowed_origins: list[str] = field(default_factory=list)
+    require_origin: bool = False
+    message_rate: pulumi.Input[int] = 10
+    message_burst: pulumi.Input[int] = 20
+    connections_per_user: pulumi.Input[int] = 50
+    kms_key_arn: pulumi.Input[str] = ""

@@ -1,0 +1,93 @@
+"""The checked arguments, as the component uses them."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import pulumi
+
+from .authentication import Authentication
+from .generated import CheckedArguments, WebSocketChatArgs
+from .rules import InvalidArgumentError
+from .table import ARGUMENTS
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings(CheckedArguments):
+    """The arguments, checked and with their defaults, and what follows from them."""
+
+    @property
+    def issuer(self) -> pulumi.Output[str]:
+        """The value that a token's ``iss`` must have.
+
+        https://docs.aws.amazon.com/cognito/latest/developerguide/amazon-cognito-user-pools-using-tokens-verifying-a-jwt.html
+        """
+        if self.jwt_issuer:
+            return pulumi.Output.from_input(self.jwt_issuer)
+        return pulumi.Output.from_input(self.cognito_user_pool_id).apply(_cognito_issuer)
+
+    @property
+    def jwks_url(self) -> pulumi.Output[str]:
+        """Address of the issuer's public keys."""
+        if self.jwt_jwks_url:
+            return pulumi.Output.from_input(self.jwt_jwks_url)
+        return self.issuer.apply(lambda issuer: f"{issuer.rstrip('/')}/.well-known/jwks.json")
+
+    @classmethod
+    def of(cls, args: WebSocketChatArgs) -> "Settings":
+        """Check the arguments and fill in the defaults. ``None`` stands for the default.
+
+        An ``Output``, whose value is known only during the deployment, is checked when its value is known.
+
+        Raises:
+            InvalidArgumentError: An argument is unknown or not allowed.
+        """
+        settings = cls(**{name: _checked(name, value) for name, value in args.items() if value is not None})
+        _check_together(settings)
+        return settings
+
+
+def _cognito_issuer(pool_id: str) -> str:
+    region = pool_id.partition("_")[0]
+    suffix = "amazonaws.com.cn" if region.startswith("cn-") else "amazonaws.com"
+    return f"https://cognito-idp.{region}.{suffix}/{pool_id}"
+
+
+def _checked(name: str, value: Any) -> Any:  # noqa: ANN401 - arguments are of many types
+    if name not in ARGUMENTS:
+        raise InvalidArgumentError(name, value, f"left out: the arguments are {', '.join(ARGUMENTS)}")
+    argument = ARGUMENTS[name]
+    if isinstance(value, list) and any(isinstance(part, pulumi.Output) for part in value):
+        value = pulumi.Output.from_input(value)
+    if isinstance(value, pulumi.Output):
+        if argument.plain:
+            raise InvalidArgumentError(name, pulumi.Output, "a plain value, known before the deployment")
+        return value.apply(lambda known: _checked(name, known))
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)  # Pulumi's wire format has one kind of number.
+    if not argument.rule.accepts(value):
+        raise InvalidArgumentError(name, value, argument.rule.allowed)
+    return value
+
+
+def _check_together(settings: Settings) -> None:
+    """Refuse arguments that contradict each other, or that promise a security that they would not give.
+
+    Raises:
+        InvalidArgumentError: It names the argument to change.
+    """
+    for name, argument in ARGUMENTS.items():
+        value = getattr(settings, name)
+        # A default that is not empty cannot be told from a value that was given.
+        if argument.only_for not in ("", settings.authentication) and not argument.default and value:
+            raise InvalidArgumentError(name, value, f"left out unless authentication is {argument.only_for}")
+    if settings.authentication == Authentication.JWT:
+        if bool(settings.jwt_issuer) == bool(settings.cognito_user_pool_id):
+            raise InvalidArgumentError(
+                "jwt_issuer", settings.jwt_issuer, "given for jwt, or else cognito_user_pool_id, and not both"
+            )
+        if not settings.jwt_audience:
+            raise InvalidArgumentError("jwt_audience", settings.jwt_audience, "given for jwt")
+    if settings.group_claim and settings.group_members_table:
+        raise InvalidArgumentError("group_claim", settings.group_claim, "left out beside group_members_table")
+    if settings.require_origin and not settings.allowed_origins:
+        raise InvalidArgumentError("require_origin", settings.require_origin, "false without allowed_origins")

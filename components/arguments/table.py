@@ -1,0 +1,335 @@
+"""The table of arguments: one row per argument of ``WebSocketChat``.
+
+Validation and the reading of the config use the rows. ``make generate`` writes three texts from them: the types in
+``generated.py``, the ``config:`` section of ``Pulumi.yaml``, and the table in ``README.md``. To add an argument, add
+its row here, and run ``make generate``.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+from .authentication import Authentication
+from .rules import BOOLEAN, TAGS, Rule, integer, is_integer, text, texts
+
+LOG_RETENTION_DAYS = (
+    *(0, 1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731),
+    *(1096, 1827, 2192, 2557, 2922, 3288, 3653),
+)
+"""https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutRetentionPolicy.html, and 0 for ever."""
+
+_URL = r"(https://[A-Za-z0-9.-]+|http://(127\.0\.0\.1|localhost))(:[0-9]{1,5})?(/[A-Za-z0-9_.~%/-]*)?"
+"""Plain http only on this machine. Up to 512 characters: all environment variables of a function share 4 KB.
+https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html"""
+_SHORT = r"(?=.{0,512}\Z)"
+_WORD = "[!-~]"
+_ORIGIN = (
+    # A browser leaves out the default port.
+    r"(?!https://.*:443\Z|http://.*:80\Z)"
+    r"[a-z][a-z0-9+.-]*://(\*\.(?=[^.]+\.[^.]))?[a-z0-9-]+(\.[a-z0-9-]+)*(:[0-9]{1,5})?"
+)
+_ALGORITHMS = "(RS|PS|ES)(256|384|512)|EdDSA"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Argument:
+    """One row of the table.
+
+    Attributes:
+        name: Name in Python. The config has it in camel case.
+        rule: Type, range and unit.
+        default: Value of an argument that is not given.
+        text: What the argument is, in whole sentences. Other arguments and code stand between double backticks.
+        unset: What an empty default means, in words that follow "Default:".
+        plain: Whether the value must be known before the deployment, so that an ``Output`` is refused. It decides what
+            Pulumi registers or under which name, or it is part of another text.
+        only_for: The ``authentication`` that the argument belongs to. Empty: it always applies.
+    """
+
+    name: str
+    rule: Rule
+    default: Any
+    text: str
+    unset: str = "none"
+    plain: bool = False
+    only_for: str = ""
+
+    @property
+    def has_default(self) -> bool:
+        """Whether the default is a value: an empty text, list or map means that the argument is not set."""
+        return self.default not in ("", [], {})
+
+
+# Each limit is AWS's own, if the row does not name another reason:
+# https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-execution-service-websocket-limits-table.html
+# https://docs.aws.amazon.com/lambda/latest/api/API_CreateFunction.html
+# https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/HowItWorks.NamingRulesDataTypes.html
+_ROWS = (
+    Argument(
+        name="stage_name",
+        rule=text(r"[A-Za-z0-9_-]{1,128}", "1 to 128 letters, digits, '-' and '_'"),
+        default="production",
+        plain=True,
+        text="Name of the stage. It is the last part of the URL.",
+    ),
+    Argument(
+        name="name_prefix",
+        # The longest name that it starts is a function's: with SendMessage at the end it has 64 characters.
+        rule=text(r"[A-Za-z0-9_-]{1,53}", "1 to 53 letters, digits, '-' and '_'"),
+        default="WebSocket",
+        plain=True,
+        text="Start of every physical name: ``WebSocket`` gives ``WebSocketConnections``, ``WebSocketConnect`` and so "
+        "on. Use another prefix to run a second instance beside the first.",
+    ),
+    Argument(
+        name="messages_table",
+        rule=text(r"[A-Za-z0-9_.-]{3,255}", "3 to 255 letters, digits, '-', '_' and '.'"),
+        default="ChatMessages",
+        plain=True,
+        text="Name of the table that stores the messages. Its key is ``messageId``. Its index ``GroupIdIndex`` is on "
+        "``groupId`` and ``timestamp``.",
+    ),
+    Argument(
+        name="create_messages_table",
+        rule=BOOLEAN,
+        default=False,
+        plain=True,
+        text="Create the messages table. Set this if you do not have one yet. If you later destroy the component, the "
+        "table and its messages are destroyed too, unless ``deletion_protection`` is on. If false, the table must "
+        "exist, and Pulumi never changes it.",
+    ),
+    Argument(
+        name="memory_size",
+        rule=integer(128, 10_240, "MB"),
+        default=512,
+        text="Memory of each function. More memory also means more computing power.",
+    ),
+    Argument(
+        name="timeout",
+        rule=integer(5, 29, "seconds"),
+        default=25,
+        text="Longest run of a function. The most that a WebSocket integration allows is 29 seconds.",
+    ),
+    Argument(
+        name="reserved_concurrency",
+        rule=integer(-1, 1_000_000, "concurrent runs; 0 disables the function, -1 reserves nothing"),
+        default=-1,
+        text="Reserved concurrency of each function: it always has this many concurrent runs, and never more.",
+    ),
+    Argument(
+        name="log_retention_days",
+        rule=Rule(
+            int,
+            f"one of {', '.join(map(str, LOG_RETENTION_DAYS))} (days; 0 keeps them forever)",
+            lambda value: is_integer(value) and value in LOG_RETENTION_DAYS,
+        ),
+        default=30,
+        text="How long the functions' logs are kept. CloudWatch Logs offers these periods only.",
+    ),
+    Argument(
+        name="throttling_rate",
+        rule=integer(1, 10_000, "requests per second"),
+        default=1_000,
+        text="Rate limit of the stage: requests that it accepts per second, from all clients together.",
+    ),
+    Argument(
+        name="throttling_burst",
+        rule=integer(1, 5_000, "requests"),
+        default=500,
+        text="Burst limit of the stage: requests that it accepts at the same moment, from all clients together.",
+    ),
+    Argument(
+        name="tags",
+        rule=TAGS,
+        default={},
+        plain=True,
+        text="Tags of every resource that can have tags. In the config this is a list, and each tag is written "
+        "``Key=Value``: ``pulumi config set --path 'tags[0]' Team=chat``.",
+    ),
+    Argument(
+        name="point_in_time_recovery",
+        rule=BOOLEAN,
+        default=False,
+        text="Point-in-time recovery of the tables that the component creates: you can restore them to any second of "
+        "the last 35 days.",
+    ),
+    Argument(
+        name="deletion_protection",
+        rule=BOOLEAN,
+        default=False,
+        text="Deletion protection of the tables that the component creates: DynamoDB refuses to delete them.",
+    ),
+    Argument(
+        name="connection_ttl",
+        rule=integer(7_200, 604_800, "seconds"),
+        default=10_800,
+        text="Time after which a connection row counts as gone. A connection lives for at most 7200 seconds.",
+    ),
+    Argument(
+        name="presence",
+        rule=BOOLEAN,
+        default=True,
+        plain=True,
+        text="Tell members who joins and who leaves. If false, the connections table has no stream, and the function "
+        "that reads the stream does not exist.",
+    ),
+    Argument(
+        name="event_member_limit",
+        rule=integer(1, 1_000, "members"),
+        default=200,
+        text="Largest group that gets presence events and typing frames. Every event goes to every member, so the cost "
+        "grows with the square of the group's size.",
+    ),
+    Argument(
+        name="broadcast_threshold",
+        rule=integer(2, 2_000, "connections"),
+        default=1_000,
+        text="Connections that one run of a function serves. A larger group is split: asynchronous runs serve the "
+        "rest, this many connections each.",
+    ),
+    Argument(
+        name="tracing",
+        rule=BOOLEAN,
+        default=False,
+        text="Trace the functions with AWS X-Ray.",
+    ),
+    Argument(
+        name="authentication",
+        rule=Rule(Authentication, ", ".join(Authentication), lambda value: value in list(Authentication)),
+        default=Authentication.NONE,
+        plain=True,
+        text="How clients prove who they are. With ``none``, anyone with the URL can connect as any user, and Pulumi "
+        "warns you. ``jwt`` requires a token, ``iam`` a request signed with AWS credentials.",
+    ),
+    Argument(
+        name="jwt_issuer",
+        rule=text(f"{_SHORT}({_URL})?", "an https URL of up to 512 characters"),
+        default="",
+        only_for="jwt",
+        text="Issuer of the tokens: the value that a token's ``iss`` must have. Needed for ``jwt``, unless you set "
+        "``cognito_user_pool_id``.",
+    ),
+    Argument(
+        name="jwt_audience",
+        rule=texts(
+            f"{_WORD}{{1,256}}", 10, "up to 10 texts of 1 to 256 ASCII characters, 2,000 in all", together=2_000
+        ),
+        default=[],
+        only_for="jwt",
+        text="Accepted audiences: a token's ``aud`` must have one of these values. For Cognito, use the ids of your "
+        "app clients. Needed for ``jwt``.",
+    ),
+    Argument(
+        name="jwt_jwks_url",
+        rule=text(rf"{_SHORT}({_URL}(\?[A-Za-z0-9_.~%&=-]*)?)?", "an https URL of up to 512 characters"),
+        default="",
+        unset="the issuer's ``/.well-known/jwks.json``",
+        only_for="jwt",
+        text="Address of the issuer's public keys.",
+    ),
+    Argument(
+        name="jwt_algorithms",
+        rule=texts(
+            _ALGORITHMS, 10, "a list of RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, ES512, EdDSA", least=1
+        ),
+        default=["RS256"],
+        plain=True,
+        only_for="jwt",
+        text="Algorithms that a token may be signed with. Algorithms with a shared secret are never accepted.",
+    ),
+    Argument(
+        name="cognito_user_pool_id",
+        rule=text(r"([a-z]{2}(-[a-z]+)+-[0-9]_[A-Za-z0-9]{1,55})?", "the id of a user pool, like us-east-1_AbCdEfGhI"),
+        default="",
+        only_for="jwt",
+        text="Cognito user pool whose tokens are accepted. Set it in place of ``jwt_issuer``.",
+    ),
+    Argument(
+        name="user_claim",
+        rule=text(f"{_WORD}{{1,128}}", "a claim's name of 1 to 128 ASCII characters"),
+        default="sub",
+        only_for="jwt",
+        text="Claim of a token that is the user's id.",
+    ),
+    Argument(
+        name="group_claim",
+        rule=text(f"{_WORD}{{0,128}}", "a claim's name of up to 128 ASCII characters"),
+        default="",
+        unset="none, every group is open",
+        plain=True,
+        only_for="jwt",
+        text="Claim of a token that lists the groups that its user may join, such as ``cognito:groups``. You cannot "
+        "use it together with ``group_members_table``.",
+    ),
+    Argument(
+        name="clock_skew",
+        rule=integer(0, 300, "seconds"),
+        default=30,
+        only_for="jwt",
+        text="How far the clock of the tokens' issuer may be ahead or behind.",
+    ),
+    Argument(
+        name="group_members_table",
+        rule=text(r"([A-Za-z0-9_.-]{3,255})?", "3 to 255 letters, digits, '-', '_' and '.'"),
+        default="",
+        unset="none, every group is open",
+        plain=True,
+        text="Name of an existing table that lists who may join which group, such as ``GroupMembers``. It has the "
+        "attributes ``userId`` and ``groupId``, and the indexes ``UserIdIndex`` and ``GroupIdIndex`` on them with all "
+        "attributes projected.",
+    ),
+    Argument(
+        name="membership_recheck",
+        rule=integer(1, 3_600, "seconds"),
+        default=60,
+        text="Longest time that a member stays connected after you remove them from ``group_members_table``.",
+    ),
+    Argument(
+        name="allowed_origins",
+        rule=texts(
+            _ORIGIN,
+            20,
+            "up to 20 of 1,024 characters in all, each in lower case and without a path, such as "
+            "https://app.example.com or https://*.example.com",
+        ),
+        default=[],
+        unset="none, pages of every origin may connect",
+        plain=True,
+        text="Origins of the pages that may connect. ``*.`` before a domain allows its subdomains.",
+    ),
+    Argument(
+        name="require_origin",
+        rule=BOOLEAN,
+        default=False,
+        plain=True,
+        text="Refuse clients that send no origin, which are most likely not browsers. Needs ``allowed_origins``.",
+    ),
+    Argument(
+        name="message_rate",
+        rule=integer(1, 1_000, "frames per second"),
+        default=10,
+        text="Rate limit of a connection: frames that it may send per second in the long run.",
+    ),
+    Argument(
+        name="message_burst",
+        rule=integer(1, 1_000, "frames"),
+        default=20,
+        text="Burst limit of a connection: frames that it may send at once.",
+    ),
+    Argument(
+        name="connections_per_user",
+        rule=integer(1, 1_000, "connections"),
+        default=50,
+        text="Connections that a user may have at the same time, over all groups. One more is refused.",
+    ),
+    Argument(
+        name="kms_key_arn",
+        rule=text(r"(arn:[a-z-]+:kms:[a-z0-9-]+:[0-9]{12}:key/[A-Za-z0-9-]+)?", "the ARN of a KMS key"),
+        default="",
+        unset="none, AWS's own keys encrypt them",
+        text="Your customer managed KMS key. It encrypts the tables that the component creates, the logs and the "
+        "queue. The key's policy must let CloudWatch Logs use it.",
+    ),
+)
+
+ARGUMENTS = {row.name: row for row in _ROWS}
+"""The rows by their names, in the order in which they are documented."""
