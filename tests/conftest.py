@@ -1,12 +1,35 @@
-"""Marks every test with the folder it lies in."""
+"""Marks every test with its folder, and says which tests have to run in one process."""
 
+import signal
 from pathlib import Path
 
 import pytest
 
 _HERE = Path(__file__).parent
+_IN_ONE_PROCESS = {
+    "security",  # The attacks share their chats, and the last test reads what all of them have logged.
+    "local/test_join.py",  # One emulator and one deployment for the file.
+    "local/test_local.py",  # Each chat takes the usual port if it is free.
+}
+"""Folders and files. All other tests are shared out to the processes one by one."""
 
 
+def pytest_configure() -> None:
+    # A shell starts background jobs with SIGINT ignored. The programs that the tests start would inherit that, and
+    # Ctrl-C would not end them.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """With ``-m graph``, import nothing of the other folders: that takes longer than some folders' tests."""
+    folder, chosen = collection_path.relative_to(_HERE).parts[:1], config.option.markexpr
+    return True if folder and chosen and folder != (chosen,) and (_HERE / chosen).is_dir() else None
+
+
+@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
-        item.add_marker(item.path.relative_to(_HERE).parts[0])
+        path = item.path.relative_to(_HERE)
+        item.add_marker(path.parts[0])
+        for group in _IN_ONE_PROCESS.intersection((path.parts[0], path.as_posix())):
+            item.add_marker(pytest.mark.xdist_group(group))

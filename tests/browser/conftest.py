@@ -1,8 +1,10 @@
 """Real browsers with the chat page, against the program deployed into the emulator."""
 
+import fcntl
 import os
 import shutil
 import subprocess
+import tempfile
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from itertools import count
@@ -24,6 +26,7 @@ from .person import Person
 
 DESKTOP = (1000, 680)
 
+_INSTALLING = Path(tempfile.gettempdir(), f"websocket-chat-tests-{os.geteuid()}.lock")
 _HOW_TO_INSTALL = (
     "The browser tests need Chromium and its driver: apt-get install chromium chromium-driver (Debian, Ubuntu), "
     "brew install --cask chromium chromedriver (macOS), or an installed Google Chrome"
@@ -52,6 +55,13 @@ def emulator() -> Iterator[Emulator]:
 def chat_url(emulator: Emulator) -> str:
     """WebSocket URL of a running chat."""
     return str(deploy(emulator)["WebSocketURL"])
+
+
+@pytest.fixture(scope="session")
+def unhurried_chat_url(emulator: Emulator) -> str:
+    """WebSocket URL of a running chat that lets a client send as fast as it can."""
+    config = {"namePrefix": "Unhurried", "messageRate": 1_000, "messageBurst": 1_000}
+    return str(deploy(emulator, config)["WebSocketURL"])
 
 
 @pytest.fixture
@@ -120,11 +130,13 @@ def start_browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable
 
 
 def _chromium() -> str | None:
-    """Path of a Chromium, installed where that takes no questions. None leaves the search to Selenium."""
-    if not shutil.which("chromedriver") and shutil.which("apt-get") and os.geteuid() == 0:
-        subprocess.run(["apt-get", "update", "-qq"], check=False)  # noqa: S607 - where it lies, the system decides
-        install = ["apt-get", "install", "-qq", "--no-install-recommends", "chromium", "chromium-driver"]
-        subprocess.run(install, check=False, stdout=subprocess.DEVNULL)
+    """Path of a Chromium, installed if that needs no questions. With None, Selenium looks for one."""
+    with _INSTALLING.open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # Another test process may be at it.
+        if not shutil.which("chromedriver") and shutil.which("apt-get") and os.geteuid() == 0:
+            subprocess.run(["apt-get", "update", "-qq"], check=False)  # noqa: S607 - the system decides where it lies
+            install = ["apt-get", "install", "-qq", "--no-install-recommends", "chromium", "chromium-driver"]
+            subprocess.run(install, check=False, stdout=subprocess.DEVNULL)
     return shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 
 

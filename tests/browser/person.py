@@ -21,6 +21,15 @@ return [...document.querySelectorAll("#messages li")].map((li) => [
   li.dataset.status,
 ]);
 """
+_COUNT = """
+const [name, text, status] = arguments;
+return [...document.querySelectorAll("#messages li")].filter(
+  (li) =>
+    (!name || li.querySelector(".name").textContent === name) &&
+    (!text || li.querySelector(".text").textContent === text) &&
+    (!status || li.dataset.status === status),
+).length;
+"""
 
 
 @dataclass(frozen=True)
@@ -76,6 +85,10 @@ class Person:
     @property
     def shown(self) -> list[Shown]:
         return [Shown(*message) for message in self.script(_SHOWN)]
+
+    def count(self, *, name: str = "", text: str = "", status: str = "") -> int:
+        """Number of messages with these values. Reading them all with ``shown`` is slow if there are hundreds."""
+        return int(self.script(_COUNT, name, text, status))
 
     @property
     def texts(self) -> list[str]:

@@ -401,19 +401,23 @@ def test_a_message_more_costs_one_element_however_many_there_are(
 
 
 @pytest.mark.timeout(600)
-def test_a_thousand_messages_survive_twenty_lost_connections(person: People, network: Network, group: str) -> None:
+def test_a_thousand_messages_survive_twenty_lost_connections(
+    person: People, unhurried_chat_url: str, group: str
+) -> None:
     ann, bob = person("Ann"), person("Bob")
-    for who in (ann, bob):
-        who.join(group, network.url)
     rounds = [[f"{number}" for number in range(first, first + 25)] for first in range(0, 500, 25)]
-    for texts in rounds:
-        ann.say_all(texts)
-        bob.say_all(texts)
-        # In the middle of sending them.
-        ann.until(lambda texts=texts: any(texts[5] == said.text and said.name == "Bob" for said in ann.shown))  # type: ignore[misc]
-        network.cut()
-    for who in (ann, bob):
-        who.until(lambda who=who: [said.status for said in who.shown] == ["sent"] * 1000, seconds=300)  # type: ignore[misc]
+    with Network(unhurried_chat_url) as network:
+        for who in (ann, bob):
+            who.join(group, network.url)
+        for texts in rounds:
+            ann.say_all(texts)
+            bob.say_all(texts)
+            # In the middle of sending them.
+            ann.until(lambda texts=texts: ann.count(name="Bob", text=texts[5]))  # type: ignore[misc]
+            network.cut()
+        for who in (ann, bob):
+            who.until(lambda who=who: who.count(status="sent") == 1000, seconds=300)  # type: ignore[misc]
+            assert [said.status for said in who.shown] == ["sent"] * 1000
 
     in_order = [text for texts in rounds for text in texts]
     for who, other in ((ann, "Bob"), (bob, "Ann")):
