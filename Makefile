@@ -16,7 +16,7 @@ PARALLEL := --numprocesses auto --dist loadgroup
 # The value as you typed it, not the one of an environment variable called NAME.
 given = '$(subst ','\'',$(if $(filter command,$(origin $(1))),$(value $(1))))'
 
-.PHONY: help chat join test soak bench check format generate lock clean
+.PHONY: help chat join test coverage mutants soak bench check format generate lock clean
 
 help: ## Show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -29,6 +29,15 @@ join: $(STAMP) ## Chat from the terminal: GROUP=demo NAME=ann; for a chat elsewh
 
 test: $(STAMP) node_modules/.installed ## Run the tests, one process per core; ARGS="-m graph" runs one layer, ARGS="-k name" some tests
 	@$(RUN) -m pytest $(PARALLEL) -m "not soak" $(ARGS)
+
+coverage: $(STAMP) node_modules/.installed ## Run the tests and measure coverage in every process; fails below the floor
+	@rm -rf .build/coverage && mkdir -p .build/coverage
+	@$(RUN) -m coverage run -m pytest $(PARALLEL) -m "not soak" $(ARGS)
+	@$(RUN) -m coverage combine --quiet
+	@$(RUN) -m coverage report
+
+mutants: $(STAMP) ## Change the code in many small ways and show the changes that no test notices; ARGS="handlers.ids.*" limits it
+	@$(RUN) .ci/mutants.py $(ARGS)
 
 soak: $(STAMP) ## Run 200 clients with 10,000 messages and every kind of failure; takes minutes
 	@$(RUN) -m pytest -m soak -s $(ARGS)
@@ -58,7 +67,7 @@ lock: $(STAMP) ## Update the pinned dependencies of requirements*.in
 	@$(UV_COMPILE) $(UV_HERE) requirements-dev.in --output-file requirements-dev.txt
 
 clean: ## Remove everything that was installed or built
-	rm -rf $(VENV) .build node_modules benchmarks/node/node_modules
+	rm -rf $(VENV) .build mutants node_modules benchmarks/node/node_modules
 
 $(STAMP): requirements-dev.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
