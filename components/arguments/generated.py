@@ -36,7 +36,7 @@ class WebSocketChatArgs(TypedDict, total=False):
 
     Allowed: an integer from 128 to 10240 (MB). Default: 512."""
     timeout: pulumi.Input[int]
-    """Longest run of a function. The most that a WebSocket integration allows is 29 seconds.
+    """Longest run of a function. The highest value is the limit of a WebSocket integration.
 
     Allowed: an integer from 5 to 29 (seconds). Default: 25."""
     reserved_concurrency: pulumi.Input[int]
@@ -73,7 +73,7 @@ class WebSocketChatArgs(TypedDict, total=False):
 
     Default: false."""
     connection_ttl: pulumi.Input[int]
-    """Time after which a connection row counts as gone. A connection lives for at most 7200 seconds.
+    """Time after which a connection row counts as gone. The lowest value is the longest life of a connection.
 
     Allowed: an integer from 7200 to 604800 (seconds). Default: 10800."""
     presence: bool

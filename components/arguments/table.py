@@ -107,7 +107,7 @@ _ROWS = (
         name="timeout",
         rule=integer(5, 29, "seconds"),
         default=25,
-        text="Longest run of a function. The most that a WebSocket integration allows is 29 seconds.",
+        text="Longest run of a function. The highest value is the limit of a WebSocket integration.",
     ),
     Argument(
         name="reserved_concurrency",
@@ -162,7 +162,7 @@ _ROWS = (
         name="connection_ttl",
         rule=integer(7_200, 604_800, "seconds"),
         default=10_800,
-        text="Time after which a connection row counts as gone. A connection lives for at most 7200 seconds.",
+        text="Time after which a connection row counts as gone. The lowest value is the longest life of a connection.",
     ),
     Argument(
         name="presence",
