@@ -25,6 +25,8 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
+from tests.graph.stack import chat
+
 from . import end_to_end, large_groups, report
 from .loopback import CLIENT_CORE, DELAYS_MS, Loopback, find, serve
 from .report import Figures
@@ -295,21 +297,8 @@ def main() -> None:
             "AWS_REGION": REGION,
             "AWS_DEFAULT_REGION": REGION,
             "AWS_EC2_METADATA_DISABLED": "true",
-            "CONNECTIONS_TABLE": "WebSocketConnections",
-            "MESSAGES_TABLE": "ChatMessages",
+            **chat().resources["chat-send-message-function"].inputs["environment"]["variables"],
             "CALLBACK_URL": loopback.endpoints[0],
-            "CONNECTION_TTL_SECONDS": str(config["connectionTtl"]["default"]),
-            "BROADCAST_FUNCTION": "WebSocketBroadcast",
-            "BROADCAST_THRESHOLD": str(config["broadcastThreshold"]["default"]),
-            "EVENT_MEMBER_LIMIT": str(config["eventMemberLimit"]["default"]),
-            "AUTHENTICATION": config["authentication"]["default"],
-            "MEMBERS_TABLE": config["groupMembersTable"]["default"],
-            "MEMBERSHIP_RECHECK_SECONDS": str(config["membershipRecheck"]["default"]),
-            "ALLOWED_ORIGINS": json.dumps(config["allowedOrigins"]["default"]),
-            "REQUIRE_ORIGIN": json.dumps(config["requireOrigin"]["default"]),
-            "MESSAGE_RATE": str(config["messageRate"]["default"]),
-            "MESSAGE_BURST": str(config["messageBurst"]["default"]),
-            "CONNECTIONS_PER_USER": str(config["connectionsPerUser"]["default"]),
         }
         results = report.Results(
             calls=_answer_of("calls", environment),

@@ -13,55 +13,16 @@ from pulumi.config import ConfigMissingError, ConfigTypeError
 from components import InvalidArgumentError
 from components.arguments import Settings
 
+from .argument_cases import CASES, INSTEAD
 from .stack import ACCOUNT, PROJECT, REGION, Graph, Properties, chat, declared_config, program
 
 CONFIG = declared_config()
 STACK_FILES = sorted(PROJECT.glob("Pulumi.*.yaml"))
 PYTHON_TYPES: dict[str, type] = {"string": str, "integer": int, "boolean": bool, "array": list}
-OTHER_VALUES: dict[str, object] = {
-    "stageName": "test",
-    "namePrefix": "Other",
-    "messagesTable": "OtherMessages",
-    "createMessagesTable": True,
-    "memorySize": 1024,
-    "timeout": 10,
-    "reservedConcurrency": 7,
-    "logRetentionDays": 90,
-    "throttlingRate": 20,
-    "throttlingBurst": 10,
-    "tags": ["Team=Chat", "Empty=", "Formula=a=b"],
-    "pointInTimeRecovery": True,
-    "deletionProtection": True,
-    "connectionTtl": 7200,
-    "presence": False,
-    "eventMemberLimit": 50,
-    "broadcastThreshold": 100,
-    "tracing": True,
-    "authentication": "jwt",
-    "jwtIssuer": "https://issuer.example",
-    "jwtAudience": ["app", "other"],
-    "jwtJwksUrl": "https://issuer.example/keys",
-    "jwtAlgorithms": ["ES256", "EdDSA"],
-    "cognitoUserPoolId": "",
-    "userClaim": "email",
-    "groupClaim": "groups",
-    "clockSkew": 11,
-    "groupMembersTable": "",
-    "membershipRecheck": 13,
-    "allowedOrigins": ["https://app.example.com", "https://*.example.org"],
-    "requireOrigin": True,
-    "messageRate": 3,
-    "messageBurst": 5,
-    "connectionsPerUser": 7,
-    "kmsKeyArn": f"arn:aws:kms:{REGION}:{ACCOUNT}:key/1234abcd-12ab-34cd-56ef-1234567890ab",
+OTHER_VALUES: dict[str, object] = {case.config_key: case.other for case in CASES.values()} | {
+    "tags": ["Team=Chat", "Empty=", "Formula=a=b"]
 }
-INSTEAD: dict[str, object] = {
-    "jwtIssuer": "",
-    "cognitoUserPoolId": "us-east-1_AbCdEfGhI",
-    "groupClaim": "",
-    "groupMembersTable": "GroupMembers",
-}
-"""Of keys that exclude each other, the others."""
+OTHERS_INSTEAD = {CASES[name].config_key: value for name, value in INSTEAD.items()}
 
 
 def _snake(key: str) -> str:
@@ -114,7 +75,7 @@ def test_exports_exactly_these(config: dict[str, object], more: dict[str, str]) 
     }
 
 
-@pytest.mark.parametrize("values", [OTHER_VALUES, OTHER_VALUES | INSTEAD], ids=["one", "the other"])
+@pytest.mark.parametrize("values", [OTHER_VALUES, OTHER_VALUES | OTHERS_INSTEAD], ids=["one", "the other"])
 def test_every_config_value_reaches_the_argument_of_its_name(values: dict[str, object]) -> None:
     args: Any = {_snake(key): value for key, value in values.items()}
     args["tags"] = {"Team": "Chat", "Empty": "", "Formula": "a=b"}
@@ -124,7 +85,7 @@ def test_every_config_value_reaches_the_argument_of_its_name(values: dict[str, o
 def test_these_are_other_values_for_every_key() -> None:
     assert OTHER_VALUES.keys() == CONFIG.keys()
     same = {key for key, declared in CONFIG.items() if OTHER_VALUES[key] == declared["default"]}
-    assert {key for key in same if INSTEAD.get(key) in (None, CONFIG[key]["default"])} == set()
+    assert {key for key in same if OTHERS_INSTEAD.get(key) in (None, CONFIG[key]["default"])} == set()
 
 
 def test_refuses_another_authentication() -> None:

@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from typing import Any
+from typing import Any, cast
 
 import pulumi
 import pulumi_aws as aws
@@ -10,6 +10,7 @@ import pytest
 
 from components import Authentication, WebSocketChat, WebSocketChatArgs
 
+from .argument_cases import CASES, INSTEAD
 from .stack import ACCOUNT, REGION, WITH_TOKENS, Graph, Properties, chat, run
 
 COUNTS = {
@@ -60,88 +61,9 @@ FUNCTIONS = {
 ELSEWHERE = {"code", "policy", "assumeRolePolicy", "triggers"}
 """Inputs that have tests of their own."""
 
-DEFAULTS: WebSocketChatArgs = {
-    "stage_name": "production",
-    "name_prefix": "WebSocket",
-    "messages_table": "ChatMessages",
-    "create_messages_table": False,
-    "memory_size": 512,
-    "timeout": 25,
-    "reserved_concurrency": -1,
-    "log_retention_days": 30,
-    "throttling_rate": 1000,
-    "throttling_burst": 500,
-    "tags": {},
-    "point_in_time_recovery": False,
-    "deletion_protection": False,
-    "connection_ttl": 10800,
-    "presence": True,
-    "event_member_limit": 200,
-    "broadcast_threshold": 1000,
-    "tracing": False,
-    "authentication": Authentication.NONE,
-    "jwt_issuer": "",
-    "jwt_audience": [],
-    "jwt_jwks_url": "",
-    "jwt_algorithms": ["RS256"],
-    "cognito_user_pool_id": "",
-    "user_claim": "sub",
-    "group_claim": "",
-    "clock_skew": 30,
-    "group_members_table": "",
-    "membership_recheck": 60,
-    "allowed_origins": [],
-    "require_origin": False,
-    "message_rate": 10,
-    "message_burst": 20,
-    "connections_per_user": 50,
-    "kms_key_arn": "",
-}
-OTHERS: WebSocketChatArgs = {
-    "stage_name": "test",
-    "name_prefix": "Other-",
-    "messages_table": "OtherMessages",
-    "create_messages_table": True,
-    "memory_size": 1024,
-    "timeout": 10,
-    "reserved_concurrency": 7,
-    "log_retention_days": 90,
-    "throttling_rate": 20,
-    "throttling_burst": 10,
-    "tags": {"Team": "Chat", "Stage": "Test"},
-    "point_in_time_recovery": True,
-    "deletion_protection": True,
-    "connection_ttl": 7200,
-    "presence": True,
-    "event_member_limit": 50,
-    "broadcast_threshold": 100,
-    "tracing": True,
-    "authentication": Authentication.JWT,
-    "jwt_issuer": "https://issuer.example",
-    "jwt_audience": ["app", "https://api.example"],
-    "jwt_jwks_url": "https://keys.example/jwks",
-    "jwt_algorithms": ["ES256", "EdDSA"],
-    "cognito_user_pool_id": "",
-    "user_claim": "email",
-    "group_claim": "cognito:groups",
-    "clock_skew": 11,
-    "group_members_table": "",
-    "membership_recheck": 13,
-    "allowed_origins": ["https://app.example.com", "https://*.example.org"],
-    "require_origin": True,
-    "message_rate": 3,
-    "message_burst": 5,
-    "connections_per_user": 7,
-    "kms_key_arn": f"arn:aws:kms:{REGION}:{ACCOUNT}:key/1234abcd-12ab-34cd-56ef-1234567890ab",
-}
-INSTEAD: WebSocketChatArgs = {
-    "jwt_issuer": "",
-    "jwt_jwks_url": "",
-    "cognito_user_pool_id": "us-east-1_AbCdEfGhI",
-    "group_claim": "",
-    "group_members_table": "OtherMembers",
-}
-"""Of arguments that exclude each other, the others."""
+DEFAULTS = cast("WebSocketChatArgs", {key: case.default for key, case in CASES.items()})
+# Without presence there is less to see. It has a case of its own.
+OTHERS = cast("WebSocketChatArgs", {key: case.other for key, case in CASES.items()} | {"presence": True})
 COGNITO = "https://cognito-idp.us-east-1.amazonaws.com/us-east-1_AbCdEfGhI"
 
 

@@ -1,0 +1,422 @@
+"""Values of every argument, for the tests: one case per argument. A new argument needs its case here."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from components import Authentication, WebSocketChatArgs
+
+from .stack import ACCOUNT, REGION
+
+POOL = "us-east-1_AbCdEfGhI"
+KEY = "arn:aws:kms:eu-central-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"
+NO_URLS = [
+    *("http://issuer.example", "http://127.0.0.1.issuer.example", "http://localhost@issuer.example", "http://10.0.0.1"),
+    *("https://", "https:///path", "//issuer.example", "issuer.example", "ftp://issuer.example", "file:///etc/passwd"),
+    *("https://issuer.example\n", " https://issuer.example", "https://a b", "https://user:pass@issuer.example"),
+    *(
+        "https://issuer.example?a=b",
+        "https://issuer.example/#a",
+        "https://issuer.example:port",
+        "HTTPS://issuer.example",
+    ),
+    *(1, True, ["https://issuer.example"]),
+]
+NO_ORIGINS = [
+    *("https://app.example.com/", "https://app.example.com/chat", "https://app.example.com?a=b", "app.example.com"),
+    *("https://App.example.com", "HTTPS://app.example.com", "https://app.example.com\n", " https://app.example.com"),
+    *("https://app.*.com", "https://*", "https://*.", "https://*app.example.com", "https://app*.example.com"),
+    *("https://*.*.example.com", "*", "*://app.example.com", "https://.example.com", "https://app..example.com"),
+    *("https://user@app.example.com", "https://app.example.com:", "https://app.example.com:port", "null", "", 1, None),
+]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Case:
+    """The values of an argument.
+
+    Attributes:
+        config_key: Its name in the config.
+        default: Its default.
+        other: Another value. All arguments can have their other values at once, and then :data:`INSTEAD`.
+        allowed: What the error says is allowed, or the start of it.
+        accepted: Values that are accepted.
+        refused: Values that are refused.
+        plain: Whether an ``Output`` is refused: the value decides what is registered or under which name, or it is
+            within another text.
+    """
+
+    config_key: str
+    default: Any
+    other: Any
+    allowed: str
+    accepted: list[Any]
+    refused: list[Any]
+    plain: bool = False
+
+
+CASES: Mapping[str, Case] = {
+    "stage_name": Case(
+        config_key="stageName",
+        default="production",
+        other="test",
+        plain=True,
+        allowed="1 to 128 letters, digits, '-' and '_'",
+        accepted=["a", "x" * 128, "Stage-1_b"],
+        refused=["", "x" * 129, "$default", "a b", "a/b", "stage\n", "ä", 1, True],
+    ),
+    "name_prefix": Case(
+        config_key="namePrefix",
+        default="WebSocket",
+        other="Other-",
+        plain=True,
+        allowed="1 to 53 letters, digits, '-' and '_'",
+        accepted=["a", "x" * 53, "My-Chat_2"],
+        refused=["", "x" * 54, "a.b", "a b", "a\n", 1, True],
+    ),
+    "messages_table": Case(
+        config_key="messagesTable",
+        default="ChatMessages",
+        other="OtherMessages",
+        plain=True,
+        allowed="3 to 255 letters, digits, '-', '_' and '.'",
+        accepted=["abc", "x" * 255, "My.Table-1_b"],
+        refused=["", "ab", "x" * 256, "a/b", "a b", "abc\n", 1, True],
+    ),
+    "create_messages_table": Case(
+        config_key="createMessagesTable",
+        default=False,
+        other=True,
+        plain=True,
+        allowed="true or false",
+        accepted=[True, False],
+        refused=[0, 1, "true"],
+    ),
+    "memory_size": Case(
+        config_key="memorySize",
+        default=512,
+        other=1024,
+        allowed="an integer from 128 to 10240 (MB)",
+        accepted=[128, 10_240],
+        refused=[127, 10_241, 512.5, "512", True, [512]],
+    ),
+    "timeout": Case(
+        config_key="timeout",
+        default=25,
+        other=10,
+        allowed="an integer from 5 to 29 (seconds)",
+        accepted=[5, 29],
+        refused=[4, 30, 3.5, "25", True],
+    ),
+    "reserved_concurrency": Case(
+        config_key="reservedConcurrency",
+        default=-1,
+        other=7,
+        allowed="an integer from -1 to",
+        accepted=[-1, 0, 1_000_000],
+        refused=[-2, 1_000_001, "0", False],
+    ),
+    "log_retention_days": Case(
+        config_key="logRetentionDays",
+        default=30,
+        other=90,
+        allowed="one of 0, 1, 3, 5, 7, 14, 30,",
+        accepted=[0, 1, 30, 1096, 3653],
+        refused=[-1, 2, 3654, "30", True, False],
+    ),
+    "throttling_rate": Case(
+        config_key="throttlingRate",
+        default=1000,
+        other=20,
+        allowed="an integer from 1 to 10000 (requests per second)",
+        accepted=[1, 10_000],
+        refused=[0, 10_001, "1", True],
+    ),
+    "throttling_burst": Case(
+        config_key="throttlingBurst",
+        default=500,
+        other=10,
+        allowed="an integer from 1 to 5000 (requests)",
+        accepted=[1, 5_000],
+        refused=[0, 5_001, "1", True],
+    ),
+    "tags": Case(
+        config_key="tags",
+        default={},
+        other={"Team": "Chat", "Stage": "Test"},
+        plain=True,
+        allowed="up to 50, with keys of 1 to 128 and values of up to 256 characters, no key starting aws:",
+        accepted=[{}, {"k": ""}, {"k" * 128: "v" * 256}, {str(n): "" for n in range(50)}, {"my:aws:": "x"}],
+        refused=[
+            {"": "v"},
+            {"k" * 129: ""},
+            {"k": "v" * 257},
+            {str(n): "" for n in range(51)},
+            {"aws:k": "v"},
+            {"AWS:k": "v"},
+            {"k": 1},
+            {1: "v"},
+            ["k=v"],
+            "k=v",
+        ],
+    ),
+    "point_in_time_recovery": Case(
+        config_key="pointInTimeRecovery",
+        default=False,
+        other=True,
+        allowed="true or false",
+        accepted=[True, False],
+        refused=[1, "false"],
+    ),
+    "deletion_protection": Case(
+        config_key="deletionProtection",
+        default=False,
+        other=True,
+        allowed="true or false",
+        accepted=[True, False],
+        refused=[1, "false"],
+    ),
+    "connection_ttl": Case(
+        config_key="connectionTtl",
+        default=10800,
+        other=7200,
+        allowed="an integer from 7200 to 604800 (seconds)",
+        accepted=[7_200, 604_800],
+        refused=[7_199, 604_801, "7200", True],
+    ),
+    "presence": Case(
+        config_key="presence",
+        default=True,
+        other=False,
+        plain=True,
+        allowed="true or false",
+        accepted=[True, False],
+        refused=[1, "false"],
+    ),
+    "event_member_limit": Case(
+        config_key="eventMemberLimit",
+        default=200,
+        other=50,
+        allowed="an integer from 1 to 1000 (members)",
+        accepted=[1, 1_000],
+        refused=[0, 1_001, "1", True],
+    ),
+    "broadcast_threshold": Case(
+        config_key="broadcastThreshold",
+        default=1000,
+        other=100,
+        allowed="an integer from 2 to 2000 (connections)",
+        accepted=[2, 2_000],
+        refused=[1, 2_001, "2", True],
+    ),
+    "tracing": Case(
+        config_key="tracing",
+        default=False,
+        other=True,
+        allowed="true or false",
+        accepted=[True, False],
+        refused=[1, "false"],
+    ),
+    "authentication": Case(
+        config_key="authentication",
+        default=Authentication.NONE,
+        other=Authentication.JWT,
+        plain=True,
+        allowed="none, jwt, iam",
+        accepted=["none", "iam", Authentication.NONE, Authentication.IAM],
+        refused=["", "JWT", "jwt\n", " jwt", "no", "cognito", False, 0, ["jwt"], {}],
+    ),
+    "jwt_issuer": Case(
+        config_key="jwtIssuer",
+        default="",
+        other="https://issuer.example",
+        allowed="an https URL",
+        accepted=[
+            *(
+                "https://issuer.example",
+                "https://issuer.example/",
+                "https://issuer.example:8443/realms/Chat_1/v2.0/~a%20",
+            ),
+            *("http://127.0.0.1:8080", "http://localhost/issuer"),
+        ],
+        refused=NO_URLS,
+    ),
+    "jwt_audience": Case(
+        config_key="jwtAudience",
+        default=[],
+        other=["app", "https://api.example"],
+        allowed="up to 10 texts of 1 to 256 ASCII characters, 2,000 in all",
+        accepted=[["app"], ["https://api.example/", "a&b"], ["x" * 200] * 10],
+        refused=[
+            ["é"],
+            ["a b"],
+            ["x" * 200] * 9 + ["x" * 201],
+            [""],
+            ["x" * 257],
+            ["app"] * 11,
+            ["app\n"],
+            [1],
+            [None],
+            [["app"]],
+            "app",
+            ("app",),
+            {"app": "app"},
+            True,
+        ],
+    ),
+    "jwt_jwks_url": Case(
+        config_key="jwtJwksUrl",
+        default="",
+        other="https://keys.example/jwks",
+        allowed="an https URL",
+        accepted=[
+            *("https://keys.example/.well-known/jwks.json", "https://keys.example/keys?appid=1-2&p=a_b", ""),
+            *("http://127.0.0.1:8080/jwks.json", "http://localhost:1", "https://" + "x" * 504),
+        ],
+        refused=[url for url in NO_URLS if "?" not in str(url)],
+    ),
+    "jwt_algorithms": Case(
+        config_key="jwtAlgorithms",
+        default=["RS256"],
+        other=["ES256", "EdDSA"],
+        plain=True,
+        allowed="a list of RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, ES512, EdDSA",
+        accepted=[
+            ["RS256"],
+            ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"],
+        ],
+        refused=[
+            *(["none"], ["None"], ["NONE"], ["HS256"], ["HS384"], ["HS512"], ["RS256", "none"], ["ES256", "HS256"]),
+            *([], [""], ["*"], ["rs256"], ["RS256\n"], ["RS"], ["RS1"], ["RS2560"], ["ES256K"], ["RS256,ES256"]),
+            *(["RS256"] * 11, [None], [1], "RS256", {"RS256": "RS256"}, True),
+        ],
+    ),
+    "cognito_user_pool_id": Case(
+        config_key="cognitoUserPoolId",
+        default="",
+        other="",
+        allowed="like us-east-1_AbCdEfGhI",
+        accepted=[POOL, "us-gov-west-1_x", "ap-southeast-2_" + "x" * 55],
+        refused=[
+            *("us-east-1", "us-east-1_", "us-east-1_" + "x" * 56, "us-east-1_AbC/x", "us-east-1_a.b", "_AbCdEfGhI"),
+            *("AbCdEfGhI", "us-east-1_a_b", "example.com/us-east-1_a", "US-EAST-1_a", f"{POOL}\n", f" {POOL}", 1, True),
+        ],
+    ),
+    "user_claim": Case(
+        config_key="userClaim",
+        default="sub",
+        other="email",
+        allowed="a claim's name of 1 to 128 ASCII characters",
+        accepted=["sub", "x" * 128, "https://app.example/user", "cognito:username"],
+        refused=["", "x" * 129, "süb", "sub\n", 1, True, ["sub"]],
+    ),
+    "group_claim": Case(
+        config_key="groupClaim",
+        default="",
+        other="cognito:groups",
+        plain=True,
+        allowed="a claim's name of up to 128 ASCII characters",
+        accepted=["cognito:groups", "", "x" * 128],
+        refused=["x" * 129, "groups\n", 1, False, ["groups"]],
+    ),
+    "clock_skew": Case(
+        config_key="clockSkew",
+        default=30,
+        other=11,
+        allowed="an integer from 0 to 300 (seconds)",
+        accepted=[0, 300],
+        refused=[-1, 301, 0.5, "30", False],
+    ),
+    "group_members_table": Case(
+        config_key="groupMembersTable",
+        default="",
+        other="",
+        plain=True,
+        allowed="3 to 255 letters, digits, '-', '_' and '.'",
+        accepted=["abc", "", "x" * 255, "My.Table-1_b"],
+        refused=["ab", "x" * 256, "a/b", "a b", "abc\n", "arn:aws:dynamodb", 1, True],
+    ),
+    "membership_recheck": Case(
+        config_key="membershipRecheck",
+        default=60,
+        other=13,
+        allowed="an integer from 1 to 3600 (seconds)",
+        accepted=[1, 3_600],
+        refused=[0, 3_601, 1.5, "60", True],
+    ),
+    "allowed_origins": Case(
+        config_key="allowedOrigins",
+        default=[],
+        other=["https://app.example.com", "https://*.example.org"],
+        plain=True,
+        allowed="up to 20 of 1,024 characters in all, each in lower case and without a path",
+        accepted=[
+            ["https://app.example.com"],
+            [],
+            ["https://*.example.com", "http://localhost:3000", "http://127.0.0.1", "chrome-extension://abcdef"],
+            ["https://" + "x" * 504] * 2,
+            ["https://a"] * 20,
+        ],
+        refused=[
+            *([origin] for origin in NO_ORIGINS),
+            ["https://app.example.com", "https://app.example.com/"],
+            ["https://" + "x" * 504, "https://" + "x" * 505],
+            ["https://a"] * 21,
+            *("https://app.example.com", "", {"https://app.example.com": ""}, True),
+        ],
+    ),
+    "require_origin": Case(
+        config_key="requireOrigin",
+        default=False,
+        other=True,
+        plain=True,
+        allowed="true or false",
+        accepted=[True, False],
+        refused=[0, 1, "true"],
+    ),
+    "message_rate": Case(
+        config_key="messageRate",
+        default=10,
+        other=3,
+        allowed="an integer from 1 to 1000 (frames per second)",
+        accepted=[1, 1_000],
+        refused=[0, 1_001, 0.5, "10", True],
+    ),
+    "message_burst": Case(
+        config_key="messageBurst",
+        default=20,
+        other=5,
+        allowed="an integer from 1 to 1000 (frames)",
+        accepted=[1, 1_000],
+        refused=[0, 1_001, 1.5, "20", True],
+    ),
+    "connections_per_user": Case(
+        config_key="connectionsPerUser",
+        default=50,
+        other=7,
+        allowed="an integer from 1 to 1000 (connections)",
+        accepted=[1, 1_000],
+        refused=[0, 1_001, 1.5, "50", True],
+    ),
+    "kms_key_arn": Case(
+        config_key="kmsKeyArn",
+        default="",
+        other=f"arn:aws:kms:{REGION}:{ACCOUNT}:key/1234abcd-12ab-34cd-56ef-1234567890ab",
+        allowed="the ARN of a KMS key",
+        accepted=[KEY, "", KEY.replace("aws", "aws-us-gov"), KEY.replace("1234abcd", "mrk-1234")],
+        refused=[
+            *("alias/chat", KEY.rpartition("/")[2], KEY.replace("key/", "alias/"), KEY.replace("kms", "s3")),
+            *(KEY.replace("123456789012", "*"), KEY.replace("eu-central-1", "*"), KEY.rpartition("/")[0] + "/*"),
+            *(f"{KEY}\n", f"{KEY}/x", "*", 1, True),
+        ],
+    ),
+}
+
+INSTEAD: WebSocketChatArgs = {
+    "jwt_issuer": "",
+    "jwt_jwks_url": "",
+    "cognito_user_pool_id": POOL,
+    "group_claim": "",
+    "group_members_table": "GroupMembers",
+}
+"""Where an argument excludes another one: other values for which the other one is given."""
