@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import time
 from contextlib import ExitStack
+from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import pytest
 import trustme
 
+from handlers.posting import addresses, connection_pool
 from handlers.posting.management_api import ManagementApi
 from handlers.posting.run import Limits
 
@@ -54,3 +57,18 @@ def client() -> Iterator[Callable[..., ManagementApi]]:
             return api
 
         yield make
+
+
+@pytest.fixture
+def thaw(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
+    """Lets seconds pass as a frozen process finds them gone: on the wall clock, not on the monotonic one."""
+    frozen = 0.0
+
+    def advance(seconds: float) -> None:
+        nonlocal frozen
+        frozen += seconds
+
+    own = SimpleNamespace(time=lambda: time.time() + frozen, monotonic=time.monotonic, sleep=time.sleep)
+    monkeypatch.setattr(addresses, "time", own)
+    monkeypatch.setattr(connection_pool, "time", own)
+    return advance

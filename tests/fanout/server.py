@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+OK = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
+
 
 @dataclass(frozen=True)
 class Request:
@@ -66,6 +68,21 @@ class Answer:
         sock = self._writer.get_extra_info("socket")
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self._writer.transport.abort()
+
+
+async def accept(_: Request, answer: Answer) -> None:
+    await answer.raw(OK)
+
+
+async def never(*_: object) -> None:
+    await asyncio.sleep(3600)
+
+
+def always(status: int, *headers: str) -> Behaviour:
+    async def behave(_: Request, answer: Answer) -> None:
+        await answer.status(status, *headers, body=b'{"message":"secret text"}')
+
+    return behave
 
 
 class FakeManagementApi:

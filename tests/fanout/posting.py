@@ -1,0 +1,46 @@
+"""What the tests of the engine post, and what becomes of it."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterable
+
+from handlers.posting.management_api import ManagementApi
+from handlers.posting.posts import Outcome, Post
+
+from .server import FakeManagementApi
+
+Serve = Callable[..., FakeManagementApi]
+Client = Callable[..., ManagementApi]
+Thaw = Callable[[float], None]
+
+FAR = 120.0
+"""Seconds to a deadline that no test meets, however busy the machine."""
+
+
+class Outcomes:
+    """What became of each connection id; fails on a second outcome for one."""
+
+    def __init__(self) -> None:
+        self.by_id: dict[str, Outcome] = {}
+        self.threads: set[int] = set()
+
+    def __call__(self, post: Post, outcome: Outcome) -> None:
+        assert post.connection_id not in self.by_id
+        self.by_id[post.connection_id] = outcome
+        self.threads.add(threading.get_ident())
+
+    def ids(self, outcome: Outcome) -> set[str]:
+        """Return the ids with this outcome."""
+        return {connection_id for connection_id, each in self.by_id.items() if each is outcome}
+
+
+def posts(count: int, *, body: bytes = b"frame") -> list[Post]:
+    return [Post(f"id-{number}=", body) for number in range(count)]
+
+
+def post_all(api: ManagementApi, work: Iterable[Post], *, seconds: float = FAR) -> Outcomes:
+    outcomes = Outcomes()
+    api.post_all(work, deadline=time.monotonic() + seconds, on_outcome=outcomes)
+    return outcomes

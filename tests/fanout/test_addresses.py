@@ -1,0 +1,56 @@
+"""The addresses of the management API: looked up in time, used in turn."""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from typing import TYPE_CHECKING, Any
+
+from handlers.posting.posts import Outcome
+
+from .posting import FAR, Client, Serve, Thaw, post_all, posts
+from .server import accept
+
+if TYPE_CHECKING:
+    import pytest
+
+
+def test_address_is_looked_up_again_after_a_freeze(
+    serve: Serve, client: Client, thaw: Thaw, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lookups = []
+    resolve = socket.getaddrinfo
+
+    def count(*name: Any, **options: Any) -> list[Any]:
+        lookups.append(name)
+        return resolve(*name, **options)
+
+    monkeypatch.setattr(socket, "getaddrinfo", count)
+    api = client(serve(accept))
+    for expected in (1, 2):
+        post_all(api, posts(1))
+        assert len(lookups) == expected
+        thaw(3600)
+
+
+def test_lookup_that_hangs_does_not_outlive_the_deadline(
+    serve: Serve, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    release = threading.Event()
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: release.wait(FAR))
+    started = time.monotonic()
+    assert post_all(client(serve(accept)), posts(3), seconds=0.3).ids(Outcome.FAILED) == {"id-0=", "id-1=", "id-2="}
+    assert time.monotonic() - started < FAR / 2
+    release.set()
+
+
+def test_all_addresses_of_a_name_take_turns(serve: Serve, client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    server = serve(accept)
+    resolve = socket.getaddrinfo
+
+    def with_a_dead_address_first(host: str, port: int, **options: int) -> list[object]:
+        return [*resolve("127.0.0.1", 1, **options), *resolve(host, port, **options)]
+
+    monkeypatch.setattr(socket, "getaddrinfo", with_a_dead_address_first)
+    assert len(post_all(client(server), posts(20)).ids(Outcome.DELIVERED)) == 20

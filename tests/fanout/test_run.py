@@ -1,0 +1,150 @@
+"""A run of the engine: what each answer, each fault and the deadline make of a post."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+import trustme
+
+from handlers.posting.posts import Outcome, Post
+
+from .posting import FAR, Client, Outcomes, Serve, post_all, posts
+from .server import OK, FakeManagementApi, accept, always, never
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from .server import Answer, Request
+
+
+@pytest.mark.parametrize(
+    ("status", "outcome", "requests"),
+    [
+        (200, Outcome.DELIVERED, 1),
+        (410, Outcome.GONE, 1),
+        (400, Outcome.FAILED, 1),
+        (403, Outcome.FAILED, 1),
+        (413, Outcome.FAILED, 1),
+        (301, Outcome.FAILED, 1),
+        (408, Outcome.FAILED, 3),
+        (429, Outcome.FAILED, 3),
+        (500, Outcome.FAILED, 3),
+        (503, Outcome.FAILED, 3),
+    ],
+)
+def test_status(serve: Serve, client: Client, status: int, outcome: Outcome, requests: int) -> None:
+    server = serve(always(status))
+    assert post_all(client(server), posts(1)).by_id == {"id-0=": outcome}
+    assert len(server.requests) == requests
+
+
+@pytest.mark.parametrize("trouble", ["429", "500", "reset", "close", "garbage", "half", "hang"])
+def test_trouble_that_passes_is_survived(serve: Serve, client: Client, trouble: str) -> None:
+    async def behave(request: Request, answer: Answer) -> None:
+        if request.number > 0:
+            await answer.raw(OK)
+        elif trouble.isdigit():
+            await answer.status(int(trouble))
+        elif trouble == "reset":
+            answer.reset()
+        elif trouble == "close":
+            answer.close()
+        elif trouble == "garbage":
+            await answer.raw(b"\x00\x01 nonsense\r\n\r\n")
+        elif trouble == "half":
+            await answer.raw(b"HTTP/1.1 200 OK\r\nContent-Le")
+            answer.close()
+        else:
+            await never()
+
+    server = serve(behave)
+    api = client(server, request_timeout=2.0 if trouble == "hang" else FAR)
+    assert post_all(api, posts(1)).ids(Outcome.DELIVERED) == {"id-0="}
+    assert len(server.requests) == 2
+
+
+def test_connection_that_turns_out_stale_is_replaced_once_without_counting(serve: Serve, client: Client) -> None:
+    async def behave(request: Request, answer: Answer) -> None:
+        if request.nth_on_connection:
+            answer.reset()
+        else:
+            await answer.raw(OK)
+
+    server = serve(behave)
+    api = client(server, connections=1, attempts=1)
+    assert len(post_all(api, posts(10)).ids(Outcome.DELIVERED)) == 10
+    assert server.connections == 10
+
+
+def test_one_recipient_that_hangs_holds_nobody_up(serve: Serve, client: Client) -> None:
+    others_served = asyncio.Event()
+
+    async def behave(request: Request, answer: Answer) -> None:
+        if request.connection_id == "id-0=":
+            await others_served.wait()
+        await answer.raw(OK)
+        if request.number == 199:
+            others_served.set()
+
+    outcomes = post_all(client(serve(behave), connections=2, request_timeout=FAR), posts(200))
+    assert len(outcomes.ids(Outcome.DELIVERED)) == 200
+
+
+def test_deadline(serve: Serve, client: Client) -> None:
+    server = serve(never)
+    started = time.monotonic()
+    outcomes = post_all(client(server, request_timeout=FAR), posts(2000), seconds=0.3)
+    assert len(outcomes.ids(Outcome.FAILED)) == 2000
+    assert time.monotonic() - started < FAR / 2
+
+
+def test_deadline_before_the_first_post(serve: Serve, client: Client) -> None:
+    server = serve(accept)
+    assert len(post_all(client(server), posts(2000), seconds=-1).ids(Outcome.FAILED)) == 2000
+    assert server.requests == []
+
+
+def test_posts_that_never_end_do_not_outlive_the_deadline(serve: Serve, client: Client) -> None:
+    release = threading.Event()
+
+    def work() -> Iterator[Post]:
+        yield from posts(3)
+        release.wait()
+
+    outcomes = Outcomes()
+    with pytest.raises(TimeoutError):
+        client(serve(accept)).post_all(work(), deadline=time.monotonic() + 0.5, on_outcome=outcomes)
+    release.set()
+    assert len(outcomes.by_id) == 3
+
+
+def test_error_of_the_callback_leaves_a_usable_engine(serve: Serve, client: Client) -> None:
+    def fail(*_: object) -> None:
+        raise LookupError("callback")
+
+    api = client(serve(accept))
+    with pytest.raises(LookupError, match="callback"):
+        api.post_all(posts(100), deadline=time.monotonic() + FAR, on_outcome=fail)
+    assert len(post_all(api, posts(100)).ids(Outcome.DELIVERED)) == 100
+
+
+def test_forbidden_is_one_loud_line_without_content(
+    serve: Serve, client: Client, caplog: pytest.LogCaptureFixture
+) -> None:
+    server = serve(always(403, "x-amzn-ErrorType: ForbiddenException:http://internal/"))
+    post_all(client(server), posts(20, body=b"private words"))
+    (record,) = caplog.records
+    assert record.levelno == logging.ERROR
+    assert record.getMessage() == "20 posts failed: {'403 ForbiddenException': 20}"
+
+
+def test_nobody_listens(client: Client, caplog: pytest.LogCaptureFixture) -> None:
+    with FakeManagementApi(trustme.CA(), accept) as server:
+        pass
+    assert post_all(client(server), posts(3)).ids(Outcome.FAILED) == {"id-0=", "id-1=", "id-2="}
+    assert caplog.messages == ["3 posts failed: {'ConnectionRefusedError': 3}"]
