@@ -63,7 +63,7 @@ class Connection:
 
     @property
     def stale(self) -> bool:
-        """Whether it was most likely just too old, if it breaks now: nothing came back on a reused connection."""
+        """Whether a break now most likely means that it was too old: it is reused, and nothing has come back."""
         return self.reused and not self.received
 
     def assign(self, post: Post, tries: int, expires: float, request: bytes) -> None:
@@ -76,8 +76,8 @@ class Connection:
         if self.established:
             self._flush()
 
-    def open(self) -> None:
-        """Take the next step of opening it: TCP, then TLS, then the request.
+    def continue_opening(self) -> None:
+        """Take the next step: TCP is connected, then TLS, then the request is sent and it is established.
 
         Raises:
             OSError: It cannot be opened.

@@ -41,28 +41,29 @@ class ConnectionPool:
         self._selector.register(self._wake_receiver, selectors.EVENT_READ)
 
     @property
-    def busy(self) -> int:
-        """The number of connections that have a post under way."""
+    def busy_count(self) -> int:
+        """The number of busy connections."""
         return len(self.open) - len(self.idle)
 
-    def under_way(self) -> list[Connection]:
-        """The connections that have a post under way."""
-        return [connection for connection in self.open if connection.post is not None]
+    def busy(self) -> set[Connection]:
+        """The connections that are not idle: each has a post, or is about to get one."""
+        return self.open.difference(self.idle)
 
     def ready(self, seconds: float) -> Iterator[Connection]:
         """Wait until connections are ready, ``wake`` is called, or the time is over. Close idle ones that have ended.
 
         Yields:
-            Connections with a post under way, for ``open`` or ``receive``.
+            Connections with a post under way, for ``continue_opening`` or ``receive``.
         """
         for key, _ in self._selector.select(seconds):
-            if key.data is None:
+            connection = key.data
+            if connection is None:
                 self._wake_receiver.recv(4096)
-            elif key.data.post is not None:
-                yield key.data
-            elif key.data.has_ended():
-                self.idle.remove(key.data)
-                self.discard(key.data)
+            elif connection.post is not None:
+                yield connection
+            elif connection.has_ended():
+                self.idle.remove(connection)
+                self.discard(connection)
 
     def wake(self) -> None:
         """Make ``ready`` return; from any thread, at any time."""

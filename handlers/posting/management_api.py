@@ -3,7 +3,7 @@
 One selector loop drives all connections: sign, send, read, next. boto3 spends some forty times the CPU on the same
 request, and CPU is what a small Lambda function has least of (docs/benchmark.md). The parts, each of which uses only
 later ones: this client, :mod:`run`, then :mod:`read_ahead`, :mod:`pacing`, :mod:`connection_pool` with
-:mod:`addresses`, :mod:`connection`, :mod:`sigv4` and :mod:`http1`.
+:mod:`addresses`, :mod:`connection`, :mod:`sigv4`, :mod:`http1` and :mod:`posts`.
 
 Source: https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-how-to-call-websocket-api-connections.html
 """

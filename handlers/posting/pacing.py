@@ -32,7 +32,8 @@ class Window:
 
     def widen(self) -> None:
         """Count a delivery: a whole window of them makes room for one more post."""
-        self.size = min(self.size + 1 / self.size, self._most)
+        if self.size < self._most:
+            self.size = min(self.size + 1 / self.size, self._most)
 
     def narrow(self) -> bool:
         """Count a 429.

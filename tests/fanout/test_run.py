@@ -133,6 +133,16 @@ def test_error_of_the_callback_leaves_a_usable_engine(serve: Serve, client: Clie
     assert len(post_all(api, posts(100)).ids(Outcome.DELIVERED)) == 100
 
 
+def test_post_that_cannot_be_signed_leaves_a_usable_engine(serve: Serve, client: Client) -> None:
+    """On a new connection and on one that was idle."""
+    api = client(serve(accept))
+    for _ in range(2):
+        with pytest.raises(UnicodeEncodeError):
+            post_all(api, [Post("\ud800", b"frame")])
+        assert api.pool.open == set(api.pool.idle)
+        assert len(post_all(api, posts(3)).ids(Outcome.DELIVERED)) == 3
+
+
 def test_forbidden_is_one_loud_line_without_content(
     serve: Serve, client: Client, caplog: pytest.LogCaptureFixture
 ) -> None:
