@@ -9,6 +9,7 @@ import pytest
 from moto import mock_aws
 
 from handlers.posting import management_api
+from handlers.protocol import ids
 from handlers.runtime import settings
 from handlers.tables import members, rate_limit
 from handlers.tables.aws import dynamodb
@@ -42,6 +43,7 @@ def cold_start(
     """A new process: its environment is read again, and it has connections of its own to the management API."""
     for name, value in (variables | {"AWS_REGION": "eu-central-1", "CALLBACK_URL": gateway.url}).items():
         monkeypatch.setenv(name, value)
+    monkeypatch.setattr(ids, "_values", ids._increasing())  # noqa: SLF001 - a process that has made no id yet
     yield
     if management_api.management_api.cache_info().currsize:
         management_api.management_api().close()

@@ -5,8 +5,6 @@ from contextlib import AbstractContextManager, contextmanager, suppress
 
 import pytest
 
-from handlers.protocol import ids
-
 from .chat import ANA, BOB, EVE, Chat, Context
 from .management_api_server import GONE, HANG, RESET, Answer, Frame
 from .tables import ProcessKilledError, aws_error
@@ -123,26 +121,6 @@ def test_same_client_message_id_of_the_same_user_in_another_group_is_another_mes
     chat.tables.add_connection(ANA, "ana", "blue")
     assert chat.send(ANA, clientMessageId="c1", message="second", groupId="blue") == 200
     assert len(chat.tables.messages()) == 2
-
-
-def test_derived_id_is_the_same_for_ever() -> None:
-    """Another version of the functions must know the retries of messages this one stored."""
-    assert ids.derived_message_id("red", "ana", "c1") == "fb1b8aea-e084-57ff-82e2-98f23c591211"
-
-
-def test_derived_id_keeps_its_parts_apart() -> None:
-    alike = [
-        ("a", "b", "c"),
-        ("a", "bc", ""),
-        ("ab", "", "c"),
-        ("", "ab", "c"),
-        ("a,b", "c", ""),
-        ("a", "b,c", ""),
-        ('a","b', "c", ""),
-        ("a", 'b","c', ""),
-        ("b", "a", "c"),
-    ]
-    assert len({ids.derived_message_id(*parts) for parts in alike}) == len(alike)
 
 
 def test_message_that_another_program_deletes_meanwhile_stays_deleted(chat: Chat) -> None:
