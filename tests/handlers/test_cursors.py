@@ -1,0 +1,86 @@
+"""Cursors: what a client keeps comes back as the same position, and nothing else passes for one."""
+
+import base64
+import hashlib
+import json
+
+import pytest
+
+from handlers.protocol.cursors import START, Position, decode, encode
+from handlers.protocol.errors import ChatError, Code
+
+TIMESTAMP = "2026-01-01T00:00:00.000000Z"
+RED = hashlib.sha256(b"red").hexdigest()[:16]
+
+
+def position(timestamp: str = TIMESTAMP, message_id: str = "m1", *, settled: bool = True) -> Position:
+    return Position(timestamp=timestamp, message_id=message_id, settled=settled)
+
+
+def forged(fields: list[object]) -> str:
+    """A cursor that somebody else made, in the form of ours."""
+    return base64.urlsafe_b64encode(json.dumps(fields).encode()).decode().rstrip("=")
+
+
+@pytest.mark.parametrize(
+    "place",
+    [
+        START,
+        position(),
+        position(settled=False),
+        position("yesterday", "é😀"),
+        *[position(message_id="x" * length) for length in range(5)[1:]],
+        position("x" * 1024, "x" * 2048),
+        position("é" * 512, "é" * 1024),
+    ],
+    ids=lambda place: f"{place.timestamp[:9]} {place.message_id[:5]}",
+)
+@pytest.mark.parametrize("group_id", ["red", "Gruppe ä 😀"])
+def test_a_cursor_comes_back_as_its_position(group_id: str, place: Position) -> None:
+    cursor = encode(group_id, place)
+    assert decode(group_id, cursor) == place
+    assert cursor.replace("-", "").replace("_", "").isalnum()  # Nothing that a URL or a file name would escape.
+
+
+def test_cursors_of_other_versions_are_read_for_ever() -> None:
+    """Clients keep them."""
+    kept = "WyJiMWY1MWE1MTFmMWRhMGNkIiwgIjIwMjYtMDEtMDFUMDA6MDA6MDAuMDAwMDAwWiIsICJtMSIsIHRydWVd"
+    assert decode("red", kept) == position()
+
+
+@pytest.mark.parametrize(
+    "cursor",
+    [
+        *["", "x", "W10", "bnVsbA", "AAAA", 5, True, [], {}, None],
+        *[forged([]), forged([RED, TIMESTAMP, "m1"]), forged([RED, TIMESTAMP, "m1", True, True])],
+        pytest.param(forged([RED, TIMESTAMP, "", True]), id="half a position: no message"),
+        pytest.param(forged([RED, "", "m1", True]), id="half a position: no time"),
+        pytest.param(forged([RED, "x" * 1025, "m1", True]), id="a timestamp too long for a key"),
+        pytest.param(forged([RED, "é" * 513, "m1", True]), id="a timestamp with too many bytes"),
+        pytest.param(forged([RED, TIMESTAMP, "x" * 2049, True]), id="a message id too long for a key"),
+        pytest.param(forged([RED, TIMESTAMP, "é" * 1025, True]), id="a message id with too many bytes"),
+        pytest.param(forged([RED, TIMESTAMP, "\ud800", True]), id="half of a surrogate pair"),
+        *[forged([RED, TIMESTAMP, "m1", settled]) for settled in (1, None, "true", ["x"])],
+        *[forged([RED, value, "m1", True]) for value in (1, None, True, ["x"])],
+        *[forged([RED, TIMESTAMP, value, True]) for value in (1, None, True, ["x"])],
+        pytest.param(forged(["red", TIMESTAMP, "m1", True]), id="the group itself"),
+        pytest.param(base64.urlsafe_b64encode(b"[" * 50_000).decode(), id="deep list"),
+        pytest.param(forged([RED, TIMESTAMP, "m1", True]) + "!", id="not of the alphabet"),
+    ],
+)
+def test_what_is_not_ours_is_refused(cursor: object) -> None:
+    with pytest.raises(ChatError) as refused:
+        decode("red", cursor)
+    assert (refused.value.code, refused.value.retryable) == (Code.BAD_REQUEST, False)
+    assert "cursor" in refused.value.message
+
+
+@pytest.mark.parametrize("place", [START, position()])
+def test_a_cursor_of_another_group_is_refused(place: Position) -> None:
+    with pytest.raises(ChatError):
+        decode("blue", encode("red", place))
+
+
+def test_positions_are_in_the_order_of_the_messages() -> None:
+    first, second, third = position("1", "b"), position("2", "a"), position("2", "b")
+    assert sorted([third, first, START, second]) == [START, first, second, third]
