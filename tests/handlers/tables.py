@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -200,6 +200,24 @@ class Tables:
             calls.append(operation)
 
         with self._hook(f"before-call.dynamodb.{operation}", count):
+            yield calls
+
+    @contextmanager
+    def before(self, operation: str, do: Sequence[Callable[[], object]]) -> Iterator[list[str]]:
+        """Note every call of an operation, and do something before each of the first few."""
+        calls: list[str] = []
+        pending = iter(do)
+        within = False
+
+        def act(**_: object) -> None:
+            nonlocal within
+            if not within:  # What is done may call the same operation.
+                calls.append(operation)
+                within = True
+                next(pending, lambda: None)()
+                within = False
+
+        with self._hook(f"before-call.dynamodb.{operation}", act):
             yield calls
 
     @contextmanager

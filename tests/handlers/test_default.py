@@ -30,19 +30,6 @@ def test_unknown_action(chat: Chat, action: str) -> None:
     assert chat.tables.connections() == before
 
 
-@pytest.mark.parametrize("route", ["$connect", "$disconnect"])
-def test_frame_that_names_a_function_of_the_connection_is_an_unknown_action_and_changes_nothing(
-    chat: Chat, route: str
-) -> None:
-    """API Gateway hands a frame with this action to that function."""
-    before = chat.tables.connections()
-    frame = {"action": route, "requestId": "r1", "userId": "dora", "groupId": "red"}
-    assert chat.receive(ANA, json.dumps(frame), route=route) == 404
-    refusal, _ = chat.refusal(ANA)
-    assert refusal == {"code": "UNKNOWN_ACTION", "retryable": False, "requestId": "r1"}
-    assert chat.tables.connections() == before
-
-
 @pytest.mark.parametrize("route", ["$default", "$connect", "$disconnect"])
 @pytest.mark.parametrize("frame", NOT_AN_ACTION)
 def test_action_that_is_missing_or_no_text_is_a_bad_request(chat: Chat, route: str, frame: Frame) -> None:

@@ -1,9 +1,12 @@
 """Who is pushed to, and what becomes of the rows of those who cannot be reached."""
 
 import logging
+import time
+from types import SimpleNamespace
 
 import pytest
 
+from handlers.tables import connections
 from handlers.tables.aws import dynamodb
 from tests.rows import put_row
 
@@ -133,3 +136,23 @@ def test_stale_row_that_cannot_be_deleted_stops_nothing(chat: Chat, log: Log) ->
     assert len(chat.pushes(ANA)) == len(chat.acks(ANA)) == 1
     assert log.served().items() >= {"delivered": 1, "stale": 2, "failed": 0}.items()
     assert log.level_of("stale row") == logging.WARNING
+
+
+def test_no_stale_row_is_deleted_after_the_deadline(chat: Chat, monkeypatch: pytest.MonkeyPatch) -> None:
+    chat.tables.add_connection(BOBS_PHONE, "bob", "red")
+    chat.gateway.answers |= {BOB: GONE, BOBS_PHONE: GONE}
+    late = [0.0]
+    monkeypatch.setattr("handlers.posting.fan_out.time", SimpleNamespace(monotonic=lambda: time.monotonic() + late[0]))
+    delete = connections.close_connection
+
+    def delete_slowly(connection_id: str) -> None:
+        delete(connection_id)
+        late[0] = 60
+
+    monkeypatch.setattr(connections, "close_connection", delete_slowly)
+    assert chat.send(ANA) == 200
+    # The next message finds the other.
+    assert len(chat.tables.connections().keys() & {BOB, BOBS_PHONE}) == 1
+    late[0] = 0
+    assert chat.send(ANA) == 200
+    assert chat.tables.connections().keys() == {ANA, EVE}

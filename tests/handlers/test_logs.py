@@ -1,6 +1,7 @@
 """What the functions log: one line for each invocation, and never what people say or who they are."""
 
 import json
+import logging
 from collections.abc import Callable
 from typing import Any
 from unittest.mock import ANY
@@ -48,6 +49,42 @@ CALLS: dict[str, tuple[Call, dict[str, Any]]] = {
     "ping": (
         lambda chat: _default(chat, action="ping", requestId="request-hush"),
         {"connectionId": ANA, "route": "$default", "action": "ping", "outcome": "OK", "reply": "delivered"},
+    ),
+    "history": (
+        lambda chat: _default(chat, action="getHistory"),
+        {
+            "connectionId": ANA,
+            "route": "$default",
+            "action": "getHistory",
+            "outcome": "OK",
+            "messages": 0,
+            "reply": "delivered",
+        },
+    ),
+    "presence": (
+        lambda chat: _default(chat, action="getPresence"),
+        {
+            "connectionId": ANA,
+            "route": "$default",
+            "action": "getPresence",
+            "outcome": "OK",
+            "members": 2,
+            "reply": "delivered",
+        },
+    ),
+    "typing": (
+        lambda chat: _default(chat, action="typing", isTyping=True),
+        {
+            "connectionId": ANA,
+            "route": "$default",
+            "action": "typing",
+            "outcome": "OK",
+            "recipients": 1,
+            "delivered": 1,
+            "stale": 0,
+            "failed": 0,
+            "complete": True,
+        },
     ),
     "unknown action": (
         lambda chat: _default(chat, action="hush"),
@@ -100,6 +137,15 @@ def test_one_line_for_each_invocation_has_exactly_these_fields(
     assert served == fields
     assert len(log.records) == 1
     assert SECRET not in log.text()
+
+
+@pytest.mark.parametrize("name", ["botocore", "botocore.credentials", "botocore.endpoint"])
+def test_botocores_own_lines_are_left_out_but_for_warnings(log: Log, name: str) -> None:
+    for write in (logging.getLogger(name).debug, logging.getLogger(name).info):
+        write("user-hush")
+    assert log.records == []
+    logging.getLogger(name).warning("the clock is wrong")
+    assert log.warnings() == ["the clock is wrong"]
 
 
 def test_line_of_a_retry_says_that_it_was_one(chat: Chat, log: Log) -> None:

@@ -133,6 +133,13 @@ def test_what_is_remembered_of_large_groups_is_bounded(chat: Chat, monkeypatch: 
         assert set(members._read) == remembered  # noqa: SLF001 - what this process remembers
 
 
+def test_what_is_remembered_of_users_is_bounded(chat: Chat, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(members, "_MOST_USERS", 2)
+    for sender, remembered in ((ANA, {"ana"}), (BOB, {"ana", "bob"}), (EVE, {"eve"}), (ANA, {"eve", "ana"})):
+        assert chat.send(sender) == 200
+        assert {user_id for user_id, _ in members._checked} == remembered  # noqa: SLF001 - what this process remembers
+
+
 def test_membership_of_one_group_says_nothing_of_another(chat: Chat) -> None:
     chat.tables.remove_member("ana", "red")
     chat.tables.add_member("ana", "blue")

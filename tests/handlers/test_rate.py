@@ -6,20 +6,32 @@ import pytest
 
 from handlers.runtime import settings
 from handlers.tables import rate_limit
+from handlers.tables.aws import dynamodb
 
 from .chat import ANA, BOB, EVE, Chat
 from .management_api_server import Frame
-from .tables import aws_error
+from .tables import CONNECTIONS, aws_error
 
 RATE, BURST = 10, 20
+NOW = 1_800_000_000.0
 
 
 @pytest.fixture(autouse=True)
 def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """Seconds that have passed, to be moved."""
-    now = [1_800_000_000.0]
+    now = [NOW]
     monkeypatch.setattr("handlers.tables.rate_limit.time.time_ns", lambda: int(now[0] * 1e9))
     return now
+
+
+def set_busy_until(moment: float) -> None:
+    """Write what another process writes for a frame that it serves."""
+    dynamodb().update_item(
+        TableName=CONNECTIONS,
+        Key={"connectionId": {"S": ANA}},
+        UpdateExpression="SET busyUntil = :moment",
+        ExpressionAttributeValues={":moment": {"N": str(int(moment * 1e6))}},
+    )
 
 
 def ask(chat: Chat, connection_id: str, action: str, **fields: object) -> int:
@@ -104,6 +116,24 @@ def test_other_processes_that_serve_the_connection_count_the_same_frames(chat: C
         assert chat.send(ANA) == 200
     rate_limit._busy_until.clear()  # noqa: SLF001 - the same
     assert chat.send(ANA) == 429
+
+
+def test_a_frame_is_served_although_other_processes_change_the_row_between_two_attempts(chat: Chat) -> None:
+    """The first attempt takes the connection for occupied, the second for idle, and both are mistaken."""
+    chat.send(ANA)
+    with chat.tables.before(
+        "UpdateItem", [lambda: set_busy_until(0), lambda: set_busy_until(NOW + 1 / RATE)]
+    ) as attempts:
+        chat.receive(ANA, '{"action":"getPresence"}', route="$default")
+    assert chat.frames(ANA)[-1]["action"] == "presence"
+    assert len(attempts) == 3
+
+
+def test_what_is_remembered_of_connections_is_bounded(chat: Chat, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rate_limit, "_MOST_HINTS", 2)
+    for sender in (ANA, BOB, EVE, ANA):
+        assert chat.send(sender) == 200
+        assert len(rate_limit._busy_until) <= 2  # noqa: SLF001 - what this process remembers
 
 
 def test_a_row_of_the_old_stack_without_any_state_is_served(chat: Chat) -> None:
