@@ -1,0 +1,56 @@
+"""Times: their form, and what is made of times that other programs wrote."""
+
+import math
+from datetime import UTC, datetime
+
+import pytest
+
+from handlers.protocol import times
+
+
+@pytest.fixture(autouse=True)
+def clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A clock that stands still, on a full second."""
+
+    class StoppedClock(datetime):
+        @classmethod
+        def now(cls, tz: object = None) -> "StoppedClock":
+            assert tz is UTC
+            return cls(2031, 2, 3, 4, 5, 6, tzinfo=UTC)
+
+    monkeypatch.setattr("handlers.protocol.times.datetime", StoppedClock)
+
+
+def test_timestamp_has_its_full_width_on_a_full_second() -> None:
+    assert times.timestamp() == "2031-02-03T04:05:06.000000Z"
+
+
+@pytest.mark.parametrize(
+    ("than", "seconds", "expected"),
+    [
+        ("2026-01-01T00:01:00.000000Z", 60, "2026-01-01T00:00:00.000000Z"),
+        ("2026-01-01T00:00:00.000001Z", 0.5, "2025-12-31T23:59:59.500001Z"),
+        ("2026-01-01T00:01:00Z", 60, "2026-01-01T00:00:00.000000Z"),
+        ("2026-01-01T00:00:00+02:00", 60, "2025-12-31T21:59:00.000000Z"),
+        pytest.param("2026-01-01T10:00:00-05:00", 60, "2026-01-01T10:00:00-05:00", id="never after it as a text"),
+        pytest.param("0001-01-01T00:00:00Z", 60, "0001-01-01T00:00:00Z", id="before all time"),
+        *[(text, 60, text) for text in ("", "yesterday", "2026-13-01")],
+    ],
+)
+def test_earlier(than: str, seconds: float, expected: str) -> None:
+    assert times.earlier(than, seconds) == expected
+
+
+@pytest.mark.parametrize(
+    ("of", "expected"),
+    [
+        ("2031-02-03T04:05:06.000000Z", 0),
+        ("2031-02-03T04:05:00.500000Z", 5.5),
+        ("2031-02-03T04:06:06Z", -60),
+        ("2031-02-03T05:05:06+02:00", 3600),
+        ("2031-02-03T05:05:06+01:00", 0),
+        *[(text, math.inf) for text in ("", "yesterday", "0001-01-01T00:00:00+23:59")],
+    ],
+)
+def test_age(of: str, expected: float) -> None:
+    assert times.age(of) == expected
