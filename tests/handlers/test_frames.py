@@ -1,5 +1,7 @@
 """Frames as functions of their input: what is read, what is refused, and the exact form of what is written."""
 
+import re
+
 import pytest
 
 from handlers.protocol import frames
@@ -115,7 +117,7 @@ def test_a_field_that_is_wrong_is_named(field: str, value: object) -> None:
     with pytest.raises(ChatError) as error:
         frames.send_message(FRAME | {field: value})
     assert refusal(error) == (Code.BAD_REQUEST, False)
-    assert error.value.message.startswith(f"{field} must be a text ")
+    assert error.value.message.startswith(f"{field} must be ")
 
 
 @pytest.mark.parametrize("missing", ["groupId", "senderId", "message"])
@@ -138,8 +140,7 @@ def test_a_push_beyond_the_limit_is_refused_with_the_bytes_to_save() -> None:
     with pytest.raises(ChatError) as error:
         frames.message(ROW | {"message": "x" * (room + 7)})
     assert refusal(error) == (Code.TOO_LARGE, False)
-    assert f"as {MAX_MESSAGE_BYTES + 7} bytes, of at most {MAX_MESSAGE_BYTES}" in error.value.message
-    assert "by 7 bytes" in error.value.message
+    assert re.findall(r"\d+", error.value.message) == [str(MAX_MESSAGE_BYTES + 7), str(MAX_MESSAGE_BYTES), "7"]
 
 
 def test_a_past_message_beyond_the_limit_comes_without_its_text() -> None:
@@ -164,17 +165,11 @@ def test_an_ack_names_the_stored_message(*, duplicate: bool) -> None:
     }
 
 
-@pytest.mark.parametrize(
-    ("reason", "fields"),
-    [
-        (ChatError(Code.FORBIDDEN, "no"), {"code": "FORBIDDEN", "retryable": False}),
-        (ChatError(Code.UNAVAILABLE, "no", retryable=True), {"code": "UNAVAILABLE", "retryable": True}),
-        (
-            ChatError(Code.RATE_LIMITED, "no", retryable=True, retry_after_ms=0),
-            {"code": "RATE_LIMITED", "retryable": True, "retryAfterMs": 0},
-        ),
-    ],
-    ids=["for good", "for now", "for a known time"],
-)
-def test_an_error_says_what_is_wrong_and_whether_to_try_again(reason: ChatError, fields: Frame) -> None:
-    assert frames.error(reason) == {"action": "error", "message": "no"} | fields
+@pytest.mark.parametrize(("retry_after_ms", "fields"), [(None, {}), (0, {"retryAfterMs": 0}), (7, {"retryAfterMs": 7})])
+@pytest.mark.parametrize("retryable", [True, False])
+def test_an_error_says_what_is_wrong_and_whether_to_try_again(
+    retry_after_ms: int | None, fields: Frame, *, retryable: bool
+) -> None:
+    reason = ChatError(Code.RATE_LIMITED, "no", retryable=retryable, retry_after_ms=retry_after_ms)
+    expected = {"action": "error", "code": "RATE_LIMITED", "message": "no", "retryable": retryable}
+    assert frames.error(reason) == expected | fields

@@ -1,6 +1,8 @@
 """Times: their form, and what is made of times that other programs wrote."""
 
 import math
+import time
+from collections.abc import Iterator
 from datetime import UTC, datetime
 
 import pytest
@@ -39,6 +41,23 @@ def test_timestamp_has_its_full_width_on_a_full_second() -> None:
 )
 def test_earlier(than: str, seconds: float, expected: str) -> None:
     assert times.earlier(than, seconds) == expected
+
+
+@pytest.fixture
+def tokyo() -> Iterator[None]:
+    """A machine in another time zone."""
+    with pytest.MonkeyPatch.context() as machine:
+        machine.setenv("TZ", "Asia/Tokyo")
+        time.tzset()
+        yield
+    time.tzset()
+
+
+@pytest.mark.usefixtures("tokyo")
+def test_the_time_zone_of_the_machine_changes_nothing() -> None:
+    assert times.timestamp() == "2031-02-03T04:05:06.000000Z"
+    assert times.earlier("2026-01-01T00:01:00Z", 60) == "2026-01-01T00:00:00.000000Z"
+    assert times.age("2031-02-03T04:05:05Z") == 1
 
 
 @pytest.mark.parametrize(
