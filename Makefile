@@ -36,7 +36,7 @@ coverage: $(STAMP) node_modules/.installed ## Run the tests and measure coverage
 	@$(RUN) -m coverage combine --quiet
 	@$(RUN) -m coverage report
 
-mutants: $(STAMP) ## Change the code in many small ways and show the changes that no test notices; ARGS="handlers.ids.*" limits it
+mutants: $(STAMP) ## Change the code in many small ways and show the changes that no test notices; ARGS="handlers.protocol.ids.*" limits it
 	@$(RUN) .ci/mutants.py $(ARGS)
 
 soak: $(STAMP) ## Run 200 clients with 10,000 messages and every kind of failure; takes minutes
