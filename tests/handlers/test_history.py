@@ -138,14 +138,13 @@ def test_reading_on_in_pages_repeats_no_message_of_the_page_before(chat: Chat, k
     assert read(chat, "after", cursor, 2) == [(["0", "1"], True), (["2", "3"], True), (["4"], False)]
 
 
-def test_a_page_read_on_has_a_cursor_back_to_what_is_before_it(chat: Chat) -> None:
-    put_seconds(range(0, 500, 100))
-    start = history(chat, limit=1, before=history(chat, limit=4)["before"])
-    page = history(chat, limit=2, after=start["after"])
-    assert ids(page) == ["0", "100"]
-    page = history(chat, limit=2, after=page["after"])
-    assert ids(page) == ["200", "300"]
-    assert ids(history(chat, before=page["before"])) == ["0", "100"]
+def test_every_page_read_on_has_a_cursor_back_to_what_is_before_it(chat: Chat) -> None:
+    put_seconds(range(0, 600, 100))
+    page = history(chat, limit=1, before=history(chat, limit=5)["before"])
+    for second in (0, 200, 400):  # The last page, too, after which there is no more.
+        page = history(chat, limit=2, after=page["after"])
+        assert ids(page) == [str(second), str(second + 100)]
+        assert ids(history(chat, before=page["before"])) == [str(each) for each in range(0, second, 100)]
 
 
 def test_a_message_that_comes_late_into_the_index_is_found_behind_a_kept_cursor(chat: Chat) -> None:
