@@ -9,7 +9,6 @@ _HERE = Path(__file__).parent
 _IN_ONE_PROCESS = {
     "security",  # The attacks share their chats, and the last test reads what all of them have logged.
     "local/test_join.py",  # One emulator and one deployment for the file.
-    "local/test_local.py",  # Each chat takes the usual port if it is free.
 }
 """Folders and files. All other tests are shared out to the processes one by one."""
 

@@ -22,10 +22,13 @@ ROOT = Path(__file__).parent.parent.parent
 
 
 @contextmanager
-def local_chat(directory: Path, *arguments: str) -> Iterator[tuple[subprocess.Popen[str], str, str]]:
-    """A started chat, the URL of its ready line, and all it has shown. Its files go into the directory."""
+def local_chat(directory: Path, *arguments: str, port: int = 0) -> Iterator[tuple[subprocess.Popen[str], str, str]]:
+    """A started chat, the URL of its ready line, and all it has shown. Its files go into the directory.
+
+    By default it takes any free port, because another program may be about to take the usual one.
+    """
     process = subprocess.Popen(
-        [sys.executable, "-m", "local", *arguments],
+        [sys.executable, "-m", "local", "--port", str(port), *arguments],
         cwd=ROOT,
         env=os.environ | {"TMPDIR": str(directory), "AWS_PROFILE": "not-to-be-touched"},
         stdout=subprocess.PIPE,
@@ -108,7 +111,7 @@ def test_killed_it_takes_the_emulator_along(tmp_path: Path) -> None:
 def test_takes_another_port_where_the_usual_is_taken(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        with local_chat(tmp_path, "--port", str(port)) as (_, url, _):
+        with local_chat(tmp_path, port=port) as (_, url, _):
             assert f":{port}/" not in url
             with ChatClient(url, "alice", "demo") as alice:
                 alice.send("ping")
@@ -136,7 +139,7 @@ def test_property_that_would_be_dropped_is_refused() -> None:
 
 
 def test_with_tokens_the_ready_made_ones_get_in_and_nothing_else(tmp_path: Path) -> None:
-    with local_chat(tmp_path, "--port", "0", "--jwt") as (_, url, shown):
+    with local_chat(tmp_path, "--jwt") as (_, url, shown):
         tokens = dict(re.findall(r"token of (\w+) +(\S+)", shown))
         assert tokens.keys() == {"alice", "bob"}
         with (
