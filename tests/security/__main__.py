@@ -1,4 +1,4 @@
-"""``python -m tests.security``: write the table of the attacks into docs/security.md."""
+"""``python -m tests.security``: write the tables of attacks into docs/security.md."""
 
 from .document import DOCUMENT, with_table
 

@@ -1,4 +1,4 @@
-"""What an attack is, and what an attacker has to work with."""
+"""The attacks' register, and the tools of an attacker."""
 
 import json
 import time
@@ -25,23 +25,23 @@ from .client import Client, Frame, Handshake
 _numbers = count(1)
 
 LET_IN = "let in"
-OWN_ALONE = "its own group alone"
-"""The answer to who asks for more than its own, and gets that."""
+OWN_ALONE = "only its own group"
+"""The answer if an attacker asks for another group and gets its own."""
 NOTHING = "nothing"
-"""The answer to who listens where it may not."""
+"""The answer if an attacker listens and receives nothing."""
 
 
 class Scene:
-    """One attack on a chat. At its end the attacker hangs up, and is forgotten.
+    """One attack on a chat. At its end the attacker disconnects, and its connections are removed.
 
     Attributes:
         chat: The chat that is attacked.
-        member: An attacker who is connected to Alice's group as a proper member.
-        stranger: An attacker who is connected to a group of its own.
+        member: An attacker who is a member of Alice's group and connected to it.
+        stranger: An attacker who is connected to another group.
         user: Name of an attacker who is not connected yet.
-        den: A group of that attacker's own.
-        groups: Groups of the attackers, in which they may write.
-        before: The tables as they were.
+        den: A group of that attacker.
+        groups: The attackers' own groups, to which they may send.
+        before: The rows of the messages and connections tables before the attack.
     """
 
     def __init__(self, chat: Chat) -> None:
@@ -59,11 +59,11 @@ class Scene:
         self._open = ExitStack()
 
     def handshake(self, user: str | None = None, group: str | None = None) -> Handshake:
-        """A proper handshake: the attacker's own, into the den, unless it is somebody else's."""
+        """A valid handshake, by default of the attacker to its own group."""
         return self.chat.handshake(user or self.user, group or self.den)
 
     def join(self, user: str | None = None, group: str | None = None, handshake: Handshake | None = None) -> Client:
-        """Connect, which must succeed."""
+        """Connect. Fails if the chat refuses."""
         user, group = user or self.user, group or self.den
         if group != GROUP:
             self.groups.add(group)
@@ -72,7 +72,7 @@ class Scene:
         return client
 
     def new_member(self) -> Client:
-        """The attacker, newly connected as a proper member of Alice's group."""
+        """Connect the attacker as a member of Alice's group."""
         self.enroll(GROUP)
         return self.join(group=GROUP)
 
@@ -81,17 +81,17 @@ class Scene:
         self.chat.add_member(self.user, group)
         self._open.callback(self.chat.remove_member, self.user, group)
 
-    def exile(self) -> Client:
-        """The attacker, connected to Alice's group for a while, of which it was a member until a moment ago."""
+    def removed_member(self) -> Client:
+        """Connect the attacker as a member of Alice's group, then end its membership."""
         client = self.new_member()
         self.ask(client, {"action": "getPresence"})
         self.chat.age(self.connection_id(self.user))
         self.chat.remove_member(self.user)
-        time.sleep(1.1)  # The chat looks again after a second.
+        time.sleep(1.1)  # The chat checks members again after a second.
         return client
 
     def knock(self, handshake: Handshake) -> str:
-        """Try to connect; what it is answered."""
+        """Try to connect. Returns the answer."""
         began = time.time()
         try:
             self.join(handshake=handshake)
@@ -100,13 +100,13 @@ class Scene:
         return LET_IN
 
     def ask(self, client: Client, frame: Frame) -> Frame:
-        """Send a frame; the answer to it."""
+        """Send a frame. Returns the answer."""
         request_id = f"{uuid4()} {MARK}"
         client.send(frame | {"requestId": request_id})
         return client.receive(lambda answer: answer.get("requestId") == request_id)
 
     def error(self, client: Client, frame: Frame | str | bytes) -> str:
-        """Send a frame; code of the error that it is answered with, or else the action of the answer."""
+        """Send a frame. Returns the code of the error, or the action of any other answer."""
         request_id = f"{uuid4()} {MARK}"
         client.send({"requestId": request_id} | frame if isinstance(frame, dict) else frame)
         answer = client.receive(
@@ -119,17 +119,17 @@ class Scene:
         return str(answer.get("code", answer["action"]))
 
     def looks_around(self, client: Client, **fields: object) -> str:
-        """Ask for history and presence, with further fields; whether any of it is Alice's and Bob's."""
+        """Ask for history and presence, with further fields. Tells whether the answers contain another group's data."""
         history = self.ask(client, {"action": "getHistory"} | fields)
         presence = self.ask(client, {"action": "getPresence"} | fields)
         if "code" in history or "code" in presence:
             return str(history.get("code", presence.get("code")))
         groups = {message["groupId"] for message in history["messages"]}
         users = {member["userId"] for member in presence["members"]}
-        return OWN_ALONE if groups <= {client.group} and users == {client.user} else "what is not its own"
+        return OWN_ALONE if groups <= {client.group} and users == {client.user} else "another group"
 
     def tries_everything(self, client: Client) -> str:
-        """Ask for all that a member can; the one answer to all of it."""
+        """Send a frame of every action. Returns the answers, each once."""
         frames = (
             client.message(f"let me {MARK}"),
             {"action": "getHistory"},
@@ -140,7 +140,7 @@ class Scene:
         return ", ".join({self.error(client, frame) for frame in frames})
 
     def hears(self, client: Client) -> str:
-        """Let Alice and Bob talk and type; what the client hears of it."""
+        """Let Alice and Bob send and type. Returns what the client receives of it."""
         client.collect(0.1)
         known = len(client.received)
         self.victims_talk()
@@ -153,36 +153,36 @@ class Scene:
         return json.dumps(heard) if heard else NOTHING
 
     def victims_talk(self) -> None:
-        """Let Alice and Bob talk during the attack."""
+        """Let Alice and Bob send messages during the attack."""
         self.chat.talk()
         self.accept()
 
     def accept(self) -> None:
-        """Take for granted what Alice and Bob have done, and nothing else."""
+        """Count only what Alice and Bob have done as expected."""
         stored, connected = self.before
         unheard = self.chat.said.keys() - {row["message"] for row in stored.values()}
         for key, row in self.chat.messages().items():
             if row["message"] in unheard:
-                unheard.remove(row["message"])  # Once: stored twice, it is one too many.
+                unheard.remove(row["message"])  # If the message is stored twice, the second row stays unexpected.
                 stored[key] = row
         now = self.chat.connections()
         self.before = stored, {key: now[key] for key in connected}
 
     def of_others(self, messages: Rows) -> Rows:
-        """Leave out what the attackers may have said to themselves."""
+        """Leave out the messages in the attackers' own groups."""
         return {key: row for key, row in messages.items() if row["groupId"] not in self.groups}
 
     def last_message(self) -> dict[str, Any]:
-        """The last message of Alice."""
+        """Alice's last message."""
         hers = [row for row in self.chat.messages().values() if (row["groupId"], row["senderId"]) == (GROUP, ALICE)]
         return max(hers, key=lambda row: str(row["timestamp"]))
 
     def connection_id(self, user: str) -> str:
-        """Id of a user's connection, which the user does not know on AWS."""
+        """The id of a user's connection. On AWS the user does not know it."""
         return next(key for key, row in self.chat.connections().items() if row["userId"] == user)
 
     def invoke(self, function: str, event: dict[str, Any]) -> str:
-        """Call a function with an event as API Gateway makes it, where the emulator makes another; its status."""
+        """Invoke a function with an event of API Gateway that the emulator cannot produce. Returns the status."""
         answer = self.chat.world.emulator.client("lambda").invoke(
             FunctionName=self.chat.outputs["FunctionNames"][function], Payload=json.dumps(event)
         )
@@ -191,7 +191,7 @@ class Scene:
     def call_back(
         self, method: str, user: str, body: bytes | None = None, credentials: Credentials | None = None
     ) -> str:
-        """Call the management API for a user's connection; its status."""
+        """Call the management API for a user's connection. Returns the status."""
         url = f"{self.chat.outputs['CallbackURL']}/@connections/{self.connection_id(user)}"
         request = AWSRequest(method, url, data=body)
         if credentials:
@@ -203,7 +203,7 @@ class Scene:
             return str(connection.getresponse().status)
 
     def received(self) -> str:
-        """All that the attacker has received."""
+        """Every frame that the attackers have received."""
         return json.dumps([frame for client in self._clients for frame in client.received], ensure_ascii=False)
 
     def __enter__(self) -> Self:
@@ -215,7 +215,7 @@ class Scene:
         self._open.close()
         deadline = time.monotonic() + 5
         while self.chat.connections().keys() != self.before[1].keys() and time.monotonic() < deadline:
-            time.sleep(0.02)  # The server is told of a disconnection after it.
+            time.sleep(0.02)  # The server learns of a disconnection a little later.
 
 
 Run = Callable[[Scene], str]
@@ -226,11 +226,11 @@ class Attack:
     """An attack.
 
     Attributes:
-        name: What it is called.
+        name: Its name.
         chat: Name of the chat that is attacked.
-        story: Who does what.
-        answer: What the attacker is to get for it.
-        run: Does it, and returns what the attacker got.
+        story: Who does what, in one sentence.
+        answer: The answer that the attacker must get.
+        run: Runs the attack. Returns the answer that the attacker got.
     """
 
     name: str
@@ -250,7 +250,7 @@ def add(name: str, chat: str, story: str, answer: str, run: Run) -> None:
 
 
 def attack(chat: str, story: str, answer: str) -> Callable[[Run], Run]:
-    """Add the attack that a function does, under the function's name."""
+    """Add the attack that a function runs. The function's name becomes the attack's name."""
 
     def register(run: Run) -> Run:
         add(run.__name__.replace("_", " "), chat, story, answer, run)

@@ -1,4 +1,4 @@
-"""The chats that are attacked: each deployed in its own way, each with Alice and Bob in a group."""
+"""The chats under attack: each has its own config, and Alice and Bob in a group."""
 
 import json
 import secrets
@@ -23,28 +23,28 @@ from local.identity_provider import IdentityProvider
 from .client import Client, Frame, Handshake
 
 MARK = secrets.token_hex(6)
-"""Part of every user, group, name, text, id and origin of these tests, so that one search of the logs finds any."""
+"""Part of every user, group, name, text, id and origin here. One search of the logs finds them all."""
 GROUP = f"Café {MARK}"
 ALICE, BOB = f"alice {MARK}", f"bob {MARK}"
 MALLORY = f"mallory {MARK}"
-"""What the attackers' names begin with."""
+"""The start of every attacker's name."""
 
 MEMBERS_TABLE = "GroupMembers"
 ORIGINS = [f"https://chat-{MARK}.example.com", f"https://*.{MARK}.example.org"]
 _FRONT_END = ORIGINS[0]
 
 RATE, BURST, CONNECTIONS_PER_USER = 2, 3, 3
-"""Limits of the chat that has low ones: frames a second, frames at once, connections."""
+"""Limits of the chat with low limits: frames per second, burst of frames, connections per user."""
 
 Rows = dict[str, dict[str, Any]]
 
 
 class CountingProvider(IdentityProvider):
-    """An identity provider that keeps account.
+    """An identity provider that counts.
 
     Attributes:
         fetches: How often its keys were fetched.
-        minted: All tokens.
+        minted: Every token that it has issued.
     """
 
     fetches = 0
@@ -76,7 +76,7 @@ class World:
 
     @cached_property
     def outsider(self) -> Credentials:
-        """Credentials of the account that may do something else."""
+        """Credentials of the account with unrelated permissions."""
         return self.credentials("outsider", "dynamodb:ListTables")
 
     def credentials(self, name: str, action: str) -> Credentials:
@@ -89,7 +89,7 @@ class World:
         return Credentials(key["AccessKeyId"], key["SecretAccessKey"])
 
     def with_tokens(self) -> dict[str, object]:
-        """Config that has the identity provider's tokens verified."""
+        """Config for a chat that verifies the identity provider's tokens."""
         return {
             "authentication": "jwt",
             "jwtIssuer": self.provider.issuer,
@@ -122,9 +122,9 @@ CONFIGS: Mapping[str, tuple[str, Callable[[World], dict[str, object]]]] = {
     ),
     "iam": ("`iam`", lambda _: {"authentication": "iam"}),
 }
-"""The chats by name: what they are for people, and how they are deployed."""
+"""The chats by name: a description, and the config."""
 SPLIT = "strict"
-"""The one whose groups are so large that slices are handed over."""
+"""The chat whose groups are large enough for slices."""
 
 
 def sign(credentials: Credentials, address: str) -> str:
@@ -140,10 +140,10 @@ class Chat:
     Attributes:
         outputs: Outputs of its stack.
         alice: A victim, connected to the group.
-        bob: Another.
-        member: An attacker, connected to the group as a proper member.
-        stranger: An attacker, connected to a group of its own.
-        said: Who of Alice and Bob has said what.
+        bob: Another victim, connected to the same group.
+        member: An attacker who is a member of the group and connected to it.
+        stranger: An attacker who is connected to another group.
+        said: The user who sent each text, by text: Alice or Bob.
     """
 
     def __init__(self, world: World, name: str) -> None:
@@ -151,7 +151,7 @@ class Chat:
         self.name = name
         prefix = name.title()
         own = {"namePrefix": prefix, "messagesTable": f"{prefix}Messages", "createMessagesTable": True}
-        # The attackers are to fail for other reasons than the pace of these tests.
+        # High limits, so that an attack never fails only because the tests send too fast.
         unhurried = {"messageRate": 1_000, "messageBurst": 1_000}
         self.outputs = deploy(world.emulator, own | unhurried | CONFIGS[name][1](world))
         self._open = ExitStack()
@@ -172,7 +172,7 @@ class Chat:
         return self._open.enter_context(Client(self.handshake(user, group), user, group))
 
     def handshake(self, user: str, group: str) -> Handshake:
-        """The handshake of a user who may do so."""
+        """A valid handshake."""
         plain = Handshake(url=self.outputs["WebSocketURL"], query=[("groupId", group)])
         match self.name:
             case "claims":
@@ -197,17 +197,17 @@ class Chat:
         )
 
     def forget(self, connection_id: str) -> None:
-        """Delete a connection's row, as happens when a disconnection is told late."""
+        """Delete a connection's row, as ``$disconnect`` does, but leave the connection open."""
         self.world.emulator.client("dynamodb").delete_item(
             TableName=self.outputs["ConnectionsTable"], Key=_typed({"connectionId": connection_id})
         )
 
     def expire(self, connection_id: str) -> None:
-        """Let a connection's row be past its time to live, which DynamoDB removes within days."""
+        """Set a connection's time to live to now. DynamoDB removes such a row within days."""
         self._change(connection_id, "expiresAt", {"N": str(int(time.time()))})
 
     def age(self, connection_id: str) -> None:
-        """Let a connection have been opened a minute ago."""
+        """Set the time when a connection was opened to a minute ago."""
         self._change(connection_id, "connectedAt", {"S": times.earlier(times.timestamp(), 60)})
 
     def _change(self, connection_id: str, attribute: str, value: dict[str, str]) -> None:
@@ -220,7 +220,7 @@ class Chat:
 
     @contextmanager
     def without_statement(self, sid: str) -> Iterator[None]:
-        """Take a statement from the functions' policy for a while."""
+        """Remove a statement from the functions' policy while the context is open."""
         iam = self.world.emulator.client("iam")
         prefix = self.name.title()
         name = {"RoleName": f"{prefix}LambdaRole", "PolicyName": f"{prefix}Policy"}
@@ -233,7 +233,7 @@ class Chat:
             iam.put_role_policy(**name, PolicyDocument=json.dumps(whole))
 
     def physical_names(self) -> list[str]:
-        """Names of what is deployed, which no client is to learn."""
+        """Names of deployed resources, which no client may learn."""
         outputs = self.outputs
         return [
             outputs["ConnectionsTable"],
@@ -244,7 +244,7 @@ class Chat:
         ]
 
     def connections(self) -> Rows:
-        """Rows of the connections table by id, without how busy the attackers are."""
+        """Rows of the connections table by id, without the attackers' rate limit state."""
         rows = self._rows("ConnectionsTable", "connectionId")
         for row in rows.values():
             if row["userId"].startswith(MALLORY):
@@ -264,8 +264,8 @@ class Chat:
         return {row[key]: row for row in rows}
 
     def logged(self, function: str, since: float = 0) -> list[dict[str, Any]]:
-        """What a function logged since a moment of the clock, in order."""
-        # Beside its lines there are the emulator's own START, END and REPORT.
+        """The JSON lines that a function logged since a time (seconds since the epoch), in order."""
+        # The emulator adds lines of its own: START, END and REPORT.
         return [json.loads(line) for line in self._log(function, since) if line.startswith("{")]
 
     def everything_logged(self) -> str:
@@ -282,7 +282,7 @@ class Chat:
         return [event["message"] for event in events]
 
     def talk(self) -> None:
-        """Let Alice and Bob say something each, and both hear it."""
+        """Let Alice and Bob send a message each, and wait until both have received both."""
         for speaker in (self.alice, self.bob):
             text = self.new_text(speaker)
             speaker.send(speaker.message(text))
@@ -290,13 +290,13 @@ class Chat:
                 listener.receive(lambda frame, text=text: frame.get("message") == text)  # type: ignore[misc]
 
     def new_text(self, speaker: Client) -> str:
-        """A text that Alice or Bob is to say."""
+        """Make a text for Alice or Bob to send."""
         text = f"{uuid4()} {MARK}"
         self.said[text] = speaker.user
         return text
 
     def unexpected(self) -> list[Frame]:
-        """What Alice and Bob have received beside their own messages, each once, and who came and went."""
+        """Every frame to Alice and Bob, except each of their messages once and presence events."""
         found = []
         for victim in (self.alice, self.bob):
             for frame in victim.received:
@@ -312,7 +312,7 @@ class Chat:
         return found
 
     def refusal(self, status: int, since: float) -> str:
-        """Why a handshake was refused: the emulator shows 403 for whatever a function says; the logs have the rest."""
+        """Why a handshake was refused. The emulator answers 403 for every refusal; the logs contain the reason."""
         if self.name == "iam" or status == 401:
             return str(status)
         if "authorizer" in self.outputs["LogGroupNames"]:
@@ -324,12 +324,12 @@ class Chat:
     def _line(self, function: str, since: float) -> dict[str, Any]:
         deadline = time.monotonic() + 10
         while not (lines := self.logged(function, since)):
-            assert time.monotonic() < deadline, f"{function} was not asked"
+            assert time.monotonic() < deadline, f"{function} was not invoked"
             time.sleep(0.02)
         return lines[-1]
 
     def close(self) -> None:
-        """Let Alice and Bob go."""
+        """Disconnect everyone."""
         self._open.close()
 
 

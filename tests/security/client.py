@@ -1,4 +1,4 @@
-"""A WebSocket client that says whatever it likes, in its handshake as well."""
+"""A WebSocket client that can send anything, in its handshake too."""
 
 import json
 import time
@@ -17,14 +17,14 @@ Pairs = list[tuple[str, str]]
 
 @dataclass(frozen=True, kw_only=True)
 class Handshake:
-    """What a client asks to be let in with.
+    """A request to connect.
 
     Attributes:
         url: Address without a query.
-        query: Parameters in order; a name may come twice.
-        headers: Headers beside those of the protocol; a name may come twice.
-        subprotocols: What is offered in ``Sec-WebSocket-Protocol``.
-        sign: Makes the address out of the plain one, where it has to be signed.
+        query: Parameters in order. A name may occur twice.
+        headers: Headers in addition to those of the WebSocket protocol. A name may occur twice.
+        subprotocols: Values of ``Sec-WebSocket-Protocol``.
+        sign: Signs the address.
     """
 
     url: str
@@ -34,17 +34,17 @@ class Handshake:
     sign: Callable[[str], str] = str
 
     def parameter(self, name: str, *values: str) -> Self:
-        """The same with other values of a parameter: none, one or several."""
+        """Replace a parameter. Without a value, remove it."""
         others = [(key, value) for key, value in self.query if key != name]
         return replace(self, query=[*others, *((name, value) for value in values)])
 
     def header(self, name: str, *values: str) -> Self:
-        """The same with other values of a header: none, one or several."""
+        """Replace a header. Without a value, remove it."""
         others = [(key, value) for key, value in self.headers if key != name]
         return replace(self, headers=[*others, *((name, value) for value in values)])
 
     def offering(self, *subprotocols: str) -> Self:
-        """The same with other subprotocols."""
+        """Replace the subprotocols."""
         return replace(self, subprotocols=subprotocols)
 
     @property
@@ -53,7 +53,7 @@ class Handshake:
 
 
 class Client:
-    """A connection, open while in its context. Opening it raises what the library raises for a refusal."""
+    """A connection that is open while its context is open. Raises the library's ``InvalidStatus`` if it is refused."""
 
     def __init__(self, handshake: Handshake, user: str, group: str) -> None:
         self.user = user
@@ -64,7 +64,7 @@ class Client:
             additional_headers=handshake.headers,
             subprotocols=[Subprotocol(name) for name in handshake.subprotocols] or None,
             compression=None,
-            max_queue=None,  # Who does not listen for a while must not stop answering pings.
+            max_queue=None,  # A client that does not read for a while must still answer pings.
             close_timeout=1,
         )
         self._socket: ClientConnection
@@ -73,12 +73,12 @@ class Client:
         self._socket.send(json.dumps(frame, ensure_ascii=False) if isinstance(frame, dict) else frame)
 
     def message(self, text: str, **fields: object) -> Frame:
-        """A ``sendMessage`` frame as it should be, but for the fields given."""
+        """A valid ``sendMessage`` frame, changed by the given fields."""
         own = {"action": "sendMessage", "groupId": self.group, "senderId": self.user, "message": text}
         return own | fields
 
     def receive(self, wanted: Callable[[Frame], bool], seconds: float = 10) -> Frame:
-        """Next frame that is wanted. All others stay in ``received`` as well."""
+        """Wait for a wanted frame. Every frame goes into ``received``."""
         deadline = time.monotonic() + seconds
         while True:
             frame: Frame = json.loads(self._socket.recv(timeout=max(0, deadline - time.monotonic())))
@@ -87,19 +87,19 @@ class Client:
                 return frame
 
     def take(self, action: str) -> Frame:
-        """Next frame of an action, as if it had not been received."""
+        """Wait for a frame with an action, and leave it out of ``received``."""
         frame = self.receive(lambda frame: frame["action"] == action)
         self.received.remove(frame)
         return frame
 
     def collect(self, seconds: float) -> list[Frame]:
-        """All frames that come within some time."""
+        """Every frame that arrives within a time."""
         known = len(self.received)
         try:
             self.receive(lambda _: False, seconds)
         except TimeoutError:
             return self.received[known:]
-        raise AssertionError  # Nothing was wanted.
+        raise AssertionError  # No frame is wanted, so receive() never returns.
 
     def close(self) -> None:
         self._socket.close()

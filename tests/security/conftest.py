@@ -1,4 +1,4 @@
-"""One emulator for all attacks, and the chats in it, each deployed when it is first attacked."""
+"""One emulator for all attacks. Each chat is deployed in it at its first attack."""
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -14,7 +14,7 @@ from .chats import Chat, CountingProvider, World
 
 @pytest.fixture(scope="session")
 def chat_named() -> Iterator[Callable[[str], Chat]]:
-    """Finds a chat by its name, or deploys it."""
+    """Find a chat by its name. Deploys it the first time."""
     with ExitStack() as running:
         emulator = running.enter_context(Emulator(port=0))
         world = World(emulator, running.enter_context(CountingProvider()))

@@ -1,4 +1,4 @@
-"""The part of docs/security.md that is made of the attacks."""
+"""The tables of attacks in docs/security.md."""
 
 import re
 from itertools import groupby
@@ -15,7 +15,7 @@ _MODULES = [module.__name__ for module in attacks.IN_ORDER]
 
 
 def with_table(document: str) -> str:
-    """Put the table of the attacks between its markers."""
+    """Replace the text between the markers by the tables of attacks."""
     before, _, rest = document.partition(_BEGIN)
     _, _, after = rest.partition(_END)
     return f"{before}{_BEGIN}\n\n{_table()}\n{_END}{after}"
@@ -39,19 +39,19 @@ def _module(attack: Attack) -> int:
 
 
 def attacks_named(document: str) -> set[str]:
-    """Attacks that the last column of the threat model names, each as ``*name*``."""
+    """Attacks in the last column of the threat model, each written as ``*name*``."""
     model = document.partition("## Threats")[2].partition("\n## ")[0]
     shown_by = re.findall(r"^\|.*\|(.+)\|$", model, re.MULTILINE)
     return set(re.findall(r"\*([^*]+)\*", "".join(shown_by)))
 
 
 def files_named(document: str) -> set[str]:
-    """Files of tests that it names."""
+    """Files of tests in the document."""
     return set(re.findall(r"`(tests/[^`]+)`", document))
 
 
 def statements(document: str) -> dict[str, tuple[set[str], set[str]]]:
-    """Statements of the policy as documented: actions and resources by name."""
+    """The documented statements of the policy: actions and resources by name."""
     rows = re.findall(r"^\| `(\w+)` \| (.+?) \| (.+?) \|", document.partition("## Permissions")[2], re.MULTILINE)
     return {
         sid: (set(re.findall(r"`([^`]+)`", actions)), set(re.findall(r"`([^`]+)`", resources)))

@@ -1,4 +1,4 @@
-"""Every attack is refused with the right answer, nothing is stored, nothing delivered, and Alice and Bob talk on."""
+"""Every attack gets the right answer. Nothing is stored or delivered, and Alice and Bob can still talk."""
 
 from collections.abc import Callable
 
@@ -9,11 +9,11 @@ from .attack import ATTACKS, Attack, Scene
 from .chats import ALICE, BOB, CONFIGS, Chat
 
 _INTERNAL = ("arn:", "Traceback", "us-east-1", "dynamodb", "botocore", "handlers", "Exception", "000000000000")
-"""What no frame may show."""
+"""Internal details, which no frame may contain."""
 
 
 @pytest.mark.parametrize("name", CONFIGS)
-def test_who_may_gets_in_and_is_served(chat_named: Callable[[str], Chat], name: str) -> None:
+def test_a_valid_client_connects_and_is_served(chat_named: Callable[[str], Chat], name: str) -> None:
     chat = chat_named(name)
     chat.talk()
     with Scene(chat) as scene:
@@ -43,5 +43,5 @@ def test_attack(chat_named: Callable[[str], Chat], attack: Attack) -> None:
     assert chat.unexpected() == []
 
 
-def test_every_kind_of_attack_is_there() -> None:
+def test_every_module_of_attacks_is_registered() -> None:
     assert {attack.run.__module__ for attack in ATTACKS.values()} == {module.__name__ for module in attacks.IN_ORDER}

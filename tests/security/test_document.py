@@ -1,4 +1,4 @@
-"""docs/security.md says what is deployed and attacked."""
+"""docs/security.md agrees with the deployed policy and with the attacks."""
 
 from components.policy import policy
 
@@ -8,23 +8,23 @@ from .document import DOCUMENT, attacks_named, files_named, statements, with_tab
 TEXT = DOCUMENT.read_text()
 
 
-def test_table_is_that_of_the_attacks() -> None:
+def test_tables_show_the_attacks() -> None:
     assert with_table(TEXT) == TEXT, "run python -m tests.security"
 
 
-def test_attacks_of_the_threat_model_exist() -> None:
+def test_attacks_in_the_threat_model_exist() -> None:
     named = attacks_named(TEXT)
     assert named
     assert named <= ATTACKS.keys()
 
 
-def test_other_tests_it_names_exist() -> None:
+def test_files_of_tests_in_the_document_exist() -> None:
     named = files_named(TEXT)
     assert named
     assert [path for path in named if not (DOCUMENT.parent.parent / path).exists()] == []
 
 
-def test_statements_are_those_of_the_policy() -> None:
+def test_documented_statements_equal_the_policy() -> None:
     document = policy(
         log_group_arns=["<log group>"],
         connections_table_arn="<connections table>",

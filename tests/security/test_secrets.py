@@ -1,4 +1,4 @@
-"""Nothing that anybody has said, shown or is called is in any log of any chat. The last test, after all attacks."""
+"""No log of any chat contains a message, name, id or token. Runs last, after all attacks."""
 
 import time
 from collections.abc import Callable
@@ -12,7 +12,7 @@ from .chats import CONFIGS, GROUP, MARK, SPLIT, Chat
 @pytest.mark.parametrize("name", CONFIGS)
 def test_nothing_secret_is_logged(chat_named: Callable[[str], Chat], name: str) -> None:
     chat = chat_named(name)
-    # Slices are for large groups, which only one chat has.
+    # Only one chat has groups large enough for slices.
     asked = chat.outputs["LogGroupNames"].keys() - (set() if name == SPLIT else {"broadcast"})
     began = time.time()
     with Scene(chat) as scene:
@@ -20,7 +20,7 @@ def test_nothing_secret_is_logged(chat_named: Callable[[str], Chat], name: str) 
         everything = {"senderName": f"name {MARK}", "clientMessageId": f"id {MARK}", "token": f"token {MARK}"}
         scene.ask(client, client.message(f"text {MARK}", **everything))
         scene.error(client, client.message(f"text {MARK}", groupId=f"group {MARK}", **everything))
-        scene.error(client, f"no JSON {MARK}")
+        scene.error(client, f"not JSON {MARK}")
         scene.ask(client, {"action": f"action {MARK}", "after": MARK, "isTyping": MARK})
         scene.ask(client, {"action": "getHistory", "after": f"cursor {MARK}"})
         refused = scene.handshake(f"user {MARK}" * 20, GROUP).parameter("token", f"token {MARK}")
@@ -31,7 +31,7 @@ def test_nothing_secret_is_logged(chat_named: Callable[[str], Chat], name: str) 
 
     deadline = time.monotonic() + 10
     while missing := {function for function in asked if not chat.logged(function, began)}:
-        assert time.monotonic() < deadline, f"nothing is logged by {missing}, and so nothing would be found"
+        assert time.monotonic() < deadline, f"{missing} logged nothing, so the search would prove nothing"
         time.sleep(0.05)
     logged = chat.everything_logged()
     signatures = [token.rpartition(".")[2] for token in chat.world.provider.minted]

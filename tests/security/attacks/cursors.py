@@ -1,4 +1,4 @@
-"""Reading what is not one's own with a cursor, and breaking the reader."""
+"""Forged and broken cursors: they try to read another group, or to break the parser."""
 
 import base64
 import json
@@ -13,7 +13,7 @@ _EPOCH = "2000-01-01T00:00:00.000000Z"
 
 
 def _cursor(*fields: object, settled: bool = True) -> str:
-    """A cursor of any fields: who reads the code can make one."""
+    """A cursor with any fields. Anyone who reads the code can make one."""
     return base64.urlsafe_b64encode(json.dumps([*fields, settled]).encode()).decode().rstrip("=")
 
 
@@ -32,30 +32,30 @@ def _with(make: Callable[[Scene], object]) -> Callable[[Scene], str]:
     return run
 
 
-@attack("open", "A stranger reads on from a cursor that a member was given", "BAD_REQUEST")
+@attack("open", "A stranger continues reading from a cursor that a member received", "BAD_REQUEST")
 def cursor_of_another_group(scene: Scene) -> str:
     cursor = scene.ask(scene.member, {"action": "getHistory"})["after"]
     return scene.looks_around(scene.stranger, after=cursor)
 
 
-@attack("open", "A stranger puts the place of Alice's last message into a cursor of its own group", OWN_ALONE)
-def forged_cursor_to_her_message(scene: Scene) -> str:
+@attack("open", "A stranger puts the position of Alice's last message into a cursor of its own group", OWN_ALONE)
+def forged_cursor_to_a_message_of_another_group(scene: Scene) -> str:
     scene.victims_talk()
     row = scene.last_message()
-    place = _cursor(_digest(scene.stranger.group), row["timestamp"], row["messageId"], settled=False)
-    return scene.looks_around(scene.stranger, before=place)
+    cursor = _cursor(_digest(scene.stranger.group), row["timestamp"], row["messageId"], settled=False)
+    return scene.looks_around(scene.stranger, before=cursor)
 
 
 for name, story, answer, make in (
     (
-        "forged cursor of her group",
-        "A stranger makes a cursor for the start of Alice's group, whose digest it can compute",
+        "forged cursor of Alice's group",
+        "A stranger computes the digest of Alice's group and makes a cursor for the start of that group",
         "BAD_REQUEST",
         lambda _: _cursor(_digest(GROUP), _EPOCH, "m"),
     ),
     (
         "cursor with two groups",
-        "A stranger makes a cursor with a list of two digests, its own group's and that of Alice's",
+        "A stranger makes a cursor with a list of two digests: of its own group and of Alice's group",
         "BAD_REQUEST",
         lambda scene: _cursor([_digest(scene.stranger.group), _digest(GROUP)], _EPOCH, "m"),
     ),
@@ -69,31 +69,31 @@ for name, story, answer, make in (
     ),
     (
         "cursor with typed values",
-        "A stranger writes DynamoDB's typed values into a cursor of its own group",
+        "A stranger writes typed DynamoDB values into a cursor of its own group",
         "BAD_REQUEST",
         lambda scene: _cursor(_digest(scene.stranger.group), {"S": _EPOCH}, {"S": "m"}),
     ),
     (
         "cursor with half a surrogate pair",
-        "A stranger writes text that is no Unicode into a cursor of its own group",
+        "A stranger writes invalid Unicode into a cursor of its own group",
         "BAD_REQUEST",
         lambda scene: _cursor(_digest(scene.stranger.group), "\ud800", "m"),
     ),
     (
         "huge cursor",
-        "A stranger makes a cursor of its own group with 20 KB of timestamp, above what a key may have",
+        "A stranger makes a cursor of its own group with a timestamp of 20 KB, which is too long for a key",
         "BAD_REQUEST",
         lambda scene: _cursor(_digest(scene.stranger.group), _EPOCH + "0" * 20_000, "m"),
     ),
     (
         "deep cursor",
-        "A stranger makes a cursor of 15,000 nested lists",
+        "A stranger sends a cursor with 15,000 nested lists",
         "BAD_REQUEST",
         lambda _: base64.urlsafe_b64encode(b"[" * 15_000).decode(),
     ),
     (
-        "cursor that is an operator",
-        "A stranger gives an operator of a query language as the cursor",
+        "operator as the cursor",
+        "A stranger sends an operator of a query language as the cursor",
         "BAD_REQUEST",
         lambda _: {"$gt": ""},
     ),
@@ -102,11 +102,13 @@ for name, story, answer, make in (
 
 
 @attack("open", "A stranger asks for a billion messages at once", "BAD_REQUEST")
-def boundless_history(scene: Scene) -> str:
+def history_without_a_limit(scene: Scene) -> str:
     return scene.error(scene.stranger, {"action": "getHistory", "limit": 10**9})
 
 
-@attack("open", "A stranger joins groups named like wildcards and conditions, and looks around", OWN_ALONE)
-def group_named_like_a_condition(scene: Scene) -> str:
+@attack(
+    "open", "A stranger joins groups whose names are wildcards and conditions, and reads everything there", OWN_ALONE
+)
+def condition_as_a_group_name(scene: Scene) -> str:
     names = (f'{MARK}" OR groupId = "{GROUP}', f":group {MARK}", f"#groupId <> {MARK}", "*", f'{{"S":"{GROUP}"}}')
     return ", ".join({scene.looks_around(scene.join(group=name)) for name in names})

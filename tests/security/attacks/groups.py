@@ -1,4 +1,4 @@
-"""Getting into, or out of, a group where one does not belong."""
+"""Access to other people's groups."""
 
 import unicodedata
 from collections.abc import Callable
@@ -9,14 +9,14 @@ from tests.security.attack import NOTHING, OWN_ALONE, Scene, add, attack
 from tests.security.chats import ALICE, BOB, GROUP, MARK
 from tests.security.client import Frame
 
-LOOK_ALIKES = {
+LOOKALIKES = {
     "in capitals": GROUP.replace("Café", "CAFÉ"),
-    "decomposed": unicodedata.normalize("NFD", GROUP),
+    "in decomposed Unicode": unicodedata.normalize("NFD", GROUP),
     "with a homoglyph": GROUP.replace("a", "а", 1),
     "in full width": GROUP.replace("C", "Ｃ"),
     "with a zero width joiner": GROUP.replace("Caf", "Caf\u200d"),
-    "with a space at its end": f"{GROUP} ",
-    "with a NUL at its end": f"{GROUP}\0",
+    "with a trailing space": f"{GROUP} ",
+    "with a trailing NUL": f"{GROUP}\0",
 }
 
 
@@ -31,25 +31,25 @@ def _joins(group: str) -> Callable[[Scene], str]:
 
 
 def _asks_for(group: str) -> Callable[[Scene], str]:
-    # An honest token, for a group that anybody may found under a name of their choice.
+    # The token is genuine: anyone may create a group under any name.
     return lambda scene: scene.knock(scene.handshake(group=group).parameter("groupId", GROUP))
 
 
-for look, look_alike in LOOK_ALIKES.items():
+for look, lookalike in LOOKALIKES.items():
     add(
-        f"listens in the group's name {look}",
+        f"lookalike group {look}",
         "open",
-        f"A stranger joins a group whose name is that of Alice's {look}, speaks and listens",
+        f"A stranger joins a group with the same name as Alice's, {look}, then sends and listens",
         NOTHING,
-        _joins(look_alike),
+        _joins(lookalike),
     )
-for look in ("in capitals", "decomposed", "with a space at its end"):
+for look in ("in capitals", "in decomposed Unicode", "with a trailing space"):
     add(
-        f"token for the group's name {look}",
+        f"token for a lookalike group {look}",
         "claims",
-        f"Mallory's token is for a group whose name is that of Alice's {look}; she asks for Alice's",
+        f"Mallory asks for Alice's group; her token is for a group with the same name, {look}",
         "403 (group)",
-        _asks_for(LOOK_ALIKES[look]),
+        _asks_for(LOOKALIKES[look]),
     )
 
 
@@ -63,40 +63,40 @@ def _with_claim(claim: Callable[[Scene], object]) -> Callable[[Scene], str]:
 
 
 for name, story, claim in (
-    ("token for another group", "only her own group", lambda scene: [scene.den]),
-    ("token for a longer group name", "one text, in which the name of Alice's group is a part", lambda _: f"{GROUP}s"),
-    ("token with groups as an object", "an object, with the name of Alice's group as a key", lambda _: {GROUP: True}),
-    ("token with a nested list of groups", "a list within a list", lambda _: [[GROUP]]),
-    ("token for all groups", "`*`", lambda _: ["*", "%", ".*"]),
-    ("token without groups", "missing", lambda _: None),
+    ("token for another group", "names only her own group", lambda scene: [scene.den]),
+    ("token for a longer group name", "is one text that contains the name of Alice's group", lambda _: f"{GROUP}s"),
+    ("token with groups as an object", "is an object with the name of Alice's group as a key", lambda _: {GROUP: True}),
+    ("token with a nested list of groups", "is a list in a list", lambda _: [[GROUP]]),
+    ("token for all groups", "is a list of wildcards", lambda _: ["*", "%", ".*"]),
+    ("token without groups", "is missing", lambda _: None),
 ):
     add(
         name,
         "claims",
-        f"Mallory asks for Alice's group; the group claim of her token is {story}",
+        f"Mallory asks for Alice's group; the group claim of her token {story}",
         "403 (group)",
         _with_claim(claim),
     )
 
 
-@attack("claims", "Mallory, whose token is for her own group, names two groups: her own, then Alice's", "403 (group)")
-def group_twice_beside_a_token(scene: Scene) -> str:
+@attack("claims", "Mallory has a token for her own group and names two groups: her own, then Alice's", "403 (group)")
+def two_groups_with_a_token(scene: Scene) -> str:
     return scene.knock(scene.handshake().parameter("groupId", scene.den, GROUP))
 
 
-@attack("open", "A stranger names two groups in the query, its own and then Alice's", "400")
-def group_twice_in_the_query(scene: Scene) -> str:
+@attack("open", "A stranger names two groups in the query: its own, then Alice's", "400")
+def two_groups_in_the_query(scene: Scene) -> str:
     return scene.knock(scene.handshake().parameter("groupId", scene.den, GROUP))
 
 
-@attack("open", "A stranger sends into Alice's group", "FORBIDDEN")
-def message_to_a_foreign_group(scene: Scene) -> str:
+@attack("open", "A stranger sends a message to Alice's group", "FORBIDDEN")
+def message_to_another_group(scene: Scene) -> str:
     client = scene.stranger
     return scene.error(client, client.message(f"let me in {MARK}", groupId=GROUP))
 
 
-@attack("open", "A stranger names two groups in one frame, its own and then Alice's", "FORBIDDEN")
-def group_twice_in_a_frame(scene: Scene) -> str:
+@attack("open", "A stranger names two groups in one frame: its own, then Alice's", "FORBIDDEN")
+def two_groups_in_a_frame(scene: Scene) -> str:
     text = (
         f'{{"action":"sendMessage","senderId":"{scene.stranger.user}","groupId":"{scene.stranger.group}","groupId":"{GROUP}",'
         f'"message":"let me in {MARK}"}}'
@@ -104,46 +104,46 @@ def group_twice_in_a_frame(scene: Scene) -> str:
     return scene.error(scene.stranger, text)
 
 
-@attack("open", "A stranger names Alice's group, connection and user in what it asks for", OWN_ALONE)
-def history_and_presence_of_a_foreign_group(scene: Scene) -> str:
+@attack("open", "A stranger asks for history and presence, and names Alice's group, connection and user", OWN_ALONE)
+def history_and_presence_of_another_group(scene: Scene) -> str:
     return scene.looks_around(
         scene.stranger, groupId=GROUP, userId=ALICE, connectionId=scene.connection_id(ALICE), senderId=ALICE
     )
 
 
-@attack("open", "A stranger says that it types in Alice's group, as Bob", OWN_ALONE)
-def typing_in_a_foreign_group(scene: Scene) -> str:
+@attack("open", "A stranger sends a typing frame that names Alice's group, and Bob as the user", OWN_ALONE)
+def typing_in_another_group(scene: Scene) -> str:
     client, other = scene.stranger, scene.join(group=scene.stranger.group)
     client.send({"action": "typing", "isTyping": True, "groupId": GROUP, "userId": BOB})
     typing = other.receive(lambda frame: frame["action"] == "typing")
     return OWN_ALONE if (typing["groupId"], typing["userId"]) == (client.group, client.user) else str(typing)
 
 
-@attack("members", "A stranger with a valid token, but no member of any group, connects", "403")
-def no_member(scene: Scene) -> str:
+@attack("members", "A stranger with a valid token, who is not a member of any group, connects", "403")
+def not_a_member(scene: Scene) -> str:
     return scene.knock(scene.handshake(group=GROUP))
 
 
-@attack("members", "A member of another group connects to Alice's", "403")
+@attack("members", "A member of another group connects to Alice's group", "403")
 def member_of_another_group(scene: Scene) -> str:
     scene.enroll(scene.den)
     return scene.knock(scene.handshake(group=GROUP))
 
 
-@attack("members", "A member of a group whose name is that of Alice's, decomposed, connects to Alice's", "403")
-def member_of_a_look_alike(scene: Scene) -> str:
-    scene.enroll(LOOK_ALIKES["decomposed"])
+@attack("members", "A member of a group with the same name, in decomposed Unicode, connects to Alice's group", "403")
+def member_of_a_lookalike_group(scene: Scene) -> str:
+    scene.enroll(LOOKALIKES["in decomposed Unicode"])
     return scene.knock(scene.handshake(group=GROUP))
 
 
-@attack("members", "A user connects whose name is Alice's in capitals", "403")
-def member_in_capitals(scene: Scene) -> str:
+@attack("members", "A user whose name is Alice's in capitals connects", "403")
+def name_of_a_member_in_capitals(scene: Scene) -> str:
     return scene.knock(scene.handshake(ALICE.upper(), GROUP))
 
 
-def _is_shut_out(frame: Frame) -> Callable[[Scene], str]:
+def _is_removed(frame: Frame) -> Callable[[Scene], str]:
     def run(scene: Scene) -> str:
-        client = scene.exile()
+        client = scene.removed_member()
         answer = scene.error(client, client.message(f"still here {MARK}") | frame)
         try:
             client.collect(2)
@@ -158,24 +158,24 @@ for name, doing, frame in (
     ("removed member sends", "sends a message", {}),
     ("removed member reads history", "reads the history", {"action": "getHistory"}),
     ("removed member asks who is there", "asks who is there", {"action": "getPresence"}),
-    ("removed member types", "types", {"action": "typing", "isTyping": True}),
-    ("removed member pings", "keeps the connection alive", {"action": "ping"}),
+    ("removed member types", "sends a typing frame", {"action": "typing", "isTyping": True}),
+    ("removed member pings", "sends a ping", {"action": "ping"}),
 ):
     add(
         name,
         "members",
-        f"Somebody who was removed from the group while connected {doing}",
+        f"A connected member is removed from the group, and {doing}",
         "FORBIDDEN, and the connection closed",
-        _is_shut_out(frame),
+        _is_removed(frame),
     )
 
 
-@attack("members", "Somebody who was removed from the group while connected stays silent and listens", NOTHING)
+@attack("members", "A connected member is removed from the group, and listens without sending", NOTHING)
 def removed_member_listens(scene: Scene) -> str:
-    return scene.hears(scene.exile())
+    return scene.hears(scene.removed_member())
 
 
-@attack("members", "Somebody who was removed from the group connects again, with a token that is still valid", "403")
+@attack("members", "A member is removed from the group, and connects again with a token that is still valid", "403")
 def removed_member_returns(scene: Scene) -> str:
-    scene.exile().close()
+    scene.removed_member().close()
     return scene.knock(scene.handshake(group=GROUP))

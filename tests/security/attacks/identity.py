@@ -1,4 +1,4 @@
-"""Speaking as somebody else."""
+"""Sending as somebody else."""
 
 from uuid import uuid4
 
@@ -11,7 +11,7 @@ _DUPLICATE = "an ack, duplicate"
 
 
 def captured(scene: Scene) -> Frame:
-    """Let Alice send a message; her frame, as somebody who saw it on its way has it."""
+    """Let Alice send a message. Returns her frame, as somebody on the network sees it."""
     alice = scene.chat.alice
     frame = alice.message(scene.chat.new_text(alice), clientMessageId=f"{uuid4()} {MARK}")
     alice.send(frame)
@@ -26,14 +26,14 @@ def spoofed_sender(scene: Scene) -> str:
     return scene.error(client, client.message(f"I am Alice {MARK}", senderId=ALICE))
 
 
-@attack("open", "A member sends under a name that looks like Alice's: with a zero width space", "FORBIDDEN")
-def sender_look_alike(scene: Scene) -> str:
+@attack("open", "A member sends under Alice's name with a zero width space, which looks the same", "FORBIDDEN")
+def lookalike_sender(scene: Scene) -> str:
     client = scene.member
     return scene.error(client, client.message(f"I am Alice {MARK}", senderId=f"{ALICE}\u200b"))
 
 
-@attack("open", "A member gives two senders in one frame, its own and then Alice", "FORBIDDEN")
-def sender_twice_in_a_frame(scene: Scene) -> str:
+@attack("open", "A member names two senders in one frame: itself, then Alice", "FORBIDDEN")
+def two_senders_in_a_frame(scene: Scene) -> str:
     text = (
         f'{{"action":"sendMessage","senderId":"{scene.member.user}","senderId":"{ALICE}","groupId":"{GROUP}",'
         f'"message":"I am Alice {MARK}"}}'
@@ -41,14 +41,14 @@ def sender_twice_in_a_frame(scene: Scene) -> str:
     return scene.error(scene.member, text)
 
 
-@attack("open", "A member gives a list as the sender, of its own name and Alice's", "BAD_REQUEST")
-def sender_list(scene: Scene) -> str:
+@attack("open", "A member sends a list as the sender: its own name and Alice's", "BAD_REQUEST")
+def list_of_senders(scene: Scene) -> str:
     client = scene.member
     return scene.error(client, client.message(f"I am Alice {MARK}", senderId=[client.user, ALICE]))
 
 
-@attack("open", "A member leaves the sender out and puts Alice into `__proto__` and `constructor`", "BAD_REQUEST")
-def sender_by_prototype(scene: Scene) -> str:
+@attack("open", "A member leaves out the sender and names Alice in `__proto__` and `constructor`", "BAD_REQUEST")
+def sender_in_the_prototype(scene: Scene) -> str:
     client = scene.member
     inherited = {name: {"senderId": ALICE} for name in ("__proto__", "constructor", "prototype")}
     frame = client.message(f"I am Alice {MARK}") | inherited
@@ -56,7 +56,7 @@ def sender_by_prototype(scene: Scene) -> str:
     return scene.error(client, frame)
 
 
-@attack("open", "A member sends as Alice, with a `requestContext` in the frame that says so too", "FORBIDDEN")
+@attack("open", "A member sends as Alice, with a `requestContext` in the frame that names Alice too", "FORBIDDEN")
 def smuggled_request_context(scene: Scene) -> str:
     client = scene.member
     context = {
@@ -68,72 +68,80 @@ def smuggled_request_context(scene: Scene) -> str:
 
 
 @attack("claims", "A member sends as Alice, with Alice's own valid token in the frame", "FORBIDDEN")
-def token_of_another_in_a_frame(scene: Scene) -> str:
+def token_of_another_user_in_a_frame(scene: Scene) -> str:
     client = scene.member
     token = scene.chat.world.provider.mint(ALICE, [GROUP])
     return scene.error(client, client.message(f"I am Alice {MARK}", senderId=ALICE, token=token, Authorization=token))
 
 
-@attack("claims", "Mallory has a token of her own, and asks to be Alice: `userId=alice`", "403 (user)")
+@attack("claims", "Mallory has her own token and names Alice in the query: `userId=alice`", "403 (user)")
 def query_names_another_user(scene: Scene) -> str:
     return scene.knock(scene.handshake(group=GROUP).parameter("userId", ALICE))
 
 
-@attack("claims", "Mallory names two users beside her token, herself and then Alice", "403 (user)")
-def user_twice_beside_a_token(scene: Scene) -> str:
+@attack("claims", "Mallory has her own token and names two users in the query: herself, then Alice", "403 (user)")
+def two_users_with_a_token(scene: Scene) -> str:
     return scene.knock(scene.handshake(group=GROUP).parameter("userId", scene.user, ALICE))
 
 
-@attack("claims", "Mallory names herself in capitals beside her token, to count as two users", "403 (user)")
-def user_in_capitals_beside_a_token(scene: Scene) -> str:
+@attack("claims", "Mallory has her own token and names herself in capitals, to count as two users", "403 (user)")
+def user_in_capitals_with_a_token(scene: Scene) -> str:
     return scene.knock(scene.handshake().parameter("userId", scene.user.upper()))
 
 
-@attack("open", "A stranger names two users in the query, itself and then Alice", "400")
-def user_twice_in_the_query(scene: Scene) -> str:
+@attack("open", "A stranger names two users in the query: itself, then Alice", "400")
+def two_users_in_the_query(scene: Scene) -> str:
     return scene.knock(scene.handshake().parameter("userId", scene.user, ALICE))
 
 
-@attack("open", "A stranger's name is of 257 bytes, though of 129 characters", "400")
+@attack("open", "A stranger's name has 257 bytes, in 129 characters", "400")
 def oversized_user(scene: Scene) -> str:
     return scene.knock(scene.handshake("é" * 128 + "x"))
 
 
-@attack("open", "A stranger sends a captured frame of Alice's again, from its own group", "FORBIDDEN")
+@attack("open", "A stranger in another group sends a frame that it captured from Alice", "FORBIDDEN")
 def replay_from_outside(scene: Scene) -> str:
     return scene.error(scene.stranger, captured(scene))
 
 
-@attack("open", "A member sends a captured frame of Alice's again", "FORBIDDEN")
+@attack("open", "A member sends a frame that it captured from Alice", "FORBIDDEN")
 def replay_from_inside(scene: Scene) -> str:
     return scene.error(scene.member, captured(scene))
 
 
-@attack("open", "Somebody between Alice and the server doubles her frame", _DUPLICATE)
-def replay_on_her_own_connection(scene: Scene) -> str:
+@attack("open", "Somebody between Alice and the server sends her frame twice", _DUPLICATE)
+def replay_on_the_same_connection(scene: Scene) -> str:
     scene.chat.alice.send(captured(scene))
     ack = scene.chat.alice.take("ack")
     scene.accept()
     return _DUPLICATE if ack["duplicate"] else "an ack"
 
 
-@attack("open", "Somebody between Alice and the server sends other words under her message's id", "CONFLICT")
-def replay_with_other_words(scene: Scene) -> str:
-    scene.chat.alice.send(captured(scene) | {"message": f"other words {MARK}"})
+@attack("open", "Somebody between Alice and the server sends another text with the id of her message", "CONFLICT")
+def replay_with_another_text(scene: Scene) -> str:
+    scene.chat.alice.send(captured(scene) | {"message": f"another text {MARK}"})
     answer = scene.chat.alice.take("error")
     scene.accept()
     return str(answer["code"])
 
 
-@attack("open", "A stranger sends under the `clientMessageId` of Alice's message, to learn of it", _OWN_MESSAGE)
-def message_id_of_another(scene: Scene) -> str:
+@attack(
+    "open",
+    "A stranger sends with the `clientMessageId` of Alice's message, to find out whether it exists",
+    _OWN_MESSAGE,
+)
+def message_id_of_another_user(scene: Scene) -> str:
     hers = captured(scene)
     client = scene.stranger
     return _stored(scene, client, client.message(hers["message"], clientMessageId=hers["clientMessageId"]))
 
 
-@attack("open", "A stranger takes ids that, run together, are those of Alice's message", _OWN_MESSAGE)
-def ids_that_run_together(scene: Scene) -> str:
+@attack(
+    "open",
+    "A stranger takes a group, user and message id that, joined to one text, equal those of Alice's message",
+    _OWN_MESSAGE,
+)
+def ids_that_join_to_the_same_text(scene: Scene) -> str:
     hers = captured(scene)
     message_id = hers["clientMessageId"]
     client = scene.join(user=ALICE[3:] + message_id[:3], group=GROUP + ALICE[:3])

@@ -1,4 +1,4 @@
-"""Pages of other sites that connect in the browser of a visitor."""
+"""Pages of other sites that connect from a visitor's browser."""
 
 from collections.abc import Callable
 from uuid import uuid4
@@ -17,25 +17,37 @@ def _from(*origins: str) -> Callable[[Scene], str]:
 
 
 for name, story, origin in (
-    ("other site", "Another site", f"https://{MARK}.example.net"),
-    ("suffix", "A site whose name begins like ours", f"{_EXACT}.{MARK}.example.net"),
-    ("prefix", "A site whose name ends like our domain, without the dot", f"https://evil{_DOMAIN}"),
-    ("apex", "The domain itself, of which only the subdomains are allowed", f"https://{_DOMAIN}"),
-    ("subdomain", "A subdomain of a site that is allowed alone", f"https://evil.{_HOST}"),
-    ("empty subdomain", "A subdomain without a name", f"https://.{_DOMAIN}"),
-    ("scheme", "Our site without TLS, which somebody in between may have made", f"http://{_HOST}"),
-    ("port", "Another server on our host", f"{_EXACT}:8443"),
-    ("null", "A sandboxed frame or a local file, whose origin is `null`", "null"),
-    ("empty", "A client with an empty origin", ""),
-    ("user info", "Another site, with ours as the user of its address", f"{_EXACT}@{MARK}.example.net"),
-    ("user info before a subdomain", "Ours, with another as the user", f"https://{MARK}.example.net@evil.{_DOMAIN}"),
-    ("path", "Another site, with ours in a path", f"https://{MARK}.example.net/.{_DOMAIN}"),
-    ("dot at the end", "Our site with the dot of the root, which is another origin", f"{_EXACT}."),
-    ("wildcard", "A client that sends the pattern itself", ORIGINS[1]),
-    ("homoglyph", "A site whose name looks like ours, as browsers send it", f"https://{_LOOK_ALIKE}"),
-    ("two in one", "A client that sends ours and another in one header", f"{_EXACT}, https://{MARK}.example.net"),
+    ("other site", "Another site connects", f"https://{MARK}.example.net"),
+    ("suffix", "A site whose name begins like ours connects", f"{_EXACT}.{MARK}.example.net"),
+    (
+        "prefix",
+        "A site whose name ends like our domain, but without the dot before it, connects",
+        f"https://evil{_DOMAIN}",
+    ),
+    ("apex", "The domain itself connects, but only its subdomains are allowed", f"https://{_DOMAIN}"),
+    ("subdomain", "A subdomain of our site connects, but only the site itself is allowed", f"https://evil.{_HOST}"),
+    ("empty subdomain", "A subdomain with an empty name connects", f"https://.{_DOMAIN}"),
+    ("scheme", "Our site without TLS connects: somebody on the network may have changed it", f"http://{_HOST}"),
+    ("port", "A server on another port of our host connects", f"{_EXACT}:8443"),
+    ("null", "A sandboxed frame or a local file, with the origin `null`, connects", "null"),
+    ("empty", "A client with an empty origin connects", ""),
+    ("user info", "Another site connects, with our site as the user in its address", f"{_EXACT}@{MARK}.example.net"),
+    (
+        "user info before a subdomain",
+        "A subdomain of ours connects, with another site as the user in its address",
+        f"https://{MARK}.example.net@evil.{_DOMAIN}",
+    ),
+    ("path", "Another site connects, with our domain in the path", f"https://{MARK}.example.net/.{_DOMAIN}"),
+    ("trailing dot", "Our site with a trailing dot, which is another origin, connects", f"{_EXACT}."),
+    ("wildcard", "A client that sends the allowed pattern itself connects", ORIGINS[1]),
+    ("homoglyph", "A site whose name looks like ours, encoded as browsers send it, connects", f"https://{_LOOK_ALIKE}"),
+    (
+        "two in one",
+        "A client that sends our site and another in one header connects",
+        f"{_EXACT}, https://{MARK}.example.net",
+    ),
 ):
-    add(f"origin: {name}", "origins", f"{story} connects", "403", _from(origin))
+    add(f"origin: {name}", "origins", story, "403", _from(origin))
 
 
 def _twice(*origins: str) -> Callable[[Scene], str]:
@@ -60,16 +72,16 @@ for name, origins in (
     add(
         f"origin: {name}",
         "origins",
-        "A client that sends two headers connects (handed to the function: the emulator keeps the last)",
+        "A client with two `Origin` headers connects (handed to the function, because the emulator keeps only one)",
         "403",
         _twice(*origins),
     )
 
 for name, story, headers in (
-    ("none where one is required", "A client without an origin", ()),
+    ("missing", "A client without an origin connects", ()),
     (
         "in other headers",
-        "A client that names our site everywhere but there",
+        "A client that names our site in other headers, but not in `Origin`, connects",
         ("Referer", "X-Forwarded-Host", "Sec-WebSocket-Origin", "X-Origin"),
     ),
 ):
@@ -80,4 +92,4 @@ for name, story, headers in (
             handshake = handshake.header(header, _EXACT)
         return scene.knock(handshake)
 
-    add(f"origin: {name}", "strict", f"{story} connects", "403", _instead)
+    add(f"origin: {name}", "strict", story, "403", _instead)

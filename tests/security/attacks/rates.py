@@ -1,4 +1,4 @@
-"""Too much of everything."""
+"""Floods: of frames, connections and key ids."""
 
 import json
 import time
@@ -53,27 +53,29 @@ def _presence(_: Client) -> Frame:
 
 
 for name, story, make in (
-    ("messages", "messages", (_message,)),
-    ("typing", "typing frames, which nobody stores", (_typing,)),
-    ("history", "requests for the history, which are the dearest to serve", (_history,)),
-    ("presence", "requests for the presence", (_presence,)),
+    ("messages", f"{_FRAMES} messages at once", (_message,)),
+    ("typing", f"{_FRAMES} typing frames at once, which are not stored", (_typing,)),
+    ("history", f"{_FRAMES} requests for the history at once, which cost the most to serve", (_history,)),
+    ("presence", f"{_FRAMES} requests for the presence at once", (_presence,)),
     (
         "all kinds of frames",
-        "frames of every kind in turn, in case each has a limit of its own",
+        f"{_FRAMES} frames of all kinds at once, in case each kind has its own limit",
         (_message, _typing, _history, _presence),
     ),
 ):
-    add(f"flood of {name}", "strict", f"Somebody sends {_FRAMES} {story} at once", _LIMITED, _floods(*make))
+    add(f"flood of {name}", "strict", f"Somebody sends {story}", _LIMITED, _floods(*make))
 
 
-@attack("strict", f"A user opens one connection more than the {CONNECTIONS_PER_USER} that each may have", "429")
+@attack(
+    "strict", f"A user opens {CONNECTIONS_PER_USER + 1} connections where {CONNECTIONS_PER_USER} are allowed", "429"
+)
 def flood_of_connections(scene: Scene) -> str:
     for _ in range(CONNECTIONS_PER_USER):
         scene.join()
     return scene.knock(scene.handshake())
 
 
-@attack("strict", "A user opens as many connections as each may have in each of several groups", "429")
+@attack("strict", "A user opens too many connections, each to another group", "429")
 def flood_of_connections_over_groups(scene: Scene) -> str:
     for number in range(CONNECTIONS_PER_USER):
         scene.join(group=f"{scene.den} {number}")
@@ -82,7 +84,7 @@ def flood_of_connections_over_groups(scene: Scene) -> str:
 
 @attack(
     "claims",
-    "Somebody shows tokens with ever new key ids, to have the issuer's keys fetched each time",
+    "Somebody sends tokens with a new key id each time, so that the issuer's keys are fetched each time",
     "403 (unknown key)",
 )
 def flood_of_key_ids(scene: Scene) -> str:
