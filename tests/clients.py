@@ -15,7 +15,7 @@ Frame = dict[str, Any]
 
 
 class ChatClient:
-    """A user, connected while in its context."""
+    """A user. Connected while the context is open."""
 
     def __init__(self, url: str, user_id: str, group_id: str, *, token: str | None = None) -> None:
         self.user_id = user_id
@@ -31,12 +31,12 @@ class ChatClient:
         self._socket.send(text)
 
     def say(self, text: str, **fields: object) -> None:
-        """Send a message the way today's front ends do."""
+        """Send a message as existing front ends do."""
         own = {"groupId": self.group_id, "senderId": self.user_id, "senderName": self.user_id.title(), "message": text}
         self.send("sendMessage", **(own | fields))
 
     def receive(self, action: str | None = None, *, seconds: float = 10) -> Frame:
-        """Next frame of an action, or the next one that is no presence event, which may come at any time."""
+        """Wait for a frame with an action. Without one, wait for any frame except presence events."""
         deadline = time.monotonic() + seconds
         while True:
             frame: Frame = json.loads(self._socket.recv(timeout=max(0, deadline - time.monotonic())))
@@ -59,7 +59,7 @@ class ChatClient:
         return reply
 
     def kill(self) -> None:
-        """End the connection as a phone that loses its network does: no close frame, a TCP reset."""
+        """End the connection like a phone that loses its network: a TCP reset without a close frame."""
         self._socket.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self._socket.socket.close()
 

@@ -1,4 +1,4 @@
-"""Marks every test with its folder, and says which tests have to run in one process."""
+"""Mark every test with its folder, and choose which tests run in the same process."""
 
 import signal
 from pathlib import Path
@@ -7,10 +7,10 @@ import pytest
 
 _HERE = Path(__file__).parent
 _IN_ONE_PROCESS = {
-    "security",  # The attacks share their chats, and the last test reads what all of them have logged.
+    "security",  # The attacks share their chats, and the last test reads the logs of all of them.
     "local/test_join.py",  # One emulator and one deployment for the file.
 }
-"""Folders and files. All other tests are shared out to the processes one by one."""
+"""Folders and files. All other tests are distributed over the processes one by one."""
 
 
 def pytest_configure() -> None:
@@ -20,7 +20,7 @@ def pytest_configure() -> None:
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
-    """With ``-m graph``, import nothing of the other folders: that takes longer than some folders' tests."""
+    """With ``-m graph``, do not import other folders: the imports would take longer than the tests."""
     folder, chosen = collection_path.relative_to(_HERE).parts[:1], config.option.markexpr
     return True if folder and chosen and folder != (chosen,) and (_HERE / chosen).is_dir() else None
 

@@ -29,7 +29,7 @@ class Chat:
         return ChatClient(self.url, user_id, group_id)
 
     def rows(self, table: str) -> list[dict[str, str]]:
-        """All rows of one of the chat's tables, ``ConnectionsTable`` or ``MessagesTable``, values without types."""
+        """All rows of ``ConnectionsTable`` or ``MessagesTable``, with plain values."""
         pages = self.emulator.client("dynamodb").get_paginator("scan").paginate(TableName=self.outputs[table])
         rows = [row for page in pages for row in page["Items"]]
         return [{name: next(iter(value.values())) for name, value in row.items()} for row in rows]
@@ -52,12 +52,12 @@ def chat(emulator: Emulator) -> Chat:
 
 @pytest.fixture
 def eventually() -> Callable[[Callable[[], bool]], None]:
-    """Wait until something holds: API Gateway says nothing when a disconnection or a log line is through."""
+    """Wait until a condition holds. Disconnections and log lines take effect later, without a signal."""
 
     def wait(holds: Callable[[], bool], seconds: float = 10) -> None:
         deadline = time.monotonic() + seconds
         while not holds():
-            assert time.monotonic() < deadline, "it does not become true"
+            assert time.monotonic() < deadline, f"the condition did not become true within {seconds} s"
             time.sleep(0.05)
 
     return wait

@@ -1,4 +1,4 @@
-"""What today's clients do, against the deployed program. The names follow the rows of the design's first table."""
+"""What existing clients do, against the deployed program: connect, send, receive, disconnect."""
 
 import json
 from collections.abc import Callable
@@ -18,19 +18,19 @@ Eventually = Callable[[Callable[[], bool]], None]
 
 @pytest.fixture
 def group() -> str:
-    """A group of this test's own."""
+    """A group that only this test uses."""
     return f"group-{uuid4()}"
 
 
 @pytest.mark.parametrize("query", ["", "?userId=alice", "?groupId=g", "?userId=&groupId=g", "?userId=alice&groupId="])
 def test_connect_without_user_or_group_is_refused(chat: Chat, query: str) -> None:
-    # The emulator answers a refused handshake with 403 whatever the function says; on AWS it is the function's 400.
+    # The emulator answers every refused handshake with 403. On AWS, the client gets the function's 400.
     with pytest.raises(InvalidStatus) as refused, connect(chat.url + query):
         pass
     assert refused.value.response.status_code == 403
 
 
-def test_connection_row(chat: Chat, group: str) -> None:
+def test_connect_stores_the_connection_row(chat: Chat, group: str) -> None:
     with chat.join("alice", group):
         (row,) = [row for row in chat.rows("ConnectionsTable") if row["groupId"] == group]
     assert row.keys() == {"connectionId", "userId", "groupId", "connectedAt", "expiresAt", "authentication"}
@@ -38,7 +38,7 @@ def test_connection_row(chat: Chat, group: str) -> None:
     assert datetime.fromisoformat(row["connectedAt"]).tzinfo is not None
 
 
-def test_send_and_push_to_everyone_the_sender_too(chat: Chat, group: str) -> None:
+def test_a_message_is_pushed_to_everyone_including_the_sender(chat: Chat, group: str) -> None:
     with chat.join("alice", group) as alice, chat.join("bob", group) as bob:
         alice.say("Hello, Bob 👋", timestamp="ignored")
         pushed = bob.receive()
@@ -50,7 +50,7 @@ def test_send_and_push_to_everyone_the_sender_too(chat: Chat, group: str) -> Non
     assert pushed["message"] == "Hello, Bob 👋"
 
 
-def test_stored_row(chat: Chat, group: str) -> None:
+def test_the_stored_row_equals_the_pushed_message(chat: Chat, group: str) -> None:
     with chat.join("alice", group) as alice:
         alice.say("kept")
         pushed = alice.receive()
@@ -59,7 +59,7 @@ def test_stored_row(chat: Chat, group: str) -> None:
     assert row == pushed
 
 
-def test_stored_messages_are_listed_by_the_index_in_order(chat: Chat, group: str) -> None:
+def test_the_index_lists_messages_in_order(chat: Chat, group: str) -> None:
     with chat.join("alice", group) as alice:
         for text in "abc":
             alice.say(text)
@@ -73,7 +73,7 @@ def test_stored_messages_are_listed_by_the_index_in_order(chat: Chat, group: str
     assert [row["message"]["S"] for row in found] == ["a", "b", "c"]
 
 
-def test_stale_connection_is_deleted(chat: Chat, group: str, eventually: Eventually) -> None:
+def test_the_row_of_a_stale_connection_is_deleted(chat: Chat, group: str, eventually: Eventually) -> None:
     stale = {"connectionId": "gone", "userId": "bob", "groupId": group, "connectedAt": "2026-01-01T00:00:00.000Z"}
     put_row(chat.emulator.client("dynamodb"), "WebSocketConnections", stale)
     with chat.join("alice", group) as alice:
@@ -82,7 +82,9 @@ def test_stale_connection_is_deleted(chat: Chat, group: str, eventually: Eventua
         eventually(lambda: all(row["connectionId"] != "gone" for row in chat.rows("ConnectionsTable")))
 
 
-def test_killed_socket_is_cleaned_up_and_hurts_nobody(chat: Chat, group: str, eventually: Eventually) -> None:
+def test_the_row_of_a_killed_socket_is_deleted_and_others_still_receive(
+    chat: Chat, group: str, eventually: Eventually
+) -> None:
     with chat.join("alice", group) as alice, chat.join("bob", group) as bob, chat.join("carol", group) as carol:
         bob.kill()
         alice.say("still here?")
@@ -115,9 +117,9 @@ def test_outputs_and_names(chat: Chat) -> None:
         assert role.endswith(":role/WebSocketLambdaRole")
 
 
-def test_groups_are_sealed_from_each_other(chat: Chat, group: str) -> None:
+def test_groups_cannot_read_or_write_each_other(chat: Chat, group: str) -> None:
     with chat.join("alice", group) as alice, chat.join("mallory", f"{group}-other") as mallory:
-        alice.say("for us alone")
+        alice.say("only for us")
         alice.receive()
         mallory.receive_nothing()
 
@@ -125,9 +127,7 @@ def test_groups_are_sealed_from_each_other(chat: Chat, group: str) -> None:
             mallory.say("let me in", **spoof)
             assert mallory.receive()["code"] == "FORBIDDEN"
         alice.receive_nothing()
-    assert [row["message"] for row in chat.rows("MessagesTable") if row["groupId"].startswith(group)] == [
-        "for us alone"
-    ]
+    assert [row["message"] for row in chat.rows("MessagesTable") if row["groupId"].startswith(group)] == ["only for us"]
 
 
 def test_retry_is_stored_and_pushed_once(chat: Chat, group: str) -> None:
@@ -146,7 +146,7 @@ def test_retry_is_stored_and_pushed_once(chat: Chat, group: str) -> None:
 
 
 @pytest.mark.parametrize("action", ["$connect", "$disconnect", "$default", "dance"])
-def test_action_that_names_a_route_is_just_unknown(chat: Chat, group: str, action: str) -> None:
+def test_a_route_as_the_action_is_unknown(chat: Chat, group: str, action: str) -> None:
     with chat.join("alice", group) as alice:
         alice.send(action, userId="mallory", groupId=group, requestId="r")
         answer = alice.receive()
@@ -164,7 +164,7 @@ def test_ping(chat: Chat, group: str) -> None:
     assert (pong["action"], pong["requestId"]) == ("pong", "r1")
 
 
-def test_logs_tell_what_happened_and_keep_secrets(chat: Chat, group: str, eventually: Eventually) -> None:
+def test_logs_contain_the_outcome_but_no_secrets(chat: Chat, group: str, eventually: Eventually) -> None:
     secrets = [f"secret-{uuid4()}" for _ in range(3)]
     text, token, name = secrets
     with connect(f"{chat.url}?userId=alice&groupId={group}&token={token}") as alice:
@@ -189,7 +189,7 @@ def _group_rows(chat: Chat, group: str) -> list[dict[str, str]]:
     return [row for row in chat.rows("ConnectionsTable") if row["groupId"] == group]
 
 
-def test_second_instance_lives_beside_the_first(chat: Chat, group: str) -> None:
+def test_two_instances_run_side_by_side(chat: Chat, group: str) -> None:
     other = Chat(chat.emulator, deploy(chat.emulator, {"namePrefix": "Staging", "stageName": "staging"}))
     assert other.outputs["ConnectionsTable"] == "StagingConnections"
     with chat.join("alice", group) as alice, other.join("bob", group) as bob:

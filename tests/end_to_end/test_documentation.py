@@ -1,4 +1,4 @@
-"""The exchanges in docs/protocol.md are what happens."""
+"""The deployed program behaves as the exchanges in docs/protocol.md say."""
 
 import json
 import re
@@ -15,7 +15,7 @@ EXCHANGES = re.findall(r"```exchange\n(.*?)```", PROTOCOL, re.DOTALL)
 
 
 def matches(frame: Any, documented: Any) -> bool:
-    """Whether a frame is the documented one, ``…`` standing for any text that is not empty."""
+    """Whether a frame equals the documented one. A documented ``…`` matches any text that is not empty."""
     if documented == "…":
         return isinstance(frame, str) and bool(frame)
     if isinstance(documented, dict) and isinstance(frame, dict):
@@ -29,15 +29,15 @@ def replay(exchange: str, alice: ChatClient, bob: ChatClient) -> None:
     awaited: dict[str, list[Any]] = {"S": [], "B": []}
 
     def settle() -> None:
-        # Frames that answer the same one may overtake each other.
+        # The answers to one frame may come in any order.
         for who, client in (("S", alice), ("B", bob)):
             while awaited[who]:
                 frame = client.receive()
                 found = next((one for one in awaited[who] if matches(frame, one)), None)
                 if found is not None:
                     awaited[who].remove(found)
-                else:  # Not every exchange tells what Bob sees.
-                    assert who == "B", f"received {frame}, documented is {awaited[who]}"
+                else:  # Not every exchange shows what Bob receives.
+                    assert who == "B", f"received {frame}, but the document says {awaited[who]}"
 
     for line in exchange.splitlines():
         who, _, text = line.partition(" ")
@@ -49,7 +49,7 @@ def replay(exchange: str, alice: ChatClient, bob: ChatClient) -> None:
     settle()
 
 
-def test_every_exchange(chat: Chat) -> None:
+def test_every_exchange_happens_as_documented(chat: Chat) -> None:
     with chat.join("alice", "demo") as alice, chat.join("bob", "demo") as bob:
         for exchange in EXCHANGES:
             replay(exchange, alice, bob)

@@ -1,4 +1,4 @@
-"""A key of the user's own. That the functions may use it, only an account can show: the emulator does not ask."""
+"""A KMS key of your own. The emulator does not check whether the functions may use the key: only AWS does."""
 
 from local.deploy import deploy
 from tests.end_to_end.conftest import Chat

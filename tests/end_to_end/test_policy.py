@@ -1,4 +1,4 @@
-"""No permission is spare: deployed without any single one of them, something a user relies on fails."""
+"""Every permission is needed: without any one of them, something that users rely on fails."""
 
 import json
 from collections.abc import Callable
@@ -22,7 +22,7 @@ def logs_stay_empty(chat: Chat, _: Eventually) -> None:
     assert not any(chat.log(route) for route in chat.outputs["LogGroupNames"])
 
 
-def nobody_gets_in(chat: Chat, eventually: Eventually) -> None:
+def nobody_can_connect(chat: Chat, eventually: Eventually) -> None:
     with pytest.raises(InvalidStatus), chat.join("alice", "g"):
         pass
     eventually(lambda: [line["outcome"] for line in chat.log("$connect")] == ["UNAVAILABLE"])
@@ -33,7 +33,7 @@ def history_is_refused(chat: Chat, _: Eventually) -> None:
         assert alice.ask("getHistory")["code"] == "UNAVAILABLE"
 
 
-def large_groups_are_not_served(chat: Chat, eventually: Eventually) -> None:
+def large_groups_are_refused(chat: Chat, eventually: Eventually) -> None:
     with chat.join("alice", "g") as alice, chat.join("bob", "g"), chat.join("carol", "g"):
         alice.say("hello", clientMessageId="c1")
         assert alice.receive("error")["code"] == "UNAVAILABLE"
@@ -53,7 +53,7 @@ def pings_are_refused(chat: Chat, _: Eventually) -> None:
         assert alice.ask("ping")["code"] == "UNAVAILABLE"
 
 
-def rows_are_left_behind(chat: Chat, eventually: Eventually) -> None:
+def rows_of_closed_connections_stay(chat: Chat, eventually: Eventually) -> None:
     with chat.join("alice", "g"):
         pass
     eventually(lambda: [line["outcome"] for line in chat.log("$disconnect")] == ["UNAVAILABLE"])
@@ -88,24 +88,24 @@ def removed_members_stay_connected(chat: Chat, _: Eventually) -> None:
 CASES = {
     ("WriteOwnLogs", "logs:CreateLogStream"): logs_stay_empty,
     ("WriteOwnLogs", "logs:PutLogEvents"): logs_stay_empty,
-    ("KeepConnections", "dynamodb:PutItem"): nobody_gets_in,
+    ("KeepConnections", "dynamodb:PutItem"): nobody_can_connect,
     ("KeepConnections", "dynamodb:GetItem"): pings_are_refused,
     ("KeepConnections", "dynamodb:UpdateItem"): messages_are_refused,
-    ("KeepConnections", "dynamodb:DeleteItem"): rows_are_left_behind,
-    ("CountOwnConnections", "dynamodb:Query"): nobody_gets_in,
+    ("KeepConnections", "dynamodb:DeleteItem"): rows_of_closed_connections_stay,
+    ("CountOwnConnections", "dynamodb:Query"): nobody_can_connect,
     ("ListGroup", "dynamodb:Query"): messages_are_refused,
     ("StoreMessages", "dynamodb:PutItem"): messages_are_refused,
     ("StoreMessages", "dynamodb:UpdateItem"): retries_are_pushed_again,
     ("ReadHistory", "dynamodb:Query"): history_is_refused,
-    ("HandOverSlices", "lambda:InvokeFunction"): large_groups_are_not_served,
+    ("HandOverSlices", "lambda:InvokeFunction"): large_groups_are_refused,
     ("PostToConnections", "execute-api:ManageConnections"): nothing_is_delivered,
-    ("ReadMembers", "dynamodb:Query"): nobody_gets_in,
+    ("ReadMembers", "dynamodb:Query"): nobody_can_connect,
     ("CloseConnections", "execute-api:ManageConnections"): removed_members_stay_connected,
 }
 
 
 def deploy_with_members(prefix: str, chat: Chat) -> Chat:
-    """Deploy a chat with every statement but tracing's and a key's."""
+    """Deploy a chat whose policy has every statement, except those of tracing and of a KMS key."""
     emulator, members = chat.emulator, f"{prefix}Members"
     create_members_table(emulator, members)
     for user_id in ("alice", "bob", "carol"):
@@ -127,7 +127,9 @@ def members_table(chat: Chat) -> str:
 
 
 @pytest.mark.parametrize(("statement", "action"), CASES)
-def test_without_it_something_fails(chat: Chat, eventually: Eventually, statement: str, action: str) -> None:
+def test_something_fails_without_the_permission(
+    chat: Chat, eventually: Eventually, statement: str, action: str
+) -> None:
     without = deploy_with_members("Without" + action.replace(":", "") + statement, chat)
     prefix = without.outputs["MessagesTable"]
     document = role_policy(without, prefix)
@@ -141,25 +143,25 @@ def test_without_it_something_fails(chat: Chat, eventually: Eventually, statemen
     CASES[statement, action](without, eventually)
 
 
-LAMBDAS_OWN = {
+USED_BY_LAMBDA = {
     ("KeepFailures", "sqs:SendMessage"),
     ("ReadStream", "dynamodb:DescribeStream"),
     ("ReadStream", "dynamodb:GetRecords"),
     ("ReadStream", "dynamodb:GetShardIterator"),
     ("ReadStream", "dynamodb:ListStreams"),
 }
-"""What the Lambda service does with the role. It refuses a destination or a stream that the role may not use; the
-emulator does not ask, so that only an account could show it."""
+"""Permissions that the Lambda service itself uses. On AWS, Lambda refuses a destination or a stream that the role may
+not use. The emulator does not check this, so only a run on AWS could test it."""
 
 
-def test_the_cases_are_the_whole_policy(chat: Chat) -> None:
+def test_the_cases_cover_the_whole_policy(chat: Chat) -> None:
     document = role_policy(deploy_with_members("Whole", chat), "Whole")
     allowed = {(allowed["Sid"], action) for allowed in document["Statement"] for action in allowed["Action"]}
-    assert allowed == set(CASES) | LAMBDAS_OWN
+    assert allowed == set(CASES) | USED_BY_LAMBDA
 
 
 def role_policy(chat: Chat, prefix: str) -> dict[str, Any]:
-    """The policy as deployed, and the only one of the role."""
+    """The deployed policy. Checks that the role has no other."""
     iam = chat.emulator.client("iam")
     assert iam.list_role_policies(RoleName=f"{prefix}LambdaRole")["PolicyNames"] == [f"{prefix}Policy"]
     assert not iam.list_attached_role_policies(RoleName=f"{prefix}LambdaRole")["AttachedPolicies"]

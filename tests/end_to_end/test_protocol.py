@@ -22,7 +22,7 @@ def group() -> str:
 
 
 def put_messages(chat: Chat, group: str, texts: list[str], minute: int = 0) -> None:
-    """Store messages a second apart, as another program would."""
+    """Store messages one second apart, as another program would."""
     for second, text in enumerate(texts):
         row = {
             "messageId": f"{group}-{minute:02}-{second:03}",
@@ -39,8 +39,8 @@ def texts(history: Frame) -> list[str]:
     return [message["message"] for message in history["messages"]]
 
 
-def read_on(client: ChatClient, cursor: str, **fields: Any) -> tuple[list[str], str]:
-    """Ask for history after a cursor until there is no more; texts and the last cursor."""
+def read_to_the_end(client: ChatClient, cursor: str, **fields: Any) -> tuple[list[str], str]:
+    """Ask for history after a cursor until there is no more. Returns the texts and the last cursor."""
     found: list[str] = []
     while True:
         page = client.ask("getHistory", after=cursor, **fields)
@@ -64,19 +64,19 @@ class TestHistory:
                 "messageId", "groupId", "senderId", "senderName", "message", "timestamp",
             }  # fmt: skip
 
-    def test_reads_on_after_a_cursor_until_there_is_no_more(self, chat: Chat, group: str) -> None:
+    def test_pages_forward_from_a_cursor_to_the_end(self, chat: Chat, group: str) -> None:
         put_messages(chat, group, ["old"])
         with chat.join("alice", group) as alice:
             cursor = alice.ask("getHistory")["after"]
-            assert alice.ask("getHistory", after=cursor)["after"] == cursor  # Nothing new: the cursor stays.
+            assert alice.ask("getHistory", after=cursor)["after"] == cursor  # No new message: the cursor stays.
             put_messages(chat, group, [f"m{n}" for n in range(7)], minute=1)
-            found, cursor = read_on(alice, cursor, limit=2)
-            # Below a settled cursor reading overlaps by seconds: the client dedupes by messageId.
+            found, cursor = read_to_the_end(alice, cursor, limit=2)
+            # Reading starts some seconds before a settled cursor. The client skips known messageIds.
             assert found == ["old"] + [f"m{n}" for n in range(7)]
             put_messages(chat, group, ["new"], minute=2)
-            assert read_on(alice, cursor, limit=2)[0] == [f"m{n}" for n in range(7)] + ["new"]
+            assert read_to_the_end(alice, cursor, limit=2)[0] == [f"m{n}" for n in range(7)] + ["new"]
 
-    def test_a_message_that_was_late_in_the_index_is_found(self, chat: Chat, group: str) -> None:
+    def test_a_message_that_reaches_the_index_late_is_found(self, chat: Chat, group: str) -> None:
         with chat.join("alice", group) as alice:
             alice.say("first")
             cursor = alice.ask("getHistory")["after"]
@@ -87,16 +87,16 @@ class TestHistory:
                 "timestamp": first["timestamp"][:-4] + "000Z",
             }
             put_row(chat.emulator.client("dynamodb"), "ChatMessages", late)
-            assert "late" in read_on(alice, cursor)[0]
+            assert "late" in read_to_the_end(alice, cursor)[0]
 
-    def test_empty_group_has_a_cursor_to_read_on_from(self, chat: Chat, group: str) -> None:
+    def test_an_empty_group_has_a_cursor_for_later_messages(self, chat: Chat, group: str) -> None:
         with chat.join("alice", group) as alice:
             empty = alice.ask("getHistory")
             assert (empty["messages"], empty["before"], empty["more"]) == ([], None, False)
             put_messages(chat, group, ["a", "b"])
-            assert read_on(alice, empty["after"], limit=1)[0] == ["a", "b"]
+            assert read_to_the_end(alice, empty["after"], limit=1)[0] == ["a", "b"]
 
-    def test_messages_of_one_microsecond_are_all_there(self, chat: Chat, group: str) -> None:
+    def test_messages_with_the_same_timestamp_are_all_returned(self, chat: Chat, group: str) -> None:
         for n in range(5):
             put_messages(chat, group, [f"m{n}"], minute=10)
             row = {
@@ -115,7 +115,7 @@ class TestHistory:
                 page = alice.ask("getHistory", limit=2, before=page["before"])
             assert sorted(seen) == sorted([f"{group}-{n}" for n in range(5)] + [f"{group}-10-000"])
 
-    def test_pages_are_capped_by_bytes(self, chat: Chat, group: str) -> None:
+    def test_pages_are_limited_by_bytes(self, chat: Chat, group: str) -> None:
         put_messages(chat, group, ["é" * 5_000 for _ in range(9)] + ["x" * 100_000])
         with chat.join("alice", group) as alice:
             pages, page = [], alice.ask("getHistory", limit=100)
@@ -131,7 +131,7 @@ class TestHistory:
 
     @pytest.mark.parametrize("cursor", ["", "x", "W10", 5, True, [], "bnVsbA"])
     @pytest.mark.parametrize("direction", ["before", "after"])
-    def test_cursor_of_nobodys_making_is_refused(self, chat: Chat, group: str, direction: str, cursor: object) -> None:
+    def test_an_invalid_cursor_is_refused(self, chat: Chat, group: str, direction: str, cursor: object) -> None:
         with chat.join("alice", group) as alice:
             assert alice.ask("getHistory", **{direction: cursor})["code"] == "BAD_REQUEST"
 
@@ -173,7 +173,7 @@ class TestPresence:
             assert alice.receive("presenceEvent")["event"] == "left"
 
     @pytest.mark.parametrize("end", ["410 clean-up", "time to live"])
-    def test_lost_disconnect_leaves_in_the_end(self, chat: Chat, group: str, end: str) -> None:
+    def test_a_user_whose_disconnect_was_lost_leaves_later(self, chat: Chat, group: str, end: str) -> None:
         row = {
             "connectionId": f"lost-{group}",
             "userId": "bob",
@@ -184,7 +184,7 @@ class TestPresence:
         with chat.join("alice", group) as alice:
             put_row(dynamodb, "WebSocketConnections", row)
             assert alice.receive("presenceEvent")["event"] == "joined"
-            if end == "time to live":  # What DynamoDB does in its own time.
+            if end == "time to live":  # DynamoDB deletes expired rows later.
                 dynamodb.delete_item(TableName="WebSocketConnections", Key={"connectionId": {"S": row["connectionId"]}})
             else:
                 alice.say("anybody?")
@@ -200,7 +200,7 @@ class TestPresence:
                 alice.receive_nothing("typing", seconds=1)
             alice.receive("presenceEvent")
 
-    def test_switched_off_its_resources_do_not_exist(self, emulator: Emulator, group: str) -> None:
+    def test_without_presence_its_resources_do_not_exist(self, emulator: Emulator, group: str) -> None:
         off = Chat(emulator, deploy(emulator, {"namePrefix": "Off", "presence": False}))
         assert "presence" not in off.outputs["FunctionNames"]
         table = emulator.client("dynamodb").describe_table(TableName="OffConnections")["Table"]
@@ -211,7 +211,7 @@ class TestPresence:
 
 
 class TestTyping:
-    def test_goes_to_the_others_and_is_never_stored(self, chat: Chat, group: str) -> None:
+    def test_typing_goes_to_the_other_users_and_is_not_stored(self, chat: Chat, group: str) -> None:
         with chat.join("alice", group) as alice, chat.join("bob", group) as bob, chat.join("alice", group) as tablet:
             alice.send("typing", isTyping=True)
             assert bob.receive() == {
@@ -222,19 +222,19 @@ class TestTyping:
         assert not [row for row in chat.rows("MessagesTable") if row["groupId"] == group]
 
     @pytest.mark.parametrize("value", [None, "true", 1])
-    def test_must_be_a_boolean(self, chat: Chat, group: str, value: object) -> None:
+    def test_is_typing_must_be_a_boolean(self, chat: Chat, group: str, value: object) -> None:
         with chat.join("alice", group) as alice:
             assert alice.ask("typing", isTyping=value)["code"] == "BAD_REQUEST"
 
 
 @pytest.fixture(scope="module")
 def split(chat: Chat) -> Chat:
-    """A chat that serves but three connections per invocation."""
+    """A chat where one invocation serves only three connections."""
     return Chat(chat.emulator, deploy(chat.emulator, {"namePrefix": "Split", "broadcastThreshold": 3}))
 
 
 class TestLargeGroups:
-    def test_everybody_is_served_once(self, split: Chat, group: str, eventually: Eventually) -> None:
+    def test_every_member_receives_a_message_once(self, split: Chat, group: str, eventually: Eventually) -> None:
         with split.join("alice", group) as alice:
             others = [split.join(f"user{n}", group) for n in range(9)]
             for other in others:
@@ -248,7 +248,7 @@ class TestLargeGroups:
                 other.__exit__(None, None, None)
         eventually(lambda: sorted(line["recipients"] for line in split.log("broadcast")) == [1, 3, 3])
 
-    def test_slice_that_fails_for_good_ends_in_the_queue(self, split: Chat, emulator: Emulator) -> None:
+    def test_a_slice_that_fails_after_all_retries_goes_to_the_queue(self, split: Chat, emulator: Emulator) -> None:
         emulator.client("lambda").put_function_event_invoke_config(
             FunctionName="SplitBroadcast",
             MaximumRetryAttempts=0,

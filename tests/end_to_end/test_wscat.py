@@ -1,4 +1,4 @@
-"""The old guide's test with wscat, line by line, with the real wscat."""
+"""The wscat session of the earlier guide, line by line, with the real wscat."""
 
 import json
 import os
@@ -30,7 +30,7 @@ class Terminal:
         os.write(self._terminal, f"{line}\r".encode())
 
     def see(self, pattern: str, seconds: float = 20) -> str:
-        """Wait for a pattern on the screen and return what it matched; the screen before it is forgotten."""
+        """Wait for a pattern on the screen and return the match. The next call searches only what comes after it."""
         deadline = time.monotonic() + seconds
         while not (found := re.search(pattern, self._screen)):
             assert time.monotonic() < deadline, f"no {pattern!r} on the screen: {self._screen!r}"
@@ -55,7 +55,7 @@ def wscat(chat: Chat, user_id: str) -> Iterator[Terminal]:
         terminal.close()
 
 
-def test_the_old_guide(chat: Chat) -> None:
+def test_the_session_of_the_earlier_guide_works(chat: Chat) -> None:
     with wscat(chat, "user123") as first, wscat(chat, "user789") as second:
         first.type(
             '{"action":"sendMessage","groupId":"group456","senderId":"user123","senderName":"Test User",'

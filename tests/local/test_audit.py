@@ -1,4 +1,4 @@
-"""The audit of what is pinned, as ``make check`` starts it, against a vulnerability service on loopback."""
+"""The audit of pinned packages, started as in ``make check``, with a vulnerability service on loopback."""
 
 import json
 import os
@@ -28,7 +28,7 @@ VULNERABILITY = {
 
 
 class Service(ThreadingHTTPServer):
-    """A vulnerability service. It answers with what it knows of a package; status as it is told."""
+    """A vulnerability service. Answers with ``known`` vulnerabilities of a package, and with ``status``."""
 
     known: Mapping[str, Any]
     status = 200
@@ -51,7 +51,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def log_message(self, *_: object) -> None:
-        """Say nothing."""
+        """Do not log."""
 
 
 @pytest.fixture
@@ -75,12 +75,12 @@ def audit(url: str, program: Path = PROJECT / ".ci/audit.py") -> subprocess.Comp
     )
 
 
-def test_nothing_known_is_fine(service: Service) -> None:
+def test_without_vulnerabilities_the_audit_passes(service: Service) -> None:
     done = audit(service.url)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
-def test_finding_fails_and_says_what_to_do(service: Service) -> None:
+def test_a_vulnerability_fails_the_audit_and_names_the_fixed_version(service: Service) -> None:
     service.known = {"pyjwt": VULNERABILITY}
     done = audit(service.url)
     assert done.returncode == 1
@@ -89,8 +89,8 @@ def test_finding_fails_and_says_what_to_do(service: Service) -> None:
 
 
 @pytest.mark.parametrize("accepted", ["PYSEC-2099-1", "CVE-2099-1"])
-def test_accepted_finding_is_fine(service: Service, tmp_path: Path, accepted: str) -> None:
-    """By its id or one of its other names."""
+def test_an_accepted_vulnerability_passes(service: Service, tmp_path: Path, accepted: str) -> None:
+    """It may be accepted by its id or by an alias."""
     text = (PROJECT / ".ci/audit.py").read_text()
     changed = text.replace("str] = {}", f"str] = {{{accepted!r}: 'The part of it that is broken is not used.'}}")
     changed = changed.replace("Path(__file__).resolve().parent.parent", f"Path({str(PROJECT)!r})")
@@ -101,7 +101,7 @@ def test_accepted_finding_is_fine(service: Service, tmp_path: Path, accepted: st
     assert audit(service.url, tmp_path / "audit.py").returncode == 1
 
 
-def test_service_that_cannot_be_reached_is_said_loudly(service: Service) -> None:
+def test_an_unreachable_service_passes_with_a_clear_warning(service: Service) -> None:
     service.status = 503
     closed = "http://127.0.0.1:9/v1/query"
     for url in (service.url, closed):
@@ -110,7 +110,7 @@ def test_service_that_cannot_be_reached_is_said_loudly(service: Service) -> None
         assert "NOT AUDITED" in done.stderr
 
 
-def test_requirements_that_cannot_be_read_fail(service: Service, tmp_path: Path) -> None:
+def test_unreadable_requirements_fail_the_audit(service: Service, tmp_path: Path) -> None:
     (tmp_path / "audit.py").write_text((PROJECT / ".ci/audit.py").read_text().replace(".parent.parent", ".parent"))
     done = audit(service.url, tmp_path / "audit.py")
     assert done.returncode == 1

@@ -1,4 +1,4 @@
-"""The in-process deployment refuses what ``pulumi up`` would refuse, and is none the worse for it afterwards."""
+"""The in-process deployment refuses what ``pulumi up`` would refuse, and still works afterwards."""
 
 from collections.abc import Iterator
 
@@ -17,7 +17,7 @@ def emulator() -> Iterator[Emulator]:
         yield running
 
 
-def test_refusals_then_success(emulator: Emulator) -> None:
+def test_a_deployment_succeeds_after_refused_ones(emulator: Emulator) -> None:
     with pytest.raises(InvalidArgumentError, match=r"memory_size \(in config: memorySize\) = 64 is not allowed"):
         deploy(emulator, {"memorySize": 64})
     with pytest.raises(MessagesTableError, match=r"'ChatMessages' cannot be used.*createMessagesTable"):

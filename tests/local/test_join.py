@@ -1,4 +1,4 @@
-"""``python -m local.join`` as a user or a script starts it, against the deployed program."""
+"""``python -m local.join``, started as by a user or a script, against the deployed program."""
 
 import os
 import pty
@@ -57,7 +57,7 @@ class Joined:
 
     @property
     def echoes(self) -> bool:
-        """Whether the terminal shows what is typed by itself, as a shell's does."""
+        """Whether the terminal itself shows typed characters, as in a shell."""
         return bool(termios.tcgetattr(self._input)[3] & termios.ECHO)
 
     def end_input(self) -> None:
@@ -65,15 +65,15 @@ class Joined:
         self._input = -1
 
     def see(self, pattern: str) -> None:
-        """Wait until a pattern is shown, after the one that was waited for last."""
+        """Wait until a pattern is shown, after the pattern of the call before."""
         deadline = time.monotonic() + 20
         while not (found := re.compile(pattern).search(self.shown, self._sought)):
             assert time.monotonic() < deadline, f"no {pattern!r} in {self.shown[self._sought :]!r}"
-            assert self._read(), f"it ended without {pattern!r}: {self.shown!r}"
+            assert self._read(), f"the program ended without {pattern!r}: {self.shown!r}"
         self._sought = found.end()
 
     def end(self) -> int:
-        """Wait until it ends by itself, and return its exit status."""
+        """Wait until the program ends, and return its exit status."""
         while self._read():
             pass
         return self.process.wait(timeout=20)
@@ -89,7 +89,7 @@ class Joined:
             return True
         try:
             new = os.read(self._output, 65536)
-        except OSError:  # What a terminal says at its end.
+        except OSError:  # A closed terminal raises this.
             return False
         self.shown += new.decode().replace("\r\n", "\n")
         return bool(new)
@@ -139,7 +139,7 @@ def join(start: Start, url: str, group: str) -> Start:
     return join
 
 
-def test_two_chat_and_see_who_comes_and_goes(join: Start) -> None:
+def test_two_users_chat_and_see_joins_and_leaves(join: Start) -> None:
     ann = join("Ann")
     ann.see(r"\* Connected to group .* as Ann\n")
     bob = join("Bob")
@@ -156,7 +156,9 @@ def test_two_chat_and_see_who_comes_and_goes(join: Start) -> None:
     assert "Traceback" not in ann.shown + bob.shown
 
 
-def test_history_first_of_the_last_page_oldest_first(emulator: Emulator, join: Start, url: str, group: str) -> None:
+def test_the_last_page_of_history_is_shown_first_and_in_order(
+    emulator: Emulator, join: Start, url: str, group: str
+) -> None:
     for number in range(105):
         row = {"groupId": group, "messageId": f"{group} {number}", "senderName": "Otto", "message": f"no. {number};"}
         put_row(emulator.client("dynamodb"), "ChatMessages", row | {"timestamp": f"2026-01-02T03:04:05.{number:06}Z"})
@@ -164,7 +166,7 @@ def test_history_first_of_the_last_page_oldest_first(emulator: Emulator, join: S
         ann = join("Ann", network.url)
         ann.see(r"\* Connected")
         network.cut()
-        # Reading on begins some seconds below the cursor, with what was left out.
+        # After the reconnect, reading starts some seconds before the cursor, so it also returns what the first page left out.
         ann.see(r"\* Connected again")
         ann.type("now\n")
         ann.end_input()
@@ -177,7 +179,7 @@ def test_history_first_of_the_last_page_oldest_first(emulator: Emulator, join: S
 def test_piped_lines_are_all_sent_in_order(join: Start, emulator: Emulator, group: str) -> None:
     said = [f"line {number}" for number in range(30)]
     ann = join("Ann")
-    ann.type("\n".join(said))  # before it is connected, and without a line's end at the end
+    ann.type("\n".join(said))  # before it is connected, and without a final newline
     ann.end_input()
     assert ann.end() == 0
     assert re.findall(r"Ann: (.*)\n", ann.shown) == said
@@ -190,7 +192,7 @@ def test_piped_lines_are_all_sent_in_order(join: Start, emulator: Emulator, grou
     assert stored == said
 
 
-def test_a_killed_connection_comes_back_complete(join: Start, url: str, group: str) -> None:
+def test_after_a_lost_connection_no_message_is_missing(join: Start, url: str, group: str) -> None:
     with Network(url) as network, ChatClient(url, "vera", group) as vera:
         ann = join("Ann", network.url)
         ann.see(r"\* Connected")
@@ -211,20 +213,20 @@ def test_a_killed_connection_comes_back_complete(join: Start, url: str, group: s
     assert [ann.shown.count(text) for text in ("Vera: one", "Vera: two", "Ann: three")] == [1, 1, 1]
 
 
-def test_what_could_not_be_sent_is_said_at_the_end(join: Start, url: str) -> None:
+def test_unsent_messages_are_shown_at_the_end(join: Start, url: str) -> None:
     with Network(url) as network:
         ann = join("Ann", network.url)
         ann.see(r"\* Connected")
         network.fail()
         ann.see(r"\* The connection is lost")
         ann.type("into the void\n")
-        time.sleep(0.5)  # Nothing shows that it has been read.
+        time.sleep(0.5)  # The program does not show when it has read the line.
         ann.process.send_signal(signal.SIGINT)
         assert ann.end() == 0
     assert ann.shown.endswith("* Not sent: into the void\n")
 
 
-def test_a_refused_message_says_why_and_the_next_goes_on(join: Start) -> None:
+def test_a_refused_message_shows_the_reason_and_the_next_is_sent(join: Start) -> None:
     ann = join("Ann")
     ann.see(r"\* Connected")
     ann.type("x" * 29_000 + "\n" + "y" * 40_000 + "\nshort\n")
@@ -236,7 +238,7 @@ def test_a_refused_message_says_why_and_the_next_goes_on(join: Start) -> None:
 
 
 @pytest.mark.parametrize("end", ["Ctrl-D", "SIGTERM"])
-def test_a_terminal_is_left_as_it_was_by_other_ends_too(join: Start, end: str) -> None:
+def test_the_terminal_is_restored_after_ctrl_d_and_sigterm(join: Start, end: str) -> None:
     ann = join("Ann", terminal=True)
     ann.see(r"\* Here: Ann\n> ")
     assert not ann.echoes
@@ -248,7 +250,7 @@ def test_a_terminal_is_left_as_it_was_by_other_ends_too(join: Start, end: str) -
     assert ann.echoes
 
 
-def test_a_message_under_the_id_of_ones_own_is_shown(join: Start, url: str, group: str) -> None:
+def test_a_message_of_another_user_with_the_same_id_is_shown(join: Start, url: str, group: str) -> None:
     ann = join("Ann", terminal=True)
     ann.see(r"\* Here: Ann\n> ")
     with ChatClient(url, "vera", group) as vera:
@@ -257,7 +259,7 @@ def test_a_message_under_the_id_of_ones_own_is_shown(join: Start, url: str, grou
         ann.see("Vera: not mine\n")
 
 
-def test_a_terminal_keeps_what_is_being_typed_and_is_left_as_it_was(join: Start, url: str, group: str) -> None:
+def test_the_terminal_keeps_a_half_typed_line_and_is_restored_at_the_end(join: Start, url: str, group: str) -> None:
     ann = join("Ann", terminal=True)
     ann.see("> ")
     ann.see(r"\* Here: Ann\n> ")
@@ -312,7 +314,7 @@ def test_harmful_characters_are_replaced(text: str) -> None:
         (["--group=g", "--url=ws://127.0.0.1:9/production"], "No chat can be reached at ws://127.0.0.1:9/production"),
     ],
 )
-def test_what_is_wrong_is_said_plainly(start: Start, arguments: list[str], said: str) -> None:
+def test_wrong_arguments_are_explained_in_one_line(start: Start, arguments: list[str], said: str) -> None:
     joined = start(*arguments, token=TOKEN)
     assert joined.end() not in {0, None}
     assert said in joined.shown
@@ -320,14 +322,14 @@ def test_what_is_wrong_is_said_plainly(start: Start, arguments: list[str], said:
     assert "planted-secret" not in joined.shown
 
 
-def test_a_refused_handshake_says_what_to_do(join: Start, url: str) -> None:
+def test_a_refused_handshake_is_explained(join: Start, url: str) -> None:
     joined = join("Ann", re.sub("/execute-api/[^/]+", "/execute-api/nobodys", url), token=TOKEN)
     assert joined.end() == 1
     assert joined.shown.startswith("The chat refuses the connection (403). ")
     assert "planted-secret" not in joined.shown
 
 
-def test_with_a_token_the_user_is_the_tokens(join: Start) -> None:
+def test_the_user_comes_from_the_token(join: Start) -> None:
     joined = join("Ann", token=TOKEN)
     joined.type("Hello\n")
     joined.end_input()

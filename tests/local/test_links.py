@@ -1,4 +1,4 @@
-"""The documents: what they link to, and the files they name, are there."""
+"""Links in the documents lead to existing targets, and the files they name exist."""
 
 import re
 from collections import Counter
@@ -28,7 +28,7 @@ def _text(document: Path) -> str:
 
 @cache
 def _anchors(document: Path) -> set[str]:
-    """Anchors of the headings, as GitHub makes them."""
+    """Anchors of the headings, built as on GitHub."""
     anchors: set[str] = set()
     seen: Counter[str] = Counter()
     for heading in _HEADING.findall(_text(document)):
@@ -45,14 +45,14 @@ def _leads_nowhere(document: Path, link: str) -> bool:
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda document: str(document.relative_to(PROJECT)))
-def test_links_lead_somewhere(document: Path) -> None:
+def test_every_link_has_a_target(document: Path) -> None:
     links = [markdown or html for markdown, html in _LINK.findall(_text(document))]
     inside = [link for link in links if not re.match(r"[a-z]+:", link)]
     assert [link for link in inside if _leads_nowhere(document, link)] == []
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda document: str(document.relative_to(PROJECT)))
-def test_files_that_are_named_exist(document: Path) -> None:
+def test_every_named_file_exists(document: Path) -> None:
     assert [name for name in _FILE.findall(_text(document)) if not (PROJECT / name).exists()] == []
 
 

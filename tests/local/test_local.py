@@ -1,4 +1,4 @@
-"""``python -m local`` as a user or a script starts it."""
+"""``python -m local``, started as by a user or a script."""
 
 import os
 import re
@@ -23,9 +23,9 @@ ROOT = Path(__file__).parent.parent.parent
 
 @contextmanager
 def local_chat(directory: Path, *arguments: str, port: int = 0) -> Iterator[tuple[subprocess.Popen[str], str, str]]:
-    """A started chat, the URL of its ready line, and all it has shown. Its files go into the directory.
+    """Start a chat. Yields its process, the URL of its ready line, and its output. Its files go into the directory.
 
-    By default it takes any free port, because another program may be about to take the usual one.
+    By default it uses any free port, because another program may be about to take the usual one.
     """
     process = subprocess.Popen(
         [sys.executable, "-m", "local", "--port", str(port), *arguments],
@@ -43,7 +43,7 @@ def local_chat(directory: Path, *arguments: str, port: int = 0) -> Iterator[tupl
             if line.startswith("ready "):
                 yield process, line.split()[1], shown
                 return
-        raise AssertionError(f"it ended: {process.stderr and process.stderr.read()}")
+        raise AssertionError(f"the program ended: {process.stderr and process.stderr.read()}")
     finally:
         process.kill()
         process.communicate()
@@ -63,7 +63,7 @@ def alive(process_id: int) -> bool:
 
 
 def listening_addresses(process_ids: list[int]) -> set[str]:
-    """Addresses any of the processes accepts connections at, as /proc/net/tcp writes them."""
+    """Addresses on which any of the processes listens, as /proc/net/tcp writes them."""
     inodes = set()
     for process_id in process_ids:
         for descriptor in Path(f"/proc/{process_id}/fd").iterdir():
@@ -80,7 +80,7 @@ def listening_addresses(process_ids: list[int]) -> set[str]:
 
 
 @pytest.mark.parametrize("end", [signal.SIGTERM, signal.SIGINT])
-def test_chats_then_leaves_nothing_behind(tmp_path: Path, end: signal.Signals) -> None:
+def test_serves_a_chat_and_leaves_nothing_behind(tmp_path: Path, end: signal.Signals) -> None:
     with local_chat(tmp_path) as (process, url, _):
         with ChatClient(url, "alice", "demo") as alice, ChatClient(url, "bob", "demo") as bob:
             alice.say("Hello")
@@ -96,19 +96,19 @@ def test_chats_then_leaves_nothing_behind(tmp_path: Path, end: signal.Signals) -
         assert list(tmp_path.iterdir()) == []
 
 
-def test_killed_it_takes_the_emulator_along(tmp_path: Path) -> None:
+def test_killing_it_ends_the_emulator_too(tmp_path: Path) -> None:
     with local_chat(tmp_path) as (process, _, _):
         processes = group_of(process.pid)
         process.kill()
         process.wait()
         deadline = time.monotonic() + 10
         while [one for one in processes if alive(one)]:
-            assert time.monotonic() < deadline, "processes are left"
+            assert time.monotonic() < deadline, "some processes are still running"
             time.sleep(0.05)
     assert list(tmp_path.iterdir()) == []
 
 
-def test_takes_another_port_where_the_usual_is_taken(tmp_path: Path) -> None:
+def test_uses_another_port_if_the_usual_one_is_in_use(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         with local_chat(tmp_path, port=port) as (_, url, _):
@@ -130,7 +130,7 @@ def test_unknown_resource_type_is_refused() -> None:
         create(emulator, "aws:kinesis/stream:Stream", "chat-feed", {})
 
 
-def test_property_that_would_be_dropped_is_refused() -> None:
+def test_a_property_that_would_be_lost_is_refused() -> None:
     with (
         Emulator(port=0) as emulator,
         pytest.raises(UnsupportedError, match=r"chat-logs: skipDestroy would be dropped"),
@@ -138,7 +138,7 @@ def test_property_that_would_be_dropped_is_refused() -> None:
         create(emulator, "aws:cloudwatch/logGroup:LogGroup", "chat-logs", {"name": "l", "skipDestroy": True})
 
 
-def test_with_tokens_the_ready_made_ones_get_in_and_nothing_else(tmp_path: Path) -> None:
+def test_with_jwt_only_the_printed_tokens_can_connect(tmp_path: Path) -> None:
     with local_chat(tmp_path, "--jwt") as (_, url, shown):
         tokens = dict(re.findall(r"token of (\w+) +(\S+)", shown))
         assert tokens.keys() == {"alice", "bob"}

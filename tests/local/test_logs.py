@@ -1,4 +1,4 @@
-"""What `make chat` shows of the functions' logs."""
+"""The functions' log lines that `make chat` shows."""
 
 import json
 import time
@@ -16,7 +16,7 @@ def emulator() -> Iterator[Emulator]:
         yield running
 
 
-def test_every_line_is_shown_once_a_late_one_too(emulator: Emulator) -> None:
+def test_every_line_is_shown_once_even_if_it_comes_late(emulator: Emulator) -> None:
     logs, now = emulator.client("logs"), int(time.time() * 1000)
     logs.create_log_group(logGroupName="group")
 

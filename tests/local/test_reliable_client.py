@@ -1,4 +1,4 @@
-"""The client of `make join` against a server that refuses: it waits as long as it is told, and connects again."""
+"""The client of `make join` against a server that refuses: it waits for ``retryAfterMs``, and connects again."""
 
 import asyncio
 import json
@@ -13,11 +13,11 @@ from local.reliable_client import Frame, RefusedError, ReliableClient
 WAIT_MS = 400
 RATE_LIMITED = {"code": "RATE_LIMITED", "message": "slower", "retryable": True, "retryAfterMs": WAIT_MS}
 NOT_CONNECTED = {"code": "NOT_CONNECTED", "message": "connect again", "retryable": False}
-FORBIDDEN = {"code": "FORBIDDEN", "message": "no member", "retryable": False}
+FORBIDDEN = {"code": "FORBIDDEN", "message": "not a member", "retryable": False}
 
 
 class Server:
-    """Refuses the first frame of each action with what is planned for it, and serves the others."""
+    """Refuses the first frame of each action in ``refusals`` with that error, and serves all others."""
 
     def __init__(self, **refusals: Frame) -> None:
         self.refusals = refusals
@@ -28,7 +28,7 @@ class Server:
     async def handle(self, connection: ServerConnection) -> None:
         self.connections += 1
         await connection.send('{"message":"Internal server error"}')
-        await connection.send("no JSON")
+        await connection.send("not JSON")
         async for text in connection:
             frame = json.loads(text)
             action = frame["action"]
@@ -47,7 +47,7 @@ class Server:
 
 
 async def say_through(server: Server, *texts: str) -> list[str]:
-    """Say texts; the actions of the answers."""
+    """Send texts. Returns the actions of the answers."""
     async with serve(server.handle, "127.0.0.1", 0) as listening:
         port = next(iter(listening.sockets)).getsockname()[1]
         client = ReliableClient(f"ws://127.0.0.1:{port}", "u", "g")
@@ -75,7 +75,7 @@ def test_a_message_waits_as_long_as_the_server_says_and_keeps_its_place() -> Non
 
 
 def test_history_waits_as_long_as_the_server_says() -> None:
-    # The message waits longer, so that history is asked for again before it is through.
+    # The message waits longer, so that the client asks for history again before the message is sent.
     server = Server(getHistory=RATE_LIMITED, sendMessage=RATE_LIMITED | {"retryAfterMs": 4 * WAIT_MS})
     asyncio.run(say_through(server, "a"))
     first, second = server.times["getHistory"]
@@ -83,19 +83,19 @@ def test_history_waits_as_long_as_the_server_says() -> None:
 
 
 @pytest.mark.parametrize("action", ["sendMessage", "getHistory"])
-def test_a_connection_that_the_server_does_not_know_is_replaced(action: str) -> None:
+def test_the_client_reconnects_if_the_server_does_not_know_the_connection(action: str) -> None:
     server = Server(**{action: NOT_CONNECTED})
     assert asyncio.run(say_through(server, "a")) == ["ack"]
     assert server.connections == 2
 
 
-def test_a_refused_message_is_answered_and_the_next_goes_on() -> None:
+def test_a_refused_message_is_reported_and_the_next_is_sent() -> None:
     server = Server(sendMessage=FORBIDDEN)
     assert asyncio.run(say_through(server, "a", "b")) == ["error", "ack"]
     assert server.said == ["b"]
 
 
-def test_a_refused_history_ends_it() -> None:
+def test_a_refused_history_ends_the_client() -> None:
     server = Server(getHistory=FORBIDDEN, sendMessage=RATE_LIMITED)
-    with pytest.raises(RefusedError, match="no member"):
+    with pytest.raises(RefusedError, match="not a member"):
         asyncio.run(say_through(server, "a"))

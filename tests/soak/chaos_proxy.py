@@ -1,4 +1,4 @@
-"""A proxy between the functions and the management API that spoils posts at random."""
+"""A proxy between the functions and the management API that makes posts fail at random."""
 
 import asyncio
 import random
@@ -15,21 +15,21 @@ _LENGTH = re.compile(rb"\r\ncontent-length: *([0-9]+)", re.IGNORECASE)
 _END_OF_HEAD = b"\r\n\r\n"
 
 _FAIR, _STORM = 0.005, 0.6
-"""Share of the posts that are spoilt."""
+"""Shares of the posts that get a fault."""
 _POSTS_UNTIL_STORM = 500
 _POSTS_OF_STORM = 30
 
 _FAULTS = {"429": 6, "500": 3, "503": 3, "reset before": 4, "reset after": 4, "slow": 4, "410": 2, "late": 0.2}
-"""Weights. ``late`` is the answer to a post that was made, after the functions have given up waiting."""
+"""Faults and their weights. ``late``: the post succeeds, but its answer comes after the functions' timeout."""
 _SLOW_S = 0.3
 _LATE_S = 3.5
 
 
 class ChaosProxy:
-    """Serves on the loopback address while in its context. Most faults come in storms, so that retries fail too.
+    """Serves on the loopback address while its context is open. Most faults come in storms, so that retries fail too.
 
     Attributes:
-        posts: How many there were, by what was done to them.
+        posts: Number of posts, by fault.
     """
 
     def __init__(self, upstream_port: int, seed: int) -> None:
@@ -42,12 +42,12 @@ class ChaosProxy:
 
     @property
     def port(self) -> int:
-        """Where it listens."""
+        """The port on which it listens."""
         return int(self._server.sockets[0].getsockname()[1])
 
     @contextmanager
     def calm(self) -> Iterator[None]:
-        """Spoil nothing for a while."""
+        """Forward every post unchanged while the context is open."""
         self._calm = True
         yield
         self._calm = False
@@ -100,7 +100,7 @@ class ChaosProxy:
 
 
 async def _read(reader: asyncio.StreamReader) -> bytes:
-    """Read a request or a response, as it is."""
+    """Read the bytes of a request or a response."""
     head = await reader.readuntil(_END_OF_HEAD)
     length = _LENGTH.search(head)
     return head + await reader.readexactly(int(length[1]) if length else 0)

@@ -1,4 +1,4 @@
-"""The client of `make join`, with what a soak does to it and wants to know of it."""
+"""The client of `make join`, with faults for the soak, and records of what it received."""
 
 import asyncio
 import socket
@@ -12,14 +12,14 @@ from local.reliable_client import Frame, RefusedError, ReliableClient
 
 
 class SoakClient(ReliableClient):
-    """Keeps all it sees.
+    """Records everything that it receives.
 
     Attributes:
-        messages: All that is known of the group, by ``messageId``.
-        contradictions: Messages that came a second time with another content.
-        acks: What each ``clientMessageId`` was acknowledged as. One each, if all is well.
-        groups: Groups of all frames that came. One, if all is well.
-        counts: What happened, for people.
+        messages: The messages of its group, by ``messageId``.
+        contradictions: Messages that came a second time with other content.
+        acks: Message id and timestamp of the acks, by ``clientMessageId``. Exactly one each is right.
+        groups: Groups of all frames received. Exactly one is right.
+        counts: Numbers of events, for the progress lines.
     """
 
     def __init__(self, url: str, user_id: str, group_id: str) -> None:
@@ -34,7 +34,7 @@ class SoakClient(ReliableClient):
 
     @property
     def timeline(self) -> list[Frame]:
-        """What a user sees."""
+        """The messages in the order in which a user sees them."""
         return sorted(self.messages.values(), key=lambda message: (message["timestamp"], message["messageId"]))
 
     @property
@@ -42,7 +42,7 @@ class SoakClient(ReliableClient):
         return self._connection is not None
 
     async def send_text(self, text: str | bytes) -> bool:
-        """Send whatever it is, and tell whether there was a connection to send it on."""
+        """Send anything. Returns False if there is no connection."""
         if self._connection is None:
             return False
         try:
@@ -52,7 +52,7 @@ class SoakClient(ReliableClient):
         return True
 
     def kill(self) -> bool:
-        """Break the connection off with a TCP reset, or the handshake under way; tell whether there was any."""
+        """End the connection with a TCP reset, or cancel the handshake. Returns False if there is neither."""
         if self._life is None or self._life.done():
             return False
         if self._connection is not None and not self._connection.transport.is_closing():
@@ -62,13 +62,13 @@ class SoakClient(ReliableClient):
         return self._life.cancel()
 
     async def recover(self) -> None:
-        """Break the connection off, and return when a new one is complete."""
+        """End the connection, and wait until a new one has caught up."""
         self._complete.clear()
         self.kill()
         await self._complete.wait()
 
     def on_message(self, message: Frame) -> None:
-        assert message["messageId"] not in self.messages, "it is handed on once"
+        assert message["messageId"] not in self.messages, "a message is delivered twice"
         self.messages[message["messageId"]] = _content(message)
 
     async def on_recovered(self, *, first: bool) -> None:
@@ -97,13 +97,13 @@ class SoakClient(ReliableClient):
         if "groupId" in frame:
             self.groups.add(frame["groupId"])
 
-    def _see(self, messages: Iterable[Frame], known_already: str) -> None:
+    def _see(self, messages: Iterable[Frame], repeated: str) -> None:
         for message in messages:
             self.groups.add(message["groupId"])
             content = _content(message)
             known = self._seen.setdefault(message["messageId"], content)
             if known is not content:
-                self.counts[known_already] += 1
+                self.counts[repeated] += 1
             if known != content:
                 self.contradictions.append(message)
 

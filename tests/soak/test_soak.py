@@ -1,4 +1,4 @@
-"""Hundreds of clients, thousands of messages, and everything that breaks: nothing is lost and nothing doubled."""
+"""Hundreds of clients, thousands of messages, and all kinds of faults: no message is lost or stored twice."""
 
 import asyncio
 import json
@@ -25,12 +25,12 @@ from .soak_client import SoakClient
 
 SEED = 3
 SPEAKERS = 24
-"""Messages under way at once. The emulator serves them one by one."""
+"""Messages that are sent at the same time. The emulator serves them one by one."""
 PROGRESS_S = 5
 CONNECT_S = 0.03
-"""Time between the first connections of two clients."""
+"""Seconds between the first connections of two clients."""
 RECOVERING = 50
-"""Clients that do so at once at the end, which is no test of how many the emulator can bear."""
+"""Clients that connect again at the same time at the end. More would only test the emulator."""
 STALE_GONE_S = 120
 
 PROTOCOL_FIELDS = ("messageId", "groupId", "senderId", "senderName", "message", "timestamp", "clientMessageId")
@@ -38,13 +38,13 @@ PROTOCOL_FIELDS = ("messageId", "groupId", "senderId", "senderName", "message", 
 
 @dataclass(frozen=True, kw_only=True)
 class Load:
-    """What is done to the chat. Shares are of the messages.
+    """The load and the faults. Each share is a share of the messages.
 
     Attributes:
-        killed: Share beside which a client is killed.
-        repeated: Share sent again without need.
-        garbage: Share beside which a frame is sent that no reliable client would send.
-        stale: Share beside which the row of a connection that has long been gone is planted.
+        killed: Share with which the connection of a client is killed.
+        repeated: Share that is sent again unnecessarily.
+        garbage: Share with which an invalid frame is sent.
+        stale: Share with which the row of a connection that ended long ago is stored.
     """
 
     clients: int
@@ -72,10 +72,10 @@ class Soak:
         self._numbers = iter(range(load.messages - load.groups))
 
     async def run(self, calm: AbstractContextManager[None] = nullcontext()) -> None:  # noqa: B008 - it has no state
-        """Do it all, and end with a recovery of every client.
+        """Run the soak. At the end, every client connects again.
 
         Args:
-            calm: Entered while every group has one more message, after which no stale row may be left.
+            calm: Open while every group gets one last message. After it, no stale row may be left.
         """
         async with asyncio.TaskGroup() as running:
             forever = [running.create_task(self._tell())]
@@ -96,7 +96,7 @@ class Soak:
 
     async def _speak(self, tasks: asyncio.TaskGroup) -> None:
         for number in self._numbers:
-            # Each message has its own dice, so that what happens around it does not hang on who is faster.
+            # Each message has its own random numbers, so that its faults do not depend on the timing.
             dice = random.Random(f"{SEED} {number}")
             client = dice.choice(self.clients)
             if dice.random() < self._load.stale:
@@ -108,7 +108,7 @@ class Soak:
                 tasks.create_task(self._repeat(client, outgoing, dice.choice(("at once", "before ack", "after ack"))))
             if dice.random() < self._load.killed:
                 await asyncio.sleep(dice.choice((0, 0.01, 0.1, 1)))
-                # Every second time the sender itself, whose ack may then be lost.
+                # Every second time, kill the sender itself. Its ack may then be lost.
                 self.counts["kills"] += dice.choice((client, dice.choice(self.clients))).kill()
             await outgoing.answer
 
@@ -137,7 +137,7 @@ class Soak:
             {"action": "dance"},
             {"action": "$disconnect"},
             {"action": ["sendMessage"]},
-            {"action": "getHistory", "after": "no cursor"},
+            {"action": "getHistory", "after": "not a cursor"},
             message | {"senderId": stranger.user_id},
             message | {"groupId": stranger.group_id},
             message | {"message": "x" * 30_000},
@@ -170,7 +170,7 @@ class Soak:
             await client.recover()
 
     async def rows(self, table: str) -> list[dict[str, str]]:
-        """All rows of one of the chat's tables."""
+        """All rows of a table of the chat, by the name of its output."""
 
         def scan() -> list[dict[str, Any]]:
             pages = self._dynamodb.get_paginator("scan").paginate(TableName=self._outputs[table])
@@ -196,11 +196,11 @@ class Soak:
 
 
 def tell(line: str) -> None:
-    print(line, flush=True)  # noqa: T201 - for who runs it with -s
+    print(line, flush=True)  # noqa: T201 - for a run with -s
 
 
 def check(soak: Soak, rows: list[dict[str, str]]) -> None:
-    """Every message is stored once, and every client has exactly its group's, in order."""
+    """Check that every message is stored once, and that every client has exactly its group's messages, in order."""
     assert min(soak.counts[done] for done in ("kills", "repeated", "garbage", "stale rows cleaned")) > 0
     assert Counter(row.get("clientMessageId") for row in rows) == Counter(soak.sent.keys())
     stored = defaultdict(list)
@@ -222,7 +222,7 @@ def emulator() -> Iterator[Emulator]:
 
 
 @pytest.mark.timeout(900)
-def test_through_kills_and_retries_every_client_has_exactly_its_groups_messages(emulator: Emulator) -> None:
+def test_every_client_gets_exactly_its_groups_messages_despite_kills_and_retries(emulator: Emulator) -> None:
     create_messages_table(emulator)
     outputs = deploy(emulator)
 
@@ -236,9 +236,9 @@ def test_through_kills_and_retries_every_client_has_exactly_its_groups_messages(
 
 
 @pytest.mark.timeout(1800)
-def test_a_management_api_in_chaos_changes_nothing_of_it(emulator: Emulator) -> None:
+def test_every_client_gets_exactly_its_groups_messages_despite_a_faulty_management_api(emulator: Emulator) -> None:
     create_messages_table(emulator)
-    # With slices: every message has some recipients who are served by another invocation.
+    # With slices: for every message, another invocation serves some of the recipients.
     outputs = deploy(emulator, {"namePrefix": "Chaos", "broadcastThreshold": 6})
 
     async def soak_it() -> None:
@@ -253,7 +253,7 @@ def test_a_management_api_in_chaos_changes_nothing_of_it(emulator: Emulator) -> 
 
 
 def post_through(emulator: Emulator, outputs: dict[str, Any], port: int) -> None:
-    """Have the functions post to another port. They must not have run yet."""
+    """Make the functions post to another port. Call it before their first invocation."""
     functions = emulator.client("lambda")
     for name in outputs["FunctionNames"].values():
         variables = functions.get_function_configuration(FunctionName=name)["Environment"]["Variables"]
