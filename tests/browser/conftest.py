@@ -1,4 +1,4 @@
-"""Real browsers with the chat page, against the program deployed into the emulator."""
+"""Real browsers with the chat page. The program is deployed into the emulator."""
 
 import fcntl
 import os
@@ -33,9 +33,9 @@ _HOW_TO_INSTALL = (
 )
 _FLAGS = (
     "--headless=new",
-    "--no-sandbox",  # for containers, whose root user it refuses otherwise; the pages are our own
+    "--no-sandbox",  # Chromium refuses root, the user in containers, without this. The pages are our own.
     "--disable-gpu",
-    # No word to anybody but the loopback address.
+    # Connect only to the loopback address.
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
@@ -59,14 +59,14 @@ def chat_url(emulator: Emulator) -> str:
 
 @pytest.fixture(scope="session")
 def unhurried_chat_url(emulator: Emulator) -> str:
-    """WebSocket URL of a running chat that lets a client send as fast as it can."""
+    """WebSocket URL of a running chat with very high rate limits."""
     config = {"namePrefix": "Unhurried", "messageRate": 1_000, "messageBurst": 1_000}
     return str(deploy(emulator, config)["WebSocketURL"])
 
 
 @pytest.fixture
 def store(emulator: Emulator) -> Callable[[str, list[str]], None]:
-    """Put texts into the history of a group, as another program would."""
+    """Store texts in the history of a group, as another program would."""
 
     def put(group: str, texts: list[str]) -> None:
         first = datetime.now(UTC) - timedelta(seconds=len(texts))
@@ -98,7 +98,7 @@ def network(chat_url: str) -> Iterator[Network]:
 
 @pytest.fixture
 def group() -> str:
-    """Name of a group that nobody has used."""
+    """Name of a group that no other test uses."""
     return f"group {next(_numbers)}"
 
 
@@ -108,7 +108,7 @@ _numbers = count(1)
 @pytest.fixture(scope="session")
 def start_browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[], Chrome]]:
     browsers = []
-    # Its profiles would stay behind.
+    # The browser does not delete its profiles.
     environment = {**os.environ, "TMPDIR": str(tmp_path_factory.mktemp("browser"))}
 
     def start() -> Chrome:
@@ -130,11 +130,11 @@ def start_browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable
 
 
 def _chromium() -> str | None:
-    """Path of a Chromium, installed if that needs no questions. With None, Selenium looks for one."""
+    """Path of a Chromium. Installs one if that works without a password. With None, Selenium looks for one."""
     with _INSTALLING.open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)  # Another test process may be at it.
+        fcntl.flock(lock, fcntl.LOCK_EX)  # Another test process may be installing it.
         if not shutil.which("chromedriver") and shutil.which("apt-get") and os.geteuid() == 0:
-            subprocess.run(["apt-get", "update", "-qq"], check=False)  # noqa: S607 - the system decides where it lies
+            subprocess.run(["apt-get", "update", "-qq"], check=False)  # noqa: S607 - its path depends on the system
             install = ["apt-get", "install", "-qq", "--no-install-recommends", "chromium", "chromium-driver"]
             subprocess.run(install, check=False, stdout=subprocess.DEVNULL)
     return shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -142,7 +142,7 @@ def _chromium() -> str | None:
 
 @pytest.fixture(scope="session")
 def idle_browsers() -> list[Chrome]:
-    """Browsers that no test uses at the moment: starting one takes a second."""
+    """Browsers that no test uses at the moment. Starting one takes a second."""
     return []
 
 
@@ -150,12 +150,12 @@ def idle_browsers() -> list[Chrome]:
 def person(
     page_url: str, start_browser: Callable[[], Chrome], idle_browsers: list[Chrome]
 ) -> Iterator[Callable[[str], Person]]:
-    """Give somebody a browser that knows nothing of others. At the end it must have found no fault in the page."""
+    """Give a person a browser with empty storage. Fails at the end if the browser logged an error of the page."""
     people: list[Person] = []
 
     def make(name: str) -> Person:
         browser = idle_browsers.pop() if idle_browsers else start_browser()
-        browser.get_log("browser")  # type: ignore[no-untyped-call]  # of earlier tests
+        browser.get_log("browser")  # type: ignore[no-untyped-call]  # discard the entries of earlier tests
         people.append(Person(browser, page_url, name))
         people[-1].appear(DESKTOP)
         return people[-1]
@@ -173,7 +173,7 @@ def person(
 
 @pytest.fixture
 def pictures(tmp_path: Path) -> Path:
-    """Folder for screenshots; set ``PICTURES`` to keep them."""
+    """Folder for screenshots. Set ``PICTURES`` to keep them."""
     folder = Path(os.environ.get("PICTURES", tmp_path))
     folder.mkdir(parents=True, exist_ok=True)
     return folder

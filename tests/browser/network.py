@@ -1,4 +1,4 @@
-"""A network between browsers and the chat that can fail."""
+"""A network between browsers and the chat that a test can interrupt."""
 
 import socket
 import struct
@@ -12,7 +12,7 @@ _RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 
 
 class Network:
-    """Relays TCP connections to a chat, until told not to."""
+    """Relays TCP connections to a chat. A test can reset them, and refuse new ones."""
 
     def __init__(self, chat_url: str) -> None:
         self._target = urlsplit(chat_url)
@@ -28,14 +28,14 @@ class Network:
         return urlunsplit(self._target._replace(netloc=f"localhost:{self._listener.getsockname()[1]}"))
 
     def cut(self) -> None:
-        """End every connection at once, as seen from both ends. New ones are possible."""
+        """Reset every connection, at both ends. New connections are possible."""
         with self._lock:
             for end in self._sockets:
                 _reset(end)
             self._sockets.clear()
 
     def fail(self) -> None:
-        """End every connection and let none come about, until :meth:`recover`."""
+        """Reset every connection, and refuse new ones until :meth:`recover`."""
         self._up = False
         self.cut()
 
@@ -83,6 +83,6 @@ class Network:
 def _reset(end: socket.socket) -> None:
     with suppress(OSError):
         end.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
-        # Wakes the thread that reads from it; closing alone would not.
+        # Wakes the thread that reads from the socket. Closing it would not.
         end.shutdown(socket.SHUT_RD)
     end.close()

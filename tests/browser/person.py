@@ -1,4 +1,4 @@
-"""Somebody with the chat page open in a browser: what they do and what they see."""
+"""A person with the chat page open in a browser: what they do and what they see."""
 
 import time
 from collections.abc import Callable
@@ -34,7 +34,7 @@ return [...document.querySelectorAll("#messages li")].filter(
 
 @dataclass(frozen=True)
 class Shown:
-    """A message as it is on the page."""
+    """A message on the page."""
 
     name: str
     text: str
@@ -42,7 +42,7 @@ class Shown:
 
 
 class Person:
-    """Drives one browser. Waits until what it looks for is there."""
+    """Controls one browser."""
 
     def __init__(self, browser: Chrome, page_url: str, name: str) -> None:
         self.browser = browser
@@ -54,7 +54,7 @@ class Person:
         self.until(lambda: self.find("group").is_displayed() or self.find("text").is_displayed())
 
     def join(self, group: str, endpoint: str) -> None:
-        """Open the page and join; returns when connected."""
+        """Open the page, join, and wait until connected."""
         self.open(group=group, endpoint=endpoint)
         self.find("name").clear()
         self.find("name").send_keys(self.name, Keys.ENTER)
@@ -65,14 +65,14 @@ class Person:
         self.find("text").send_keys(Keys.ENTER)
 
     def write(self, text: str) -> None:
-        """Write into the text field, and leave it there."""
+        """Write into the text field without sending."""
         for number, line in enumerate(text.split("\n")):
             if number:
                 ActionChains(self.browser).key_down(Keys.SHIFT).send_keys(Keys.ENTER).key_up(Keys.SHIFT).perform()
             self.find("text").send_keys(line)
 
     def say_all(self, texts: list[str]) -> None:
-        """Send many messages at once, faster than keys can be pressed."""
+        """Send many messages at once, faster than a person can type."""
         script = """
         const text = document.getElementById("text");
         for (const said of arguments[0]) {
@@ -87,7 +87,7 @@ class Person:
         return [Shown(*message) for message in self.script(_SHOWN)]
 
     def count(self, *, name: str = "", text: str = "", status: str = "") -> int:
-        """Number of messages with these values. Reading them all with ``shown`` is slow if there are hundreds."""
+        """Number of messages with these values. With hundreds of messages, ``shown`` is slow."""
         return int(self.script(_COUNT, name, text, status))
 
     @property
@@ -96,7 +96,7 @@ class Person:
 
     @property
     def here(self) -> list[str]:
-        """Who is here."""
+        """Names in the list of people."""
         return list(self.script("return [...document.querySelectorAll('#members li')].map((li) => li.lastChild.data)"))
 
     def find(self, element_id: str) -> WebElement:
@@ -119,11 +119,13 @@ class Person:
     def until(self, holds: Callable[[], object], seconds: float = 30) -> None:
         deadline = time.monotonic() + seconds
         while not holds():
-            assert time.monotonic() < deadline, f"{self.name} does not come to see it; shown: {self.shown[-5:]}"
+            assert time.monotonic() < deadline, (
+                f"{self.name} did not see it within {seconds} s. Last messages shown: {self.shown[-5:]}"
+            )
             time.sleep(0.05)
 
     def try_now(self) -> None:
-        """Have the page connect, unless it does so by itself at this very moment, when the button goes away."""
+        """Press the button to connect now. Uses a script, because the page may hide the button at the same moment."""
         self.script("document.getElementById('try-now').click()")
 
     def until_shown(self, text: str, status: str = "sent") -> None:
@@ -140,7 +142,7 @@ class Person:
         self.browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [preference]})
 
     def accessibility_faults(self) -> list[str]:
-        """What axe finds that is serious or critical."""
+        """Serious and critical violations that axe finds."""
         self.script(_AXE.read_text())
         script = "axe.run().then(({ violations }) => arguments[0](violations))"
         violations = self.browser.execute_async_script(script)

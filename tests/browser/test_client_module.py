@@ -1,4 +1,4 @@
-"""The client module in Node.js, under a clock and sockets of the test's; the tests themselves are in ``module/``."""
+"""Run the tests of the client module in Node.js. They are in ``module/``, and use a fake clock and fake sockets."""
 
 import shutil
 import subprocess

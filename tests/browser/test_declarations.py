@@ -1,4 +1,4 @@
-"""The figures in chat-client.d.ts are those of chat-client.js."""
+"""The figures in chat-client.d.ts equal those in chat-client.js."""
 
 import re
 from pathlib import Path
@@ -11,7 +11,7 @@ def _milliseconds(duration: str) -> int:
     return sum(int(number) * _MS[unit] for number, unit in re.findall(r"(\d+) (\w+)", duration))
 
 
-def test_the_declared_defaults_are_those_of_the_client() -> None:
+def test_the_declared_defaults_equal_those_of_the_client() -> None:
     [timing] = re.findall(r"interface Timing \{(.*?)\n\}", (_WEB / "chat-client.d.ts").read_text(), re.DOTALL)
     declared = re.findall(r"Default: ([^.]+)\.\s*\*/\s*(\w+): number;", timing)
     [constants] = re.findall(r"const TIMING = \{(.*?)\n\}", (_WEB / "chat-client.js").read_text(), re.DOTALL)

@@ -19,7 +19,7 @@ from .person import Person, Shown
 
 PHONE = (390, 780)
 BELOW = "const log = document.getElementById('log'); return log.scrollHeight - log.scrollTop - log.clientHeight"
-"""Script: how many pixels of the conversation are below what is in view."""
+"""Script: the height in pixels of the conversation below the visible part."""
 
 People = Callable[[str], Person]
 Store = Callable[[str, list[str]], None]
@@ -55,7 +55,7 @@ def test_a_newcomer_sees_what_was_said_before(ann: Person, person: People, group
     bob.until_shown("Before you came")
 
 
-def test_who_is_here_and_who_is_typing(ann: Person, person: People, group: str, chat_url: str) -> None:
+def test_people_and_typing_are_shown(ann: Person, person: People, group: str, chat_url: str) -> None:
     bob = person("Bob")
     bob.join(group, chat_url)
     for who, here in ((ann, ["Ann (you)", "Bob"]), (bob, ["Bob (you)", "Ann"])):
@@ -71,7 +71,7 @@ def test_who_is_here_and_who_is_typing(ann: Person, person: People, group: str, 
     ann.until(lambda: ann.here == ["Ann (you)"])
 
 
-def test_a_conversation_goes_on_through_a_lost_network(
+def test_a_conversation_continues_after_a_network_failure(
     person: People, network: Network, group: str, chat_url: str
 ) -> None:
     ann, bob = person("Ann"), person("Bob")
@@ -119,7 +119,7 @@ def test_a_reload_keeps_unsent_text_and_unsent_messages(ann: Person, network: Ne
     assert ann.texts == ["not sent yet", "nor this"]
 
 
-def test_two_tabs_keep_their_unsent_messages_apart(ann: Person, network: Network, group: str) -> None:
+def test_two_tabs_keep_separate_unsent_messages(ann: Person, network: Network, group: str) -> None:
     network.fail()
     ann.find("leave").click()
     ann.open(group=group, endpoint=network.url)
@@ -147,7 +147,7 @@ def test_two_tabs_keep_their_unsent_messages_apart(ann: Person, network: Network
     assert ann.texts == ["of the second tab", "of the first tab"]
 
 
-def test_rows_of_other_programs_stop_nothing(ann: Person, emulator: Emulator, group: str) -> None:
+def test_unusual_rows_of_other_programs_are_shown(ann: Person, emulator: Emulator, group: str) -> None:
     for number, row in enumerate(
         (
             {"message": "x" * 30_000},
@@ -177,7 +177,7 @@ def test_rows_of_other_programs_stop_nothing(ann: Person, emulator: Emulator, gr
     }
 
 
-def test_another_name_is_somebody_else(ann: Person) -> None:
+def test_another_name_is_another_user(ann: Person) -> None:
     ann.say("I am Ann")
     ann.until_shown("I am Ann")
     ann.find("leave").click()
@@ -187,7 +187,7 @@ def test_another_name_is_somebody_else(ann: Person) -> None:
     ann.until(lambda: ann.here == ["Eve (you)"])
 
 
-def test_a_user_id_that_was_given_stays_whatever_the_name(person: People, group: str, chat_url: str) -> None:
+def test_a_user_id_from_the_link_stays_when_the_name_changes(person: People, group: str, chat_url: str) -> None:
     ann = person("Ann")
     ann.open(group=group, endpoint=chat_url, name="ann-1", userId="ann-1")
     for name in ("Anna", "Ann"):
@@ -202,7 +202,7 @@ def test_a_user_id_that_was_given_stays_whatever_the_name(person: People, group:
         ann.until(lambda: ann.here == ["Ann (you)", "vera"])
 
 
-def test_a_link_to_another_group_leads_there(ann: Person, group: str) -> None:
+def test_a_link_to_another_group_opens_that_group(ann: Person, group: str) -> None:
     ann.open(group=f"{group} other")
     assert ann.find("group").get_property("value") == f"{group} other"
     assert ann.find("name").get_property("value") == "Ann"
@@ -211,7 +211,7 @@ def test_a_link_to_another_group_leads_there(ann: Person, group: str) -> None:
     assert ann.text_of("title") == f"{group} other"
 
 
-def test_who_is_not_let_in_is_told_where_to_look(person: People, group: str, chat_url: str) -> None:
+def test_a_refused_person_is_told_what_to_check(person: People, group: str, chat_url: str) -> None:
     ann = person("Ann")
     ann.open(group=group, endpoint=re.sub("/execute-api/[^/]+", "/execute-api/nobodys", chat_url))
     ann.find("name").send_keys("Ann", Keys.ENTER)
@@ -224,7 +224,7 @@ def test_who_is_not_let_in_is_told_where_to_look(person: People, group: str, cha
     assert ann.text_of("alert") == ""
 
 
-def test_a_link_cannot_take_a_token_elsewhere(person: People, group: str, chat_url: str) -> None:
+def test_a_link_cannot_send_a_token_to_another_server(person: People, group: str, chat_url: str) -> None:
     ann = person("Ann")
     ann.open(group=group, endpoint=chat_url)
     assert ann.find("endpoint").is_displayed()
@@ -238,7 +238,7 @@ def test_a_link_cannot_take_a_token_elsewhere(person: People, group: str, chat_u
     assert ann.find("token").get_property("value") == "secret"
 
 
-def test_without_storage_the_page_chats(person: People, group: str, chat_url: str) -> None:
+def test_the_page_works_without_storage(person: People, group: str, chat_url: str) -> None:
     ann = person("Ann")
     script = """for (const storage of ["localStorage", "sessionStorage"])
       Object.defineProperty(globalThis, storage, { get() { throw new DOMException("blocked", "SecurityError"); } });"""
@@ -251,7 +251,7 @@ def test_without_storage_the_page_chats(person: People, group: str, chat_url: st
         ann.browser.execute_cdp_cmd("Page.removeScriptToEvaluateOnNewDocument", added)
 
 
-def test_a_message_that_cannot_be_sent_says_why_and_can_be_edited(ann: Person) -> None:
+def test_a_failed_message_shows_the_reason_and_can_be_edited(ann: Person) -> None:
     ann.say_all(["x" * 30_000])
     ann.until(lambda: [message.status for message in ann.shown] == ["failed"])
     reason = ann.browser.find_element(By.CSS_SELECTOR, "[data-status=failed] .reason").text
@@ -267,7 +267,7 @@ def test_a_message_that_cannot_be_sent_says_why_and_can_be_edited(ann: Person) -
     assert ann.find("text").get_property("value") == "x" * 30_000 + "\nin the middle of"
 
 
-def test_a_message_that_cannot_be_sent_can_be_deleted(ann: Person) -> None:
+def test_a_failed_message_can_be_deleted(ann: Person) -> None:
     ann.say_all(["x" * 30_000])
     ann.until(lambda: [message.status for message in ann.shown] == ["failed"])
     ann.browser.find_element(By.CSS_SELECTOR, "[data-status=failed] .discard").click()
@@ -287,7 +287,7 @@ SCRIPTS = [
 ]
 
 
-def test_a_script_stays_text(ann: Person, group: str, chat_url: str) -> None:
+def test_a_script_in_a_message_is_shown_as_text(ann: Person, group: str, chat_url: str) -> None:
     name = "<img src=x onerror='window.attacked = true'>"
     with ChatClient(chat_url, name, group) as mallory:
         for script in SCRIPTS:
@@ -311,18 +311,16 @@ def test_a_script_stays_text(ann: Person, group: str, chat_url: str) -> None:
         "import('data:text/javascript,window.attacked = true').catch((error) => { window.refusal = error })",
     ],
 )
-def test_the_policy_of_the_page_refuses_scripts_even_if_the_page_had_a_fault(
-    person: People, chat_url: str, attempt: str
-) -> None:
+def test_the_content_security_policy_blocks_injected_scripts(person: People, chat_url: str, attempt: str) -> None:
     ann = person("Ann")
     ann.open(endpoint=chat_url)
     ann.script(f"try {{ {attempt} }} catch (error) {{ window.refusal = error }}")
     ann.until(lambda: ann.script("return window.refusal instanceof TypeError || window.attacked"))
     assert not ann.script("return window.attacked")
-    ann.browser.get_log("browser")  # type: ignore[no-untyped-call]  # what the policy said about it
+    ann.browser.get_log("browser")  # type: ignore[no-untyped-call]  # discard the violations that it logged
 
 
-def test_older_messages_come_while_scrolling_up_and_the_place_stays(
+def test_scrolling_up_loads_older_messages_and_keeps_the_position(
     person: People, store: Store, group: str, chat_url: str
 ) -> None:
     said = [f"message {number}" for number in range(120)]
@@ -347,7 +345,7 @@ def test_older_messages_come_while_scrolling_up_and_the_place_stays(
     assert ann.text_of("beginning") == "This is where the conversation begins."
 
 
-def test_who_reads_above_is_told_of_new_messages_and_left_there(
+def test_new_messages_do_not_move_a_person_who_reads_older_ones(
     person: People, store: Store, group: str, chat_url: str
 ) -> None:
     store(group, [f"message {number}" for number in range(40)])
@@ -366,7 +364,9 @@ def test_who_reads_above_is_told_of_new_messages_and_left_there(
     assert ann.focused == "text"
 
 
-def test_the_end_stays_in_view_when_the_window_changes(person: People, store: Store, group: str, chat_url: str) -> None:
+def test_the_last_message_stays_visible_when_the_window_changes(
+    person: People, store: Store, group: str, chat_url: str
+) -> None:
     store(group, [f"message {number} {'and more ' * 8}" for number in range(40)])
     ann = person("Ann")
     ann.join(group, chat_url)
@@ -376,7 +376,7 @@ def test_the_end_stays_in_view_when_the_window_changes(person: People, store: St
         ann.until(lambda: ann.script(BELOW) < 2)
 
 
-def test_a_message_more_costs_one_element_however_many_there_are(
+def test_a_new_message_adds_one_element_and_changes_no_other(
     person: People, store: Store, group: str, chat_url: str
 ) -> None:
     store(group, [f"message {number}" for number in range(500)])
@@ -412,7 +412,7 @@ def test_a_thousand_messages_survive_twenty_lost_connections(
         for texts in rounds:
             ann.say_all(texts)
             bob.say_all(texts)
-            # In the middle of sending them.
+            # Cut the network while both still send.
             ann.until(lambda texts=texts: ann.count(name="Bob", text=texts[5]))  # type: ignore[misc]
             network.cut()
         for who in (ann, bob):
@@ -427,7 +427,7 @@ def test_a_thousand_messages_survive_twenty_lost_connections(
     assert ann.texts == bob.texts
 
 
-def test_joining_is_prefilled_and_says_what_is_wrong(person: People, group: str, chat_url: str) -> None:
+def test_the_join_form_is_filled_in_and_explains_mistakes(person: People, group: str, chat_url: str) -> None:
     ann = person("Ann")
     ann.open(group=group)
     ann.until(lambda: ann.find("endpoint").get_property("value") == chat_url)  # from config.json
@@ -463,7 +463,7 @@ def test_the_keyboard_reaches_everything_in_order(ann: Person) -> None:
     assert ann.focused == "people-toggle"
 
 
-def test_new_messages_are_read_out_and_old_ones_are_not(person: People, network: Network, group: str) -> None:
+def test_a_screen_reader_announces_new_messages_but_not_history(person: People, network: Network, group: str) -> None:
     ann = person("Ann")
     ann.join(group, network.url)
     log = ann.find("log")
@@ -487,7 +487,7 @@ def test_new_messages_are_read_out_and_old_ones_are_not(person: People, network:
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("size", [DESKTOP, PHONE], ids=["desktop", "phone"])
-def test_a_checker_finds_no_serious_fault(
+def test_the_page_has_no_serious_accessibility_fault(
     person: People, network: Network, group: str, size: tuple[int, int], scheme: str
 ) -> None:
     ann = person("Ann")
@@ -518,11 +518,11 @@ CONVERSATION = [
 ]
 
 
-def test_pictures(person: People, chat_url: str, pictures: Path) -> None:
+def test_the_page_fits_the_window_and_gives_the_screenshots(person: People, chat_url: str, pictures: Path) -> None:
     people = {name: person(name) for name in ("Ann", "Bob")}
     hours = (datetime.now(UTC).hour - 9 + 12) % 24 - 12
     for who in people.values():
-        # Where it is morning, as they say. Names of this kind count hours west of Greenwich.
+        # In the conversation it is morning, so set a time zone where it is. Etc/GMT+h is h hours west of Greenwich.
         who.browser.execute_cdp_cmd("Emulation.setTimezoneOverride", {"timezoneId": f"Etc/GMT{hours:+d}"})
         who.join("garden party", chat_url)
     for name, text in CONVERSATION:

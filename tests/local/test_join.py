@@ -166,7 +166,7 @@ def test_the_last_page_of_history_is_shown_first_and_in_order(
         ann = join("Ann", network.url)
         ann.see(r"\* Connected")
         network.cut()
-        # After the reconnect, reading starts some seconds before the cursor, so it also returns what the first page left out.
+        # After the reconnect, reading starts some seconds before the cursor. It also returns older messages.
         ann.see(r"\* Connected again")
         ann.type("now\n")
         ann.end_input()

@@ -1,4 +1,4 @@
-/** The connection's states and every way from one to another, with the test as the server. */
+/** The states of the connection and all transitions. The test is the server. */
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, describe, test } from "node:test";
 
@@ -70,7 +70,7 @@ const push = (n, fields) => socket().receive({ action: "message", ...row(n, fiel
 const ids = () => client.messages.map(({ messageId }) => messageId);
 
 describe("opening", () => {
-  test("user and group travel in the query, beside what the URL has", async () => {
+  test("user and group are added to the query of the URL", async () => {
     await start({ url: "wss://chat.example/p?v=1", userId: "Ann & Co", groupId: "a+b" });
     assert.equal(socket().url.search, "?v=1&userId=Ann%20%26%20Co&groupId=a%2Bb");
     assert.deepEqual(states, ["connecting"]);
@@ -85,7 +85,7 @@ describe("opening", () => {
     assert.equal(socket().url.searchParams.get("token"), "t2");
   });
 
-  test("a token that cannot be had is an error, and asked for again", async () => {
+  test("if getToken fails, the client reports it and asks again", async () => {
     let calls = 0;
     await start({ getToken: () => (++calls === 1 ? Promise.reject(new Error("signed out")) : "t") });
     assert.deepEqual([states.at(-1), errors, sockets.length], ["waiting", ["CONNECT"], 0]);
@@ -93,13 +93,13 @@ describe("opening", () => {
     assert.equal(sockets.length, 1);
   });
 
-  test("a token that never comes counts as a lost connection", async () => {
+  test("if getToken never answers, that counts as a lost connection", async () => {
     await start({ getToken: () => new Promise(() => {}) });
     await clock.advance(15_000);
     assert.equal(client.state, "waiting");
   });
 
-  test("a token that comes too late opens nothing", async () => {
+  test("a token that comes too late is not used", async () => {
     const resolves = [];
     await start({ getToken: () => new Promise((resolve) => resolves.push(resolve)) });
     await clock.advance(15_500);
@@ -129,7 +129,7 @@ describe("opening", () => {
     assert.deepEqual(states, ["connecting", "syncing", "online"]);
   });
 
-  test("cannot be started twice", async () => {
+  test("connect() cannot be called twice", async () => {
     await start();
     assert.throws(() => client.connect(), /once/);
   });
@@ -148,7 +148,7 @@ describe("opening", () => {
 });
 
 describe("losing the connection", () => {
-  test("waits a random time, whose ceiling doubles up to a limit", async () => {
+  test("waits a random time, with a maximum that doubles up to a limit", async () => {
     await start();
     const delays = [];
     for (let i = 0; i < 8; i++) {
@@ -160,7 +160,7 @@ describe("losing the connection", () => {
     assert.deepEqual(delays, [500, 1_000, 2_000, 4_000, 8_000, 15_000, 15_000, 15_000]);
   });
 
-  test("begins anew with short delays once it was complete, not when it was merely open", async () => {
+  test("delays become short again after a complete sync, not after a mere open", async () => {
     await start();
     socket().drop();
     await clock.advance(500);
@@ -173,7 +173,7 @@ describe("losing the connection", () => {
     assert.equal(client.retryInMs, 500);
   });
 
-  test("while syncing", async () => {
+  test("while syncing, it starts again", async () => {
     await start();
     socket().open();
     socket().drop();
@@ -182,7 +182,7 @@ describe("losing the connection", () => {
     assert.deepEqual(states, ["connecting", "syncing", "waiting", "connecting", "syncing", "online"]);
   });
 
-  test("the server does not know the connection any more", async () => {
+  test("NOT_CONNECTED starts a new connection", async () => {
     await start();
     await online();
     socket().receive({ action: "error", code: "NOT_CONNECTED", message: "connect again", retryable: false });
@@ -195,7 +195,7 @@ describe("losing the connection", () => {
     getPresence: () => clock.advance(RESYNC_MS),
     typing: () => client.setTyping(),
   })) {
-    test(`the server says so in answer to ${action}: a new connection, with a new token`, async () => {
+    test(`NOT_CONNECTED as the answer to ${action} starts a new connection with a new token`, async () => {
       let calls = 0;
       await start({ getToken: () => `t${++calls}` });
       await online();
@@ -211,7 +211,7 @@ describe("losing the connection", () => {
     });
   }
 
-  test("nothing that the lost socket still says is heard", async () => {
+  test("frames from the lost socket are ignored", async () => {
     await start();
     await online();
     const lost = socket();
@@ -227,7 +227,7 @@ describe("losing the connection", () => {
     online: async () => (await start(), await online(), client.setTyping()),
     waiting: async () => (await start(), socket().drop()),
   })) {
-    test(`close() while ${name} ends everything for good`, async () => {
+    test(`close() while ${name} ends the client permanently`, async () => {
       client = new ChatClient({ url: "wss://chat.example", groupId: "G", userId: "U", storage: null, clock });
       await act();
       client.close();
@@ -243,7 +243,7 @@ describe("losing the connection", () => {
 });
 
 describe("wake()", () => {
-  test("tries at once instead of waiting", async () => {
+  test("connects immediately instead of waiting", async () => {
     await start();
     socket().drop();
     client.wake();
@@ -253,7 +253,7 @@ describe("wake()", () => {
     assert.equal(sockets.length, 2);
   });
 
-  test("checks a connection that seems to live, once at a time", async () => {
+  test("checks an open connection with one ping at a time", async () => {
     await start();
     await online();
     client.wake();
@@ -275,7 +275,7 @@ describe("wake()", () => {
 });
 
 describe("keep-alive", () => {
-  test("something is sent well within the idle limit of 10 minutes, again and again", async () => {
+  test("a ping is sent regularly, well within the idle limit of 10 minutes", async () => {
     await start();
     await online();
     replies.ping = { action: "pong" };
@@ -287,7 +287,7 @@ describe("keep-alive", () => {
     assert.equal(client.state, "online");
   });
 
-  test("a missing pong means a dead connection", async () => {
+  test("without a pong the connection is given up", async () => {
     await start();
     await online();
     replies.getHistory = HISTORY;
@@ -297,7 +297,7 @@ describe("keep-alive", () => {
     assert.equal(client.state, "waiting");
   });
 
-  test("a refused ping is a sign of life", async () => {
+  test("a refused ping shows that the connection works", async () => {
     await start();
     await online();
     replies.getHistory = HISTORY;
@@ -307,7 +307,7 @@ describe("keep-alive", () => {
     assert.equal(client.state, "online");
   });
 
-  test("fetches what a failed push has left out", async () => {
+  test("fetches messages whose push failed", async () => {
     await start();
     await online([row(1)], { after: "c1" });
     replies.getHistory = HISTORY;
@@ -325,7 +325,7 @@ describe("keep-alive", () => {
 describe("planned reconnection", () => {
   const HOUR = 3_600_000;
 
-  /** Go to the moment at which the second socket has been made, answering everything on the way. */
+  /** Advance the clock until the second socket exists. Every frame until then is answered. */
   async function planned() {
     await start({ timing: { pingIntervalMs: 10 * HOUR } });
     await online([row(1)], { after: "c1" });
@@ -352,18 +352,18 @@ describe("planned reconnection", () => {
     }
   });
 
-  test("the old socket serves until the new one has caught up, and some seconds more", async () => {
+  test("the old socket is used until the new one has caught up, and some seconds longer", async () => {
     const old = await planned();
     assert.deepEqual([client.state, old.readyState], ["online", 1]);
     old.receive({ action: "message", ...row(2) });
     socket().open();
     await settled();
-    client.send("by the old one");
+    client.send("over the old one");
     assert.equal(old.frames("sendMessage").length, 1);
     assert.equal(socket().frames("getHistory")[0].after, "c1");
     socket().history([row(1), row(2), row(3)], { after: "c3" });
     await settled();
-    // Its ack may be lost with the old socket, and repeating it is harmless.
+    // Its ack may be lost with the old socket, and sending it twice is harmless.
     assert.equal(socket().frames("sendMessage").length, 1);
     old.receive({ action: "message", ...row(4) });
     push(4);
@@ -373,7 +373,7 @@ describe("planned reconnection", () => {
     assert.deepEqual(states, ["connecting", "syncing", "online"]);
   });
 
-  test("what was in flight is sent once more over the new socket, with a time limit of its own", async () => {
+  test("an unacknowledged message is sent again over the new socket, with a new time limit", async () => {
     const old = await planned();
     client.send("x");
     await clock.advance(REPLY_MS - 1_000);
@@ -382,7 +382,7 @@ describe("planned reconnection", () => {
     assert.deepEqual([old.frames("sendMessage").length, socket().frames("sendMessage").length], [1, 1]);
   });
 
-  test("one that catches up for longer than a connection may last makes no third", async () => {
+  test("a new socket that needs too long to catch up does not start a third one", async () => {
     await start({ timing: { maxConnectionMs: 1_000, replyTimeoutMs: 60_000 } });
     await online();
     await clock.advance(1_000);
@@ -391,7 +391,7 @@ describe("planned reconnection", () => {
     assert.deepEqual([client.state, sockets.length], ["online", 2]);
   });
 
-  test("one that fails leaves the old socket alone and is tried again", async () => {
+  test("if the new socket fails, the old one stays and the client tries again", async () => {
     const old = await planned();
     socket().drop();
     assert.deepEqual([client.state, old.readyState], ["online", 1]);
@@ -399,7 +399,7 @@ describe("planned reconnection", () => {
     assert.equal(sockets.length, 3);
   });
 
-  test("the old socket dies while the new one connects", async () => {
+  test("the old socket fails while the new one connects", async () => {
     const old = await planned();
     old.drop();
     assert.equal(client.state, "connecting");
@@ -407,7 +407,7 @@ describe("planned reconnection", () => {
     assert.deepEqual([client.state, sockets.length], ["online", 2]);
   });
 
-  test("the old socket dies while the new one catches up", async () => {
+  test("the old socket fails while the new one catches up", async () => {
     const old = await planned();
     socket().open();
     await settled();
@@ -420,7 +420,7 @@ describe("planned reconnection", () => {
     assert.deepEqual([client.state, ids()], ["online", ["m1", "m2", "m3"]]);
   });
 
-  test("both die", async () => {
+  test("both sockets fail", async () => {
     const old = await planned();
     socket().drop();
     old.drop();
@@ -429,7 +429,7 @@ describe("planned reconnection", () => {
     assert.deepEqual([client.state, sockets.length], ["connecting", 3]);
   });
 
-  test("the new one dies while the old one still delivers", async () => {
+  test("the new socket fails while the old one still delivers", async () => {
     const old = await planned();
     await online([], { after: "c2" });
     socket().drop();
@@ -442,7 +442,7 @@ describe("planned reconnection", () => {
 });
 
 describe("history and recovery", () => {
-  test("the first page is the newest, and the group's order is (timestamp, messageId)", async () => {
+  test("the first page is the newest, and messages are sorted by (timestamp, messageId)", async () => {
     await start();
     const tie = "2026-01-01T00:00:05.000000Z";
     await online([row(3), row(1), row(9, { timestamp: tie }), row(8, { timestamp: tie })]);
@@ -450,7 +450,7 @@ describe("history and recovery", () => {
     assert.deepEqual(socket().frames("getHistory")[0].after, undefined);
   });
 
-  test("after a loss all pages since the cursor are read, live messages meanwhile kept aside", async () => {
+  test("after a loss, the client reads all pages since the cursor and holds back live messages meanwhile", async () => {
     await start();
     await online([row(1)], { after: "c1" });
     push(2);
@@ -458,7 +458,7 @@ describe("history and recovery", () => {
     await clock.advance(500);
     socket().open();
     await settled();
-    // Not the newest live message's place: something before it may have been missed.
+    // Not the position of the newest live message: the client may have missed a message before it.
     assert.equal(socket().frames("getHistory")[0].after, "c1");
     push(7);
     socket().history([row(1), row(2), row(3)], { after: "c3", more: true });
@@ -470,7 +470,7 @@ describe("history and recovery", () => {
     assert.deepEqual([client.state, ids()], ["online", ["m1", "m2", "m3", "m4", "m7"]]);
   });
 
-  test("a recovery that is cut short begins again where the last complete one ended", async () => {
+  test("an interrupted recovery starts again at the end of the last complete one", async () => {
     await start();
     await online([row(1)], { after: "c1" });
     socket().drop();
@@ -486,13 +486,13 @@ describe("history and recovery", () => {
     assert.equal(socket().frames("getHistory")[0].after, "c1");
   });
 
-  test("a message whose text and sender are left out has empty ones", async () => {
+  test("a message without text and sender has empty ones", async () => {
     await start();
     await online([row(1, { message: undefined, senderId: undefined, omitted: true })]);
     assert.deepEqual([client.messages[0].message, client.messages[0].senderId], ["", ""]);
   });
 
-  test("live messages kept aside outlive a socket that dies before the history is complete", async () => {
+  test("live messages that were held back survive if the socket fails before the history is complete", async () => {
     await start();
     await online([], { after: "c0" });
     socket().drop();
@@ -505,7 +505,7 @@ describe("history and recovery", () => {
     assert.deepEqual(ids(), ["m1", "m2"]);
   });
 
-  test("asks once more some seconds later, because the index lags", async () => {
+  test("asks again some seconds later, because the index lags", async () => {
     await start();
     await online([row(2)], { after: "c2" });
     await clock.advance(RESYNC_MS - 1);
@@ -518,7 +518,7 @@ describe("history and recovery", () => {
   });
 
   for (const code of ["UNAVAILABLE", "RATE_LIMITED"]) {
-    test(`a request that is refused for now (${code}) is repeated, no sooner than the server says`, async () => {
+    test(`a request that is refused temporarily (${code}) is repeated after retryAfterMs`, async () => {
       await start();
       socket().open();
       await settled();
@@ -534,7 +534,7 @@ describe("history and recovery", () => {
     });
   }
 
-  test("an answer that is lost is asked for again, and the connection checked", async () => {
+  test("without an answer, the client checks the connection and asks again", async () => {
     await start();
     socket().open();
     await clock.advance(REPLY_MS);
@@ -545,14 +545,14 @@ describe("history and recovery", () => {
     assert.equal(client.state, "syncing");
   });
 
-  test("a cursor that the server does not accept is given up for the newest page", async () => {
+  test("if the server refuses the cursor, the client reads the newest page", async () => {
     await start();
     await online([row(1)], { after: "c1" });
     socket().drop();
     await clock.advance(500);
     socket().open();
     await settled();
-    socket().answer("getHistory", { action: "error", code: "BAD_REQUEST", message: "no cursor", retryable: false });
+    socket().answer("getHistory", { action: "error", code: "BAD_REQUEST", message: "not a cursor", retryable: false });
     await settled();
     assert.equal(socket().frames("getHistory")[1].after, undefined);
     socket().history([row(1), row(2)], { after: "c2", before: "b1" });
@@ -560,7 +560,7 @@ describe("history and recovery", () => {
     assert.deepEqual([client.state, ids(), client.hasOlder], ["online", ["m1", "m2"], true]);
   });
 
-  test("a server without history still delivers what is live", async () => {
+  test("a server without history still delivers live messages", async () => {
     await start();
     socket().open();
     await settled();
@@ -570,7 +570,7 @@ describe("history and recovery", () => {
     assert.deepEqual([client.state, ids()], ["online", ["m1"]]);
   });
 
-  test("the same message comes once, however often it is delivered", async () => {
+  test("a message that is delivered several times is shown once", async () => {
     await start();
     await online([row(1)]);
     push(1);
@@ -579,11 +579,11 @@ describe("history and recovery", () => {
     assert.deepEqual(ids(), ["m1", "m2"]);
   });
 
-  test("messages of other groups and frames it does not know are ignored", async () => {
+  test("messages of other groups and unknown frames are ignored", async () => {
     await start();
     await online();
     push(1, { groupId: "H" });
-    for (const frame of ["no JSON", "null", "7", '{"message":"Internal server error"}', { action: "news" }]) {
+    for (const frame of ["not JSON", "null", "7", '{"message":"Internal server error"}', { action: "news" }]) {
       socket().receive(frame);
     }
     assert.deepEqual([client.state, ids(), errors], ["online", [], []]);
@@ -591,7 +591,7 @@ describe("history and recovery", () => {
 });
 
 describe("older messages", () => {
-  test("come page by page until there are none", async () => {
+  test("come page by page until there are no more", async () => {
     await start();
     await online([row(5)], { before: "b5", after: "c5" });
     const first = client.loadOlder();
@@ -640,7 +640,7 @@ describe("older messages", () => {
 describe("presence", () => {
   const members = () => client.presence.members.map(({ userId, devices }) => `${userId}${devices}`).join(" ");
 
-  test("is asked for when online, and once more some seconds later", async () => {
+  test("is requested when online, and again some seconds later", async () => {
     replies = {};
     await start();
     await online();
@@ -652,7 +652,7 @@ describe("presence", () => {
     assert.equal(socket().frames("getPresence").length, 2);
   });
 
-  test("follows who joins and who leaves", async () => {
+  test("follows joins and leaves", async () => {
     await start();
     await online();
     const seen = [];
@@ -669,7 +669,7 @@ describe("presence", () => {
     assert.deepEqual(seen, ["A1", "A1 B1", "B1 A1", "B1", "B1"]);
   });
 
-  test("refused for now, is asked for again, no sooner than the server says", async () => {
+  test("is requested again after retryAfterMs if it is refused temporarily", async () => {
     replies = {};
     await start();
     await online();
@@ -683,7 +683,7 @@ describe("presence", () => {
     assert.deepEqual([client.state, members()], ["online", "V1"]);
   });
 
-  test("may be switched off", async () => {
+  test("may be disabled in the chat", async () => {
     replies = {};
     await start();
     await online();
@@ -697,7 +697,7 @@ describe("typing", () => {
   const typing = (userId, isTyping = true, expiresInMs = 6_000) =>
     socket().receive({ action: "typing", groupId: "G", userId, isTyping, expiresInMs });
 
-  test("is told on the first keystroke and at most every 3 s", async () => {
+  test("is sent on the first keystroke and at most every 3 s", async () => {
     await start();
     await online();
     for (let i = 0; i < 70; i++) {
@@ -707,7 +707,7 @@ describe("typing", () => {
     assert.equal(socket().frames("typing").length, 3);
   });
 
-  test("a stop is told after a start only", async () => {
+  test("a stop is sent only after a start", async () => {
     await start();
     await online();
     client.setTyping(false);
@@ -723,7 +723,7 @@ describe("typing", () => {
     );
   });
 
-  test("a message ends it, and the next keystroke is told again", async () => {
+  test("a message ends it, and the next keystroke is sent again", async () => {
     await start();
     await online();
     client.setTyping();
@@ -737,7 +737,7 @@ describe("typing", () => {
     );
   });
 
-  test("refused for now, changes nothing and is told again when it is due", async () => {
+  test("is sent again at the usual time if it is refused temporarily", async () => {
     await start();
     await online();
     client.send("x");
@@ -753,13 +753,13 @@ describe("typing", () => {
     assert.equal(socket().frames("sendMessage").length, 1);
   });
 
-  test("is not told without a connection", async () => {
+  test("is not sent without a connection", async () => {
     await start();
     client.setTyping();
     assert.deepEqual(socket().sent, []);
   });
 
-  test("others' ends with a stop, a message, their leaving, after its time, or with the connection", async () => {
+  test("of another user ends with a stop, a message, a leave, its expiry, or the connection", async () => {
     await start();
     await online();
     const ends = {
@@ -777,7 +777,7 @@ describe("typing", () => {
     }
   });
 
-  test("goes on while it is repeated, and one's own is not shown", async () => {
+  test("continues while it is repeated, and your own is not shown", async () => {
     await start();
     await online();
     typing("U");
@@ -793,7 +793,7 @@ describe("typing", () => {
 });
 
 describe("listeners", () => {
-  test("get a new list for each change and the same objects for what has not changed", async () => {
+  test("get a new list for each change, with the same objects for unchanged messages", async () => {
     await start();
     const lists = [];
     const end = client.on("messages", (messages) => lists.push(messages));
@@ -807,7 +807,7 @@ describe("listeners", () => {
     assert.equal(client.messages[0], lists[0][0]);
   });
 
-  test("a fault in one is reported and stops neither the others nor the chat", async (t) => {
+  test("an error in one is reported, and the others and the chat continue", async (t) => {
     await start();
     const later = t.mock.method(globalThis, "queueMicrotask", () => {});
     let heard = 0;

@@ -1,4 +1,4 @@
-/** Two clients over an unreliable connection end with the same messages, in the same order: those that were sent. */
+/** Two clients over an unreliable connection end with the same messages in the same order: all that were sent. */
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 
@@ -6,7 +6,7 @@ import { ChatClient } from "../../../web/chat-client.js";
 import { FakeChat } from "./fake_chat.mjs";
 import { FakeClock, FakeLocks, FakeStorage } from "./fakes.mjs";
 
-/** A small generator with a seed, so that what fails can be repeated. */
+/** A small random generator with a seed, so that a failure can be repeated. */
 function seeded(seed) {
   let state = seed;
   return () => {
@@ -18,9 +18,9 @@ function seeded(seed) {
 }
 
 /**
- * Let two clients send `each` messages at random times while `disturb` does its worst, and check what both have.
+ * Let two clients send `each` messages at random times while `disturb` causes faults, and check what both received.
  *
- * @returns The chat, for what happened.
+ * @returns The chat, which has counted the faults.
  */
 async function converse({ seed, each, indexLagMs = 3_000, disturb = () => {}, timing = {} }) {
   const clock = new FakeClock();
@@ -44,9 +44,9 @@ async function converse({ seed, each, indexLagMs = 3_000, disturb = () => {}, ti
     let said = 0;
     client.on("messages", (messages) => {
       const sent = messages.filter(({ status }) => status === "sent").map((row) => `${row.timestamp} ${row.messageId}`);
-      assert.deepEqual(sent, [...new Set(sent)].sort(), "in order, nothing doubled, at any time");
+      assert.deepEqual(sent, [...new Set(sent)].sort(), "messages must always be in order, each once");
       const keys = messages.map(({ key }) => key);
-      assert.equal(new Set(keys).size, keys.length, "keys are unique at any time");
+      assert.equal(new Set(keys).size, keys.length, "keys must always be unique");
     });
     client.connect();
     for (let n = 0; n < each; n++) clock.setTimeout(() => client.send(`${said++}`), random() * each * 100);
@@ -66,7 +66,7 @@ async function converse({ seed, each, indexLagMs = 3_000, disturb = () => {}, ti
   );
   for (const client of clients) {
     const own = client.messages.filter((message) => message.own).map(({ message }) => Number(message));
-    assert.deepEqual(own, [...Array(each).keys()], "one's own are stored in the order in which they were sent");
+    assert.deepEqual(own, [...Array(each).keys()], "own messages must be stored in the order in which they were sent");
     client.close();
   }
   assert.equal(storage.length, 0);
@@ -89,7 +89,7 @@ describe("two clients have the same messages, in order", () => {
 
   test("with the connection killed at every k-th event", async () => {
     for (let k = 2; k <= 40; k++) {
-      // A connection needs more than a few events to get anything done, so at some time it must be left alone.
+      // A connection needs several events to make progress, so the kills must stop at some point.
       const killer = (chat) => (chat.killer = (event) => event % k === 0 && chat.kills < 60);
       const chat = await converse({ seed: k, each: 20, disturb: killer });
       assert.ok(chat.kills > 3, `k = ${k}: ${chat.kills} kills`);

@@ -1,7 +1,7 @@
 /**
- * The server's side of the protocol, in memory: small, true to its rules, and unreliable where told to be.
+ * A small server for the protocol, in memory. It follows the rules, and can cause faults.
  *
- * Reads of the index lag writes, for messages and for connections, as DynamoDB's do.
+ * Its index lags behind writes, for messages and for connections, like an index of DynamoDB.
  */
 import { createHash } from "node:crypto";
 import { FakeSocket } from "./fakes.mjs";
@@ -10,14 +10,14 @@ const EPOCH = Date.UTC(2026, 0, 1);
 const OVERLAP_MS = 10_000;
 
 export class FakeChat {
-  /** Stored messages, in the order of storing. */
+  /** Stored messages, oldest write first. */
   rows = [];
-  /** How often something has reached a client or the server. */
+  /** Number of events that have reached a client or the server. */
   events = 0;
   kills = 0;
-  /** Called at each event; true ends the connection at which it happened. */
+  /** Called at each event. Returns true to end the connection of the event. */
   killer = () => false;
-  /** Called with each frame of a client; returns an error to answer with, "lost" or "unanswered", or nothing. */
+  /** Called with each frame of a client. Returns an error as the answer, "lost", "unanswered", or undefined. */
   fault = () => undefined;
   #clock;
   #random;
@@ -58,7 +58,7 @@ export class FakeChat {
     };
   }
 
-  /** Put a connection into the table. Its `post` delivers a frame, its `end` closes it. */
+  /** Add a connection to the table. Its `post` delivers a frame, its `end` closes it. */
   connect(connection) {
     connection.indexedAt = this.#indexedAt();
     const first = !this.#of(connection.groupId).some(({ userId }) => userId === connection.userId);
@@ -73,7 +73,7 @@ export class FakeChat {
       this.#presence("left", connection);
   }
 
-  /** End a connection without a word: what is on its way, in both directions, is lost. */
+  /** End a connection without a close frame. Frames on their way, in both directions, are lost. */
   kill(connection) {
     this.kills += 1;
     this.disconnect(connection);
@@ -150,7 +150,7 @@ export class FakeChat {
       const end = page.length ? position(page.at(-1)) : "0";
       return { action: "history", messages: page, before: more ? position(page[0]) : null, after: `~${end}`, more };
     }
-    // Only the first page after a cursor overlaps, else a page could end where it began.
+    // Only the first page after a cursor overlaps. Otherwise a page could end where it began.
     const from = after.startsWith("~") ? overlapped(after.slice(1)) : after;
     const newer = rows.filter((row) => position(row) > from);
     const page = newer.slice(0, limit);
@@ -176,7 +176,7 @@ export class FakeChat {
     this.#happens(connection, () => connection.post(frame));
   }
 
-  /** After some time, unless the connection has ended. */
+  /** Run an event after some time, unless the connection has ended. */
   #happens(connection, event) {
     this.#clock.setTimeout(
       () => {
@@ -194,7 +194,7 @@ export class FakeChat {
   }
 
   #timestamp() {
-    // Several in a row share a timestamp, so that the message id has to break the tie.
+    // Several messages in a row have the same timestamp, so that the message id decides their order.
     this.#tick += 1;
     const micros = String(Math.floor(this.#tick / 3) % 1000).padStart(3, "0");
     return new Date(EPOCH + Math.floor(this.#clock.now / 10) * 10).toISOString().replace("Z", `${micros}Z`);

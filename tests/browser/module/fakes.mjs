@@ -1,6 +1,6 @@
-/** What the module takes from its surroundings, under the test's control. */
+/** Fakes of the browser's interfaces that the module uses, controlled by the test. */
 
-/** Time that passes only when told to. */
+/** A clock that only the test advances. */
 export class FakeClock {
   now = 0;
   #timers = new Map();
@@ -13,12 +13,12 @@ export class FakeClock {
 
   clearTimeout = (id) => void this.#timers.delete(id);
 
-  /** Delays of all timers that run, the next first. */
+  /** Delays of all running timers, the shortest first. */
   get pending() {
     return [...this.#timers.values()].map(({ at }) => at - this.now).sort((a, b) => a - b);
   }
 
-  /** Let time pass, and everything happen that happens meanwhile. */
+  /** Let time pass, and run the timers that become due. */
   async advance(ms) {
     const end = this.now + ms;
     for (;;) {
@@ -34,7 +34,7 @@ export class FakeClock {
     this.now = end;
   }
 
-  /** Let time pass until the condition holds; fails if it does not within the limit. */
+  /** Let time pass until the condition holds. Fails if it does not hold within the limit. */
   async until(condition, limitMs = 3_600_000) {
     const end = this.now + limitMs;
     await settled();
@@ -48,9 +48,9 @@ export class FakeClock {
 /** Resolves when no promise callback is left to run. */
 export const settled = () => new Promise(setImmediate);
 
-/** A socket whose other end is the test: `sent` is from the client; `open`, `receive`, `drop` are the server's part. */
+/** A socket with the test as the server. The client fills `sent`; the test calls `open`, `receive` and `drop`. */
 export class FakeSocket {
-  /** Answers by action, given without further ado. */
+  /** Automatic answers, by action. */
   replies = {};
   readyState = 0;
   sent = [];
@@ -104,7 +104,7 @@ export class FakeSocket {
   }
 }
 
-/** `localStorage`, shared by the clients that are given it. */
+/** A `localStorage`. Several clients can share it. */
 export class FakeStorage {
   #entries = new Map();
   full = false;
@@ -130,7 +130,7 @@ export class FakeStorage {
   }
 }
 
-/** `navigator.locks` of one browser; each tab has its own view of it, and gives up its locks when it crashes. */
+/** The `navigator.locks` of one browser. Each tab has its own object, and releases its locks when it crashes. */
 export class FakeLocks {
   #queues = new Map();
 
@@ -147,7 +147,7 @@ export class FakeLocks {
           if (!alive || options.signal?.aborted) return undefined;
           return Promise.race([callback(), crashed]);
         });
-        // Whoever gives up waiting must not let the next one pass the one that holds.
+        // If a waiting request is aborted, the next one must still wait for the lock's holder.
         this.#queues.set(name, Promise.all([before, Promise.race([held.catch(() => {}), aborted])]));
         return held;
       },

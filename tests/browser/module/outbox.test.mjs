@@ -1,4 +1,4 @@
-/** Own messages from sending to sent or failed, over reloads, crashes and several tabs. */
+/** Own messages, from sending to sent or failed, across reloads, crashes and several tabs. */
 import assert from "node:assert/strict";
 import { beforeEach, describe, test } from "node:test";
 
@@ -16,7 +16,7 @@ beforeEach(() => {
   locks = new FakeLocks();
 });
 
-/** A tab with a client of user U in group G; more options for others. */
+/** A tab with a client. By default it is user U in group G. */
 function tab(WebSocket, options = {}) {
   const browserTab = locks.tab();
   const client = new ChatClient({
@@ -35,7 +35,7 @@ function tab(WebSocket, options = {}) {
   return { client, crash: browserTab.crash };
 }
 
-/** A socket class whose server is the test, with the sockets that were made. */
+/** A socket class with the test as the server, and the list of its sockets. */
 function manual() {
   const sockets = [];
   class Socket extends FakeSocket {
@@ -75,7 +75,7 @@ async function connected(options) {
 const shown = (client) => client.messages.map(({ message, status }) => `${message} ${status}`);
 
 describe("sending", () => {
-  test("shows at once, sends what the protocol says, and is sent when acked", async () => {
+  test("a message is shown at once, sent as the protocol says, and marked as sent by the ack", async () => {
     const { client, ack, sent } = await connected();
     const clientMessageId = client.send("Hello");
     assert.deepEqual(shown(client), ["Hello sending"]);
@@ -107,13 +107,13 @@ describe("sending", () => {
     assert.equal(storage.length, 0);
   });
 
-  test("refuses to send nothing", async () => {
+  test("refuses an empty message", async () => {
     const { client, sent } = await connected();
     assert.throws(() => client.send(" \n "), TypeError);
     assert.deepEqual([sent(), client.messages], [[], []]);
   });
 
-  test("one after the other, so that their order stays", async () => {
+  test("sends one message after the other, so that their order stays", async () => {
     const { client, ack, sent } = await connected();
     ["a", "b", "c"].forEach((text) => client.send(text));
     assert.equal(sent().length, 1);
@@ -124,7 +124,7 @@ describe("sending", () => {
     assert.deepEqual(shown(client), ["a sent", "b sent", "c sent"]);
   });
 
-  test("the push to oneself counts as an ack, another's push with the same id does not", async () => {
+  test("the push of your own message counts as an ack, another user's push with the same id does not", async () => {
     const { client, sockets, sent } = await connected();
     client.send("mine");
     const { clientMessageId } = sent()[0];
@@ -142,7 +142,7 @@ describe("sending", () => {
     assert.equal(new Set(client.messages.map(({ key }) => key)).size, 2);
   });
 
-  test("a missing ack is asked for again under the same id, ever more slowly, and the connection checked", async () => {
+  test("without an ack, the client sends again with the same id and longer delays, and checks the connection", async () => {
     const { client, sockets, ack, sent } = await connected();
     client.send("x");
     const times = [];
@@ -160,7 +160,7 @@ describe("sending", () => {
     assert.equal(sent().length, 4);
   });
 
-  test("each message has a time limit and short delays of its own", async () => {
+  test("each message has its own time limit, and starts with short delays", async () => {
     const { client, ack, refuse, sent } = await connected();
     client.send("a");
     for (let n = 0; n < 5; n++) {
@@ -176,7 +176,7 @@ describe("sending", () => {
     assert.equal(sent().length, 8);
   });
 
-  test("without any answer the connection is given up and the message sent over the next", async () => {
+  test("without any answer, the client connects again and sends the message over the new connection", async () => {
     const { client, sockets } = await connected();
     sockets[0].replies = {};
     client.send("x");
@@ -187,7 +187,7 @@ describe("sending", () => {
   });
 
   for (const code of ["RATE_LIMITED", "UNAVAILABLE", "INTERNAL"]) {
-    test(`${code}, retryable: again after the time that the server says, the rest behind it`, async () => {
+    test(`${code}, retryable: sent again after retryAfterMs, before later messages`, async () => {
       const { client, ack, refuse, sent } = await connected();
       client.send("a");
       client.send("b");
@@ -205,7 +205,7 @@ describe("sending", () => {
   }
 
   for (const code of ["CONFLICT", "FORBIDDEN", "TOO_LARGE", "BAD_REQUEST", "INTERNAL"]) {
-    test(`${code}, final: failed with the reason, and the next goes on`, async () => {
+    test(`${code}, not retryable: failed with the reason, and the next message is sent`, async () => {
       const { client, ack, refuse, sent } = await connected();
       const errors = [];
       client.on("error", ({ code, clientMessageId }) => errors.push([code, clientMessageId]));
@@ -220,7 +220,7 @@ describe("sending", () => {
     });
   }
 
-  test("an error about something else leaves the message alone", async () => {
+  test("an error about another frame does not change the message", async () => {
     const { client, sockets, sent } = await connected();
     client.send("a");
     sockets[0].receive({ action: "error", code: "BAD_REQUEST", message: "no", retryable: false });
@@ -229,7 +229,7 @@ describe("sending", () => {
     assert.deepEqual([shown(client), sent().length], [["a sending"], 1]);
   });
 
-  test("a message over 32 KB, which would end the connection each time, is not sent at all", async () => {
+  test("a message over 32 KB is not sent, because it would close the connection", async () => {
     const { client, ack, sent } = await connected();
     client.send("é".repeat(16 * 1024));
     client.send("b");
@@ -243,7 +243,7 @@ describe("sending", () => {
     assert.equal(sent().length, 2);
   });
 
-  test("failed messages can be tried again or dropped, others not", async () => {
+  test("only failed messages can be sent again or discarded", async () => {
     const { client, refuse, sent } = await connected();
     const id = client.send("a");
     client.discard(id);
@@ -260,7 +260,7 @@ describe("sending", () => {
     assert.deepEqual([shown(client), storage.length], [[], 0]);
   });
 
-  test("after a CONFLICT the next try has an id of its own", async () => {
+  test("after a CONFLICT the next attempt has a new id", async () => {
     const { client, refuse, sent } = await connected();
     const id = client.send("a");
     refuse(sent()[0], { code: "CONFLICT", retryable: false });
@@ -269,7 +269,7 @@ describe("sending", () => {
     assert.equal(client.messages[0].clientMessageId, sent()[1].clientMessageId);
   });
 
-  test("works before connecting and without a connection", async () => {
+  test("accepts messages before connecting and without a connection", async () => {
     const { Socket, sockets } = manual();
     const { client } = tab(Socket);
     client.send("early");
@@ -286,7 +286,7 @@ describe("sending", () => {
     assert.deepEqual(shown(client), ["early sending", "offline sending"]);
   });
 
-  test("says when the storage is full, and sends all the same", async () => {
+  test("reports a full storage, and still sends", async () => {
     const { client, ack, sent } = await connected();
     const errors = [];
     client.on("error", ({ code }) => errors.push(code));
@@ -298,7 +298,7 @@ describe("sending", () => {
   });
 });
 
-describe("over reloads and tabs", () => {
+describe("across reloads and tabs", () => {
   const server = (options) => new FakeChat({ clock, ...options });
   const stored = (chat) => chat.rows.map(({ message }) => message);
   const offline = class extends FakeSocket {};
@@ -307,7 +307,7 @@ describe("over reloads and tabs", () => {
     "a closed page": ({ client }) => client.close(),
     "a crashed page": ({ crash }) => crash(),
   })) {
-    test(`what ${name} had not sent is sent by the next one, in order, and failed ones stay failed`, async () => {
+    test(`the next page sends the unsent messages of ${name}, in order, and failed ones stay failed`, async () => {
       const before = await connected();
       const crash = () => locks.tab();
       before.client.send("refused");
@@ -332,7 +332,7 @@ describe("over reloads and tabs", () => {
     });
   }
 
-  test("a tab leaves alone what a living one is sending", async () => {
+  test("a tab does not send the messages of an open tab", async () => {
     const first = tab(offline);
     await settled();
     first.client.send("of the first");
@@ -343,22 +343,22 @@ describe("over reloads and tabs", () => {
     assert.equal(storage.messages.length, 1);
   });
 
-  test("of several tabs one inherits from a tab that is gone, the moment it is", async () => {
+  test("when a tab is gone, exactly one of the others takes over its messages, immediately", async () => {
     const chat = server();
     const dying = tab(offline);
     await settled();
     dying.client.send("last words");
-    const heirs = [tab(chat.WebSocket), tab(chat.WebSocket)];
+    const waiting = [tab(chat.WebSocket), tab(chat.WebSocket)];
     await clock.advance(1_000);
     const sends = [];
     chat.fault = ({ action }) => void (action === "sendMessage" && sends.push(action));
     dying.crash();
     await clock.advance(60_000);
     assert.deepEqual([stored(chat), sends.length, storage.length], [["last words"], 1, 0]);
-    for (const { client } of heirs) assert.deepEqual(shown(client), ["last words sent"]);
+    for (const { client } of waiting) assert.deepEqual(shown(client), ["last words sent"]);
   });
 
-  test("an heir that leaves without inheriting gives its place up", async () => {
+  test("a waiting tab that closes lets the next one take over", async () => {
     const chat = server();
     const dying = tab(offline);
     await settled();
@@ -373,7 +373,7 @@ describe("over reloads and tabs", () => {
     assert.deepEqual(shown(patient.client), ["x sent"]);
   });
 
-  test("what was stored but not acked before a reload is shown and stored once", async () => {
+  test("a message that was stored but not acked before a reload is shown and stored once", async () => {
     const chat = server();
     chat.fault = ({ action }) => (action === "sendMessage" ? "unanswered" : undefined);
     chat.killer = () => chat.rows.length === 1;
@@ -389,10 +389,10 @@ describe("over reloads and tabs", () => {
     assert.deepEqual([shown(client), stored(chat), storage.length], [["x sent"], ["x"], 0]);
   });
 
-  test("inherited late, when history already shows it as sent, it is not shown twice", async () => {
+  test("a message is not shown twice if a tab takes it over after history has shown it", async () => {
     const chat = server();
     chat.fault = ({ action }) => (action === "sendMessage" ? "unanswered" : undefined);
-    // Its own push does not reach it either.
+    // The push of the message does not reach its sender either.
     chat.killer = () => chat.rows.length === 1;
     const dying = tab(chat.WebSocket);
     dying.client.send("x");
@@ -405,7 +405,7 @@ describe("over reloads and tabs", () => {
     assert.deepEqual([shown(client), storage.length], [["x sent"], 0]);
   });
 
-  test("other users, groups and deployments have outboxes of their own", async () => {
+  test("each user, group and deployment has its own outbox", async () => {
     const page = tab(offline);
     await settled();
     page.client.send("x");
@@ -417,7 +417,7 @@ describe("over reloads and tabs", () => {
     }
   });
 
-  test("a client that is closed at once leaves its unsent message to the next one", async () => {
+  test("the next client sends the unsent message of a client that was closed at once", async () => {
     const page = tab(offline);
     page.client.send("x");
     page.client.close();
@@ -428,7 +428,7 @@ describe("over reloads and tabs", () => {
   });
 
   for (const with_ of [{}, { locks: undefined }]) {
-    test(`an outbox that is damaged keeps nobody from connecting, ${"locks" in with_ ? "without" : "with"} locks`, async () => {
+    test(`a client with a damaged outbox still connects, ${"locks" in with_ ? "without" : "with"} locks`, async () => {
       tab(offline).client.send("x");
       await settled();
       storage.setItem(`${storage.key(0)}0`, "{broken");
@@ -449,7 +449,7 @@ describe("over reloads and tabs", () => {
     assert.deepEqual([shown(second.client), stored(chat), storage.length], [["x sent"], ["x"], 0]);
   });
 
-  test("without locks, a message in two outboxes is inherited once", async () => {
+  test("without locks, a message in two outboxes is taken over once", async () => {
     const first = tab(offline, { locks: undefined });
     first.client.send("x");
     tab(offline, { locks: undefined });
@@ -458,7 +458,7 @@ describe("over reloads and tabs", () => {
     assert.deepEqual(shown(client), ["x sending", "y sending"]);
   });
 
-  test("with `storage: null` nothing is written", async () => {
+  test("with `storage: null` nothing is stored", async () => {
     const { client } = await connected({ storage: null });
     client.send("x");
     assert.equal(storage.length, 0);

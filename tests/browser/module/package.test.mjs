@@ -1,4 +1,4 @@
-/** What users copy into their front ends: its size, its declarations, and the examples that tell how to use it. */
+/** The files that users copy into their front ends: the size, the declarations, and the documented examples. */
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -12,7 +12,7 @@ const ROOT = fileURLToPath(new URL("../../../", import.meta.url));
 const CLIENT = join(ROOT, "web/chat-client.js");
 const DECLARATIONS = join(ROOT, "web/chat-client.d.ts");
 
-/** What the TypeScript compiler has to say about files. */
+/** The TypeScript compiler's messages about files. */
 function faults(files, compilerOptions = {}) {
   // Inside node_modules, so that it finds the types of React and Node.js.
   const folder = mkdtempSync(join(ROOT, "node_modules/.types-"));
@@ -35,7 +35,7 @@ function faults(files, compilerOptions = {}) {
   }
 }
 
-test("it is under 10 KB minified and needs nothing else", async () => {
+test("the module is under 10 KB minified and has no dependency", async () => {
   const { outputFiles, metafile } = await build({
     entryPoints: [CLIENT],
     bundle: true,
@@ -62,7 +62,7 @@ const nothing: [Undeclared] extends [never] ? true : Undeclared = true;
 `;
 const agreement = { "agreement.ts": AGREEMENT, "implementation.js": CLIENT, "chat-client.d.ts": DECLARATIONS };
 
-test("the declarations are what the module provides, no less and no more", () => {
+test("the declarations match the module exactly", () => {
   assert.equal(faults(agreement), "");
 });
 
@@ -80,11 +80,11 @@ for (const [name, from, to] of [
 const examples = [...readFileSync(join(ROOT, "docs/client.md"), "utf8").matchAll(/```(js|tsx?)\n(.*?)```/gs)];
 const [plain, hook, component] = examples.map(([, , code]) => code);
 
-test("the example for a plain page is right", () => {
+test("the example for a plain page compiles", () => {
   assert.equal(faults({ "chat.js": plain, "chat-client.d.ts": DECLARATIONS }, { types: [] }), "");
 });
 
-test("the example for React and Next.js is right", () => {
+test("the example for React and Next.js compiles", () => {
   const files = { "lib/use-chat.ts": hook, "app/chat.tsx": component, "lib/chat-client.d.ts": DECLARATIONS };
   const options = { jsx: "react-jsx", paths: { "@/*": ["./*"] } };
   assert.equal(faults(files, options), "");
