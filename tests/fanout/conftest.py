@@ -31,7 +31,7 @@ def authority() -> trustme.CA:
 
 @pytest.fixture(autouse=True)
 def environment(monkeypatch: pytest.MonkeyPatch, authority: trustme.CA, tmp_path: Path) -> None:
-    """Provide credentials as Lambda does, and the authority as the only trusted one."""
+    """Provide credentials as Lambda does, and trust only the authority of these tests."""
     authority.cert_pem.write_to_path(str(tmp_path / "authority.pem"))
     monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "authority.pem"))
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE")
@@ -61,7 +61,7 @@ def client() -> Iterator[Callable[..., ManagementApi]]:
 
 @pytest.fixture
 def thaw(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
-    """Lets seconds pass as a frozen process finds them gone: on the wall clock, not on the monotonic one."""
+    """Return a function that moves the clock as after a freeze: the wall clock moves, the monotonic clock does not."""
     frozen = 0.0
 
     def advance(seconds: float) -> None:

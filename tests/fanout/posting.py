@@ -1,4 +1,4 @@
-"""What the tests of the engine post, and what becomes of it."""
+"""Posts for the tests of the engine, and their outcomes."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ Client = Callable[..., ManagementApi]
 Thaw = Callable[[float], None]
 
 FAR = 120.0
-"""Seconds to a deadline that no test meets, however busy the machine."""
+"""A deadline in seconds that no test reaches, even on a busy machine."""
 
 
 class Outcomes:
-    """What became of each connection id; fails on a second outcome for one."""
+    """Records the outcome of each connection id. Fails on a second outcome for the same id."""
 
     def __init__(self) -> None:
         self.by_id: dict[str, Outcome] = {}

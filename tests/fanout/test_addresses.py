@@ -1,4 +1,4 @@
-"""The addresses of the management API: looked up in time, used in turn."""
+"""The addresses of the management API: the engine looks them up again after a while, and uses them in turn."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import pytest
 
 
-def test_address_is_looked_up_again_after_a_freeze(
+def test_the_address_is_looked_up_again_after_a_freeze(
     serve: Serve, client: Client, thaw: Thaw, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     lookups = []
@@ -34,7 +34,7 @@ def test_address_is_looked_up_again_after_a_freeze(
         thaw(3600)
 
 
-def test_lookup_that_hangs_does_not_outlive_the_deadline(
+def test_a_lookup_that_hangs_ends_at_the_deadline(
     serve: Serve, client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     release = threading.Event()
@@ -45,7 +45,9 @@ def test_lookup_that_hangs_does_not_outlive_the_deadline(
     release.set()
 
 
-def test_all_addresses_of_a_name_take_turns(serve: Serve, client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_all_addresses_of_a_name_are_used_in_turn(
+    serve: Serve, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
     server = serve(accept)
     resolve = socket.getaddrinfo
 

@@ -1,4 +1,4 @@
-"""One connection: responses and requests in pieces."""
+"""One connection: responses and requests that arrive in pieces."""
 
 from __future__ import annotations
 
@@ -48,8 +48,8 @@ def test_responses_in_pieces_leave_the_connection_usable(
         api.close()
 
 
-def test_what_follows_a_response_is_nobodys_answer(serve: Serve, client: Client) -> None:
-    """Not even where the response ends with what is read at once."""
+def test_bytes_after_a_response_are_not_the_next_answer(serve: Serve, client: Client) -> None:
+    """Even if the response ends exactly where one read ends."""
     first = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nX-Padding: %s\r\n\r\n"
     first %= b"x" * (4096 - len(first) + 2)
 
@@ -61,7 +61,7 @@ def test_what_follows_a_response_is_nobodys_answer(serve: Serve, client: Client)
 
 
 @pytest.mark.parametrize("framing", ["Connection: close\r\nContent-Length: 4\r\n", "Connection: close\r\n", ""])
-def test_connection_that_closes_after_each_response(serve: Serve, client: Client, framing: str) -> None:
+def test_a_connection_that_closes_after_each_response_is_replaced(serve: Serve, client: Client, framing: str) -> None:
     async def behave(_: Request, answer: Answer) -> None:
         await answer.raw(f"HTTP/1.1 200 OK\r\n{framing}\r\nbody".encode())
         answer.close()
@@ -71,7 +71,7 @@ def test_connection_that_closes_after_each_response(serve: Serve, client: Client
     assert len(server.requests) == server.connections == 10
 
 
-def test_request_larger_than_the_socket_buffers(serve: Serve, client: Client) -> None:
+def test_a_request_larger_than_the_socket_buffers_is_sent(serve: Serve, client: Client) -> None:
     server = serve(accept)
     (post,) = posts(1, body=b"x" * 30_000_000)
     assert post_all(client(server, request_timeout=FAR), [post]).ids(Outcome.DELIVERED) == {"id-0="}

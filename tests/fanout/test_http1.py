@@ -1,4 +1,4 @@
-"""The response parser: every framing, split at every byte, and bytes that are no response at all."""
+"""The response parser: every framing, responses split at every byte, and invalid bytes."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from handlers.posting.http1 import MAX_RESPONSE, ProtocolError, Response, parse_
 
 
 class Example(NamedTuple):
-    """The bytes of a response and what they mean."""
+    """The bytes of a response, and the parsed response."""
 
     data: bytes
     response: Response
@@ -55,14 +55,14 @@ def examples(draw: st.DrawFn) -> Example:
 
 
 @given(examples())
-def test_split_at_every_byte(example: Example) -> None:
+def test_a_response_split_at_any_byte_is_parsed(example: Example) -> None:
     for length in range(len(example.data)):
         assert parse_response(example.data[:length]) is None
     assert parse_response(example.data, closed=example.until_close) == example.response
 
 
 @given(examples())
-def test_end_in_the_middle(example: Example) -> None:
+def test_an_end_in_the_middle_is_recognised(example: Example) -> None:
     complete = example.data.find(b"\r\n\r\n", example.data.rfind(b"HTTP/1.1")) + 4
     for length in range(complete if example.until_close else len(example.data)):
         with pytest.raises(ProtocolError):
@@ -98,7 +98,7 @@ def test_bytes_after_a_response_end_the_connection(example: Example, more: bytes
         b"HTTP/1.1 100 Continue\r\n\r\n" * (MAX_RESPONSE // 20),
     ],
 )
-def test_garbage(data: bytes) -> None:
+def test_an_invalid_response_is_a_protocol_error(data: bytes) -> None:
     with pytest.raises(ProtocolError):
         parse_response(data)
 
@@ -108,7 +108,7 @@ def test_garbage(data: bytes) -> None:
     st.sampled_from([b"", b"HTTP/1.", b"HTTP/1.1 200 OK\r\n", b"HTTP/1.1 200\r\n\r\n"]),
     st.booleans(),
 )
-def test_any_bytes_give_a_response_nothing_or_a_protocol_error(
+def test_any_bytes_give_a_response_or_nothing_or_a_protocol_error(
     data: bytes,
     start: bytes,
     closed: bool,  # noqa: FBT001
@@ -124,7 +124,7 @@ def test_any_bytes_give_a_response_nothing_or_a_protocol_error(
     ("line", "keep_alive"),
     [("", True), ("Connection: keep-alive\r\n", True), ("Connection: close\r\n", False)],
 )
-def test_usual_response(line: str, keep_alive: bool) -> None:  # noqa: FBT001
+def test_a_usual_response_is_parsed(line: str, keep_alive: bool) -> None:  # noqa: FBT001
     response = parse_response(f"HTTP/1.1 200 OK\r\n{line}Content-Length: 0\r\n\r\n".encode())
     assert response == Response(200, keep_alive, "")
 

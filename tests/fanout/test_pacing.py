@@ -1,4 +1,4 @@
-"""How many posts are under way, and how long a retry waits."""
+"""The number of posts at the same time, and the waiting time before a retry."""
 
 from __future__ import annotations
 
@@ -36,13 +36,11 @@ def test_throttling_lowers_the_number_of_connections_in_use(serve: Serve, client
     assert max(under_way[320:400]) == 1
 
 
-def test_posts_are_tried_more_often_where_the_account_is_at_its_limit(
-    serve: Serve, client: Client, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_throttled_post_gets_more_attempts(serve: Serve, client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pacing, "_BACKOFF_S", 0.001)
     monkeypatch.setattr(
         random, "uniform", max
-    )  # All wait for the longest, so that none is tried twice as often as others.
+    )  # Every post waits for the maximum, so that all are tried equally often.
 
     all_under_way = asyncio.Event()
 
@@ -55,7 +53,7 @@ def test_posts_are_tried_more_often_where_the_account_is_at_its_limit(
     assert len(post_all(client(serve(behave)), posts(64)).ids(Outcome.DELIVERED)) == 64
 
 
-def test_backoff_is_anything_from_nothing_to_a_ceiling_that_doubles(
+def test_backoff_is_random_from_zero_to_a_maximum_that_doubles(
     serve: Serve, client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ceilings, came = [], []

@@ -1,4 +1,4 @@
-"""A run of the engine: what each answer, each fault and the deadline make of a post."""
+"""A run of the engine: the outcome of a post after each answer, each fault and the deadline."""
 
 from __future__ import annotations
 
@@ -37,14 +37,16 @@ if TYPE_CHECKING:
         (503, Outcome.FAILED, 3),
     ],
 )
-def test_status(serve: Serve, client: Client, status: int, outcome: Outcome, requests: int) -> None:
+def test_each_status_has_its_outcome(
+    serve: Serve, client: Client, status: int, outcome: Outcome, requests: int
+) -> None:
     server = serve(always(status))
     assert post_all(client(server), posts(1)).by_id == {"id-0=": outcome}
     assert len(server.requests) == requests
 
 
 @pytest.mark.parametrize("trouble", ["429", "500", "reset", "close", "garbage", "half", "hang"])
-def test_trouble_that_passes_is_survived(serve: Serve, client: Client, trouble: str) -> None:
+def test_a_temporary_fault_is_retried(serve: Serve, client: Client, trouble: str) -> None:
     async def behave(request: Request, answer: Answer) -> None:
         if request.number > 0:
             await answer.raw(OK)
@@ -68,7 +70,7 @@ def test_trouble_that_passes_is_survived(serve: Serve, client: Client, trouble: 
     assert len(server.requests) == 2
 
 
-def test_connection_that_turns_out_stale_is_replaced_once_without_counting(serve: Serve, client: Client) -> None:
+def test_a_stale_connection_is_replaced_once_without_using_up_an_attempt(serve: Serve, client: Client) -> None:
     async def behave(request: Request, answer: Answer) -> None:
         if request.nth_on_connection:
             answer.reset()
@@ -81,7 +83,7 @@ def test_connection_that_turns_out_stale_is_replaced_once_without_counting(serve
     assert server.connections == 10
 
 
-def test_one_recipient_that_hangs_holds_nobody_up(serve: Serve, client: Client) -> None:
+def test_a_recipient_that_hangs_does_not_delay_the_others(serve: Serve, client: Client) -> None:
     others_served = asyncio.Event()
 
     async def behave(request: Request, answer: Answer) -> None:
@@ -95,7 +97,7 @@ def test_one_recipient_that_hangs_holds_nobody_up(serve: Serve, client: Client) 
     assert len(outcomes.ids(Outcome.DELIVERED)) == 200
 
 
-def test_deadline(serve: Serve, client: Client) -> None:
+def test_the_deadline_ends_every_post(serve: Serve, client: Client) -> None:
     server = serve(never)
     started = time.monotonic()
     outcomes = post_all(client(server, request_timeout=FAR), posts(2000), seconds=0.3)
@@ -103,13 +105,13 @@ def test_deadline(serve: Serve, client: Client) -> None:
     assert time.monotonic() - started < FAR / 2
 
 
-def test_deadline_before_the_first_post(serve: Serve, client: Client) -> None:
+def test_nothing_is_posted_after_the_deadline(serve: Serve, client: Client) -> None:
     server = serve(accept)
     assert len(post_all(client(server), posts(2000), seconds=-1).ids(Outcome.FAILED)) == 2000
     assert server.requests == []
 
 
-def test_posts_that_never_end_do_not_outlive_the_deadline(serve: Serve, client: Client) -> None:
+def test_an_iterable_that_never_ends_is_given_up_at_the_deadline(serve: Serve, client: Client) -> None:
     release = threading.Event()
 
     def work() -> Iterator[Post]:
@@ -123,7 +125,7 @@ def test_posts_that_never_end_do_not_outlive_the_deadline(serve: Serve, client: 
     assert len(outcomes.by_id) == 3
 
 
-def test_error_of_the_callback_leaves_a_usable_engine(serve: Serve, client: Client) -> None:
+def test_the_engine_works_after_an_error_of_the_callback(serve: Serve, client: Client) -> None:
     def fail(*_: object) -> None:
         raise LookupError("callback")
 
@@ -133,8 +135,8 @@ def test_error_of_the_callback_leaves_a_usable_engine(serve: Serve, client: Clie
     assert len(post_all(api, posts(100)).ids(Outcome.DELIVERED)) == 100
 
 
-def test_post_that_cannot_be_signed_leaves_a_usable_engine(serve: Serve, client: Client) -> None:
-    """On a new connection and on one that was idle."""
+def test_the_engine_works_after_a_post_that_cannot_be_signed(serve: Serve, client: Client) -> None:
+    """Both on a new connection and on an idle one."""
     api = client(serve(accept))
     for _ in range(2):
         with pytest.raises(UnicodeEncodeError):
@@ -143,7 +145,7 @@ def test_post_that_cannot_be_signed_leaves_a_usable_engine(serve: Serve, client:
         assert len(post_all(api, posts(3)).ids(Outcome.DELIVERED)) == 3
 
 
-def test_forbidden_is_one_loud_line_without_content(
+def test_forbidden_posts_are_one_error_line_without_content(
     serve: Serve, client: Client, caplog: pytest.LogCaptureFixture
 ) -> None:
     server = serve(always(403, "x-amzn-ErrorType: ForbiddenException:http://internal/"))
@@ -153,7 +155,7 @@ def test_forbidden_is_one_loud_line_without_content(
     assert record.getMessage() == "20 posts failed: {'403 ForbiddenException': 20}"
 
 
-def test_nobody_listens(client: Client, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_refused_connection_fails_the_posts(client: Client, caplog: pytest.LogCaptureFixture) -> None:
     with FakeManagementApi(trustme.CA(), accept) as server:
         pass
     assert post_all(client(server), posts(3)).ids(Outcome.FAILED) == {"id-0=", "id-1=", "id-2="}

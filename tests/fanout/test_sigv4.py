@@ -1,4 +1,4 @@
-"""The signer against botocore's."""
+"""The signer signs exactly as botocore does."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ class Step(NamedTuple):
     credentials: Credentials
 
 
-# Dot segments would be resolved away; API Gateway makes no such ids.
+# A path resolver would remove dot segments. API Gateway never creates such ids.
 connection_ids = st.one_of(
     st.from_regex(r"[A-Za-z0-9_-]{15}=", fullmatch=True), st.text(), st.text(alphabet="aZ9 =/+%&?#~.-_é漢")
 ).filter(lambda text: text.strip(".") or not text)
 secrets = st.text(alphabet=st.characters(min_codepoint=33, max_codepoint=126), min_size=1)
 credentials = st.builds(Credentials, secrets, secrets, st.one_of(st.just(""), secrets))
 steps = st.builds(Step, connection_ids, st.binary(), st.integers(0, 4_000_000_000), credentials)
-# Few distinct values, so that what the signer keeps is met again in all combinations.
+# Few distinct values, so that the signer meets its cached values in all combinations.
 repeating_steps = st.builds(
     Step,
     st.sampled_from(["AbC=", "a b"]),
@@ -83,14 +83,14 @@ def test_signs_as_botocore_does(endpoint: str, region: str, step: Step) -> None:
 
 
 @given(st.lists(repeating_steps, max_size=12))
-def test_what_is_kept_between_requests_never_shows(sequence: list[Step]) -> None:
+def test_cached_values_never_change_a_signature(sequence: list[Step]) -> None:
     endpoint = "https://abc.execute-api.us-east-1.amazonaws.com/production"
     signer = RequestSigner(endpoint, "us-east-1")
     for step in sequence:
         check(signer, endpoint, "us-east-1", step)
 
 
-def test_id_is_encoded_once_on_the_wire() -> None:
+def test_the_id_is_encoded_once_in_the_request() -> None:
     signer = RequestSigner("https://abc.execute-api.us-east-1.amazonaws.com/production", "us-east-1")
     request = signer.request("AbC=", b"", 0, Credentials("A", "s", ""))
     assert request.startswith(b"POST /production/@connections/AbC%3D HTTP/1.1\r\n")
@@ -104,14 +104,14 @@ def test_credentials_rotate_with_the_environment(monkeypatch: pytest.MonkeyPatch
     assert source.current() == Credentials("AKIDEXAMPLE", "secret", "next")
 
 
-def test_credentials_from_elsewhere_come_through_botocore(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_other_credentials_come_from_botocore(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.delenv("AWS_ACCESS_KEY_ID")
     (tmp_path / "credentials").write_text("[default]\naws_access_key_id = B\naws_secret_access_key = s\n")
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "credentials"))
     assert CredentialSource().current() == Credentials("B", "s", "")
 
 
-def test_no_credentials_anywhere(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_missing_credentials_are_an_error(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.delenv("AWS_ACCESS_KEY_ID")
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "none"))
     monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "none"))

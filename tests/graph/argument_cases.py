@@ -1,4 +1,4 @@
-"""Values of every argument, for the tests: one case per argument. A new argument needs its case here."""
+"""Test values of every argument, one case per argument. Add a case here for a new argument."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -36,14 +36,15 @@ class Case:
     """The values of an argument.
 
     Attributes:
-        config_key: Its name in the config.
-        default: Its default.
-        other: Another value. All arguments can have their other values at once, and then :data:`INSTEAD`.
-        allowed: What the error says is allowed, or the start of it.
+        config_key: The name in the config.
+        default: The default value.
+        other: Another value. The other values of all arguments are valid together, also after :data:`INSTEAD`
+            has replaced some of them.
+        allowed: The text of the error that says what is allowed, or its start.
         accepted: Values that are accepted.
         refused: Values that are refused.
-        plain: Whether an ``Output`` is refused: the value decides what is registered or under which name, or it is
-            within another text.
+        plain: Whether an ``Output`` is refused. It is if the value decides which resources are registered or their
+            names, or if it is part of another text.
     """
 
     config_key: str
@@ -419,4 +420,4 @@ INSTEAD: WebSocketChatArgs = {
     "group_claim": "",
     "group_members_table": "GroupMembers",
 }
-"""Where an argument excludes another one: other values for which the other one is given."""
+"""Replacements for some of the other values, where two arguments exclude each other."""

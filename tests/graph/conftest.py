@@ -1,4 +1,4 @@
-"""What every test of the graph has."""
+"""Fixtures of every test of the graph."""
 
 import pulumi
 import pytest
@@ -8,7 +8,7 @@ from components import websocket_chat
 
 @pytest.fixture(autouse=True)
 def layer(monkeypatch: pytest.MonkeyPatch) -> pulumi.AssetArchive:
-    """The authorizer's layer. Which resources there are does not depend on what is installed into it."""
+    """Replace the authorizer's layer by a small one. Its content does not change the resources."""
     archive = pulumi.AssetArchive({"python/library.py": pulumi.StringAsset("")})
     monkeypatch.setattr(websocket_chat, "authorizer_layer", lambda: archive)
     return archive

@@ -1,7 +1,7 @@
-"""The resources of today, pinned. ``python -m tests.graph.pinned`` writes ``urns.json`` again, for you to review.
+"""The pinned resources. ``python -m tests.graph.pinned`` writes ``urns.json`` again; review the changes.
 
-A changed URN or physical name replaces the resource in every stack that exists, with its data or its URL. A changed
-digest means that an input changed: test_resources.py, test_policy.py and test_redeploy.py show which one.
+If a URN or a physical name changes, Pulumi replaces the resource in every existing stack, and its data or its URL is
+lost. If a digest changes, an input changed: test_resources.py, test_policy.py and test_redeploy.py show which one.
 """
 
 import hashlib
@@ -18,7 +18,7 @@ from .stack import WITH_TOKENS, Resource, chat, run
 
 FILE = Path(__file__).with_name("urns.json")
 CODE = "code"
-"""The input that changes with every change of a handler, and of the layer's content."""
+"""Changes with every change of a handler or of the layer's content, so it is not pinned."""
 
 
 def _two() -> None:
@@ -45,7 +45,7 @@ _EVERYTHING: WebSocketChatArgs = WITH_TOKENS | {
 
 
 def pins(resources: dict[str, Resource]) -> dict[str, str]:
-    """Digest of all inputs except code, after the physical name where there is one, by URN."""
+    """The physical name, if there is one, and a digest of all inputs except code, by URN."""
     return {resource.urn: _pin(resource) for resource in resources.values()}
 
 

@@ -1,4 +1,4 @@
-"""Runs a program against Pulumi's mocks and records what it asks Pulumi's engine for."""
+"""Run a program with Pulumi's mocks, and record what it registers."""
 
 import asyncio
 import contextvars
@@ -22,7 +22,7 @@ from components import Authentication, WebSocketChat, WebSocketChatArgs
 
 PROJECT = Path(__file__).resolve().parents[2]
 REGION = "eu-central-1"
-"""Not the one of the stack files, so that a region written into the code would show."""
+"""Not the region of the stack files. A region hard-coded in the program would fail a test."""
 ACCOUNT = "123456789012"
 
 Properties = dict[str, Any]
@@ -35,7 +35,7 @@ CHAT_MESSAGES: Properties = {
         {"name": "GroupIdIndex", "hashKey": "groupId", "rangeKey": "timestamp", "projectionType": "ALL"},
     ],
 }
-"""The messages table as its owner has it."""
+"""An existing messages table."""
 GROUP_MEMBERS: Properties = {
     "hashKey": "memberId",
     "rangeKey": "",
@@ -45,22 +45,22 @@ GROUP_MEMBERS: Properties = {
         {"name": "GroupIdIndex", "hashKey": "groupId", "rangeKey": "", "projectionType": "ALL"},
     ],
 }
-"""The members table as its owner has it."""
+"""An existing members table."""
 TABLES = {"ChatMessages": CHAT_MESSAGES, "GroupMembers": GROUP_MEMBERS}
-"""The tables there are before, by name."""
+"""The existing tables, by name."""
 
 SURROUNDINGS: dict[str, Properties] = {
     "aws:index/getCallerIdentity:getCallerIdentity": {"accountId": ACCOUNT},
     "aws:index/getRegion:getRegion": {"region": REGION},
 }
-"""What AWS says of where a program is deployed, by the function that asks."""
+"""Results of the functions that ask AWS where a program is deployed."""
 
 WITH_TOKENS: WebSocketChatArgs = {
     "authentication": Authentication.JWT,
     "jwt_issuer": "https://issuer.example",
     "jwt_audience": ["app"],
 }
-"""The least that ``jwt`` needs."""
+"""The smallest set of arguments for ``jwt``."""
 
 
 def arn(service: str, resource: str) -> str:
@@ -68,11 +68,11 @@ def arn(service: str, resource: str) -> str:
 
 
 def aws_outputs(type_: str, name: str, inputs: Properties) -> Properties:
-    """What the AWS provider adds to the inputs; ids are like ``chat-api-id``."""
+    """The outputs that the AWS provider adds to the inputs. An id is, for example, ``chat-api-id``."""
     own = inputs.get("name", "")
     table = arn("dynamodb", f"table/{own}")
     outputs: dict[str, Properties] = {
-        # A stream that was switched off keeps its ARN.
+        # A disabled stream keeps its ARN.
         "aws:dynamodb/table:Table": {"arn": table, "streamArn": f"{table}/stream/1"},
         "aws:cloudwatch/logGroup:LogGroup": {"arn": arn("logs", f"log-group:{own}")},
         "aws:iam/role:Role": {"arn": f"arn:aws:iam::{ACCOUNT}:role/{own}"},
@@ -92,7 +92,7 @@ def aws_outputs(type_: str, name: str, inputs: Properties) -> Properties:
 
 @dataclass(frozen=True)
 class Resource:
-    """A resource as it was registered."""
+    """A registered resource."""
 
     type: str
     urn: str
@@ -105,14 +105,14 @@ class Resource:
 
 @dataclass
 class Graph:
-    """What a program asked for."""
+    """What a program registered and called."""
 
     resources: dict[str, Resource] = field(default_factory=dict)
     """By logical name."""
     calls: list[tuple[str, Properties, str]] = field(default_factory=list)
-    """Functions that were called, with their arguments and provider."""
+    """Called functions, with their arguments and provider."""
     outputs: Properties = field(default_factory=dict)
-    """Of the stack."""
+    """Outputs of the stack."""
     warnings: list[str] = field(default_factory=list)
     """Shown to the user."""
 
@@ -120,7 +120,7 @@ class Graph:
         return {name: resource for name, resource in self.resources.items() if resource.type == type_}
 
     def waits_for(self, name: str) -> set[str]:
-        """Names of all that must be there before the resource is made."""
+        """Names of all resources that must exist before this one is created."""
         names = {resource.urn: other for other, resource in self.resources.items()}
         found: set[str] = set()
         left = [name]
@@ -142,7 +142,7 @@ class _Cloud(Mocks):
     def new_resource(self, args: MockResourceArgs) -> tuple[str | None, Properties]:
         if not args.custom:
             return None, args.inputs
-        if pulumi.runtime.is_dry_run():  # Everything that AWS decides is unknown.
+        if pulumi.runtime.is_dry_run():  # In a preview, the values that AWS decides are unknown.
             return "", args.inputs
         outputs = aws_outputs(args.typ, args.name, args.inputs) | self._outputs.get(args.name, {})
         return outputs.pop("id", f"{args.name}-id"), args.inputs | outputs
@@ -158,13 +158,13 @@ class _Cloud(Mocks):
 
 
 class _Engine(mocks.MockMonitor):
-    """Pulumi's engine. The mocks alone are not told parents and dependencies."""
+    """Pulumi's engine. Pulumi does not pass parents and dependencies to the mocks."""
 
     def __init__(self, graph: Graph, cloud: Mocks) -> None:
         super().__init__(cloud)
         self._graph = graph
 
-    def RegisterResource(self, request: Any) -> Any:  # noqa: N802 - the engine's name
+    def RegisterResource(self, request: Any) -> Any:  # noqa: N802 - Pulumi's name
         response = super().RegisterResource(request)  # type: ignore[no-untyped-call]
         if request.type != "pulumi:pulumi:Stack":
             assert request.name not in self._graph.resources, f"{request.name} is registered twice"
@@ -190,7 +190,7 @@ class _UserSees(logging.Handler):
 
 @contextmanager
 def _engine_thread() -> Iterator[ThreadPoolExecutor]:
-    """The thread in which the engine is asked. The mocks want a loop there, which somebody has to close."""
+    """The thread that calls the engine. The mocks need an event loop there, which has to be closed."""
     loop = asyncio.new_event_loop()
     with closing(loop), ThreadPoolExecutor(1, initializer=lambda: asyncio.set_event_loop(loop)) as thread:
         yield thread
@@ -210,10 +210,10 @@ def run(
     Args:
         program: Registers resources.
         config: Values by key, with the project's name.
-        tables: The tables there are before, by name.
-        outputs: What else AWS would say of the resource with that logical name.
-        preview: Whether nothing is made and what AWS decides is unknown.
-        graph: Where to record, to be looked at when the program fails.
+        tables: The existing tables, by name.
+        outputs: More outputs of a resource, by its logical name.
+        preview: Whether this is a preview: nothing is created, and values that AWS decides are unknown.
+        graph: Where to record. Pass it to inspect the graph of a program that fails.
     """
     graph = graph or Graph()
 
@@ -227,15 +227,15 @@ def run(
 
     def in_context() -> None:
         cloud = _Cloud(graph, tables, outputs or {})
-        logger = logging.Logger("pulumi")  # noqa: LOG001 - one per run, or the handlers would add up
+        logger = logging.Logger("pulumi")  # noqa: LOG001 - one logger per run, or its handlers would accumulate
         logger.addHandler(_UserSees(graph))
         with asyncio.Runner() as runner, _engine_thread() as thread:
             loop = runner.get_loop()
             loop.set_default_executor(thread)
-            # A program that fails leaves resources behind that nobody waits for any more.
+            # After a failed program, nobody waits for its remaining resources.
             loop.set_exception_handler(lambda *_: None)
             asyncio.set_event_loop(loop)
-            SETTINGS.outputs.clear()  # Those of a run that failed.
+            SETTINGS.outputs.clear()  # Resources of a failed run.
             set_mocks(cloud, "websocket-chat", "test", preview, logger, _Engine(graph, cloud))
             set_all_config(dict(config or {}))
             graph.outputs.update(loop.run_until_complete(outcome()))
@@ -245,7 +245,7 @@ def run(
 
 
 def chat(args: WebSocketChatArgs | None = None, name: str = "chat", **options: Any) -> Graph:
-    """The graph of a chat. The options are those of :func:`run`; the tables that it names are there."""
+    """The graph of a chat. The options are those of :func:`run`. The tables named in its arguments exist."""
     given = args or {}
     named = {given.get("messages_table", ""): CHAT_MESSAGES, given.get("group_members_table", ""): GROUP_MEMBERS}
     return run(lambda: WebSocketChat(name, given), **({"tables": TABLES | named} | options))
@@ -257,7 +257,7 @@ def declared_config() -> dict[str, Properties]:
 
 
 def program(config: Mapping[str, object] | None = None, **options: Any) -> Graph:
-    """The graph of ``__main__.py``. The config is above the defaults; ``None`` unsets a key."""
+    """The graph of ``__main__.py``. The config overrides the defaults, and ``None`` removes a key."""
     values = {key: declared["default"] for key, declared in declared_config().items()} | dict(config or {})
     texts = {
         f"websocket-chat:{key}": value if isinstance(value, str) else json.dumps(value)

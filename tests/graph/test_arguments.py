@@ -1,4 +1,4 @@
-"""What the component's arguments may be. The config's keys are the same ones, in Pulumi's spelling."""
+"""The allowed values of the component's arguments. Config keys are the same names in camelCase."""
 
 import json
 from collections.abc import Mapping
@@ -21,14 +21,14 @@ COMPANIONS: Mapping[str, WebSocketChatArgs] = {
     "cognito_user_pool_id": {"authentication": Authentication.JWT, "jwt_audience": ["app"]},
     "require_origin": {"allowed_origins": ["https://app.example.com"]},
 }
-"""What an argument is given with: alone it would be refused, or do nothing."""
+"""Arguments that another argument needs. Without them it would be refused, or have no effect."""
 TOGETHER: Mapping[str, tuple[set[str], dict[str, Authentication]]] = {
     # case: arguments to leave out, arguments with one value
     "no tokens": (OF_TOKENS | {"messages_table"}, {}),
     "issuer and claim": ({"cognito_user_pool_id", "group_members_table"}, {"authentication": Authentication.JWT}),
     "pool and members": ({"jwt_issuer", "group_claim", "messages_table"}, {"authentication": Authentication.JWT}),
 }
-"""Arguments that can be given together. One table cannot be both that of the messages and that of the members."""
+"""Arguments that are valid together. One table cannot be both the messages table and the members table."""
 
 
 def _args(key: str, value: object) -> WebSocketChatArgs:
@@ -43,7 +43,7 @@ ACCEPTED = [(key, value) for key, case in CASES.items() for value in case.accept
 REFUSED = [(key, value) for key, case in CASES.items() for value in case.refused]
 
 
-def test_these_are_all_arguments() -> None:
+def test_every_argument_has_a_case() -> None:
     assert CASES.keys() == WebSocketChatArgs.__annotations__.keys() == ARGUMENTS.keys()
 
 
@@ -53,12 +53,12 @@ def test_the_default_is_allowed(key: str) -> None:
 
 
 @pytest.mark.parametrize(("key", "value"), ACCEPTED, ids=_short)
-def test_accepts(key: str, value: object) -> None:
+def test_an_allowed_value_is_accepted(key: str, value: object) -> None:
     assert getattr(Settings.of(_args(key, value)), key) == value
 
 
 def _accepted_together(case: str, turn: int) -> WebSocketChatArgs:
-    """All arguments that can be given together, each with its accepted value of that turn."""
+    """All arguments that are valid together. ``turn`` selects one accepted value of each."""
     left_out, fixed = TOGETHER[case]
     values = {key: one.accepted[turn % len(one.accepted)] for key, one in CASES.items()}
     return cast("WebSocketChatArgs", {key: values[key] for key in values.keys() - left_out} | fixed)
@@ -71,7 +71,7 @@ def test_every_accepted_value_can_be_deployed(case: str, turn: int) -> None:
 
 
 @pytest.mark.parametrize(("key", "value"), REFUSED, ids=_short)
-def test_refuses(key: str, value: object) -> None:
+def test_another_value_is_refused(key: str, value: object) -> None:
     with pytest.raises(InvalidArgumentError) as refused:
         Settings.of(_args(key, value))
 
@@ -81,7 +81,7 @@ def test_refuses(key: str, value: object) -> None:
 
 
 @pytest.mark.parametrize("key", CASES)
-def test_refuses_before_anything_is_registered(key: str) -> None:
+def test_an_argument_is_refused_before_anything_is_registered(key: str) -> None:
     graph = Graph()
     with pytest.raises(InvalidArgumentError) as refused:
         chat(_args(key, CASES[key].refused[0]), graph=graph)
@@ -89,7 +89,7 @@ def test_refuses_before_anything_is_registered(key: str) -> None:
     assert graph.resources == {}
 
 
-def test_refuses_an_unknown_argument_and_names_the_known() -> None:
+def test_an_unknown_argument_is_refused_with_the_known_names() -> None:
     graph = Graph()
     with pytest.raises(InvalidArgumentError, match="memory = 512 is not allowed") as refused:
         chat(_args("memory", 512), graph=graph)
@@ -97,12 +97,12 @@ def test_refuses_an_unknown_argument_and_names_the_known() -> None:
     assert graph.resources == {}
 
 
-def test_the_plain_arguments_are_those_of_the_cases() -> None:
+def test_the_cases_say_which_arguments_must_be_plain() -> None:
     assert {key for key, argument in ARGUMENTS.items() if argument.plain} == PLAIN
 
 
 @pytest.mark.parametrize("key", sorted(CASES.keys() - PLAIN))
-def test_checks_an_output_when_it_is_known(key: str) -> None:
+def test_an_output_is_checked_when_it_is_known(key: str) -> None:
     accepted, refused = CASES[key].accepted[0], CASES[key].refused[0]
 
     def with_output(value: object) -> Graph:
@@ -155,7 +155,7 @@ def test_a_list_with_an_output_inside_is_checked_when_it_is_known() -> None:
 
 
 @pytest.mark.parametrize("key", ["allowed_origins", "jwt_algorithms"])
-def test_refuses_an_output_inside_a_list_that_must_be_known_before(key: str) -> None:
+def test_an_output_inside_a_plain_list_is_refused(key: str) -> None:
     graph = Graph()
     accepted = CASES[key].accepted[0][0]
     with pytest.raises(InvalidArgumentError, match="a plain value, known before the deployment") as refused:
@@ -165,7 +165,7 @@ def test_refuses_an_output_inside_a_list_that_must_be_known_before(key: str) -> 
 
 
 @pytest.mark.parametrize("key", sorted(PLAIN))
-def test_refuses_an_output_where_the_value_must_be_known_before(key: str) -> None:
+def test_an_output_for_a_plain_argument_is_refused(key: str) -> None:
     graph = Graph()
     accepted = CASES[key].accepted[0]
     with pytest.raises(InvalidArgumentError) as refused:
@@ -175,7 +175,7 @@ def test_refuses_an_output_where_the_value_must_be_known_before(key: str) -> Non
 
 
 CONTRADICTIONS: list[tuple[WebSocketChatArgs, str, str]] = [
-    # arguments, the one to change, what the error says is allowed
+    # the arguments, the argument to change, the allowed values in the error
     *(
         (cast("WebSocketChatArgs", {"authentication": mode, key: value}), key, "left out unless authentication is jwt")
         for mode in (Authentication.NONE, Authentication.IAM)
@@ -216,7 +216,7 @@ UNSET: WebSocketChatArgs = {"jwt_issuer": "", "jwt_audience": []}
 
 
 @pytest.mark.parametrize(("args", "key", "allowed"), CONTRADICTIONS, ids=_short)
-def test_refuses_arguments_that_contradict_each_other(args: WebSocketChatArgs, key: str, allowed: str) -> None:
+def test_contradicting_arguments_are_refused(args: WebSocketChatArgs, key: str, allowed: str) -> None:
     graph = Graph()
     with pytest.raises(InvalidArgumentError) as refused:
         chat(args, graph=graph)
@@ -229,7 +229,7 @@ def test_refuses_arguments_that_contradict_each_other(args: WebSocketChatArgs, k
 
 
 @pytest.mark.parametrize("key", ["jwt_issuer", "jwt_jwks_url", "cognito_user_pool_id"])
-def test_refuses_an_output_that_contradicts_another_argument(key: str) -> None:
+def test_an_output_that_contradicts_another_argument_is_refused(key: str) -> None:
     def with_output() -> None:
         WebSocketChat("chat", cast("WebSocketChatArgs", {key: pulumi.Output.from_input(CASES[key].accepted[0])}))
 
@@ -240,6 +240,6 @@ def test_refuses_an_output_that_contradicts_another_argument(key: str) -> None:
     assert graph.resources == {}
 
 
-def test_refuses_another_authentication_where_python_makes_it() -> None:
+def test_an_unknown_authentication_is_refused_in_python() -> None:
     with pytest.raises(InvalidArgumentError, match=r"authentication = 'cognito' is not allowed.*none, jwt, iam"):
         Authentication("cognito")

@@ -1,4 +1,4 @@
-"""What the authorizer is told about the tokens, and what it is made of."""
+"""The authorizer's settings for tokens, and its layer."""
 
 from typing import Any
 
@@ -32,9 +32,9 @@ def environment(graph: Graph) -> dict[str, str]:
         ),
         pytest.param(
             WITH_TOKENS | {"jwt_issuer": "https://issuer.example/realms/chat/"},
-            "https://issuer.example/realms/chat/",  # To the letter, as it is in the tokens.
+            "https://issuer.example/realms/chat/",  # Exactly as in the tokens.
             "https://issuer.example/realms/chat/.well-known/jwks.json",
-            id="issuer with a slash at its end",
+            id="issuer with a trailing slash",
         ),
         pytest.param(
             WITH_TOKENS | {"jwt_jwks_url": "https://keys.example/keys"},
@@ -47,17 +47,19 @@ def environment(graph: Graph) -> dict[str, str]:
             OF_POOL | {"jwt_jwks_url": "https://keys.example/keys"},
             ISSUER_OF_POOL,
             "https://keys.example/keys",
-            id="user pool, keys elsewhere",
+            id="user pool with another address of the keys",
         ),
     ],
 )
-def test_knows_the_issuer_and_its_keys(args: WebSocketChatArgs, issuer: str, jwks_url: str) -> None:
+def test_the_function_gets_the_issuer_and_the_address_of_its_keys(
+    args: WebSocketChatArgs, issuer: str, jwks_url: str
+) -> None:
     told = environment(chat(args))
     assert (told["JWT_ISSUER"], told["JWT_JWKS_URL"]) == (issuer, jwks_url)
 
 
 @pytest.mark.parametrize("base", [WITH_TOKENS, OF_POOL], ids=["issuer", "user pool"])
-def test_takes_what_is_known_only_during_the_deployment(base: WebSocketChatArgs) -> None:
+def test_outputs_are_accepted(base: WebSocketChatArgs) -> None:
     later = {"jwt_issuer", "jwt_jwks_url", "cognito_user_pool_id", "user_claim", "clock_skew"}
     args = base | {"jwt_jwks_url": "https://keys.example/keys", "user_claim": "email", "clock_skew": 0}
 
@@ -68,23 +70,23 @@ def test_takes_what_is_known_only_during_the_deployment(base: WebSocketChatArgs)
     assert environment(run(with_outputs)) == environment(chat(args))
 
 
-def test_takes_a_user_pool_that_is_made_by_the_same_program() -> None:
+def test_a_user_pool_of_the_same_program_is_accepted() -> None:
     def with_its_user_pool() -> None:
         pool = aws.cognito.UserPool("pool")
         WebSocketChat("chat", OF_POOL | {"cognito_user_pool_id": pool.id})
 
-    previewed = run(with_its_user_pool, preview=True)  # The pool has no id yet.
+    previewed = run(with_its_user_pool, preview=True)  # In a preview, the pool has no id yet.
     made = run(with_its_user_pool, outputs={"pool": {"id": POOL}})
     assert previewed.resources.keys() == made.resources.keys()
     assert environment(made)["JWT_ISSUER"] == ISSUER_OF_POOL
 
 
-def test_the_layer_is_what_is_built_for_it(layer: pulumi.AssetArchive) -> None:
+def test_the_layer_contains_what_is_built(layer: pulumi.AssetArchive) -> None:
     content = chat(WITH_TOKENS).resources["chat-authorizer-layer"].inputs["code"]
     assert content.assets.keys() == layer.assets.keys()
 
 
 @pytest.mark.parametrize("authentication", [Authentication.NONE, Authentication.IAM])
-def test_nothing_is_built_without_tokens(authentication: Authentication, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_tokens_no_layer_is_built(authentication: Authentication, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delattr("components.websocket_chat.authorizer_layer")
     assert chat({"authentication": authentication}).resources

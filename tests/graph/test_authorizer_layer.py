@@ -1,4 +1,4 @@
-"""The content of the authorizer's layer, as pip installs it."""
+"""The content of the authorizer's layer, which pip installs."""
 
 import hashlib
 import re
@@ -20,7 +20,7 @@ AARCH64 = 183
 
 
 def build() -> Path:
-    """Build the layer, and return the folder that is to be ``/opt/python``."""
+    """Build the layer. Returns the folder that becomes ``/opt/python``."""
     archive = layer.authorizer_layer()
     assert list(archive.assets) == ["python"]
     packages = archive.assets["python"]
@@ -30,21 +30,21 @@ def build() -> Path:
 
 @pytest.fixture
 def builds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder of builds that is this test's own."""
+    """A folder for builds that only this test uses."""
     monkeypatch.setattr(layer, "_BUILDS", tmp_path / "builds")
     return tmp_path / "builds"
 
 
 @pytest.fixture(scope="module")
 def packages(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A build of the layer."""
+    """A built layer."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(layer, "_BUILDS", tmp_path_factory.mktemp("builds"))
         yield build()
 
 
 def files(folder: Path) -> dict[str, str]:
-    """Digest of every file, by its path."""
+    """Digest of every file, by path."""
     paths = (path for path in folder.rglob("*") if path.is_file())
     return {path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest() for path in paths}
 
@@ -54,14 +54,14 @@ def pins(requirements: Path) -> dict[str, str]:
 
 
 @pytest.mark.usefixtures("builds")
-def test_two_builds_are_byte_for_byte_the_same(packages: Path) -> None:
+def test_two_builds_are_identical(packages: Path) -> None:
     again = build()
     assert again != packages
     assert again.name == packages.name
     assert files(again) == files(packages)
 
 
-def test_the_layer_has_what_verifies_a_token_and_nothing_that_differs_by_machine(packages: Path) -> None:
+def test_the_layer_has_only_the_libraries_and_nothing_specific_to_a_machine(packages: Path) -> None:
     content = files(packages)
     assert content.keys() >= {
         "jwt/__init__.py",
@@ -81,7 +81,7 @@ def test_the_layer_has_what_verifies_a_token_and_nothing_that_differs_by_machine
     assert not [path for path in content if path.endswith(".pyc") or path.rpartition("/")[2] in notes]
 
 
-def test_every_native_library_is_for_the_architecture_of_the_functions(packages: Path) -> None:
+def test_native_libraries_are_for_the_architecture_of_the_functions(packages: Path) -> None:
     libraries = [path for path in packages.rglob("*") if path.is_file() and path.read_bytes()[:4] == b"\x7fELF"]
     assert {library.suffix for library in libraries} == {".so"}
     assert len(libraries) == len(list(packages.rglob("*.so*"))) == 2
@@ -90,14 +90,14 @@ def test_every_native_library_is_for_the_architecture_of_the_functions(packages:
         assert machine == AARCH64, library
 
 
-def test_layer_that_is_there_is_used_again(builds: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_existing_build_is_used_again(builds: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     built = build()
     monkeypatch.setattr(sys, "executable", "/nonexistent/python")
     assert build() == built
     assert list(builds.iterdir()) == [built]
 
 
-def test_layer_of_other_requirements_is_another(
+def test_other_requirements_make_another_layer(
     packages: Path, builds: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     requirements = tmp_path / "requirements.txt"
@@ -107,8 +107,8 @@ def test_layer_of_other_requirements_is_another(
     assert len(list(builds.iterdir())) == 1
 
 
-def test_build_that_another_program_has_made_meanwhile_is_used(builds: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    install = layer._install  # noqa: SLF001 - the moment in which the other is faster is in there
+def test_a_build_that_another_program_finished_first_is_used(builds: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    install = layer._install  # noqa: SLF001 - the other program must finish while this one installs
 
     def install_twice(packages: Path) -> None:
         monkeypatch.setattr(layer, "_install", install)
@@ -121,7 +121,7 @@ def test_build_that_another_program_has_made_meanwhile_is_used(builds: Path, mon
     assert list(builds.iterdir()) == [built]
 
 
-def test_wheel_of_another_hash_is_refused_and_nothing_is_left(
+def test_a_wheel_with_another_hash_is_refused_and_leaves_nothing(
     builds: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     requirements = tmp_path / "requirements.txt"
@@ -132,7 +132,7 @@ def test_wheel_of_another_hash_is_refused_and_nothing_is_left(
     assert list(builds.iterdir()) == []
 
 
-def test_requirement_without_a_hash_is_refused(tmp_path: Path, builds: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_requirement_without_a_hash_is_refused(tmp_path: Path, builds: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     requirements = tmp_path / "requirements.txt"
     requirements.write_text(f"pyjwt=={pins(layer.REQUIREMENTS)['pyjwt']}\n")
     monkeypatch.setattr(layer, "REQUIREMENTS", requirements)
@@ -151,7 +151,7 @@ def test_missing_pip_is_said_with_what_to_do(tmp_path: Path, monkeypatch: pytest
         build()
 
 
-def test_what_is_tested_here_is_what_is_deployed() -> None:
+def test_the_tests_use_the_deployed_versions() -> None:
     deployed, tested = pins(layer.REQUIREMENTS), pins(PROJECT / "requirements-dev.txt")
     assert {"pyjwt", "cryptography"} <= deployed.keys()
     assert deployed.items() <= tested.items()

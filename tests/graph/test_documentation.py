@@ -1,4 +1,4 @@
-"""The figures in README.md are those of the code."""
+"""The figures in README.md equal those in the code."""
 
 import re
 import tomllib
@@ -15,9 +15,9 @@ TIMES = {"two": 2, "three": 3, "four": 4, "five": 5}
 
 
 def _figures(sentence: str) -> list[str]:
-    """The groups of a sentence that README.md has once."""
+    """The matched groups of a sentence that occurs once in README.md."""
     found = list(re.finditer(sentence, README))
-    assert len(found) == 1, f"README.md must say this once: {sentence}"
+    assert len(found) == 1, f"README.md must contain this exactly once: {sentence}"
     return list(found[0].groups())
 
 

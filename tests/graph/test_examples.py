@@ -1,4 +1,4 @@
-"""The programs in ``examples/``: each is previewed as ``pulumi preview`` would, with everything AWS decides unknown."""
+"""The programs in ``examples/``. Each is previewed like in ``pulumi preview``: values that AWS decides are unknown."""
 
 import json
 import runpy
@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import yaml
-from packaging.requirements import Requirement  # pytest's own
+from packaging.requirements import Requirement  # installed by pytest
 from pulumi.output import Unknown
 
 from components import InvalidArgumentError
@@ -17,12 +17,12 @@ from .stack import ACCOUNT, PROJECT, REGION, SURROUNDINGS, Graph, arn, run
 
 EXAMPLES = {folder.name: folder for folder in sorted((PROJECT / "examples").iterdir()) if folder.is_dir()}
 COUNTS = {"minimal": 35, "cognito_kms": 43, "two_chats": 70}
-"""Resources of each example, the components counted as well."""
+"""Number of resources of each example, including the components."""
 
 POOL = f"{REGION}_AbCdEfGhI"
 KEY = arn("kms", "key/01234567-89ab-cdef-0123-456789abcdef")
 MADE: dict[str, dict[str, Any]] = {"users": {"id": POOL}, "app": {"id": "the-app"}, "key": {"arn": KEY}}
-"""What AWS says of the resources that ``cognito_kms`` makes for its chat."""
+"""Outputs of the resources that ``cognito_kms`` creates for its chat."""
 
 
 def example(name: str, **options: Any) -> Graph:
@@ -31,7 +31,7 @@ def example(name: str, **options: Any) -> Graph:
 
 @pytest.mark.parametrize("name", EXAMPLES)
 @pytest.mark.parametrize("preview", [True, False], ids=["preview", "up"])
-def test_an_example_makes_its_resources(name: str, *, preview: bool) -> None:
+def test_an_example_registers_its_resources(name: str, *, preview: bool) -> None:
     graph = example(name, preview=preview, outputs=MADE)
     assert len(graph.resources) == COUNTS[name]
 
@@ -49,7 +49,7 @@ def test_pulumi_installs_the_component_for_an_example(name: str) -> None:
     assert (option, (EXAMPLES[name] / path).resolve()) == ("-e", PROJECT)
 
 
-def test_what_is_installed_for_an_example_includes_the_versions_that_are_tested() -> None:
+def test_the_requirements_of_an_example_allow_the_tested_versions() -> None:
     declared = tomllib.loads((PROJECT / "pyproject.toml").read_text())["project"]["dependencies"]
     allowed = {one.name: one.specifier for one in map(Requirement, declared)}
     lines = (PROJECT / "requirements.in").read_text().splitlines()
@@ -60,7 +60,7 @@ def test_what_is_installed_for_an_example_includes_the_versions_that_are_tested(
         assert allowed[one.name].contains(pin.version)
 
 
-def test_the_users_of_the_pool_are_let_in() -> None:
+def test_the_users_of_the_pool_can_connect() -> None:
     resources = example("cognito_kms", outputs=MADE).resources
     variables = resources["chat-authorizer-function"].inputs["environment"]["variables"]
     assert variables["JWT_ISSUER"] == f"https://cognito-idp.{REGION}.amazonaws.com/{POOL}"
@@ -68,7 +68,7 @@ def test_the_users_of_the_pool_are_let_in() -> None:
     assert resources["chat-connect-route"].inputs["authorizationType"] == "CUSTOM"
 
 
-def test_the_members_table_is_used_and_not_made() -> None:
+def test_the_existing_members_table_is_used() -> None:
     graph = example("cognito_kms", preview=True)
     function = graph.resources["chat-connect-function"].inputs
     assert function["environment"]["variables"]["MEMBERS_TABLE"] == "GroupMembers"
@@ -98,7 +98,7 @@ def test_cloudwatch_logs_may_use_the_key_for_every_log_group() -> None:
     assert [name for name in logs if not fnmatchcase(arn("logs", f"log-group:{name}"), pattern)] == []
 
 
-def test_what_aws_decides_is_unknown_in_the_preview_and_checked_when_it_is_known() -> None:
+def test_outputs_are_unknown_in_the_preview_and_checked_later() -> None:
     authorizer = example("cognito_kms", preview=True).resources["chat-authorizer-function"].inputs
     assert isinstance(authorizer["environment"]["variables"]["JWT_ISSUER"], Unknown)
     with pytest.raises(InvalidArgumentError, match="cognito_user_pool_id"):
@@ -107,7 +107,7 @@ def test_what_aws_decides_is_unknown_in_the_preview_and_checked_when_it_is_known
 
 def test_two_chats_share_no_name() -> None:
     resources = example("two_chats", preview=True).resources.values()
-    # A stage's name is within its API.
+    # A stage's name need only be unique in its API.
     named = [one for one in resources if "name" in one.inputs and not one.type.endswith(":Stage")]
     assert len({(one.type, one.inputs["name"]) for one in named}) == len(named)
     own = ("Customers", "Staff", "/aws/lambda/Customers", "/aws/lambda/Staff")

@@ -13,12 +13,14 @@ from .stack import PROJECT
 
 
 @pytest.mark.parametrize("path", ["components/arguments/generated.py", "Pulumi.yaml", "README.md"])
-def test_the_file_is_what_the_generator_writes(path: str) -> None:
+def test_the_file_equals_the_generated_text(path: str) -> None:
     file = PROJECT / path
-    assert file.read_text() == generate.generated()[file], f"{path} differs from the table of arguments: make generate"
+    assert file.read_text() == generate.generated()[file], (
+        f"{path} differs from the table of arguments. Run make generate"
+    )
 
 
-def test_writes_these_files_and_no_others() -> None:
+def test_the_generator_writes_only_these_files() -> None:
     assert {file.relative_to(PROJECT).as_posix() for file in generate.generated()} == {
         "components/arguments/generated.py",
         "Pulumi.yaml",
@@ -27,7 +29,7 @@ def test_writes_these_files_and_no_others() -> None:
 
 
 @pytest.mark.parametrize("name", ["_CONFIG", "_README"])
-def test_refuses_a_file_that_has_no_place_for_the_arguments(
+def test_a_file_without_a_place_for_the_arguments_is_refused(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     file = tmp_path / "file"
@@ -38,6 +40,6 @@ def test_refuses_a_file_that_has_no_place_for_the_arguments(
     assert file.read_text() == "Other text\n"
 
 
-def test_the_readme_has_a_row_for_every_key_with_what_is_allowed() -> None:
+def test_the_readme_has_a_row_with_the_allowed_values_for_every_key() -> None:
     rows = re.findall(r"^\| `(\w+)` \| .+ \| (.+) \| .+ \|$", (PROJECT / "README.md").read_text(), re.MULTILINE)
     assert rows == [(config_key(name), argument.rule.allowed) for name, argument in ARGUMENTS.items()]

@@ -1,4 +1,4 @@
-"""The members table is the user's own: it is looked up where one is named, and never managed."""
+"""The members table always exists already. The component looks it up if you name one, and never manages it."""
 
 from typing import Any
 
@@ -12,12 +12,12 @@ LOOK_UP = "aws:dynamodb/getTable:getTable"
 
 
 def _indexes(*, without: str = "", **changes: Any) -> Properties:
-    """The table with its ``GroupIdIndex`` changed, or without an index."""
+    """The table with a changed ``GroupIdIndex``, or without an index."""
     indexes = [index for index in GROUP_MEMBERS["globalSecondaryIndexes"] if index["name"] != without]
     return GROUP_MEMBERS | {"globalSecondaryIndexes": [*indexes[:-1], indexes[-1] | changes]}
 
 
-def test_is_looked_up_and_never_managed() -> None:
+def test_the_table_is_looked_up_and_not_managed() -> None:
     graph = chat({"group_members_table": "Theirs"})
     assert [(function, args) for function, args, _ in graph.calls if args["name"] == "Theirs"] == [
         (LOOK_UP, {"name": "Theirs"})
@@ -25,7 +25,7 @@ def test_is_looked_up_and_never_managed() -> None:
     assert "Theirs" not in [part.inputs.get("name") for part in graph.resources.values()]
 
 
-def test_is_not_looked_up_where_none_is_named() -> None:
+def test_without_a_name_nothing_is_looked_up() -> None:
     names = [args["name"] for _, args, _ in chat(tables={"ChatMessages": CHAT_MESSAGES}).calls]
     assert names == ["ChatMessages"]
 
@@ -34,10 +34,10 @@ def test_is_not_looked_up_where_none_is_named() -> None:
     "found",
     [
         pytest.param(GROUP_MEMBERS | {"hashKey": "id", "rangeKey": "since"}, id="other key"),
-        pytest.param(_indexes(rangeKey="userId"), id="index with order"),
+        pytest.param(_indexes(rangeKey="userId"), id="index with a sort key"),
     ],
 )
-def test_only_its_indexes_matter(found: Properties) -> None:
+def test_only_the_indexes_are_checked(found: Properties) -> None:
     tables = {"ChatMessages": CHAT_MESSAGES, "Theirs": found}
     assert chat({"group_members_table": "Theirs"}, tables=tables).resources
 
@@ -51,11 +51,11 @@ def test_only_its_indexes_matter(found: Properties) -> None:
         pytest.param(_indexes(without="GroupIdIndex"), "it has no index GroupIdIndex", id="no index of groups"),
         pytest.param(_indexes(name="ByGroup"), "it has no index GroupIdIndex", id="index of another name"),
         pytest.param(_indexes(hashKey="role"), "no index GroupIdIndex on groupId", id="index on another key"),
-        pytest.param(_indexes(projectionType="KEYS_ONLY"), "with all attributes", id="index of the keys"),
-        pytest.param(_indexes(projectionType="INCLUDE"), "with all attributes", id="index of some attributes"),
+        pytest.param(_indexes(projectionType="KEYS_ONLY"), "with all attributes", id="index with only the keys"),
+        pytest.param(_indexes(projectionType="INCLUDE"), "with all attributes", id="index with some attributes"),
     ],
 )
-def test_one_that_cannot_be_used_fails_the_preview_with_what_to_do(found: Properties | None, reason: str) -> None:
+def test_an_unusable_table_fails_the_preview_with_advice(found: Properties | None, reason: str) -> None:
     graph = Graph()
     tables = {} if found is None else {"Theirs": found}
     with pytest.raises(MembersTableError) as refused:

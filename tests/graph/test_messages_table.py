@@ -1,4 +1,4 @@
-"""The messages table is the user's own, unless the component is told to make it."""
+"""The messages table exists already, unless the component creates it."""
 
 from typing import Any
 
@@ -17,7 +17,7 @@ def _index(**changes: Any) -> Properties:
     return _table(globalSecondaryIndexes=[CHAT_MESSAGES["globalSecondaryIndexes"][1] | changes])
 
 
-def test_an_existing_one_is_looked_up_and_never_managed() -> None:
+def test_an_existing_table_is_looked_up_and_not_managed() -> None:
     graph = chat({"messages_table": "Theirs"})
     assert [(function, args) for function, args, _ in graph.calls] == [
         ("aws:dynamodb/getTable:getTable", {"name": "Theirs"})
@@ -25,7 +25,7 @@ def test_an_existing_one_is_looked_up_and_never_managed() -> None:
     assert "Theirs" not in [part.inputs.get("name") for part in graph.resources.values()]
 
 
-def test_one_made_here_is_not_looked_up() -> None:
+def test_a_created_table_is_not_looked_up() -> None:
     assert chat({"create_messages_table": True}, tables={}).calls == []
 
 
@@ -38,12 +38,12 @@ def test_one_made_here_is_not_looked_up() -> None:
         pytest.param(_table(globalSecondaryIndexes=[]), "it has no index GroupIdIndex", id="no index"),
         pytest.param(_index(name="ByGroup"), "it has no index GroupIdIndex", id="index of another name"),
         pytest.param(_index(hashKey="senderId"), "on groupId and timestamp", id="index on another key"),
-        pytest.param(_index(rangeKey=""), "on groupId and timestamp", id="index without order"),
-        pytest.param(_index(projectionType="KEYS_ONLY"), "with all attributes", id="index of the keys"),
-        pytest.param(_index(projectionType="INCLUDE"), "with all attributes", id="index of some attributes"),
+        pytest.param(_index(rangeKey=""), "on groupId and timestamp", id="index without a sort key"),
+        pytest.param(_index(projectionType="KEYS_ONLY"), "with all attributes", id="index with only the keys"),
+        pytest.param(_index(projectionType="INCLUDE"), "with all attributes", id="index with some attributes"),
     ],
 )
-def test_one_that_cannot_be_used_fails_the_preview_with_what_to_do(found: Properties | None, reason: str) -> None:
+def test_an_unusable_table_fails_the_preview_with_advice(found: Properties | None, reason: str) -> None:
     graph = Graph()
     tables = {} if found is None else {"Theirs": found}
     with pytest.raises(MessagesTableError) as refused:

@@ -1,4 +1,4 @@
-"""What the functions may do, and who may run them: statement by statement."""
+"""The permissions of the functions, statement by statement, and who may invoke them."""
 
 import json
 from typing import Any
@@ -64,13 +64,13 @@ def log_groups(functions: list[str]) -> list[str]:
         ("SendTraces", TRACES, "*"),
     ],
 )
-def test_statement(sid: str, actions: set[str], resources: list[str] | str) -> None:
+def test_the_statement_is_exactly_this(sid: str, actions: set[str], resources: list[str] | str) -> None:
     statement = statements(chat(EVERYTHING))[sid]
     assert set(statement.pop("Action")) == actions
     assert statement == {"Effect": "Allow", "Resource": resources}
 
 
-def test_uses_the_key_only_through_the_tables_and_the_queue() -> None:
+def test_the_key_is_used_only_through_the_tables_and_the_queue() -> None:
     statement = statements(chat(EVERYTHING))["UseKey"]
     assert set(statement.pop("Action")) == USES
     assert statement == {
@@ -107,31 +107,31 @@ def test_there_are_no_other_statements(args: WebSocketChatArgs, on_demand: set[s
         (WITH_TOKENS | {"presence": False}, {"Presence"}),
     ],
 )
-def test_writes_no_logs_of_a_function_that_is_not_there(args: WebSocketChatArgs, without: set[str]) -> None:
+def test_without_a_function_there_is_no_permission_for_its_logs(args: WebSocketChatArgs, without: set[str]) -> None:
     there = [function for function in FUNCTIONS if function not in without]
     assert statements(chat(args))["WriteOwnLogs"]["Resource"] == log_groups(there)
 
 
-def test_a_table_made_here_is_the_one_messages_are_stored_in() -> None:
+def test_messages_are_stored_in_the_created_table() -> None:
     found = statements(chat({"create_messages_table": True, "messages_table": "Mine"}))
     mine = f"arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/Mine"
     assert found["StoreMessages"]["Resource"] == mine
     assert found["ReadHistory"]["Resource"] == f"{mine}/index/GroupIdIndex"
 
 
-def test_reads_the_members_of_the_table_that_is_named() -> None:
+def test_members_are_read_from_the_named_table() -> None:
     theirs = MEMBERS.replace("GroupMembers", "Theirs")
     found = statements(chat({"group_members_table": "Theirs"}))
     assert found["ReadMembers"]["Resource"] == [f"{theirs}/index/UserIdIndex", f"{theirs}/index/GroupIdIndex"]
 
 
 @pytest.mark.parametrize(("sid", "method"), [("PostToConnections", "POST"), ("CloseConnections", "DELETE")])
-def test_reaches_connections_only_through_its_own_stage(sid: str, method: str) -> None:
+def test_connections_are_reached_only_through_the_own_stage(sid: str, method: str) -> None:
     found = statements(chat({"stage_name": "test", "group_members_table": "GroupMembers"}))
     assert found[sid]["Resource"] == f"{STAGE.replace('production', 'test')}/{method}/@connections/*"
 
 
-def test_only_lambda_takes_the_role() -> None:
+def test_only_lambda_may_assume_the_role() -> None:
     trust = json.loads(chat().resources["chat-role"].inputs["assumeRolePolicy"])
     assert trust == {
         "Version": "2012-10-17",

@@ -1,4 +1,4 @@
-"""The program: its config, what it exports, and the files that Pulumi reads beside it."""
+"""The program: its config, its outputs, and the files that Pulumi reads."""
 
 import inspect
 import re
@@ -52,7 +52,7 @@ def _inputs(graph: Graph) -> dict[str, Properties]:
     ],
     ids=["none", "iam", "jwt"],
 )
-def test_exports_exactly_these(config: dict[str, object], more: dict[str, str]) -> None:
+def test_the_program_exports_exactly_these_outputs(config: dict[str, object], more: dict[str, str]) -> None:
     host = f"chat-api-id.execute-api.{REGION}.amazonaws.com"
     functions = {
         "$connect": "WebSocketConnect",
@@ -76,19 +76,19 @@ def test_exports_exactly_these(config: dict[str, object], more: dict[str, str]) 
 
 
 @pytest.mark.parametrize("values", [OTHER_VALUES, OTHER_VALUES | OTHERS_INSTEAD], ids=["one", "the other"])
-def test_every_config_value_reaches_the_argument_of_its_name(values: dict[str, object]) -> None:
+def test_every_config_value_reaches_the_argument_with_its_name(values: dict[str, object]) -> None:
     args: Any = {_snake(key): value for key, value in values.items()}
     args["tags"] = {"Team": "Chat", "Empty": "", "Formula": "a=b"}
     assert _inputs(program(values)) == _inputs(chat(args))
 
 
-def test_these_are_other_values_for_every_key() -> None:
+def test_every_key_has_another_value() -> None:
     assert OTHER_VALUES.keys() == CONFIG.keys()
     same = {key for key, declared in CONFIG.items() if OTHER_VALUES[key] == declared["default"]}
     assert {key for key in same if OTHERS_INSTEAD.get(key) in (None, CONFIG[key]["default"])} == set()
 
 
-def test_refuses_another_authentication() -> None:
+def test_an_unknown_authentication_is_refused() -> None:
     graph = Graph()
     with pytest.raises(InvalidArgumentError, match="authentication = 'JWT' is not allowed: it must be none, jwt, iam"):
         program({"authentication": "JWT"}, graph=graph)
@@ -96,13 +96,13 @@ def test_refuses_another_authentication() -> None:
 
 
 @pytest.mark.parametrize("key", CONFIG)
-def test_reads_every_declared_key(key: str) -> None:
+def test_every_declared_key_is_read(key: str) -> None:
     with pytest.raises(ConfigMissingError, match=f"'websocket-chat:{key}'"):
         program({key: None})
 
 
 @pytest.mark.parametrize("key", _of_type("integer", "boolean", "array"))
-def test_refuses_config_of_another_type(key: str) -> None:
+def test_config_of_another_type_is_refused(key: str) -> None:
     graph = Graph()
     with pytest.raises(ConfigTypeError, match=f"'websocket-chat:{key}'"):
         program({key: "some text"}, graph=graph)
@@ -110,14 +110,14 @@ def test_refuses_config_of_another_type(key: str) -> None:
 
 
 @pytest.mark.parametrize("tag", ["Team", ""])
-def test_refuses_a_tag_that_is_not_a_pair(tag: str) -> None:
+def test_a_tag_that_is_not_a_pair_is_refused(tag: str) -> None:
     graph = Graph()
     with pytest.raises(InvalidArgumentError, match=f"tags = '{tag}' is not allowed: it must be written Key=Value"):
         program({"tags": ["Fine=tag", tag]}, graph=graph)
     assert graph.resources == {}
 
 
-def test_the_environment_is_installed_by_pulumi_up() -> None:
+def test_pulumi_up_installs_the_environment() -> None:
     runtime = yaml.safe_load((PROJECT / "Pulumi.yaml").read_text())["runtime"]
     assert runtime == {"name": "python", "options": {"toolchain": "pip", "virtualenv": "venv"}}
 
@@ -128,7 +128,7 @@ def test_the_environment_is_installed_by_pulumi_up() -> None:
 
 
 @pytest.mark.parametrize("key", CONFIG)
-def test_config_is_declared_in_full(key: str) -> None:
+def test_every_config_key_is_declared_in_full(key: str) -> None:
     declared = CONFIG[key]
     items = {"items"} if declared["type"] == "array" else set()
     assert declared.keys() == {"type", "description", "default"} | items
@@ -136,8 +136,8 @@ def test_config_is_declared_in_full(key: str) -> None:
     assert type(declared["default"]) is PYTHON_TYPES[declared["type"]]
 
 
-def test_the_defaults_are_the_components() -> None:
-    defaults = asdict(Settings()) | {"tags": []}  # The config's are a list.
+def test_the_declared_defaults_equal_those_of_the_component() -> None:
+    defaults = asdict(Settings()) | {"tags": []}  # In the config, tags are a list.
     assert {_snake(key): declared["default"] for key, declared in CONFIG.items()} == defaults
 
 
@@ -153,7 +153,7 @@ def test_stack_files_name_only_known_keys(file: Any) -> None:
             assert _snake(key) in inspect.signature(aws.Provider._internal_init).parameters  # noqa: SLF001
 
 
-def test_production_keeps_its_data() -> None:
+def test_production_protects_its_data() -> None:
     values = yaml.safe_load((PROJECT / "Pulumi.production.yaml").read_text())["config"]
     config = {key: value for name, value in values.items() for space, key in [name.split(":")] if space != "aws"}
     table = program(config).resources["chat-connections"].inputs

@@ -1,4 +1,4 @@
-"""The API is deployed anew when what it deploys changes, and only then."""
+"""Pulumi redeploys the API only when a route, an integration or the authorizer changes."""
 
 import json
 from pathlib import Path
@@ -20,7 +20,7 @@ def trigger(graph: Graph) -> Any:
 
 
 def _own(inputs: Properties) -> Properties:
-    """The inputs without those that say what the part is called and belongs to."""
+    """The inputs without the part's name and API."""
     return {key: value for key, value in inputs.items() if key not in {"apiId", "name"}}
 
 
@@ -34,7 +34,7 @@ def _camel(key: str) -> str:
     [({}, []), (WITH_IAM, []), (WITH_TOKENS, ["chat-authorizer"])],
     ids=["none", "iam", "jwt"],
 )
-def test_every_input_of_what_is_deployed_counts_and_nothing_else(
+def test_exactly_the_inputs_of_the_deployed_parts_count(
     args: WebSocketChatArgs, authorizers: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(websocket_chat, "_digest", str)
@@ -46,19 +46,19 @@ def test_every_input_of_what_is_deployed_counts_and_nothing_else(
 
 @pytest.mark.parametrize("child", CHILDREN)
 @pytest.mark.parametrize("made", [("integration", "id"), ("function", "invokeArn")], ids="-".join)
-def test_redeploys_when_a_part_is_made_anew(child: str, made: tuple[str, str]) -> None:
+def test_a_replaced_part_redeploys(child: str, made: tuple[str, str]) -> None:
     part, output = made
-    anew = {f"chat-{child}-{part}": {output: "another"}}
-    assert trigger(chat(outputs=anew)) != trigger(chat())
+    replaced = {f"chat-{child}-{part}": {output: "another"}}
+    assert trigger(chat(outputs=replaced)) != trigger(chat())
 
 
 @pytest.mark.parametrize("made", [("chat-authorizer", "id"), ("chat-authorizer-function", "invokeArn")], ids="-".join)
-def test_redeploys_when_the_authorizer_is_made_anew(made: tuple[str, str]) -> None:
+def test_a_replaced_authorizer_redeploys(made: tuple[str, str]) -> None:
     name, output = made
     assert trigger(chat(WITH_TOKENS, outputs={name: {output: "another"}})) != trigger(chat(WITH_TOKENS))
 
 
-def test_redeploys_for_another_authentication() -> None:
+def test_another_authentication_redeploys() -> None:
     modes: list[WebSocketChatArgs] = [{}, WITH_IAM, WITH_TOKENS]
     assert len({trigger(chat(args)) for args in modes}) == len(modes)
 
@@ -86,7 +86,7 @@ def test_redeploys_for_another_authentication() -> None:
     ],
     ids=" ".join,
 )
-def test_does_not_redeploy_for_an_argument(args: WebSocketChatArgs) -> None:
+def test_another_argument_does_not_redeploy(args: WebSocketChatArgs) -> None:
     assert trigger(chat(args)) == trigger(chat())
 
 
@@ -100,11 +100,11 @@ def test_does_not_redeploy_for_an_argument(args: WebSocketChatArgs) -> None:
     ],
     ids=" ".join,
 )
-def test_does_not_redeploy_for_what_the_authorizer_checks(args: WebSocketChatArgs) -> None:
+def test_a_change_of_what_the_authorizer_checks_does_not_redeploy(args: WebSocketChatArgs) -> None:
     assert trigger(chat(WITH_TOKENS | args)) == trigger(chat(WITH_TOKENS))
 
 
-def test_does_not_redeploy_for_other_code(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_change_of_the_code_does_not_redeploy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     before = trigger(chat())
     (tmp_path / "connect.py").write_text("changed = True")
     monkeypatch.setattr(websocket_chat, "_HANDLERS", tmp_path)

@@ -1,4 +1,4 @@
-"""What is registered: every resource, its parent, its inputs, what it waits for."""
+"""The registered resources: their number, parents, inputs and dependencies."""
 
 import json
 from collections import Counter
@@ -57,12 +57,12 @@ FUNCTIONS = {
     "presence-events": "Presence",
     "authorizer": "Authorize",
 }
-"""End of the physical name, by what the function's resources are called."""
+"""The end of each function's physical name, by its part of the logical names."""
 ELSEWHERE = {"code", "policy", "assumeRolePolicy", "triggers"}
-"""Inputs that have tests of their own."""
+"""Inputs with separate tests."""
 
 DEFAULTS = cast("WebSocketChatArgs", {key: case.default for key, case in CASES.items()})
-# Without presence there is less to see. It has a case of its own.
+# presence stays on, so that its resources are tested too. Without it, there is a separate case.
 OTHERS = cast("WebSocketChatArgs", {key: case.other for key, case in CASES.items()} | {"presence": True})
 COGNITO = "https://cognito-idp.us-east-1.amazonaws.com/us-east-1_AbCdEfGhI"
 
@@ -153,7 +153,7 @@ def expected_authorizer(args: WebSocketChatArgs) -> dict[str, Properties]:
 
 
 def expected_authorizer_function(args: WebSocketChatArgs) -> Properties:
-    """What differs from the other functions."""
+    """The inputs that differ from the other functions."""
     variables = {
         "JWT_ISSUER": args["jwt_issuer"] or COGNITO,
         "JWT_AUDIENCE": json.dumps(args["jwt_audience"]),
@@ -168,7 +168,7 @@ def expected_authorizer_function(args: WebSocketChatArgs) -> Properties:
 
 
 def expected_inputs(args: WebSocketChatArgs) -> dict[str, Properties]:
-    """Inputs by logical name of a component that is called ``chat``."""
+    """Inputs by logical name, for a component named ``chat``."""
     prefix, stage, tags = args["name_prefix"], args["stage_name"], args["tags"]
     failures = f"arn:aws:sqs:{REGION}:{ACCOUNT}:{prefix}Failures"
     key = args["kms_key_arn"]
@@ -295,7 +295,7 @@ def inputs(graph: Graph) -> dict[str, Properties]:
             OTHERS | INSTEAD,
             OTHERS | INSTEAD,
             COUNTS_OF_TOKENS | {"aws:dynamodb/table:Table": 2},
-            id="every argument that another excludes",
+            id="arguments that others exclude",
         ),
         pytest.param(
             {"authentication": Authentication.IAM}, DEFAULTS | {"authentication": Authentication.IAM}, {}, id="iam"
@@ -322,13 +322,13 @@ def inputs(graph: Graph) -> dict[str, Properties]:
     ],
 )
 @pytest.mark.parametrize("preview", [False, True], ids=["update", "preview"])
-def test_registers_exactly_these(
+def test_exactly_these_resources_are_registered(
     args: WebSocketChatArgs | None, expected: WebSocketChatArgs, counts: dict[str, int], *, preview: bool
 ) -> None:
     graph = chat(args, preview=preview)
 
     assert Counter(part.type for part in graph.resources.values()) == Counter(COUNTS | counts)
-    if preview:  # Inputs that AWS decides are unknown.
+    if preview:  # In a preview, the inputs that AWS decides are unknown.
         assert graph.resources.keys() == expected_inputs(expected).keys()
     else:
         assert inputs(graph) == expected_inputs(expected)
@@ -354,21 +354,21 @@ NOBODY_KEPT_OUT = "group_members_table without authentication keeps nobody out"
     ],
 )
 @pytest.mark.parametrize("preview", [False, True], ids=["update", "preview"])
-def test_warns_where_anybody_may_be_anybody(args: WebSocketChatArgs, warnings: list[str], *, preview: bool) -> None:
+def test_a_chat_without_authentication_warns(args: WebSocketChatArgs, warnings: list[str], *, preview: bool) -> None:
     seen = chat(args, preview=preview).warnings
     assert [warning[: len(start)] for warning, start in zip(seen, warnings, strict=True)] == warnings
 
 
-def test_the_warning_says_how_to_end_it() -> None:
+def test_the_warning_says_how_to_require_a_token() -> None:
     (warning,) = chat().warnings
     for part in ("authentication jwt", "jwtIssuer", "cognitoUserPoolId", "jwtAudience", "README.md"):
         assert part in warning
 
 
-def test_these_are_other_values_for_every_argument() -> None:
+def test_every_argument_has_another_value() -> None:
     assert WebSocketChatArgs.__annotations__.keys() == DEFAULTS.keys() == OTHERS.keys()
     same = {key for key, value in OTHERS.items() if DEFAULTS.get(key) == value}
-    assert same - INSTEAD.keys() == {"presence"}  # Without which there is less; it has a case of its own.
+    assert same - INSTEAD.keys() == {"presence"}  # It has a separate case.
 
 
 def test_every_part_is_a_child_of_the_component() -> None:
@@ -378,7 +378,7 @@ def test_every_part_is_a_child_of_the_component() -> None:
     assert {resource.parent for resource in resources.values()} == {component.urn}
 
 
-def test_another_prefix_leaves_nothing_of_the_first() -> None:
+def test_another_prefix_replaces_the_default_everywhere() -> None:
     graph = chat(OTHERS)
     everything = {
         name: {key: value for key, value in resource.inputs.items() if key != "code"}
@@ -393,7 +393,7 @@ def _can_be_tagged(type_: str) -> bool:
     return package == "aws" and hasattr(getattr(classes, name), "tags")
 
 
-def test_whatever_can_be_tagged_is() -> None:
+def test_every_taggable_resource_is_tagged() -> None:
     parts = {name: part for name, part in chat(OTHERS).resources.items() if part.type.startswith("aws:")}
     taggable = {name for name, part in parts.items() if _can_be_tagged(part.type)}
     assert {parts[name].type for name in taggable} == TAGGABLE
@@ -408,15 +408,15 @@ def test_whatever_can_be_tagged_is() -> None:
         ("chat-presence-stream", {"chat-policy"}),
         ("chat-connect-route", {"chat-authorizer"}),
         ("chat-authorizer-function", {"chat-authorizer-layer"}),
-        # Its own log group, or Lambda would make one that is kept for ever; the policy, or it may not trace.
+        # Without its log group, Lambda would create one that never expires. Without the policy, it could not trace.
         *((f"chat-{child}-function", {f"chat-{child}-logs", "chat-policy"}) for child in FUNCTIONS),
     ],
 )
-def test_waits_for(name: str, first: set[str]) -> None:
+def test_a_resource_waits_for_what_it_needs(name: str, first: set[str]) -> None:
     assert first <= chat(OTHERS).waits_for(name)
 
 
-def test_the_stage_waits_for_everything() -> None:
+def test_the_stage_waits_for_every_other_resource() -> None:
     graph = chat(OTHERS)
     assert graph.waits_for("chat-stage") == graph.resources.keys() - {"chat-stage", "chat"}
 
@@ -432,13 +432,13 @@ def test_an_address_waits_for_the_stage(address: str) -> None:
 @pytest.mark.parametrize(
     ("args", "counts"), [({}, COUNTS), (WITH_TOKENS, COUNTS | COUNTS_OF_TOKENS)], ids=["none", "jwt"]
 )
-def test_two_instances_coexist(args: WebSocketChatArgs, counts: dict[str, int]) -> None:
+def test_two_instances_share_no_name(args: WebSocketChatArgs, counts: dict[str, int]) -> None:
     def two() -> None:
         WebSocketChat("chat", args)
         WebSocketChat("other", args | {"name_prefix": "Other"})
 
-    resources = run(two).resources.values()  # Fails where a name is registered twice.
-    # A stage's name is its API's, an authorizer's too, a policy's its role's.
+    resources = run(two).resources.values()  # Fails if a logical name is registered twice.
+    # Names of stages and authorizers need only be unique in their API, those of policies in their role.
     names = Counter(
         (
             part.type,
@@ -453,7 +453,7 @@ def test_two_instances_coexist(args: WebSocketChatArgs, counts: dict[str, int]) 
     assert max(names.values()) == 1
 
 
-def test_the_components_provider_is_that_of_every_part() -> None:
+def test_every_part_uses_the_components_provider() -> None:
     def elsewhere() -> None:
         provider = aws.Provider("elsewhere", region="eu-north-1")
         args = WITH_TOKENS | {"group_members_table": "GroupMembers"}

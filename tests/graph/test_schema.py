@@ -1,4 +1,4 @@
-"""The component for programs in other languages: Pulumi infers its schema from the code."""
+"""The component in other languages. Pulumi infers its schema from the code."""
 
 import re
 from dataclasses import asdict
@@ -19,7 +19,7 @@ WITHOUT_DEFAULT = {
     "jwt_jwks_url": "Default: the issuer's ``/.well-known/jwks.json``.",
     "cognito_user_pool_id": "in place of ``jwt_issuer``.",
 }
-"""What is said of arguments that have to be given, or follow from others."""
+"""Texts of arguments that are required, or whose default follows from other arguments."""
 
 
 @pytest.fixture(scope="module")
@@ -61,7 +61,7 @@ def test_every_argument_is_optional_and_documented_with_its_default(schema: Comp
     assert set(schema.inputs_mapping.values()) == defaults.keys()
 
 
-def test_authentication_is_a_choice_of_which_each_is_documented(analyzed: Any, schema: ComponentDefinition) -> None:
+def test_every_choice_of_authentication_is_documented(analyzed: Any, schema: ComponentDefinition) -> None:
     assert schema.inputs["authentication"].ref == "#/types/websocket-chat:index:Authentication"
     choices = analyzed["type_definitions"]["Authentication"]
     assert {choice.name: choice.value for choice in choices.enum} == {"NONE": "none", "JWT": "jwt", "IAM": "iam"}
@@ -70,7 +70,7 @@ def test_authentication_is_a_choice_of_which_each_is_documented(analyzed: Any, s
 
 
 @pytest.mark.parametrize("name", ["jwt_audience", "jwt_algorithms", "allowed_origins"])
-def test_a_list_is_of_texts(name: str, schema: ComponentDefinition) -> None:
+def test_a_list_contains_texts(name: str, schema: ComponentDefinition) -> None:
     (argument,) = [schema.inputs[key] for key, argument in schema.inputs_mapping.items() if argument == name]
     assert argument.type is PropertyType.ARRAY
     assert argument.items
@@ -90,8 +90,8 @@ def _from_another_language(**inputs: object) -> Graph:
     return run(construct)
 
 
-def test_takes_numbers_as_pulumi_hands_them_over() -> None:
-    # Its wire format has no integers.
+def test_numbers_from_another_language_are_accepted() -> None:
+    # Pulumi's wire format has no integers.
     graph = _from_another_language(memorySize=1024.0, connectionTtl=7200.0, messageRate=5.0)
     function = graph.resources["chat-connect-function"].inputs
     variables = function["environment"]["variables"]
@@ -99,7 +99,7 @@ def test_takes_numbers_as_pulumi_hands_them_over() -> None:
     assert (variables["CONNECTION_TTL_SECONDS"], variables["MESSAGE_RATE"]) == ("7200", "5")
 
 
-def test_takes_choices_and_lists_as_pulumi_hands_them_over() -> None:
+def test_choices_and_lists_from_another_language_are_accepted() -> None:
     graph = _from_another_language(
         authentication="jwt", jwtIssuer="https://issuer.example", jwtAudience=["app"], allowedOrigins=["https://app"]
     )

@@ -1,4 +1,4 @@
-"""Every URN, physical name and input of today stays: what is deployed is neither replaced nor changed."""
+"""Every pinned URN, physical name and input stays. So an update replaces and changes nothing that is deployed."""
 
 import json
 from typing import Any
