@@ -126,8 +126,9 @@ def test_an_empty_page_before_a_message_leads_back_to_it(chat: Chat) -> None:
     put_seconds([0, 100])
     first = history(chat, limit=1, before=history(chat, limit=1)["before"])
     forget("0")
-    before_all = history(chat, after=history(chat, before=first["after"])["after"])
-    assert ids(before_all) == ["100"]
+    page = history(chat, before=first["after"])
+    assert (page["messages"], page["before"], page["after"], page["more"]) == ([], None, first["after"], False)
+    assert ids(history(chat, after=page["after"])) == ["100"]
 
 
 @pytest.mark.parametrize("known", [0, 1])
@@ -164,6 +165,17 @@ def test_a_message_that_comes_late_is_found_after_reading_on_in_pages(chat: Chat
         cursor = page["after"]
     put_seconds([25])
     assert "25" in ids(history(chat, after=page["after"]))
+
+
+def test_a_message_that_comes_late_is_found_although_the_last_page_was_empty(chat: Chat) -> None:
+    cursor = history(chat)["after"]
+    put_seconds([10, 20, 30])
+    cursor = history(chat, after=cursor, limit=2)["after"]
+    forget("30")
+    page = history(chat, after=cursor)
+    assert (page["messages"], page["more"]) == ([], False)
+    put_seconds([15])
+    assert "15" in ids(history(chat, after=page["after"]))
 
 
 def test_a_cursor_never_falls_back(chat: Chat) -> None:
