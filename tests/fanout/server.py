@@ -93,6 +93,8 @@ class FakeManagementApi:
     ) -> None:
         self.requests: list[Request] = []
         self.connections = 0
+        self.resumed: list[bool] = []
+        """Whether each connection has resumed an earlier TLS session."""
         self._behaviour = behaviour
         self._path = path
         self._tls: ssl.SSLContext | None = None
@@ -138,6 +140,8 @@ class FakeManagementApi:
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
+        if self._tls:
+            self.resumed.append(writer.get_extra_info("ssl_object").session_reused)
         self._writers.add(writer)
         try:
             nth = 0

@@ -73,3 +73,13 @@ def test_plain_http_for_the_emulator(client: Client, authority: trustme.CA) -> N
     with FakeManagementApi(authority, accept, tls=False, path="/_aws/execute-api/abc/production") as server:
         assert len(post_all(client(server), posts(100)).ids(Outcome.DELIVERED)) == 100
         assert server.requests[0].path.startswith("/_aws/execute-api/abc/production/@connections/id-")
+
+
+def test_new_connection_resumes_the_tls_session_of_the_last_one(serve: Serve, client: Client) -> None:
+    async def behave(_: Request, answer: Answer) -> None:
+        await answer.status(200, "Connection: close")
+        answer.close()
+
+    server = serve(behave)
+    assert len(post_all(client(server, connections=1), posts(5)).ids(Outcome.DELIVERED)) == 5
+    assert server.resumed == [False, True, True, True, True]

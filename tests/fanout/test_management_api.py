@@ -8,17 +8,20 @@ import threading
 import time
 from collections import Counter
 from dataclasses import dataclass
+from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import pytest
 from botocore.exceptions import NoCredentialsError
 
+from handlers.posting import run
 from handlers.posting.posts import Outcome, Post
 
 from .posting import FAR, Client, Serve, post_all, posts
 from .server import OK, accept, never
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from .server import Answer, Request
@@ -65,6 +68,48 @@ def test_without_credentials_no_post_is_read(
     with pytest.raises(NoCredentialsError):
         post_all(client(serve(accept)), work)
     assert len(list(work)) == 1
+
+
+def test_credentials_that_rotate_within_a_second_sign_the_next_run(
+    serve: Serve, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = time.time()
+    clock = SimpleNamespace(time=lambda: now, monotonic=time.monotonic, sleep=time.sleep)
+    monkeypatch.setattr(run, "time", clock)
+    server = serve(accept)
+    api = client(server)
+    for key, secret in (("FIRST", "secret"), ("SECOND", "other secret")):
+        monkeypatch.setenv("AWS_ACCESS_KEY_ID", key)
+        monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", secret)
+        post_all(api, posts(1))
+    first, second = (request.headers["authorization"].partition("Signature=") for request in server.requests)
+    assert "Credential=FIRST/" in first[0]
+    assert "Credential=SECOND/" in second[0]
+    assert first[2] != second[2]
+
+
+def test_credentials_are_read_again_in_a_run_that_lasts(
+    serve: Serve, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = time.time()
+    clock = SimpleNamespace(time=lambda: now, monotonic=time.monotonic, sleep=time.sleep)
+    monkeypatch.setattr(run, "time", clock)
+    delivered = threading.Event()
+
+    def work() -> Iterator[Post]:
+        yield from posts(1)
+        assert delivered.wait(FAR)
+        yield from posts(1)
+
+    def a_second_later(*_: object) -> None:
+        nonlocal now
+        now += 1
+        monkeypatch.setenv("AWS_ACCESS_KEY_ID", "SECOND")
+        delivered.set()
+
+    server = serve(accept)
+    client(server).post_all(work(), deadline=time.monotonic() + FAR, on_outcome=a_second_later)
+    assert ["Credential=SECOND/" in request.headers["authorization"] for request in server.requests] == [False, True]
 
 
 CHAOS = {
