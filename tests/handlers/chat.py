@@ -1,4 +1,4 @@
-"""API Gateway's side of the functions: events in its shape, and a small chat to send them into."""
+"""The functions as API Gateway calls them: its events, and a small chat that receives them."""
 
 import base64
 import json
@@ -24,7 +24,7 @@ FUNCTIONS = {
 
 @dataclass(frozen=True)
 class Context:
-    """Lambda's context, with the time that is left."""
+    """Lambda's context, with the remaining time."""
 
     milliseconds: int = 25_000
 
@@ -33,7 +33,7 @@ class Context:
 
 
 def event(route: str, event_type: str, connection_id: str, **rest: object) -> dict[str, Any]:
-    """Make an event. Its domain is a custom one, which does not serve ``@connections``."""
+    """Make an event. Its domain is a custom domain, which does not serve ``@connections``."""
     return {
         "requestContext": {
             "routeKey": route,
@@ -56,7 +56,7 @@ def event(route: str, event_type: str, connection_id: str, **rest: object) -> di
 
 @dataclass
 class Chat:
-    """Calls the functions as API Gateway would. Each call returns the status code it gets."""
+    """Calls the functions as API Gateway does. Each call returns the status code of the function."""
 
     tables: Tables
     gateway: ManagementApiServer
@@ -80,7 +80,7 @@ class Chat:
         headers: dict[str, list[str]] | None = None,
         authorizer: dict[str, str] | None = None,
     ) -> dict[str, Any]:
-        """Connect, and return all of the answer. The authorizer's context is that of API Gateway, all texts."""
+        """Connect, and return the whole answer. The authorizer's context contains only texts, as in API Gateway."""
         values = parse_qs(query, keep_blank_values=True)
         parameters: dict[str, object] = (
             {
@@ -104,7 +104,7 @@ class Chat:
         return self.call("$disconnect", event("$disconnect", "DISCONNECT", connection_id))
 
     def receive(self, connection_id: str, body: str | bytes | None, *, route: str = "sendMessage") -> int:
-        """Hand on what a client sent: text, or bytes of a binary frame."""
+        """Deliver a client's frame: text, or the bytes of a binary frame."""
         if isinstance(body, bytes):
             rest: dict[str, object] = {"body": base64.b64encode(body).decode(), "isBase64Encoded": True}
         else:
@@ -112,7 +112,7 @@ class Chat:
         return self.call(route, event(route, "MESSAGE", connection_id, **rest))
 
     def send(self, connection_id: str, **fields: object) -> int:
-        """Send a message from the connection's user to its group; fields add to the frame or replace its own."""
+        """Send a message from the connection's user to its group. ``fields`` add to the frame or replace its fields."""
         own = {
             ANA: {"groupId": "red", "senderId": "ana"},
             BOB: {"groupId": "red", "senderId": "bob"},
@@ -135,7 +135,7 @@ class Chat:
         return [frame for frame in self.frames(connection_id) if frame["action"] == "ack"]
 
     def refusal(self, connection_id: str) -> tuple[Frame, str]:
-        """The one error frame that was delivered, to this connection, and nothing else to anybody: fields, words."""
+        """The fields and the text of the error frame for this connection. Fails if any other frame was delivered."""
         [(recipient, _)] = self.gateway.delivered
         assert recipient == connection_id
         [frame] = self.frames(connection_id)

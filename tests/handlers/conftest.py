@@ -1,4 +1,4 @@
-"""A chat of three users: the functions in process, DynamoDB by moto, the management API on loopback."""
+"""A chat of three users: the functions in this process, DynamoDB from moto, the management API on loopback."""
 
 import logging
 from collections.abc import Iterator
@@ -40,10 +40,10 @@ def variables() -> dict[str, str]:
 def cold_start(
     gateway: ManagementApiServer, variables: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[None]:
-    """A new process: its environment is read again, and it has connections of its own to the management API."""
+    """Start as in a new process: the environment is read again, and connections to the management API are new."""
     for name, value in (variables | {"AWS_REGION": "eu-central-1", "CALLBACK_URL": gateway.url}).items():
         monkeypatch.setenv(name, value)
-    monkeypatch.setattr(ids, "_values", ids._increasing())  # noqa: SLF001 - a process that has made no id yet
+    monkeypatch.setattr(ids, "_values", ids._increasing())  # noqa: SLF001 - a new process has made no id yet
     yield
     if management_api.management_api.cache_info().currsize:
         management_api.management_api().close()
@@ -55,15 +55,15 @@ def cold_start(
 
 
 @pytest.fixture
-def tables(cold_start: None) -> Iterator[Tables]:  # noqa: ARG001 - the client is built from the environment
-    """Both tables, empty. The client is kept between tests: it takes long to build, and nothing in it changes."""
+def tables(cold_start: None) -> Iterator[Tables]:  # noqa: ARG001 - the client needs the environment
+    """Both tables, empty. Tests share the client, because building it is slow and it does not change."""
     with mock_aws():
         yield Tables(dynamodb())
 
 
 @pytest.fixture
 def chat(tables: Tables, gateway: ManagementApiServer) -> Chat:
-    """Ana and bob in the group red, eve in the group blue, all connected for a minute."""
+    """Ana and bob in the group red, eve in the group blue. All connected a minute ago."""
     tables.add_connection(ANA, "ana", "red")
     tables.add_connection(BOB, "bob", "red")
     tables.add_connection(EVE, "eve", "blue")
@@ -72,30 +72,30 @@ def chat(tables: Tables, gateway: ManagementApiServer) -> Chat:
 
 @dataclass(frozen=True)
 class Log:
-    """What the functions logged, at the levels they set."""
+    """The log lines of the functions, at the levels that they set."""
 
     captured: pytest.LogCaptureFixture
 
     @property
     def records(self) -> list[logging.LogRecord]:
-        """Everything but what the database says of itself."""
+        """All records except those of moto."""
         return [record for record in self.captured.records if not record.name.startswith("moto.")]
 
     def served(self) -> dict[str, Any]:
-        """Fields of the one line that ends an invocation."""
+        """Fields of the only line that ends an invocation."""
         [record] = [record for record in self.records if record.getMessage() == "served"]
         return _fields(record)
 
     def text(self) -> str:
-        """Everything, down to the fields and errors that only some formats show."""
+        """The whole log as text, including fields and errors that only some formats show."""
         return repr([(record.getMessage(), vars(record)) for record in self.records])
 
     def warnings(self) -> list[str]:
-        """Messages that ask for attention."""
+        """Messages of warnings and errors."""
         return [record.getMessage() for record in self.records if record.levelno >= logging.WARNING]
 
     def level_of(self, part: str) -> int:
-        """Level of the one record whose message contains this."""
+        """Level of the only record whose message contains a text."""
         [record] = [record for record in self.records if part in record.getMessage()]
         return record.levelno
 

@@ -1,4 +1,4 @@
-"""A JWKS address that behaves as it is told, and counts how often it is asked."""
+"""A JWKS server that a test controls. It records its requests."""
 
 import json
 import ssl
@@ -10,15 +10,15 @@ from typing import Any, Self
 
 
 class JwksServer(ThreadingHTTPServer):
-    """Serves while in its context.
+    """Serves while its context is open.
 
     Attributes:
         status: Status of every answer.
-        headers: Headers of every answer, above its length.
+        headers: Headers of every answer, in addition to its length.
         body: Body of every answer.
-        stops_after: Bytes of the body after which nothing more comes; None if all of it does.
-        drips: Whether the body comes for ever, a byte at a time.
-        paths: What was asked for, in order.
+        stops_after: Number of bytes of the body that are sent before the server stops. None sends the whole body.
+        drips: Whether the body never ends and comes one byte at a time.
+        paths: Requested paths, in order.
     """
 
     def __init__(self, jwks: Mapping[str, Any] | None = None, tls: ssl.SSLContext | None = None) -> None:
@@ -56,7 +56,7 @@ class JwksServer(ThreadingHTTPServer):
         self.server_close()
 
     def handle_error(self, *_: object) -> None:
-        """Say nothing of clients that hang up."""
+        """Do not report clients that disconnect."""
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -76,4 +76,4 @@ class _Handler(BaseHTTPRequestHandler):
             server.closing.wait()
 
     def log_message(self, *_: object) -> None:
-        """Say nothing."""
+        """Do not log."""

@@ -1,4 +1,4 @@
-"""A management API on loopback: answers as it is told, per connection, and keeps what it delivered."""
+"""A management API on loopback. A test sets the answer per connection; delivered posts are recorded."""
 
 import json
 import os
@@ -19,7 +19,7 @@ STAGE_PATH = "/production"
 
 @dataclass(frozen=True)
 class Answer:
-    """What a post gets. Status 0 is no answer: the connection is reset, or, if ``hangs``, left open without a word."""
+    """The answer to a post. Status 0 means no answer: the connection is reset, or stays open if ``hangs``."""
 
     status: int = 0
     headers: Mapping[str, str] = field(default_factory=dict)
@@ -48,13 +48,13 @@ def decode(body: bytes) -> Frame:
 
 
 class ManagementApiServer(ThreadingHTTPServer):
-    """Serves while in its context.
+    """Serves while its context is open.
 
     Attributes:
-        answers: The answer to every post for a connection; others are delivered.
+        answers: The answer to every post for a connection. Posts for other connections are delivered.
         delivered: Connection id and body of every post that was answered with 200, in order.
-        closed: Id of every connection that was to be closed.
-        on_delivery: Called with each post before it is answered.
+        closed: Id of every connection that a function closed.
+        on_delivery: Called with each post before the answer.
     """
 
     request_queue_size = 256
@@ -74,11 +74,11 @@ class ManagementApiServer(ThreadingHTTPServer):
         return f"http://127.0.0.1:{self.server_port}{STAGE_PATH}"
 
     def frames(self, connection_id: str) -> list[Frame]:
-        """What a client has received."""
+        """Frames that a client has received."""
         return [decode(body) for recipient, body in self.delivered if recipient == connection_id]
 
     def recipients(self) -> set[str]:
-        """Who has received anything."""
+        """Connections that have received a frame."""
         return {recipient for recipient, _ in self.delivered}
 
     def __enter__(self) -> Self:
@@ -100,7 +100,7 @@ class _Handler(BaseHTTPRequestHandler):
     server: ManagementApiServer
 
     def _connection(self) -> tuple[str, bool]:
-        """The connection a request is about, and whether the request is a proper one."""
+        """The connection of a request, and whether the request is valid."""
         path, _, connection_id = self.path.rpartition("/")
         proper = unquote(path) == f"{STAGE_PATH}/@connections" and "authorization" in self.headers
         return unquote(connection_id), proper
@@ -140,4 +140,4 @@ class _Handler(BaseHTTPRequestHandler):
         os.close(self.connection.detach())
 
     def log_message(self, *_: object) -> None:
-        """Say nothing."""
+        """Do not log."""

@@ -1,4 +1,4 @@
-"""The shape of every frame that a client may get."""
+"""The shape of every frame that a client can receive."""
 
 from .management_api_server import Frame, decode
 
@@ -31,7 +31,7 @@ CODES = {
 
 
 def check(body: bytes) -> Frame:
-    """Decode a frame that a client got, and fail if it is none of the protocol's."""
+    """Decode a frame to a client. Fails if it is not a frame of the protocol."""
     assert len(body) <= 32 * 1024
     frame = decode(body)
     shape = FRAMES[frame["action"]]

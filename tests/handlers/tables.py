@@ -1,4 +1,4 @@
-"""The two tables in moto, as the functions' own client sees them, and the faults DynamoDB may show."""
+"""The two tables in moto, used with the functions' own client, and faults of DynamoDB."""
 
 import threading
 import time
@@ -21,16 +21,16 @@ Row = dict[str, dict[str, str]]
 
 
 class ProcessKilledError(BaseException):
-    """Ends an invocation the way Lambda does at its limit: nothing after it runs."""
+    """Ends an invocation as Lambda does at its time limit: no code runs after it."""
 
 
 def aws_error(operation: str, message: str = "Rate exceeded") -> ClientError:
-    """What boto3 raises once its own retries are used up."""
+    """The error that boto3 raises when all its retries have failed."""
     return ClientError({"Error": {"Code": "ProvisionedThroughputExceededException", "Message": message}}, operation)
 
 
 class Tables:
-    """Both tables, with their content as it is."""
+    """Both tables, with their current content."""
 
     def __init__(self, client: "DynamoDBClient") -> None:
         self._client = client
@@ -83,7 +83,7 @@ class Tables:
         expires_in: float | None = 3600,
         padding: str = "",
     ) -> None:
-        """Store a connection as it is some seconds after it opened."""
+        """Store a connection that opened some seconds ago."""
         opened = datetime.now(UTC) - timedelta(seconds=age)
         row: Row = {
             "connectionId": {"S": connection_id},
@@ -97,7 +97,7 @@ class Tables:
         self._client.put_item(TableName=CONNECTIONS, Item=row)
 
     def create_members(self, **groups: list[str]) -> None:
-        """Make the members table as its owner has it, with the members of the groups."""
+        """Create a members table with the members of the groups."""
         self._client.create_table(
             TableName=MEMBERS,
             BillingMode="PAY_PER_REQUEST",
@@ -130,17 +130,17 @@ class Tables:
         return {row["connectionId"]["S"]: row for row in self._rows(CONNECTIONS)}
 
     def messages(self) -> list[dict[str, str]]:
-        """All message rows, their attributes (all of them text) by name."""
+        """All message rows. Every attribute is text."""
         return [{name: value["S"] for name, value in row.items()} for row in self._rows(MESSAGES)]
 
     def forget_messages(self) -> None:
-        """Delete all message rows, as another program may."""
+        """Delete all message rows, as another program could."""
         for row in self._rows(MESSAGES):
             self._client.delete_item(TableName=MESSAGES, Key={"messageId": row["messageId"]})
 
     @contextmanager
     def failing(self, operation: str, error: BaseException, *, after: int = 0, times: int = 1000) -> Iterator[None]:
-        """Let calls of an operation fail, but for the first few, and no more often than told."""
+        """Make calls of an operation fail: not the first few, and at most a number of times."""
         calls = 0
 
         def fail(**_: object) -> None:
@@ -154,7 +154,7 @@ class Tables:
 
     @contextmanager
     def hanging(self, operation: str, *, after: int = 0) -> Iterator[None]:
-        """Let calls of an operation, but for the first few, find no end while in the context."""
+        """Make calls of an operation hang while the context is open, except the first few."""
         calls, ended = 0, threading.Event()
 
         def hang(**_: object) -> None:
@@ -172,18 +172,18 @@ class Tables:
 
     @contextmanager
     def losing_the_first_answer(self, operation: str) -> Iterator[None]:
-        """Let the SDK repeat a call that was served."""
+        """Make the SDK repeat a call that DynamoDB has already served."""
         answers = iter([0])
 
         def lose(**_: object) -> int | None:
-            return next(answers, None)  # seconds the SDK waits before it repeats
+            return next(answers, None)  # the seconds that the SDK waits before it repeats a call
 
         with self._hook(f"needs-retry.dynamodb.{operation}", lose):
             yield
 
     @contextmanager
     def index_without(self, connection_id: str) -> Iterator[None]:
-        """Let the index lag behind the table by one connection."""
+        """Make the index lag behind the table by one connection."""
 
         def hide(parsed: dict[str, Any], **_: object) -> None:
             parsed["Items"] = [row for row in parsed["Items"] if row["connectionId"]["S"] != connection_id]
@@ -193,7 +193,7 @@ class Tables:
 
     @contextmanager
     def counting(self, operation: str) -> Iterator[list[str]]:
-        """Note every call of an operation."""
+        """Record every call of an operation."""
         calls: list[str] = []
 
         def count(**_: object) -> None:
@@ -204,14 +204,14 @@ class Tables:
 
     @contextmanager
     def before(self, operation: str, do: Sequence[Callable[[], object]]) -> Iterator[list[str]]:
-        """Note every call of an operation, and do something before each of the first few."""
+        """Record every call of an operation, and run a function before each of the first few."""
         calls: list[str] = []
         pending = iter(do)
         within = False
 
         def act(**_: object) -> None:
             nonlocal within
-            if not within:  # What is done may call the same operation.
+            if not within:  # The function may call the same operation.
                 calls.append(operation)
                 within = True
                 next(pending, lambda: None)()
@@ -222,7 +222,7 @@ class Tables:
 
     @contextmanager
     def spoiling(self, operation: str, field: str, value: object) -> Iterator[None]:
-        """Let a bug put a value into an item that the SDK refuses, quoting it."""
+        """Simulate a bug that writes an invalid value. The SDK refuses it with an error that quotes the value."""
 
         def spoil(params: dict[str, Any], **_: object) -> None:
             params["Item"][field] = value

@@ -1,4 +1,4 @@
-"""Whatever comes, no function raises, and nobody gets what the protocol does not know or another group's words."""
+"""With any input, no function raises, and clients receive only frames of the protocol and of their own group."""
 
 import base64
 import json
@@ -88,7 +88,7 @@ repeatable = settings(
     body=bodies,
 )
 @pytest.mark.parametrize("function", FUNCTIONS)
-def test_no_event_makes_a_function_raise_or_speak_out_of_turn(
+def test_with_any_event_a_function_returns_a_status_and_posts_valid_frames(
     chat: Chat, function: str, event_type: str, connection_id: str, query: Any, body: dict[str, Any]
 ) -> None:
     if event_type != "MESSAGE":
@@ -99,7 +99,7 @@ def test_no_event_makes_a_function_raise_or_speak_out_of_turn(
 
 @repeatable
 @given(connection_id=st.sampled_from([ANA, EVE]), frame=messages | questions)
-def test_no_likely_frame_fails_or_reaches_another_group_or_outgrows_the_limit(
+def test_with_any_plausible_frame_posts_are_valid_and_stay_in_the_group(
     chat: Chat, connection_id: str, frame: dict[str, Any]
 ) -> None:
     route = "sendMessage" if frame["action"] == "sendMessage" else "$default"
@@ -108,7 +108,7 @@ def test_no_likely_frame_fails_or_reaches_another_group_or_outgrows_the_limit(
 
 
 def call_and_check(chat: Chat, function: str, made: dict[str, Any], connection_id: str) -> None:
-    """Call a function, hold what it stored and posted against the protocol, and forget it."""
+    """Call a function, check what it stored and posted against the protocol, and clear both."""
     assert chat.call(function, made) in {200, *range(400, 500)}
 
     rows, groups = chat.tables.connections(), {each: group for each, (group, _) in MEMBERS.items()}

@@ -1,4 +1,4 @@
-"""Who may connect with a token: tokens of real keys, and a real JWKS address."""
+"""Which tokens let a user connect. The tests use real keys and a real JWKS server."""
 
 import base64
 import hmac
@@ -46,7 +46,7 @@ def provider() -> Iterator[IdentityProvider]:
 
 @pytest.fixture(scope="module")
 def attacker() -> Iterator[IdentityProvider]:
-    """Another provider, whose tokens are as good as ours but for who signed them."""
+    """Another provider. Its tokens differ from ours only in the signing key."""
     with IdentityProvider() as running:
         yield running
 
@@ -67,7 +67,7 @@ def cold_authorizer(provider: IdentityProvider, monkeypatch: pytest.MonkeyPatch)
 
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
-    """Moves the key set's clock on, by seconds."""
+    """Return a function that advances the key set's clock by seconds."""
     ahead = 0.0
 
     def advance(seconds: float) -> None:
@@ -81,14 +81,14 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
 
 @pytest.fixture
 def server(provider: IdentityProvider, monkeypatch: pytest.MonkeyPatch) -> Iterator[JwksServer]:
-    """The provider's keys at an address that can be made to misbehave."""
+    """The provider's keys, on a server that a test controls."""
     with JwksServer(provider.jwks()) as running:
         monkeypatch.setenv("JWT_JWKS_URL", running.url)
         yield running
 
 
 def ask(query: str, headers: dict[str, list[str]] | None = None) -> dict[str, Any]:
-    """Ask the function as API Gateway does, and check that its answer is one of the two there are."""
+    """Call the function as API Gateway does, and check that it allows or denies."""
     values = parse_qs(query, keep_blank_values=True)
     answer = authorizer.handler(
         event(
@@ -122,7 +122,7 @@ def is_admitted(answer: dict[str, Any]) -> bool:
 
 
 def refusal(log: Log, answer: dict[str, Any]) -> str:
-    """Why somebody was refused, as the log has it; the log of later calls starts anew."""
+    """The reason for a refusal, from the log. Clears the log for later calls."""
     assert not is_admitted(answer)
     assert answer["principalId"] == "refused"
     served = log.served()
@@ -132,7 +132,7 @@ def refusal(log: Log, answer: dict[str, Any]) -> str:
 
 
 def unavailable(log: Log, answer: dict[str, Any]) -> str:
-    """What kept the keys from being had."""
+    """The logged reason why the keys could not be fetched."""
     assert not is_admitted(answer)
     served = log.served()
     assert served["outcome"] == "UNAVAILABLE"
@@ -152,7 +152,7 @@ def claims_of(token: str) -> Claims:
 
 
 def signed(provider: IdentityProvider, claims: Claims | None = None, **headers: object) -> str:
-    """Sign with the provider's key, with headers of the test's choice; None leaves one out."""
+    """Sign with the provider's key and the given headers. None removes a header."""
     header = {"alg": provider.algorithm, "kid": provider.key_id} | headers
     header = {name: value for name, value in header.items() if value is not None}
     content = f"{encoded(header)}.{encoded(claims or claims_of(provider.mint('ana')))}"
@@ -166,7 +166,7 @@ def public_pem(provider: IdentityProvider) -> bytes:
     )
 
 
-# Who gets in
+# Accepted tokens
 
 
 def test_token_in_the_query_admits_its_user_until_it_expires(provider: IdentityProvider, log: Log) -> None:
@@ -182,14 +182,14 @@ def test_token_in_the_query_admits_its_user_until_it_expires(provider: IdentityP
 
 @pytest.mark.parametrize("name", ["Sec-WebSocket-Protocol", "sec-websocket-protocol", "SEC-WEBSOCKET-PROTOCOL"])
 @pytest.mark.parametrize("lines", ["websocket-chat, {}", "websocket-chat,{}", "websocket-chat|{}"])
-def test_token_among_the_subprotocols_admits_however_the_header_is_spelled(
+def test_token_among_the_subprotocols_admits_with_any_spelling_of_the_header(
     provider: IdentityProvider, name: str, lines: str
 ) -> None:
     answer = ask("groupId=red", {name: lines.format(provider.mint("ana")).split("|")})
     assert answer["context"]["userId"] == "ana"
 
 
-def test_client_that_offers_the_subprotocol_alone_may_have_its_token_in_the_query(provider: IdentityProvider) -> None:
+def test_a_client_that_offers_only_the_subprotocol_may_send_its_token_in_the_query(provider: IdentityProvider) -> None:
     query = urlencode({"token": provider.mint("ana"), "groupId": "red"})
     assert is_admitted(ask(query, {"Sec-WebSocket-Protocol": ["websocket-chat"]}))
 
@@ -242,7 +242,7 @@ def test_clock_skew_is_allowed_for(provider: IdentityProvider) -> None:
     assert is_admitted(present(provider.mint("ana", iat=now + SKEW - 15)))
 
 
-def test_user_claim_can_be_another(provider: IdentityProvider, monkeypatch: pytest.MonkeyPatch, log: Log) -> None:
+def test_another_claim_can_name_the_user(provider: IdentityProvider, monkeypatch: pytest.MonkeyPatch, log: Log) -> None:
     monkeypatch.setenv("USER_CLAIM", "username")
     assert present(provider.mint("id-of-ana", username="ana"), "userId=ana")["principalId"] == "ana"
     log.captured.clear()
@@ -255,12 +255,14 @@ def test_user_ids_of_256_bytes_are_admitted(provider: IdentityProvider, longest:
 
 
 @pytest.mark.parametrize("groups", [["blue", "red"], "red"])
-def test_group_of_the_claim_admits(provider: IdentityProvider, monkeypatch: pytest.MonkeyPatch, groups: object) -> None:
+def test_a_group_in_the_claim_admits(
+    provider: IdentityProvider, monkeypatch: pytest.MonkeyPatch, groups: object
+) -> None:
     monkeypatch.setenv("GROUP_CLAIM", "teams")
     assert is_admitted(present(provider.mint("ana", teams=groups)))
 
 
-# Who does not: no token, or in the wrong place
+# Refused: no token, or a token in the wrong place
 
 
 def test_handshake_without_a_token_is_refused(log: Log) -> None:
@@ -271,13 +273,13 @@ def test_handshake_without_a_token_is_refused(log: Log) -> None:
     assert refusal(log, ask("groupId=red", {"Sec-WebSocket-Protocol": ["websocket-chat, "]})) == "no token"
 
 
-def test_token_in_a_header_that_is_not_for_it_is_not_looked_at(provider: IdentityProvider, log: Log) -> None:
+def test_a_token_in_another_header_is_ignored(provider: IdentityProvider, log: Log) -> None:
     token = provider.mint("ana")
     for name in ("Authorization", "Cookie", "X-Sec-WebSocket-Protocol", "Sec-WebSocket-Protocol-Version"):
         assert refusal(log, ask("groupId=red", {name: [f"websocket-chat, {token}"]})) == "no token"
 
 
-def test_several_tokens_are_refused_even_if_all_are_good(provider: IdentityProvider, log: Log) -> None:
+def test_several_tokens_are_refused_even_if_all_are_valid(provider: IdentityProvider, log: Log) -> None:
     token = provider.mint("ana")
     offer = [f"websocket-chat, {token}"]
     assert refusal(log, ask(f"token={token}&token={token}")) == "several tokens"
@@ -297,7 +299,7 @@ def test_token_that_does_not_follow_the_subprotocol_is_refused(
     assert refusal(log, ask("groupId=red", headers)) == "subprotocol"
 
 
-# Who does not: tokens that prove nothing
+# Refused: tokens without a valid signature
 
 
 @pytest.mark.parametrize("algorithm", ["none", "None", "NONE", "nOnE", "", None])
@@ -338,12 +340,12 @@ def test_algorithm_that_is_not_allowed_is_refused_even_if_the_key_could_do_it(
 
 
 @pytest.mark.parametrize("alg", [["RS256"], {"RS256": 1}, 256, True])
-def test_algorithm_that_is_no_text_is_refused(provider: IdentityProvider, log: Log, alg: object) -> None:
+def test_an_algorithm_that_is_not_text_is_refused(provider: IdentityProvider, log: Log, alg: object) -> None:
     assert refusal(log, present(signed(provider, alg=alg))) == "algorithm"
 
 
 @pytest.mark.parametrize("algorithms", ['["RS256", "HS256"]', '["none"]', '["ES256K"]', '["rs256"]', "RS256", "{"])
-def test_nobody_is_admitted_where_an_algorithm_is_configured_that_proves_nothing(
+def test_a_weak_configured_algorithm_admits_nobody(
     provider: IdentityProvider, monkeypatch: pytest.MonkeyPatch, log: Log, algorithms: str
 ) -> None:
     monkeypatch.setenv("JWT_ALGORITHMS", algorithms)
@@ -351,7 +353,9 @@ def test_nobody_is_admitted_where_an_algorithm_is_configured_that_proves_nothing
     assert log.served()["outcome"] == "INTERNAL"
 
 
-def test_key_of_another_is_refused(provider: IdentityProvider, attacker: IdentityProvider, log: Log) -> None:
+def test_a_token_signed_with_another_key_is_refused(
+    provider: IdentityProvider, attacker: IdentityProvider, log: Log
+) -> None:
     claims = claims_of(provider.mint("ana"))
     assert refusal(log, present(jwt.encode(claims, attacker.key, "RS256", headers={"kid": provider.key_id}))) == (
         "signature"
@@ -368,7 +372,7 @@ def test_claims_changed_after_signing_are_refused(provider: IdentityProvider, lo
 
 
 @pytest.mark.parametrize("name", ["jwk", "jku", "x5u", "x5c"])
-def test_key_that_the_token_brings_or_points_to_is_not_looked_at(
+def test_keys_in_the_token_or_at_its_addresses_are_ignored(
     provider: IdentityProvider, attacker: IdentityProvider, log: Log, name: str
 ) -> None:
     with JwksServer(attacker.jwks()) as server:
@@ -383,11 +387,13 @@ def test_key_that_the_token_brings_or_points_to_is_not_looked_at(
 @pytest.mark.parametrize(
     "key_id", ["../../../../dev/null", "' OR 1=1 --", "\x00", "x" * 4_000, "http://127.0.0.1/jwks.json", "ключ"]
 )
-def test_key_id_is_nothing_but_looked_up(provider: IdentityProvider, log: Log, key_id: str) -> None:
+def test_a_key_id_is_only_compared_with_known_ids(provider: IdentityProvider, log: Log, key_id: str) -> None:
     assert refusal(log, present(signed(provider, kid=key_id))) == "unknown key"
 
 
-def test_token_that_names_no_key_is_refused_though_there_is_but_one(provider: IdentityProvider, log: Log) -> None:
+def test_a_token_without_a_key_id_is_refused_even_if_there_is_only_one_key(
+    provider: IdentityProvider, log: Log
+) -> None:
     assert refusal(log, present(signed(provider, kid=None))) == "no key id"
     assert refusal(log, present(signed(provider, kid=""))) == "no key id"
     assert refusal(log, present(signed(provider, kid=["x"]))) == "malformed"
@@ -405,9 +411,7 @@ def test_detached_payload_is_refused(provider: IdentityProvider, log: Log) -> No
 
 
 @pytest.mark.parametrize("typ", ["logout+jwt", "dpop+jwt", "JWE", ["JWT"], 1])
-def test_tokens_that_are_signed_for_something_else_are_refused(
-    provider: IdentityProvider, log: Log, typ: object
-) -> None:
+def test_tokens_of_another_type_are_refused(provider: IdentityProvider, log: Log, typ: object) -> None:
     assert refusal(log, present(signed(provider, typ=typ))) == "type"
 
 
@@ -437,7 +441,7 @@ def _broken(token: str) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("how", _broken("a.b.c"))
-def test_token_that_is_broken_is_refused(provider: IdentityProvider, log: Log, how: str) -> None:
+def test_a_malformed_token_is_refused(provider: IdentityProvider, log: Log, how: str) -> None:
     values = [_broken(provider.mint("ana"))[how]]
     answer = authorizer.handler(
         event("$connect", "CONNECT", NEW, methodArn=METHOD_ARN, multiValueQueryStringParameters={"token": values}),
@@ -446,11 +450,11 @@ def test_token_that_is_broken_is_refused(provider: IdentityProvider, log: Log, h
     assert refusal(log, answer) in ("malformed", "signature")
 
 
-def test_oversized_token_is_refused_before_it_is_looked_at(provider: IdentityProvider, log: Log) -> None:
+def test_an_oversized_token_is_refused_before_it_is_parsed(provider: IdentityProvider, log: Log) -> None:
     def of_size(size: int) -> str:
         claims = claims_of(provider.mint("ana"))
         missing = size - len(signed(provider, claims | {"pad": ""}))
-        return signed(provider, claims | {"pad": "x" * (missing * 3 // 4)})  # A character of base64 has six bits.
+        return signed(provider, claims | {"pad": "x" * (missing * 3 // 4)})  # Each character of base64 has six bits.
 
     largest, larger = of_size(MAX_TOKEN_BYTES), of_size(MAX_TOKEN_BYTES + 4)
     assert len(largest) <= MAX_TOKEN_BYTES < len(larger)
@@ -461,7 +465,7 @@ def test_oversized_token_is_refused_before_it_is_looked_at(provider: IdentityPro
 
 
 def test_weak_key_is_refused(server: JwksServer, provider: IdentityProvider, log: Log) -> None:
-    weak = rsa.generate_private_key(public_exponent=65_537, key_size=1_024)  # noqa: S505 - that is the attack
+    weak = rsa.generate_private_key(public_exponent=65_537, key_size=1_024)  # noqa: S505 - the weak key is the attack
     public = RSAAlgorithm.to_jwk(weak.public_key(), as_dict=True)
     server.publish({"keys": [public | {"kid": "weak"}]})
     with pytest.warns(jwt.InsecureKeyLengthWarning):
@@ -469,7 +473,7 @@ def test_weak_key_is_refused(server: JwksServer, provider: IdentityProvider, log
     assert refusal(log, present(token)) == "unfit key"
 
 
-# Who does not: tokens that prove something else
+# Refused: tokens with wrong claims
 
 
 @pytest.mark.parametrize(
@@ -508,25 +512,27 @@ def test_weak_key_is_refused(server: JwksServer, provider: IdentityProvider, log
     ],
     ids=repr,
 )
-def test_token_with_such_a_claim_is_refused(provider: IdentityProvider, log: Log, claims: Claims, reason: str) -> None:
+def test_a_token_with_a_wrong_claim_is_refused(
+    provider: IdentityProvider, log: Log, claims: Claims, reason: str
+) -> None:
     usual = claims_of(provider.mint("ana")) | claims
     token = signed(provider, {name: value for name, value in usual.items() if value is not None})
     assert refusal(log, present(token)) == reason
 
 
-def test_issuer_with_a_slash_more_is_another(provider: IdentityProvider, log: Log) -> None:
+def test_an_issuer_with_a_trailing_slash_is_another_issuer(provider: IdentityProvider, log: Log) -> None:
     assert refusal(log, present(provider.mint("ana", iss=f"{provider.issuer}/"))) == "issuer"
 
 
 @pytest.mark.parametrize("claims", [[], "ana", 1, True])
-def test_claims_that_are_no_object_are_refused(provider: IdentityProvider, log: Log, claims: object) -> None:
+def test_claims_that_are_not_an_object_are_refused(provider: IdentityProvider, log: Log, claims: object) -> None:
     header = encoded({"alg": "RS256", "kid": provider.key_id})
     content = f"{header}.{encoded(claims)}"
     signature = RSAAlgorithm(RSAAlgorithm.SHA256).sign(content.encode(), provider.key)  # type: ignore[arg-type]
     assert refusal(log, present(f"{content}.{encoded(signature)}")) == "malformed"
 
 
-def test_token_out_of_its_time_is_refused(provider: IdentityProvider, log: Log) -> None:
+def test_an_expired_or_future_token_is_refused(provider: IdentityProvider, log: Log) -> None:
     now = int(time.time())
     assert refusal(log, present(provider.mint("ana", exp=now - SKEW - 1))) == "expired"
     assert refusal(log, present(provider.mint("ana", nbf=now + SKEW + 60))) == "not yet valid"
@@ -536,14 +542,14 @@ def test_token_out_of_its_time_is_refused(provider: IdentityProvider, log: Log) 
 @pytest.mark.parametrize(
     "user_id", ["eve", "ANA", "ana ", " ana", "аna", "", "a\u006e\u0301a", "ana\x00", "ana,eve", "*"]
 )
-def test_user_of_the_query_must_be_the_token_s(provider: IdentityProvider, log: Log, user_id: str) -> None:
+def test_the_user_in_the_query_must_be_that_of_the_token(provider: IdentityProvider, log: Log, user_id: str) -> None:
     query = urlencode({"userId": user_id, "groupId": "red"})
     assert refusal(log, present(provider.mint("ana"), query)) == "user"
     assert refusal(log, present(provider.mint("ana"), f"userId=ana&{query}")) == "user"
 
 
 @pytest.mark.parametrize("query", ["groupId=blue", "groupId=", "", "groupId=red&groupId=red", "groupid=red"])
-def test_group_that_the_token_does_not_have_is_refused(
+def test_a_group_that_is_not_in_the_token_is_refused(
     provider: IdentityProvider, log: Log, monkeypatch: pytest.MonkeyPatch, query: str
 ) -> None:
     monkeypatch.setenv("GROUP_CLAIM", "cognito:groups")
@@ -553,7 +559,7 @@ def test_group_that_the_token_does_not_have_is_refused(
 @pytest.mark.parametrize(
     "groups", [None, [], "", "infrared", "red blue", "RED", "rеd", ["re", "d"], [["red"]], {"red": True}, True, "*"]
 )
-def test_group_must_be_exactly_one_of_the_claim(
+def test_the_group_must_equal_one_in_the_claim(
     provider: IdentityProvider, log: Log, monkeypatch: pytest.MonkeyPatch, groups: object
 ) -> None:
     monkeypatch.setenv("GROUP_CLAIM", "teams")
@@ -575,7 +581,7 @@ def test_keys_are_fetched_once_for_an_hour(
     assert len(server.paths) == 2
 
 
-def test_rotated_key_is_fetched_and_the_one_before_refused(
+def test_a_rotated_key_is_fetched_and_the_old_one_refused(
     monkeypatch: pytest.MonkeyPatch, log: Log, clock: Callable[[float], None]
 ) -> None:
     with IdentityProvider() as own:
@@ -590,7 +596,7 @@ def test_rotated_key_is_fetched_and_the_one_before_refused(
         assert refusal(log, present(before)) == "unknown key"
 
 
-def test_made_up_key_ids_do_not_make_us_ask_the_issuer_again_and_again(
+def test_invented_key_ids_do_not_cause_repeated_fetches(
     server: JwksServer, provider: IdentityProvider, clock: Callable[[float], None], log: Log
 ) -> None:
     for number in range(20):
@@ -603,7 +609,7 @@ def test_made_up_key_ids_do_not_make_us_ask_the_issuer_again_and_again(
     assert is_admitted(present(provider.mint("ana")))
 
 
-def test_nothing_is_fetched_for_a_token_that_cannot_be_good(
+def test_no_keys_are_fetched_for_a_token_that_is_already_invalid(
     server: JwksServer, provider: IdentityProvider, log: Log
 ) -> None:
     for token in ("x", signed(provider, alg="none"), signed(provider, kid=None), "x" * 10_000):
@@ -611,7 +617,7 @@ def test_nothing_is_fetched_for_a_token_that_cannot_be_good(
     assert server.paths == []
 
 
-def test_keys_that_are_held_serve_while_the_issuer_is_down_but_no_longer_than_an_hour(
+def test_cached_keys_are_used_for_at_most_an_hour_while_the_issuer_is_down(
     provider: IdentityProvider, monkeypatch: pytest.MonkeyPatch, clock: Callable[[float], None], log: Log
 ) -> None:
     with JwksServer(provider.jwks()) as server:
@@ -626,7 +632,7 @@ def test_keys_that_are_held_serve_while_the_issuer_is_down_but_no_longer_than_an
     assert unavailable(log, present(provider.mint("ana"))) == "ConnectionRefusedError"
 
 
-def test_issuer_that_is_down_holds_one_handshake_in_ten_seconds(
+def test_while_the_issuer_is_down_one_handshake_in_ten_seconds_asks_it(
     server: JwksServer, provider: IdentityProvider, clock: Callable[[float], None], log: Log
 ) -> None:
     server.status = 503
@@ -655,7 +661,9 @@ def test_issuer_that_is_down_holds_one_handshake_in_ten_seconds(
         b"[" * 100_000,
     ],
 )
-def test_nobody_is_admitted_by_garbage(server: JwksServer, provider: IdentityProvider, log: Log, body: bytes) -> None:
+def test_an_invalid_key_set_admits_nobody(
+    server: JwksServer, provider: IdentityProvider, log: Log, body: bytes
+) -> None:
     server.body = body
     assert unavailable(log, present(provider.mint("ana"))) in (
         "ValueError",
@@ -666,7 +674,7 @@ def test_nobody_is_admitted_by_garbage(server: JwksServer, provider: IdentityPro
 
 
 @pytest.mark.parametrize("status", [204, 301, 302, 307, 308, 401, 404, 500])
-def test_nobody_is_admitted_by_another_status_and_no_redirect_is_followed(
+def test_another_status_admits_nobody_and_redirects_are_not_followed(
     server: JwksServer, provider: IdentityProvider, clock: Callable[[float], None], log: Log, status: int
 ) -> None:
     server.status = status
@@ -678,7 +686,7 @@ def test_nobody_is_admitted_by_another_status_and_no_redirect_is_followed(
     assert len(server.paths) == 2
 
 
-def test_nobody_is_admitted_by_a_key_set_that_is_huge(server: JwksServer, provider: IdentityProvider, log: Log) -> None:
+def test_a_huge_key_set_admits_nobody(server: JwksServer, provider: IdentityProvider, log: Log) -> None:
     server.body += b" " * (jwks.MAX_BYTES - len(server.body))
     assert is_admitted(present(provider.mint("ana")))
     log.captured.clear()
@@ -687,7 +695,7 @@ def test_nobody_is_admitted_by_a_key_set_that_is_huge(server: JwksServer, provid
     assert unavailable(log, present(provider.mint("ana"))) == "ValueError"
 
 
-def test_nobody_waits_for_an_issuer_that_is_slow(
+def test_a_slow_issuer_is_given_up_in_time(
     server: JwksServer,
     provider: IdentityProvider,
     monkeypatch: pytest.MonkeyPatch,
@@ -720,7 +728,7 @@ def test_nobody_waits_for_an_issuer_that_is_slow(
     ],
     ids=repr,
 )
-def test_key_that_is_not_for_this_is_left_out(
+def test_an_unsuitable_key_is_ignored(
     server: JwksServer, provider: IdentityProvider, log: Log, change: dict[str, object]
 ) -> None:
     [key] = provider.jwks()["keys"]
@@ -731,16 +739,14 @@ def test_key_that_is_not_for_this_is_left_out(
     assert is_admitted(present(provider.mint("ana")))
 
 
-def test_private_key_that_everybody_can_read_proves_nothing(
-    server: JwksServer, provider: IdentityProvider, log: Log
-) -> None:
+def test_a_published_private_key_is_not_accepted(server: JwksServer, provider: IdentityProvider, log: Log) -> None:
     assert isinstance(provider.key, rsa.RSAPrivateKey)
     private = RSAAlgorithm.to_jwk(provider.key, as_dict=True)
     server.publish({"keys": [private | {"kid": provider.key_id}]})
     assert refusal(log, present(provider.mint("ana"))) == "unknown key"
 
 
-def test_two_keys_of_the_same_id_are_refused(
+def test_two_keys_with_the_same_id_are_refused(
     server: JwksServer, provider: IdentityProvider, attacker: IdentityProvider, log: Log
 ) -> None:
     [key], [other] = provider.jwks()["keys"], attacker.jwks()["keys"]
@@ -748,7 +754,7 @@ def test_two_keys_of_the_same_id_are_refused(
     assert refusal(log, present(provider.mint("ana"))) == "unknown key"
 
 
-def test_elliptic_key_of_another_curve_is_refused(
+def test_an_elliptic_key_of_another_curve_is_refused(
     server: JwksServer, log: Log, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("JWT_ALGORITHMS", '["ES256"]')
@@ -783,7 +789,7 @@ def test_address_of_the_keys_must_be_secure(
     assert log.served().items() >= {"outcome": "INTERNAL", "failure": "ValueError"}.items()
 
 
-def test_certificate_of_the_issuer_must_be_trusted(
+def test_the_issuers_certificate_must_be_trusted(
     provider: IdentityProvider, log: Log, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     authority = trustme.CA()
@@ -798,10 +804,12 @@ def test_certificate_of_the_issuer_must_be_trusted(
         assert is_admitted(present(provider.mint("ana")))
 
 
-# What may never happen
+# What must never happen
 
 
-def test_missing_variable_admits_nobody(provider: IdentityProvider, log: Log, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_variable_admits_nobody(
+    provider: IdentityProvider, log: Log, monkeypatch: pytest.MonkeyPatch
+) -> None:
     for name in (
         "JWT_ISSUER",
         "JWT_AUDIENCE",
@@ -819,7 +827,7 @@ def test_missing_variable_admits_nobody(provider: IdentityProvider, log: Log, mo
     assert is_admitted(present(provider.mint("ana")))
 
 
-def test_bug_admits_nobody(provider: IdentityProvider, log: Log, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_bug_admits_nobody(provider: IdentityProvider, log: Log, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*_: object) -> None:
         raise ValueError("token-hush")
 
@@ -830,7 +838,7 @@ def test_bug_admits_nobody(provider: IdentityProvider, log: Log, monkeypatch: py
     assert "hush" not in log.text()
 
 
-def test_no_token_and_nothing_of_a_token_or_query_is_logged(
+def test_no_part_of_a_token_or_of_the_query_is_logged(
     provider: IdentityProvider, attacker: IdentityProvider, log: Log, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("GROUP_CLAIM", "cognito:groups")
@@ -863,7 +871,7 @@ def test_no_token_and_nothing_of_a_token_or_query_is_logged(
     assert len(log.records) == 4 * len(tokens)
 
 
-def test_cold_start_loads_no_client_of_aws() -> None:
+def test_a_cold_start_loads_no_aws_client() -> None:
     program = """
 import sys
 import handlers.authorizer

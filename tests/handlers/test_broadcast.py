@@ -1,4 +1,4 @@
-"""Large groups: slices that are handed over in time, and served although they come twice or fail."""
+"""Large groups: slices are handed over in time, and are served even if they come twice or fail."""
 
 import json
 import time
@@ -26,7 +26,7 @@ Serve = Callable[[dict[str, Any]], None]
 
 @pytest.fixture
 def slice_(chat: Chat) -> dict[str, Any]:
-    """A slice as it is handed over."""
+    """A slice as the function receives it."""
     for member in MEMBERS:
         chat.tables.add_connection(member, member, "red")
     rows = chat.tables.connections()
@@ -42,13 +42,13 @@ def messages_of(chat: Chat, member: str) -> list[str]:
     return [frame["messageId"] for frame in chat.pushes(member)]
 
 
-def test_slice_is_served(chat: Chat, serve: Serve, slice_: dict[str, Any], log: Log) -> None:
+def test_a_slice_is_served(chat: Chat, serve: Serve, slice_: dict[str, Any], log: Log) -> None:
     serve(slice_)
     assert sorted(chat.gateway.delivered) == [(member, FRAME.encode()) for member in MEMBERS]
     assert log.served().items() >= {"recipients": 10, "delivered": 10, "failed": 0, "complete": True}.items()
 
 
-def test_slice_that_comes_twice_brings_the_same_message_twice(chat: Chat, serve: Serve, slice_: dict[str, Any]) -> None:
+def test_a_repeated_slice_pushes_the_same_message_id_again(chat: Chat, serve: Serve, slice_: dict[str, Any]) -> None:
     serve(slice_)
     serve(slice_)
     for member in MEMBERS:
@@ -57,7 +57,7 @@ def test_slice_that_comes_twice_brings_the_same_message_twice(chat: Chat, serve:
 
 
 @pytest.mark.parametrize("status", [403, 500])
-def test_slice_that_reaches_hardly_anybody_fails_and_is_whole_when_repeated(
+def test_a_slice_that_fails_for_most_recipients_fails_and_a_repeat_reaches_all(
     chat: Chat, serve: Serve, slice_: dict[str, Any], status: int
 ) -> None:
     chat.gateway.answers = dict.fromkeys(MEMBERS[1:], Answer(status))
@@ -68,7 +68,7 @@ def test_slice_that_reaches_hardly_anybody_fails_and_is_whole_when_repeated(
     assert {member: set(messages_of(chat, member)) for member in MEMBERS} == {member: {"m1"} for member in MEMBERS}
 
 
-def test_few_that_cannot_be_reached_do_not_have_the_others_served_twice(
+def test_a_few_failed_recipients_do_not_repeat_the_slice(
     serve: Serve, slice_: dict[str, Any], chat: Chat, log: Log
 ) -> None:
     chat.gateway.answers = {MEMBERS[0]: Answer(500), MEMBERS[1]: GONE}
@@ -77,14 +77,14 @@ def test_few_that_cannot_be_reached_do_not_have_the_others_served_twice(
     assert MEMBERS[1] not in chat.tables.connections()
 
 
-def test_slice_whose_time_runs_out_fails(chat: Chat, serve: Serve, slice_: dict[str, Any]) -> None:
+def test_a_slice_that_runs_out_of_time_fails(chat: Chat, serve: Serve, slice_: dict[str, Any]) -> None:
     chat.context = Context(milliseconds=2500)
     chat.gateway.answers[MEMBERS[-1]] = HANG
     with pytest.raises(InvocationError, match="DeliveryError"):
         serve(slice_)
 
 
-def test_slice_that_is_served_in_time_is_not_repeated_for_the_clean_up_after_it(
+def test_a_slow_clean_up_does_not_repeat_a_served_slice(
     chat: Chat, serve: Serve, slice_: dict[str, Any], monkeypatch: pytest.MonkeyPatch, log: Log
 ) -> None:
     chat.context = Context(milliseconds=4000)
@@ -98,23 +98,23 @@ def test_slice_that_is_served_in_time_is_not_repeated_for_the_clean_up_after_it(
     monkeypatch.setattr(connections, "close_connection", slowly)
     serve(slice_)
     assert log.served().items() >= {"delivered": 8, "stale": 2}.items()
-    # The next message finds the other.
+    # The next message deletes the other row.
     assert len({MEMBERS[0], MEMBERS[1]} & chat.tables.connections().keys()) == 1
 
 
 @dataclass
 class Slices:
-    """What was handed over, in slices of two recipients.
+    """The slices that were handed over, of two recipients each.
 
     Attributes:
-        made: All of them.
-        seconds: How long handing one over takes.
+        made: All slices.
+        seconds: Time that it takes to hand over one slice.
     """
 
     made: list[dict[str, Any]] = field(default_factory=list)
     seconds: float = 0
 
-    def invoke(self, *, Payload: str, **_: str) -> dict[str, Any]:  # noqa: N803 - as the client has it
+    def invoke(self, *, Payload: str, **_: str) -> dict[str, Any]:  # noqa: N803 - the name in boto3
         time.sleep(self.seconds)
         self.made.append(json.loads(Payload))
         return {"Payload": BytesIO()}
@@ -128,7 +128,7 @@ def slices(monkeypatch: pytest.MonkeyPatch, slice_: dict[str, Any]) -> Slices:  
     return slices
 
 
-def test_all_are_served_or_handed_over_once(chat: Chat, slices: Slices) -> None:
+def test_every_recipient_is_served_or_handed_over_once(chat: Chat, slices: Slices) -> None:
     assert chat.send(ANA, clientMessageId="c1") == 200
     assert [len(one["recipients"]) for one in slices.made] == [2] * 5
     sliced = [recipient for one in slices.made for recipient, _ in one["recipients"]]
@@ -136,13 +136,13 @@ def test_all_are_served_or_handed_over_once(chat: Chat, slices: Slices) -> None:
     assert "pushedAt" in chat.tables.messages()[0]
 
 
-def test_nothing_is_handed_over_after_the_deadline_and_all_by_the_retry(chat: Chat, slices: Slices) -> None:
+def test_nothing_is_handed_over_after_the_deadline_but_a_retry_hands_over_all(chat: Chat, slices: Slices) -> None:
     chat.context, slices.seconds = Context(milliseconds=3000), 0.6
     assert chat.send(ANA, clientMessageId="c1") == 503
     in_time = len(slices.made)
     assert in_time < 5
     time.sleep(1.5)
-    assert len(slices.made) <= in_time + 1  # The call that was under way.
+    assert len(slices.made) <= in_time + 1  # The call that had already started.
     assert chat.frames(ANA)[-1].items() >= {"code": "UNAVAILABLE", "retryable": True, "clientMessageId": "c1"}.items()
 
     chat.context, slices.seconds = Context(), 0

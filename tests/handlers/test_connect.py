@@ -52,7 +52,7 @@ def test_nothing_is_posted_to_a_connection_that_is_not_open_yet(chat: Chat) -> N
         f"userId=dora&groupId={'😀' * 64}x",
     ],
 )
-def test_connect_without_exactly_one_proper_user_and_group_is_refused(chat: Chat, query: str) -> None:
+def test_connect_without_exactly_one_valid_user_and_group_is_refused(chat: Chat, query: str) -> None:
     assert chat.connect(NEW, query) == 400
     assert NEW not in chat.tables.connections()
     assert chat.frames(NEW) == []
@@ -81,7 +81,7 @@ def test_connect_that_cannot_be_stored_is_refused(chat: Chat) -> None:
         ({}, {}),
     ],
 )
-def test_of_the_offered_subprotocols_only_ours_is_chosen_and_nothing_else_repeated(
+def test_only_our_subprotocol_is_chosen_and_no_other_is_repeated(
     chat: Chat, headers: dict[str, list[str]], answered: dict[str, object]
 ) -> None:
     answer = chat.handshake(NEW, "userId=dora&groupId=red", headers=headers)
@@ -89,26 +89,26 @@ def test_of_the_offered_subprotocols_only_ours_is_chosen_and_nothing_else_repeat
 
 
 class TestAuthenticated:
-    """With an authorizer, its word counts and never the query's."""
+    """With an authorizer, the user comes from its context and never from the query."""
 
     @pytest.fixture(autouse=True)
-    def jwt(self, monkeypatch: pytest.MonkeyPatch, chat: Chat) -> None:  # noqa: ARG002 - after its settings
+    def jwt(self, monkeypatch: pytest.MonkeyPatch, chat: Chat) -> None:  # noqa: ARG002 - this must run after the settings of chat
         monkeypatch.setenv("AUTHENTICATION", "jwt")
         settings.settings.cache_clear()
 
-    def test_user_is_the_authorizers_and_the_rights_end_with_the_token(self, chat: Chat) -> None:
+    def test_the_user_comes_from_the_authorizer_and_the_row_expires_with_the_token(self, chat: Chat) -> None:
         ends = int(time.time()) + 300
         context = {"userId": "dora", "expiresAt": str(ends)}
         assert chat.connect(NEW, "groupId=red", authorizer=context) == 200
         row = chat.tables.connections()[NEW]
         assert (row["userId"], row["expiresAt"]) == ({"S": "dora"}, {"N": str(ends)})
 
-    def test_a_token_that_outlives_the_row_does_not_prolong_it(self, chat: Chat) -> None:
+    def test_a_long_token_does_not_extend_the_row(self, chat: Chat) -> None:
         context = {"userId": "dora", "expiresAt": str(int(time.time()) + 10 * CONNECTION_TTL)}
         assert chat.connect(NEW, "groupId=red", authorizer=context) == 200
         assert int(chat.tables.connections()[NEW]["expiresAt"]["N"]) <= time.time() + CONNECTION_TTL
 
-    def test_who_was_let_in_before_has_no_rights_any_more(self, chat: Chat) -> None:
+    def test_connections_from_before_the_authorizer_lose_their_rights(self, chat: Chat) -> None:
         context = {"userId": "dora", "expiresAt": str(int(time.time()) + 300)}
         assert chat.connect(NEW, "groupId=red", authorizer=context) == 200
         assert chat.send(ANA) == 410
@@ -122,7 +122,9 @@ class TestAuthenticated:
         "context",
         [None, {}, {"userId": "dora"}, {"expiresAt": "1"}, {"userId": "", "expiresAt": "1"}, {"principalId": "dora"}],
     )
-    def test_without_its_word_nobody_gets_in(self, chat: Chat, context: dict[str, str] | None) -> None:
+    def test_without_the_authorizers_context_nobody_can_connect(
+        self, chat: Chat, context: dict[str, str] | None
+    ) -> None:
         assert chat.connect(NEW, "userId=dora&groupId=red", authorizer=context) == 403
         assert NEW not in chat.tables.connections()
 
@@ -156,7 +158,7 @@ class TestAuthenticated:
         ("*", 403),
     ],
 )
-def test_pages_connect_from_allowed_origins_alone(
+def test_pages_can_connect_only_from_allowed_origins(
     chat: Chat, monkeypatch: pytest.MonkeyPatch, origin: str, status: int
 ) -> None:
     _allow(monkeypatch, "https://app.example.com", "https://*.example.org", "http://localhost:3000")
@@ -164,7 +166,7 @@ def test_pages_connect_from_allowed_origins_alone(
     assert (NEW in chat.tables.connections()) is (status == 200)
 
 
-def test_two_origins_are_none(chat: Chat, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_two_origins_are_refused(chat: Chat, monkeypatch: pytest.MonkeyPatch) -> None:
     _allow(monkeypatch, "https://app.example.com")
     both = {"Origin": ["https://app.example.com", "https://app.example.com"]}
     assert chat.connect(NEW, "userId=dora&groupId=red", headers=both) == 403
@@ -173,7 +175,7 @@ def test_two_origins_are_none(chat: Chat, monkeypatch: pytest.MonkeyPatch) -> No
 
 
 @pytest.mark.parametrize(("required", "status"), [("false", 200), ("true", 403)])
-def test_a_client_without_an_origin_is_refused_only_on_demand(
+def test_a_client_without_an_origin_is_refused_only_if_configured(
     chat: Chat, monkeypatch: pytest.MonkeyPatch, required: str, status: int
 ) -> None:
     monkeypatch.setenv("REQUIRE_ORIGIN", required)

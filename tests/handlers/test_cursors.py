@@ -1,4 +1,4 @@
-"""Cursors: what a client keeps comes back as the same position, and nothing else passes for one."""
+"""Cursors: a stored cursor decodes to the same position, and anything else is refused."""
 
 import base64
 import hashlib
@@ -18,7 +18,7 @@ def position(timestamp: str = TIMESTAMP, message_id: str = "m1", *, settled: boo
 
 
 def forged(fields: list[object]) -> str:
-    """A cursor that somebody else made, in the form of ours."""
+    """A cursor in our format with any content."""
     return base64.urlsafe_b64encode(json.dumps(fields).encode()).decode().rstrip("=")
 
 
@@ -36,14 +36,16 @@ def forged(fields: list[object]) -> str:
     ids=lambda place: f"{place.timestamp[:9]} {place.message_id[:5]}",
 )
 @pytest.mark.parametrize("group_id", ["red", "Gruppe ä 😀"])
-def test_a_cursor_comes_back_as_its_position(group_id: str, place: Position) -> None:
+def test_a_cursor_decodes_to_its_position(group_id: str, place: Position) -> None:
     cursor = encode(group_id, place)
     assert decode(group_id, cursor) == place
-    assert cursor.replace("-", "").replace("_", "").isalnum()  # Nothing that a URL or a file name would escape.
+    assert (
+        cursor.replace("-", "").replace("_", "").isalnum()
+    )  # Only characters that need no escape in a URL or a file name.
 
 
-def test_cursors_of_other_versions_are_read_for_ever() -> None:
-    """Clients keep them."""
+def test_cursors_of_earlier_versions_still_decode() -> None:
+    """Clients store cursors for a long time."""
     kept = "WyJiMWY1MWE1MTFmMWRhMGNkIiwgIjIwMjYtMDEtMDFUMDA6MDA6MDAuMDAwMDAwWiIsICJtMSIsIHRydWVd"
     assert decode("red", kept) == position()
 
@@ -65,10 +67,10 @@ def test_cursors_of_other_versions_are_read_for_ever() -> None:
         *[forged([RED, TIMESTAMP, value, True]) for value in (1, None, True, ["x"])],
         pytest.param(forged(["red", TIMESTAMP, "m1", True]), id="the group itself"),
         pytest.param(base64.urlsafe_b64encode(b"[" * 50_000).decode(), id="deep list"),
-        pytest.param(forged([RED, TIMESTAMP, "m1", True]) + "!", id="not of the alphabet"),
+        pytest.param(forged([RED, TIMESTAMP, "m1", True]) + "!", id="another alphabet"),
     ],
 )
-def test_what_is_not_ours_is_refused(cursor: object) -> None:
+def test_an_invalid_cursor_is_refused(cursor: object) -> None:
     with pytest.raises(ChatError) as refused:
         decode("red", cursor)
     assert (refused.value.code, refused.value.retryable) == (Code.BAD_REQUEST, False)
@@ -81,6 +83,6 @@ def test_a_cursor_of_another_group_is_refused(place: Position) -> None:
         decode("blue", encode("red", place))
 
 
-def test_positions_are_in_the_order_of_the_messages() -> None:
+def test_positions_sort_like_their_messages() -> None:
     first, second, third = position("1", "b"), position("2", "a"), position("2", "b")
     assert sorted([third, first, START, second]) == [START, first, second, third]

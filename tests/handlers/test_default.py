@@ -1,4 +1,4 @@
-"""Actions without a route of their own, and frames that name a route they may not reach."""
+"""Actions without their own route, and frames with a route as the action."""
 
 import json
 
@@ -21,7 +21,7 @@ def test_ping_is_answered_with_a_pong_and_the_servers_time(chat: Chat, request_i
 
 
 @pytest.mark.parametrize("action", ["dance", "", "Ping", "sendmessage", "$connect", "$disconnect", "$default"])
-def test_unknown_action(chat: Chat, action: str) -> None:
+def test_an_unknown_action_is_refused(chat: Chat, action: str) -> None:
     before = chat.tables.connections()
     frame = {"action": action, "requestId": "r1", "userId": "dora", "groupId": "red"}
     assert chat.receive(ANA, json.dumps(frame), route="$default") == 404
@@ -32,7 +32,7 @@ def test_unknown_action(chat: Chat, action: str) -> None:
 
 @pytest.mark.parametrize("route", ["$default", "$connect", "$disconnect"])
 @pytest.mark.parametrize("frame", NOT_AN_ACTION)
-def test_action_that_is_missing_or_no_text_is_a_bad_request(chat: Chat, route: str, frame: Frame) -> None:
+def test_an_action_that_is_missing_or_not_text_is_a_bad_request(chat: Chat, route: str, frame: Frame) -> None:
     before = chat.tables.connections()
     assert chat.receive(ANA, json.dumps(frame | {"requestId": "r1"}), route=route) == 400
     refusal, words = chat.refusal(ANA)

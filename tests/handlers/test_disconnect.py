@@ -17,7 +17,7 @@ def test_disconnect_of_an_unknown_connection_changes_nothing(chat: Chat) -> None
     assert chat.tables.connections().keys() == {ANA, BOB, EVE}
 
 
-def test_disconnect_that_fails_tells_the_closed_connection_nothing(chat: Chat) -> None:
+def test_a_failed_disconnect_posts_nothing_to_the_closed_connection(chat: Chat) -> None:
     with chat.tables.failing("DeleteItem", aws_error("DeleteItem")):
         assert chat.disconnect(ANA) == 503
     assert chat.frames(ANA) == []

@@ -1,4 +1,4 @@
-"""The figures in docs/protocol.md are those of the code."""
+"""The figures in docs/protocol.md equal those in the code."""
 
 import re
 from pathlib import Path
@@ -12,9 +12,9 @@ PROTOCOL = " ".join((Path(__file__).parents[2] / "docs" / "protocol.md").read_te
 
 
 def _figures(sentence: str) -> list[int]:
-    """The numbers in a sentence that docs/protocol.md has once."""
+    """The numbers in a sentence that occurs once in docs/protocol.md."""
     found = list(re.finditer(sentence, PROTOCOL))
-    assert len(found) == 1, f"docs/protocol.md must say this once: {sentence}"
+    assert len(found) == 1, f"docs/protocol.md must contain this exactly once: {sentence}"
     return [int(number.replace(",", "")) for number in found[0].groups()]
 
 

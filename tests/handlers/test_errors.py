@@ -1,9 +1,9 @@
-"""What a refusal says, to programs and to people."""
+"""The contents of a refusal, for programs and for people."""
 
 from handlers.protocol.errors import ChatError, Code
 
 
-def test_a_refusal_is_final_and_leaves_the_connection_open_unless_it_says_otherwise() -> None:
+def test_by_default_a_refusal_is_not_retryable_and_keeps_the_connection_open() -> None:
     error = ChatError(Code.FORBIDDEN, "no")
     assert (error.code, error.message) == (Code.FORBIDDEN, "no")
     assert (error.retryable, error.retry_after_ms, error.ends_connection) == (False, None, False)

@@ -1,4 +1,4 @@
-"""The layout of ``handlers/``: which module may import which."""
+"""The layout of ``handlers/``: which modules a module may import."""
 
 import ast
 from graphlib import TopologicalSorter
@@ -10,7 +10,7 @@ HANDLERS = Path(__file__).resolve().parents[2] / "handlers"
 FLOORS = ("functions", "actions", "identity", "requests", "posting", "tables", "protocol", "runtime")
 """From top to bottom."""
 BESIDE = {"actions": "identity"}
-"""A floor, and the one that lies beside it, not below it."""
+"""A floor, and the floor beside it, which it must not import."""
 
 MODULES = {
     ".".join(file.relative_to(HANDLERS.parent).with_suffix("").parts): file
@@ -42,7 +42,7 @@ def test_there_are_no_other_floors() -> None:
 
 
 @pytest.mark.parametrize("module", MODULES)
-def test_imports_come_from_the_same_floor_or_a_lower_one(module: str) -> None:
+def test_a_module_imports_only_its_own_floor_and_lower_ones(module: str) -> None:
     own = floor(module)
     allowed = set(FLOORS[FLOORS.index(own) :]) - {BESIDE.get(own)}
     if own == "functions":
@@ -52,7 +52,7 @@ def test_imports_come_from_the_same_floor_or_a_lower_one(module: str) -> None:
 
 @pytest.mark.parametrize("module", MODULES)
 def test_an_import_shows_whether_it_leaves_the_floor(module: str) -> None:
-    """Relative: the same floor. Absolute: a lower one. A function uses relative ones for all."""
+    """Relative imports are for the same floor, absolute ones for lower floors. Functions use only relative ones."""
     own = floor(module)
     for node in ast.walk(ast.parse(MODULES[module].read_text())):
         if isinstance(node, ast.ImportFrom) and own != "functions":
@@ -60,13 +60,13 @@ def test_an_import_shows_whether_it_leaves_the_floor(module: str) -> None:
             assert not (node.module or "").startswith(f"handlers.{own}")
 
 
-def test_modules_know_each_other_one_way() -> None:
+def test_imports_have_no_cycles() -> None:
     order = list(TopologicalSorter({module: imports(module) for module in MODULES}).static_order())
     assert set(order) == MODULES.keys()
 
 
 @pytest.mark.parametrize("module", MODULES)
-def test_a_module_and_its_classes_can_be_read_in_one_go(module: str) -> None:
+def test_modules_and_classes_are_short(module: str) -> None:
     text = MODULES[module].read_text()
     assert len(text.splitlines()) <= 300
     classes = [node for node in ast.walk(ast.parse(text)) if isinstance(node, ast.ClassDef)]

@@ -24,13 +24,13 @@ def row(message_id: str, timestamp: str, text: str = "Hi") -> dict[str, str]:
 
 
 def put_seconds(seconds: Iterable[int]) -> None:
-    """Store a message for each second, under its number."""
+    """Store one message for each second. Its id is the number of the second."""
     for second in seconds:
         put(str(second), f"2026-01-01T00:{second // 60:02}:{second % 60:02}.000000Z")
 
 
 def forget(message_id: str) -> None:
-    """Delete a message, as another program may."""
+    """Delete a message, as another program could."""
     dynamodb().delete_item(TableName=MESSAGES, Key={"messageId": {"S": message_id}})
 
 
@@ -53,7 +53,7 @@ def read(chat: Chat, direction: str, cursor: str | None, limit: int) -> list[Pag
     return pages
 
 
-def test_without_a_cursor_it_is_the_newest_page(chat: Chat) -> None:
+def test_without_a_cursor_the_newest_page_is_returned(chat: Chat) -> None:
     put_seconds(range(3))
     page = history(chat, limit=2, requestId="r1")
     assert page.keys() == {"action", "requestId", "messages", "before", "after", "more"}
@@ -63,7 +63,7 @@ def test_without_a_cursor_it_is_the_newest_page(chat: Chat) -> None:
 
 
 @pytest.mark.parametrize(("limit", "size"), [({}, 50), ({"limit": None}, 50), ({"limit": 1}, 1), ({"limit": 100}, 100)])
-def test_a_page_has_as_many_messages_as_the_limit_says(chat: Chat, limit: Frame, size: int) -> None:
+def test_the_limit_sets_the_number_of_messages_per_page(chat: Chat, limit: Frame, size: int) -> None:
     put_seconds(range(101))
     assert ids(history(chat, **limit)) == [str(second) for second in range(101)][-size:]
 
@@ -84,7 +84,7 @@ def test_a_cursor_of_another_group_is_refused(chat: Chat, direction: str) -> Non
     assert chat.refusal(EVE)[0] == {"code": "BAD_REQUEST", "retryable": False}
 
 
-def test_two_directions_at_once_are_refused(chat: Chat) -> None:
+def test_before_and_after_together_are_refused(chat: Chat) -> None:
     put_seconds([0])
     page = history(chat)
     chat.gateway.delivered.clear()
@@ -95,7 +95,7 @@ def test_two_directions_at_once_are_refused(chat: Chat) -> None:
 
 
 @pytest.mark.parametrize("operation", ["UpdateItem", "Query"])
-def test_it_can_be_asked_again_if_a_table_cannot_be_read(chat: Chat, operation: str) -> None:
+def test_a_failed_read_is_retryable(chat: Chat, operation: str) -> None:
     with chat.tables.failing(operation, aws_error(operation)):
         history(chat)
     assert chat.refusal(ANA)[0] == {"code": "UNAVAILABLE", "retryable": True}
@@ -107,14 +107,18 @@ def test_pages_lead_back_to_the_first_message(chat: Chat) -> None:
     assert history(chat, limit=5)["before"] is None
 
 
-def test_a_page_read_back_can_be_read_on_from(chat: Chat) -> None:
+def test_a_page_read_backwards_has_a_cursor_forwards(chat: Chat) -> None:
     put_seconds(range(0, 500, 100))
     middle = history(chat, limit=2, before=history(chat, limit=2)["before"])
     assert ids(middle) == ["100", "200"]
-    assert ids(history(chat, after=middle["after"])) == ["200", "300", "400"]  # A minute again, and what is new.
+    assert ids(history(chat, after=middle["after"])) == [
+        "200",
+        "300",
+        "400",
+    ]  # Reading starts a minute before the cursor.
 
 
-def test_nothing_is_before_the_very_start(chat: Chat) -> None:
+def test_before_the_first_message_there_is_an_empty_page(chat: Chat) -> None:
     start = history(chat)
     assert (start["messages"], start["before"], start["more"]) == ([], None, False)
     put_seconds(range(3))
@@ -122,7 +126,7 @@ def test_nothing_is_before_the_very_start(chat: Chat) -> None:
     assert (page["messages"], page["before"], page["after"], page["more"]) == ([], None, start["after"], False)
 
 
-def test_an_empty_page_before_a_message_leads_back_to_it(chat: Chat) -> None:
+def test_an_empty_page_before_a_message_has_a_cursor_to_the_message(chat: Chat) -> None:
     put_seconds([0, 100])
     first = history(chat, limit=1, before=history(chat, limit=1)["before"])
     forget("0")
@@ -132,33 +136,33 @@ def test_an_empty_page_before_a_message_leads_back_to_it(chat: Chat) -> None:
 
 
 @pytest.mark.parametrize("known", [0, 1])
-def test_reading_on_in_pages_repeats_no_message_of_the_page_before(chat: Chat, known: int) -> None:
+def test_pages_read_forwards_do_not_overlap(chat: Chat, known: int) -> None:
     put_seconds(range(known))
     cursor = history(chat)["after"]
     put_seconds(range(5))
     assert read(chat, "after", cursor, 2) == [(["0", "1"], True), (["2", "3"], True), (["4"], False)]
 
 
-def test_every_page_read_on_has_a_cursor_back_to_what_is_before_it(chat: Chat) -> None:
+def test_every_page_read_forwards_has_a_cursor_to_earlier_messages(chat: Chat) -> None:
     put_seconds(range(0, 600, 100))
     page = history(chat, limit=1, before=history(chat, limit=5)["before"])
-    for second in (0, 200, 400):  # The last page, too, after which there is no more.
+    for second in (0, 200, 400):  # This includes the last page.
         page = history(chat, limit=2, after=page["after"])
         assert ids(page) == [str(second), str(second + 100)]
         assert ids(history(chat, before=page["before"])) == [str(each) for each in range(0, second, 100)]
 
 
-def test_a_message_that_comes_late_into_the_index_is_found_behind_a_kept_cursor(chat: Chat) -> None:
+def test_a_message_that_reaches_the_index_late_is_found_after_a_stored_cursor(chat: Chat) -> None:
     put_seconds([60])
     cursor = history(chat)["after"]
     put_seconds([0, 59])
     page = history(chat, after=cursor)
-    assert ids(page) == ["0", "59", "60"]  # 60 seconds before the cursor.
+    assert ids(page) == ["0", "59", "60"]  # Reading starts 60 seconds before the cursor.
     put("late", "2025-12-31T23:59:59.999999Z")
     assert ids(history(chat, after=page["after"])) == ["0", "59", "60"]
 
 
-def test_a_message_that_comes_late_is_found_after_reading_on_in_pages(chat: Chat) -> None:
+def test_a_late_message_is_found_after_several_pages(chat: Chat) -> None:
     cursor = history(chat)["after"]
     put_seconds([10, 20, 30])
     while (page := history(chat, after=cursor, limit=2))["more"]:
@@ -167,7 +171,7 @@ def test_a_message_that_comes_late_is_found_after_reading_on_in_pages(chat: Chat
     assert "25" in ids(history(chat, after=page["after"]))
 
 
-def test_a_message_that_comes_late_is_found_although_the_last_page_was_empty(chat: Chat) -> None:
+def test_a_late_message_is_found_after_an_empty_last_page(chat: Chat) -> None:
     cursor = history(chat)["after"]
     put_seconds([10, 20, 30])
     cursor = history(chat, after=cursor, limit=2)["after"]
@@ -178,7 +182,7 @@ def test_a_message_that_comes_late_is_found_although_the_last_page_was_empty(cha
     assert "15" in ids(history(chat, after=page["after"]))
 
 
-def test_a_cursor_never_falls_back(chat: Chat) -> None:
+def test_a_cursor_never_moves_backwards(chat: Chat) -> None:
     put_seconds([0, 100])
     cursor = history(chat)["after"]
     assert history(chat, after=cursor)["after"] == cursor
@@ -190,7 +194,7 @@ def test_a_cursor_never_falls_back(chat: Chat) -> None:
     assert (ids(page), page["after"]) == (["90"], cursor)
 
 
-def test_a_page_that_is_cut_at_the_largest_frame_goes_on_after_the_cut(chat: Chat) -> None:
+def test_a_page_ends_at_the_largest_frame_and_the_next_continues(chat: Chat) -> None:
     for number in range(4):
         put_row(dynamodb(), MESSAGES, row(str(number), f"2026-01-01T00:00:0{number}.000000Z", "x" * 10_000))
     assert read(chat, "before", None, 100) == [(["2", "3"], True), (["0", "1"], False)]
@@ -206,7 +210,7 @@ def test_a_message_too_large_for_a_frame_comes_without_its_text(chat: Chat) -> N
     assert history(chat)["messages"] == [expected]
 
 
-def test_messages_of_one_microsecond_are_in_the_order_of_their_ids(chat: Chat) -> None:
+def test_messages_with_the_same_timestamp_are_sorted_by_id(chat: Chat) -> None:
     for message_id in ("c", "a", "b"):
         put(message_id, "2026-01-01T00:00:00.000000Z")
     page = history(chat)
@@ -214,7 +218,7 @@ def test_messages_of_one_microsecond_are_in_the_order_of_their_ids(chat: Chat) -
     assert ids(history(chat, after=page["after"])) == ["a", "b", "c"]
 
 
-def test_rows_behind_a_cursor_in_another_time_zone_are_found(chat: Chat) -> None:
+def test_rows_with_another_time_zone_are_found_after_a_cursor(chat: Chat) -> None:
     put("first", "2026-01-01T10:00:00-05:00")
     page = history(chat)
     put("second", "2026-01-01T10:00:05-05:00")

@@ -1,4 +1,4 @@
-"""Which of the issuer's public keys verifies a token."""
+"""Which of the issuer's public keys can verify a token."""
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -34,5 +34,5 @@ def test_no_other_key_verifies(fields: Jwk) -> None:
     assert not fits(KEY | fields)
 
 
-def test_two_keys_of_one_id_verify_nothing() -> None:
+def test_two_keys_with_the_same_id_verify_nothing() -> None:
     assert not fits(KEY, KEY)

@@ -1,4 +1,4 @@
-"""What the functions log: one line for each invocation, and never what people say or who they are."""
+"""The functions log one line for each invocation, and never messages, names or users."""
 
 import json
 import logging
@@ -15,7 +15,7 @@ from .conftest import Log
 from .management_api_server import GONE, Answer
 from .tables import aws_error
 
-SECRET = "hush"  # every name, id and text of a client in these tests contains it
+SECRET = "hush"  # Every name, id and text of a client in these tests contains this.
 ANA_HUSH = {"groupId": "group-hush", "senderId": "user-hush", "senderName": "name-hush", "clientMessageId": "id-hush"}
 
 Call = Callable[[Chat], int]
@@ -121,7 +121,7 @@ CALLS: dict[str, tuple[Call, dict[str, Any]]] = {
 
 @pytest.fixture
 def chat(chat: Chat) -> Chat:
-    """The chat, its members under names that must not be logged."""
+    """The chat, with names of members that must not be logged."""
     chat.tables.add_connection(ANA, "user-hush", "group-hush")
     chat.tables.add_connection(BOB, "bob-hush", "group-hush")
     return chat
@@ -140,7 +140,7 @@ def test_one_line_for_each_invocation_has_exactly_these_fields(
 
 
 @pytest.mark.parametrize("name", ["botocore", "botocore.credentials", "botocore.endpoint"])
-def test_botocores_own_lines_are_left_out_but_for_warnings(log: Log, name: str) -> None:
+def test_of_botocores_lines_only_warnings_are_logged(log: Log, name: str) -> None:
     for write in (logging.getLogger(name).debug, logging.getLogger(name).info):
         write("user-hush")
     assert log.records == []
@@ -148,7 +148,7 @@ def test_botocores_own_lines_are_left_out_but_for_warnings(log: Log, name: str) 
     assert log.warnings() == ["the clock is wrong"]
 
 
-def test_line_of_a_retry_says_that_it_was_one(chat: Chat, log: Log) -> None:
+def test_the_line_of_a_retry_says_so(chat: Chat, log: Log) -> None:
     chat.receive(ANA, _frame())
     log.captured.clear()
     chat.receive(ANA, _frame())
@@ -168,7 +168,7 @@ def test_line_of_a_retry_says_that_it_was_one(chat: Chat, log: Log) -> None:
         ("Query", CALLS["message"][0]),
     ],
 )
-def test_failed_call_is_logged_with_its_code_and_place_but_not_its_words(
+def test_a_failed_call_is_logged_with_its_code_and_place_but_not_its_text(
     chat: Chat, log: Log, operation: str, call: Call
 ) -> None:
     with chat.tables.failing(operation, aws_error(operation, "invalid: text-hush")):
@@ -183,7 +183,7 @@ def test_failed_call_is_logged_with_its_code_and_place_but_not_its_words(
     assert SECRET not in log.text()
 
 
-def test_mark_that_cannot_be_written_is_logged_and_fails_nothing(chat: Chat, log: Log) -> None:
+def test_a_failed_mark_is_logged_and_does_not_fail_the_message(chat: Chat, log: Log) -> None:
     with chat.tables.failing("UpdateItem", aws_error("UpdateItem", "invalid: text-hush"), after=1):
         chat.receive(ANA, _frame())
     assert log.warnings() == ["not marked as pushed: a retry will push it again"]
@@ -191,14 +191,14 @@ def test_mark_that_cannot_be_written_is_logged_and_fails_nothing(chat: Chat, log
     assert SECRET not in log.text()
 
 
-def test_error_of_the_sdk_that_quotes_its_input_is_logged_without_it(chat: Chat, log: Log) -> None:
+def test_an_sdk_error_is_logged_without_the_input_that_it_quotes(chat: Chat, log: Log) -> None:
     with chat.tables.spoiling("PutItem", "message", "text-hush"):
         assert chat.receive(ANA, _frame()) == 503
     assert log.served()["failure"] == "ParamValidationError"
     assert SECRET not in log.text()
 
 
-def test_bug_whose_error_quotes_its_input_is_logged_without_it(
+def test_a_bug_is_logged_without_the_input_that_its_error_quotes(
     chat: Chat, log: Log, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(frame: object) -> None:
@@ -210,7 +210,7 @@ def test_bug_whose_error_quotes_its_input_is_logged_without_it(
     assert SECRET not in log.text()
 
 
-def test_failed_deletion_of_a_stale_row_and_failed_posts_are_logged_without_names(chat: Chat, log: Log) -> None:
+def test_failed_deletions_and_posts_are_logged_without_names(chat: Chat, log: Log) -> None:
     chat.tables.add_connection("Phone=", "phone-hush", "group-hush")
     chat.gateway.answers |= {BOB: GONE, "Phone=": Answer(403)}
     with chat.tables.failing("DeleteItem", aws_error("DeleteItem", "invalid: user-hush")):
@@ -219,13 +219,13 @@ def test_failed_deletion_of_a_stale_row_and_failed_posts_are_logged_without_name
     assert SECRET not in log.text()
 
 
-def test_reply_that_misses_its_client_is_told_by_the_line(chat: Chat, log: Log) -> None:
+def test_the_line_says_that_a_reply_failed(chat: Chat, log: Log) -> None:
     chat.gateway.answers[ANA] = GONE
     assert _default(chat, action="ping") == 200
     assert log.served()["reply"] == "gone"
 
 
-def test_function_that_cannot_even_reply_still_ends_with_a_status_and_its_line(
+def test_a_function_that_cannot_reply_still_returns_a_status_and_logs_its_line(
     chat: Chat, log: Log, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("CALLBACK_URL")

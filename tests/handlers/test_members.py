@@ -1,4 +1,4 @@
-"""Who belongs to a group, where the members table says so."""
+"""Membership in a group, with a members table."""
 
 import json
 from types import SimpleNamespace
@@ -22,12 +22,12 @@ def closed_groups(chat: Chat, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def pass_time() -> None:
-    """Let what was read be too old."""
-    members._read.clear()  # noqa: SLF001 - what this process remembers
+    """Make cached members expire."""
+    members._read.clear()  # noqa: SLF001 - the cache of this process
     members._checked.clear()  # noqa: SLF001 - the same
 
 
-def test_members_connect_and_nobody_else(chat: Chat) -> None:
+def test_only_members_can_connect(chat: Chat) -> None:
     assert chat.connect("New=", "userId=ana&groupId=red") == 200
     for query in (
         "userId=eve&groupId=red",
@@ -46,7 +46,7 @@ def test_a_member_of_many_groups_is_found_beyond_the_first_page(chat: Chat) -> N
     assert chat.connect("New=", "userId=ana&groupId=zebra") == 200
 
 
-def test_a_table_that_cannot_be_read_lets_nobody_in(chat: Chat) -> None:
+def test_nobody_can_connect_if_the_table_cannot_be_read(chat: Chat) -> None:
     with chat.tables.failing("Query", aws_error("Query")):
         assert chat.connect("New=", "userId=ana&groupId=red") == 503
         assert chat.send(ANA) == 503
@@ -63,7 +63,7 @@ def test_a_table_that_cannot_be_read_lets_nobody_in(chat: Chat) -> None:
         {"action": "ping"},
     ],
 )
-def test_a_removed_member_is_refused_forgotten_and_disconnected(chat: Chat, frame: dict[str, object]) -> None:
+def test_a_removed_member_is_refused_deleted_and_disconnected(chat: Chat, frame: dict[str, object]) -> None:
     chat.tables.remove_member("ana", "red")
     route = "sendMessage" if frame["action"] == "sendMessage" else "$default"
     assert chat.receive(ANA, json.dumps(frame), route=route) == 403
@@ -74,7 +74,7 @@ def test_a_removed_member_is_refused_forgotten_and_disconnected(chat: Chat, fram
     assert chat.frames(BOB) == []
 
 
-def test_a_removed_member_whose_connection_cannot_be_closed_is_out_all_the_same(chat: Chat, log: Log) -> None:
+def test_a_removed_member_is_out_even_if_the_connection_cannot_be_closed(chat: Chat, log: Log) -> None:
     chat.tables.remove_member("ana", "red")
     chat.gateway.answers[ANA] = GONE
     assert chat.send(ANA) == 403
@@ -82,7 +82,7 @@ def test_a_removed_member_whose_connection_cannot_be_closed_is_out_all_the_same(
     assert log.served()["outcome"] == "FORBIDDEN"
 
 
-def test_a_removed_member_who_only_listens_hears_nothing_any_more(chat: Chat) -> None:
+def test_a_removed_member_who_only_listens_receives_nothing_more(chat: Chat) -> None:
     chat.send(ANA)
     chat.tables.remove_member("bob", "red")
     pass_time()
@@ -93,7 +93,7 @@ def test_a_removed_member_who_only_listens_hears_nothing_any_more(chat: Chat) ->
     assert chat.frames(ANA)[-1]["members"] == [{"userId": "ana", "devices": 1}]
 
 
-def test_what_was_read_holds_for_membership_recheck_seconds(chat: Chat, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_members_are_cached_for_membership_recheck_seconds(chat: Chat, monkeypatch: pytest.MonkeyPatch) -> None:
     now = [100.0]
     monkeypatch.setattr("handlers.tables.members.time", SimpleNamespace(time=lambda: now[0]))
     chat.send(ANA)
@@ -106,7 +106,7 @@ def test_what_was_read_holds_for_membership_recheck_seconds(chat: Chat, monkeypa
     assert len(chat.pushes(BOB)) == 2
 
 
-def test_a_new_member_is_heard_and_served_at_once(chat: Chat) -> None:
+def test_a_new_member_can_send_and_receive_at_once(chat: Chat) -> None:
     chat.send(ANA)
     chat.tables.add_member("dora", "red")
     assert chat.connect("Dora=", "userId=dora&groupId=red") == 200
@@ -117,7 +117,7 @@ def test_a_new_member_is_heard_and_served_at_once(chat: Chat) -> None:
     assert len(chat.pushes(ANA)) == 3
 
 
-def test_a_newcomer_who_is_removed_at_once_is_out_as_soon_as_anybody(chat: Chat) -> None:
+def test_a_member_who_is_removed_right_after_connecting_is_refused(chat: Chat) -> None:
     chat.tables.add_member("dora", "red")
     assert chat.connect("Dora=", "userId=dora&groupId=red") == 200
     chat.tables.remove_member("dora", "red")
@@ -126,28 +126,28 @@ def test_a_newcomer_who_is_removed_at_once_is_out_as_soon_as_anybody(chat: Chat)
     assert chat.pushes(ANA) == []
 
 
-def test_what_is_remembered_of_large_groups_is_bounded(chat: Chat, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_cache_of_members_is_bounded(chat: Chat, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(members, "_MOST_MEMBERS", 4)
     for sender, remembered in ((ANA, {"red"}), (EVE, {"blue"}), (EVE, {"blue"}), (ANA, {"red"})):
         assert chat.send(sender) == 200
-        assert set(members._read) == remembered  # noqa: SLF001 - what this process remembers
+        assert set(members._read) == remembered  # noqa: SLF001 - the cache of this process
 
 
-def test_what_is_remembered_of_users_is_bounded(chat: Chat, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_cache_of_users_is_bounded(chat: Chat, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(members, "_MOST_USERS", 2)
     for sender, remembered in ((ANA, {"ana"}), (BOB, {"ana", "bob"}), (EVE, {"eve"}), (ANA, {"eve", "ana"})):
         assert chat.send(sender) == 200
-        assert {user_id for user_id, _ in members._checked} == remembered  # noqa: SLF001 - what this process remembers
+        assert {user_id for user_id, _ in members._checked} == remembered  # noqa: SLF001 - the cache of this process
 
 
-def test_membership_of_one_group_says_nothing_of_another(chat: Chat) -> None:
+def test_a_member_of_one_group_is_not_a_member_of_another(chat: Chat) -> None:
     chat.tables.remove_member("ana", "red")
     chat.tables.add_member("ana", "blue")
     assert chat.send(ANA) == 403
     assert chat.send(EVE) == 200
 
 
-def test_the_table_is_read_once_for_a_group_not_once_for_a_message(chat: Chat) -> None:
+def test_the_table_is_read_once_per_group_not_once_per_message(chat: Chat) -> None:
     chat.send(ANA)
     with chat.tables.counting("Query") as queries:
         for _ in range(5):

@@ -1,4 +1,4 @@
-"""``getPresence``: who is connected, as far as it fits into a frame."""
+"""``getPresence``: the connected users, as many as fit into a frame."""
 
 import json
 
@@ -14,7 +14,7 @@ def presence(chat: Chat, connection_id: str = ANA, **fields: object) -> Frame:
     return chat.frames(connection_id)[-1]
 
 
-def test_users_of_the_group_come_in_order_with_their_number_of_devices(chat: Chat) -> None:
+def test_users_are_sorted_and_have_a_number_of_devices(chat: Chat) -> None:
     for number in range(3):
         chat.tables.add_connection(f"Adam{number}=", "adam", "red")
     assert presence(chat, requestId="r1") == {
@@ -36,7 +36,7 @@ def test_expired_connections_do_not_count(chat: Chat) -> None:
     assert [member["userId"] for member in presence(chat)["members"]] == ["ana", "bob"]
 
 
-def test_a_large_group_is_cut_at_the_largest_frame(chat: Chat) -> None:
+def test_a_large_group_is_truncated_at_the_largest_frame(chat: Chat) -> None:
     users = [f"{number:0256}" for number in range(110)]
     for user in users:
         chat.tables.add_connection(f"Of{user}", user, "red")
@@ -48,18 +48,18 @@ def test_a_large_group_is_cut_at_the_largest_frame(chat: Chat) -> None:
     assert 28 * 1024 - 300 < len(body) <= 32 * 1024
 
 
-def test_a_group_beyond_one_page_of_its_index_is_cut_there(chat: Chat) -> None:
+def test_a_group_above_one_page_of_its_index_is_truncated_there(chat: Chat) -> None:
     for number in range(15):
         chat.tables.add_connection(f"Large{number}=", f"user{number}", "red", padding="x" * 100_000)
     with chat.tables.counting("Query") as queries:
         answer = presence(chat)
     assert answer["truncated"] is True
     assert 5 < len(answer["members"]) < 15
-    assert len(queries) == 2  # The second page is the proof that there is more.
+    assert len(queries) == 2  # The second page shows that there is more.
 
 
 @pytest.mark.parametrize("operation", ["UpdateItem", "Query"])
-def test_it_can_be_asked_again_if_the_table_cannot_be_read(chat: Chat, operation: str) -> None:
+def test_a_failed_read_is_retryable(chat: Chat, operation: str) -> None:
     with chat.tables.failing(operation, aws_error(operation)):
         assert chat.receive(ANA, '{"action":"getPresence","requestId":"r1"}', route="$default") == 503
     assert chat.refusal(ANA)[0] == {"code": "UNAVAILABLE", "retryable": True, "requestId": "r1"}

@@ -1,4 +1,4 @@
-"""Who is told that a user joined or left."""
+"""Events when a user joins or leaves, and who receives them."""
 
 from typing import Any
 
@@ -55,7 +55,7 @@ def put_back_in_time(connection_id: str, connected_at: str) -> None:
     )
 
 
-def test_the_others_of_the_group_are_told_of_a_user_who_joins_and_leaves(chat: Chat) -> None:
+def test_the_other_users_are_told_when_a_user_joins_and_leaves(chat: Chat) -> None:
     chat.tables.add_connection(DORA, "dora", "red")
     serve(chat, joined(row(chat, DORA)))
     serve(chat, left(end(chat, DORA)))
@@ -63,7 +63,7 @@ def test_the_others_of_the_group_are_told_of_a_user_who_joins_and_leaves(chat: C
     assert chat.gateway.recipients() == {ANA, BOB}
 
 
-def test_of_devices_that_join_at_once_the_earliest_announces(chat: Chat) -> None:
+def test_if_devices_join_together_only_the_earliest_sends_an_event(chat: Chat) -> None:
     chat.tables.add_connection(DORA, "dora", "red", age=1)
     chat.tables.add_connection(DORAS_PHONE, "dora", "red", age=0)
     serve(chat, joined(row(chat, DORAS_PHONE)))
@@ -73,7 +73,7 @@ def test_of_devices_that_join_at_once_the_earliest_announces(chat: Chat) -> None
     assert chat.gateway.recipients() == {ANA, BOB}
 
 
-def test_of_devices_that_join_in_one_microsecond_one_announces(chat: Chat) -> None:
+def test_if_devices_join_in_the_same_microsecond_only_one_sends_an_event(chat: Chat) -> None:
     for device in (DORA, DORAS_PHONE):
         chat.tables.add_connection(device, "dora", "red")
         put_back_in_time(device, "2026-01-01T00:00:00.000000Z")
@@ -81,7 +81,7 @@ def test_of_devices_that_join_in_one_microsecond_one_announces(chat: Chat) -> No
     assert chat.frames(ANA) == [event("joined", "dora")]
 
 
-def test_a_user_has_left_with_the_last_device(chat: Chat) -> None:
+def test_a_user_leaves_with_the_last_device(chat: Chat) -> None:
     chat.tables.add_connection(DORA, "dora", "red", age=1)
     chat.tables.add_connection(DORAS_PHONE, "dora", "red", age=0)
     serve(chat, left(end(chat, DORA)))
@@ -91,7 +91,7 @@ def test_a_user_has_left_with_the_last_device(chat: Chat) -> None:
 
 
 @pytest.mark.parametrize("expires_in", [None, -1], ids=["gone", "expired"])
-def test_a_device_that_only_the_index_still_lists_does_not_keep_its_user(
+def test_a_device_that_is_only_in_the_lagging_index_does_not_count(
     chat: Chat, monkeypatch: pytest.MonkeyPatch, expires_in: float | None
 ) -> None:
     chat.tables.add_connection(DORA, "dora", "red", age=1)
@@ -107,7 +107,7 @@ def test_a_device_that_only_the_index_still_lists_does_not_keep_its_user(
     assert event("left", "dora") in chat.frames(ANA)
 
 
-def test_a_device_in_another_group_says_nothing_of_this_one(chat: Chat) -> None:
+def test_a_device_in_another_group_does_not_count(chat: Chat) -> None:
     chat.tables.add_connection(EVE, "dora", "blue", age=100)
     chat.tables.add_connection(DORA, "dora", "red")
     serve(chat, joined(row(chat, DORA)))
@@ -116,7 +116,7 @@ def test_a_device_in_another_group_says_nothing_of_this_one(chat: Chat) -> None:
     assert chat.frames(EVE) == []
 
 
-def test_nobody_is_told_in_a_group_above_event_member_limit(chat: Chat, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_events_are_sent_above_event_member_limit(chat: Chat, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("EVENT_MEMBER_LIMIT", "3")
     settings.settings.cache_clear()
     chat.tables.add_connection(DORA, "dora", "red")
@@ -127,7 +127,7 @@ def test_nobody_is_told_in_a_group_above_event_member_limit(chat: Chat, monkeypa
     assert len(chat.frames(ANA)) == 1
 
 
-def test_a_push_that_was_not_finished_is_repeated_by_lambda(chat: Chat) -> None:
+def test_lambda_repeats_an_incomplete_push(chat: Chat) -> None:
     chat.tables.add_connection(DORA, "dora", "red")
     chat.gateway.answers[BOB] = HANG
     chat.context = Context(milliseconds=2500)
@@ -138,14 +138,14 @@ def test_a_push_that_was_not_finished_is_repeated_by_lambda(chat: Chat) -> None:
     assert chat.frames(BOB) == [event("joined", "dora")]
 
 
-def test_a_recipient_that_fails_in_time_is_no_reason_to_tell_the_others_again(chat: Chat) -> None:
+def test_one_failed_recipient_does_not_repeat_the_push(chat: Chat) -> None:
     chat.tables.add_connection(DORA, "dora", "red")
     chat.gateway.answers[BOB] = Answer(403)
     serve(chat, joined(row(chat, DORA)))
     assert chat.frames(ANA) == [event("joined", "dora")]
 
 
-def test_the_log_has_the_records_of_a_batch_and_how_many_of_them_were_told(chat: Chat, log: Log) -> None:
+def test_the_log_has_the_number_of_records_and_of_events_sent(chat: Chat, log: Log) -> None:
     chat.tables.add_connection(DORA, "dora", "red", age=1)
     chat.tables.add_connection(DORAS_PHONE, "dora", "red", age=0)
     chat.tables.add_connection("Lone=", "lone", "green")

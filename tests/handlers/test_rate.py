@@ -1,4 +1,4 @@
-"""How much a connection may send, and how many connections a user may have."""
+"""The limits of frames per connection and of connections per user."""
 
 import json
 
@@ -18,14 +18,14 @@ NOW = 1_800_000_000.0
 
 @pytest.fixture(autouse=True)
 def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """Seconds that have passed, to be moved."""
+    """The time in seconds, which a test can change."""
     now = [NOW]
     monkeypatch.setattr("handlers.tables.rate_limit.time.time_ns", lambda: int(now[0] * 1e9))
     return now
 
 
 def set_busy_until(moment: float) -> None:
-    """Write what another process writes for a frame that it serves."""
+    """Write the row as another process does for a frame."""
     dynamodb().update_item(
         TableName=CONNECTIONS,
         Key={"connectionId": {"S": ANA}},
@@ -61,22 +61,22 @@ def test_a_burst_is_served_and_the_next_frame_is_refused_with_the_time_to_wait(c
     assert len(chat.pushes(BOB)) == BURST
 
 
-def test_after_the_time_to_wait_exactly_one_more_is_served(chat: Chat, clock: list[float]) -> None:
+def test_after_retry_after_exactly_one_more_frame_is_served(chat: Chat, clock: list[float]) -> None:
     for _ in range(BURST + 1):
         chat.send(ANA)
     clock[0] += refused(chat)["retryAfterMs"] / 1_000
     assert [chat.send(ANA), chat.send(ANA)] == [200, 429]
 
 
-def test_in_the_long_run_the_rate_is_served(chat: Chat, clock: list[float]) -> None:
+def test_over_a_long_time_frames_are_served_at_the_rate(chat: Chat, clock: list[float]) -> None:
     served = 0
-    for _ in range(200):  # at five times the rate, for four seconds
+    for _ in range(200):  # five times the rate, for four seconds
         served += ask(chat, ANA, "getPresence") == 200
         clock[0] += 1 / RATE / 5
     assert BURST + 4 * RATE - 1 <= served <= BURST + 4 * RATE + 1
 
 
-def test_idle_time_saves_up_no_more_than_a_burst(chat: Chat, clock: list[float]) -> None:
+def test_idle_time_allows_at_most_a_burst(chat: Chat, clock: list[float]) -> None:
     chat.send(ANA)
     clock[0] += 3_600
     assert [chat.send(ANA) for _ in range(BURST + 1)] == [200] * BURST + [429]
@@ -91,7 +91,7 @@ def test_frames_of_every_action_that_reads_or_writes_count_together(chat: Chat) 
     assert ask(chat, ANA, "ping") == 200
 
 
-def test_one_connection_has_its_own_rate_whatever_the_others_send(chat: Chat) -> None:
+def test_each_connection_has_its_own_rate(chat: Chat) -> None:
     for _ in range(BURST + 5):
         chat.send(ANA)
     assert chat.send(BOB) == 200
@@ -109,17 +109,17 @@ def test_a_frame_costs_one_write_of_the_row_and_no_read(chat: Chat, clock: list[
     assert reads == []
 
 
-def test_other_processes_that_serve_the_connection_count_the_same_frames(chat: Chat) -> None:
+def test_all_processes_together_count_the_frames_of_a_connection(chat: Chat) -> None:
     for number in range(BURST):
         if number % 3 == 0:
-            rate_limit._busy_until.clear()  # noqa: SLF001 - what a process knows that has just started
+            rate_limit._busy_until.clear()  # noqa: SLF001 - the state of a new process
         assert chat.send(ANA) == 200
     rate_limit._busy_until.clear()  # noqa: SLF001 - the same
     assert chat.send(ANA) == 429
 
 
-def test_a_frame_is_served_although_other_processes_change_the_row_between_two_attempts(chat: Chat) -> None:
-    """The first attempt takes the connection for occupied, the second for idle, and both are mistaken."""
+def test_a_frame_is_served_if_other_processes_change_the_row_between_attempts(chat: Chat) -> None:
+    """The first attempt assumes a busy connection, the second an idle one. Both are wrong."""
     chat.send(ANA)
     with chat.tables.before(
         "UpdateItem", [lambda: set_busy_until(0), lambda: set_busy_until(NOW + 1 / RATE)]
@@ -129,26 +129,26 @@ def test_a_frame_is_served_although_other_processes_change_the_row_between_two_a
     assert len(attempts) == 3
 
 
-def test_what_is_remembered_of_connections_is_bounded(chat: Chat, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_cache_of_connections_is_bounded(chat: Chat, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rate_limit, "_MOST_HINTS", 2)
     for sender in (ANA, BOB, EVE, ANA):
         assert chat.send(sender) == 200
-        assert len(rate_limit._busy_until) <= 2  # noqa: SLF001 - what this process remembers
+        assert len(rate_limit._busy_until) <= 2  # noqa: SLF001 - the cache of this process
 
 
-def test_a_row_of_the_old_stack_without_any_state_is_served(chat: Chat) -> None:
+def test_a_row_without_rate_limit_state_is_served(chat: Chat) -> None:
     assert "busyUntil" not in chat.tables.connections()[ANA]
     assert chat.send(ANA) == 200
 
 
-def test_a_frame_never_makes_a_row_of_a_connection_that_is_gone(chat: Chat) -> None:
+def test_a_frame_never_recreates_the_row_of_a_closed_connection(chat: Chat) -> None:
     chat.disconnect(ANA)
     assert chat.send(ANA) == 410
     assert ask(chat, ANA, "ping") == 410
     assert ANA not in chat.tables.connections()
 
 
-def test_a_user_has_so_many_connections_over_all_groups(chat: Chat, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_limit_of_connections_counts_all_groups_of_a_user(chat: Chat, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CONNECTIONS_PER_USER", "3")
     settings.settings.cache_clear()
     assert chat.connect("Two=", "userId=ana&groupId=blue") == 200
@@ -167,7 +167,7 @@ def test_expired_connections_do_not_count(chat: Chat, monkeypatch: pytest.Monkey
     assert chat.connect("Two=", "userId=ana&groupId=red") == 200
 
 
-def test_connections_that_cannot_be_counted_refuse_the_handshake(chat: Chat) -> None:
+def test_the_handshake_is_refused_if_connections_cannot_be_counted(chat: Chat) -> None:
     with chat.tables.failing("Query", aws_error("Query")):
         assert chat.connect("New=", "userId=dora&groupId=red") == 503
     assert "New=" not in chat.tables.connections()

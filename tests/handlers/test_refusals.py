@@ -1,4 +1,4 @@
-"""Frames that are refused: one error frame to the sender, nothing stored, nothing to anybody else."""
+"""Refused frames: the sender gets one error frame, nothing is stored, and nobody else receives anything."""
 
 import json
 from typing import Any
@@ -32,7 +32,7 @@ def _without_missing(fields: Frame) -> str:
         *[("clientMessageId", value) for value in NO_ID],
     ],
 )
-def test_bad_request_names_the_field_that_is_wrong(chat: Chat, field: str, value: object) -> None:
+def test_bad_request_names_the_invalid_field(chat: Chat, field: str, value: object) -> None:
     assert chat.receive(ANA, _without_missing({"requestId": "r1", field: value})) == 400
     refusal, words = chat.refusal(ANA)
     assert refusal == {"code": "BAD_REQUEST", "retryable": False, "requestId": "r1"}
@@ -49,7 +49,7 @@ def test_ids_and_names_of_256_bytes_are_served(chat: Chat, longest: str) -> None
 
 
 @pytest.mark.parametrize("request_id", NO_ID)
-def test_request_id_that_is_no_id_is_not_echoed(chat: Chat, request_id: object) -> None:
+def test_an_invalid_request_id_is_not_echoed(chat: Chat, request_id: object) -> None:
     chat.send(ANA, requestId=request_id, message="")
     refusal, _ = chat.refusal(ANA)
     assert refusal == {"code": "BAD_REQUEST", "retryable": False}
@@ -84,14 +84,14 @@ def test_request_id_that_is_no_id_is_not_echoed(chat: Chat, request_id: object) 
         pytest.param(b"\x00\x01\x02", id="binary that is not JSON"),
     ],
 )
-def test_bad_request_if_the_frame_is_no_json_object(chat: Chat, body: str | bytes | None, route: str) -> None:
+def test_bad_request_if_the_frame_is_not_a_json_object(chat: Chat, body: str | bytes | None, route: str) -> None:
     assert chat.receive(ANA, body, route=route) == 400
     refusal, _ = chat.refusal(ANA)
     assert refusal == {"code": "BAD_REQUEST", "retryable": False}
     assert chat.tables.messages() == []
 
 
-def test_lone_surrogate_is_refused_under_the_ids_of_its_frame(chat: Chat) -> None:
+def test_a_lone_surrogate_is_refused_with_the_ids_of_its_frame(chat: Chat) -> None:
     assert chat.send(ANA, message="half an emoji: \ud83d", **ECHOED) == 400
     refusal, _ = chat.refusal(ANA)
     assert refusal == {"code": "BAD_REQUEST", "retryable": False} | ECHOED
@@ -101,15 +101,13 @@ def test_lone_surrogate_is_refused_under_the_ids_of_its_frame(chat: Chat) -> Non
     ("sender", "field", "value"),
     [
         pytest.param(ANA, "senderId", "bob", id="as another member"),
-        pytest.param(ANA, "senderId", "Ana", id="as a user of like name"),
+        pytest.param(ANA, "senderId", "Ana", id="as a user with a similar name"),
         pytest.param(EVE, "senderId", "ana", id="as a member of another group"),
         pytest.param(EVE, "groupId", "red", id="into another group"),
-        pytest.param(ANA, "groupId", "red ", id="into a group of like name"),
+        pytest.param(ANA, "groupId", "red ", id="into a group with a similar name"),
     ],
 )
-def test_forbidden_to_speak_for_another_user_or_into_another_group(
-    chat: Chat, sender: str, field: str, value: str
-) -> None:
+def test_forbidden_to_send_as_another_user_or_to_another_group(chat: Chat, sender: str, field: str, value: str) -> None:
     assert chat.send(sender, **{field: value}, **ECHOED) == 403
     refusal, words = chat.refusal(sender)
     assert refusal == {"code": "FORBIDDEN", "retryable": False} | ECHOED
@@ -125,7 +123,7 @@ def test_not_connected_without_a_row(chat: Chat) -> None:
     assert chat.tables.messages() == []
 
 
-def test_not_connected_once_the_row_has_expired(chat: Chat) -> None:
+def test_not_connected_after_the_row_has_expired(chat: Chat) -> None:
     chat.tables.add_connection(ANA, "ana", "red", expires_in=-1)
     assert chat.send(ANA) == 410
     assert chat.refusal(ANA)[0]["code"] == "NOT_CONNECTED"
@@ -154,7 +152,7 @@ def test_too_large_counts_the_bytes_of_the_pushed_frame(chat: Chat, unit: str, e
 
 
 @pytest.mark.parametrize(("operation", "ids"), [("UpdateItem", {}), ("UpdateItem", ECHOED), ("PutItem", ECHOED)])
-def test_unavailable_before_anything_is_stored_may_be_sent_again(chat: Chat, operation: str, ids: Frame) -> None:
+def test_unavailable_is_retryable_before_anything_is_stored(chat: Chat, operation: str, ids: Frame) -> None:
     with chat.tables.failing(operation, aws_error(operation)):
         assert chat.send(ANA, **ids) == 503
     refusal, _ = chat.refusal(ANA)
@@ -163,10 +161,10 @@ def test_unavailable_before_anything_is_stored_may_be_sent_again(chat: Chat, ope
 
 
 @pytest.mark.parametrize(("ids", "retryable"), [(ECHOED, True), ({}, False)])
-def test_unavailable_put_without_an_answer_may_be_sent_again_only_under_a_client_message_id(
+def test_unavailable_while_storing_is_retryable_only_with_a_client_message_id(
     chat: Chat, ids: Frame, *, retryable: bool
 ) -> None:
-    """The message may be stored, and without an id a second one would double it."""
+    """The message may have been stored. Without an id, a retry would store it twice."""
     with chat.tables.failing("PutItem", ReadTimeoutError(endpoint_url="https://dynamodb")):
         assert chat.send(ANA, **ids) == 503
     refusal, _ = chat.refusal(ANA)
@@ -174,7 +172,7 @@ def test_unavailable_put_without_an_answer_may_be_sent_again_only_under_a_client
 
 
 @pytest.mark.parametrize(("ids", "retryable"), [(ECHOED, True), ({}, False)])
-def test_unavailable_after_storing_may_be_sent_again_only_under_a_client_message_id(
+def test_unavailable_after_storing_is_retryable_only_with_a_client_message_id(
     chat: Chat, ids: Frame, *, retryable: bool
 ) -> None:
     with chat.tables.failing("Query", aws_error("Query")):
@@ -210,13 +208,13 @@ def test_unavailable_if_the_group_cannot_be_read_in_time(chat: Chat) -> None:
     assert "pushedAt" not in chat.tables.messages()[0]
 
 
-def test_mark_that_cannot_be_written_is_not_the_clients_business(chat: Chat) -> None:
+def test_a_failed_mark_is_not_reported_to_the_client(chat: Chat) -> None:
     with chat.tables.failing("UpdateItem", aws_error("UpdateItem"), after=1):
         assert chat.send(ANA, clientMessageId="c1") == 200
     assert sorted(frame["action"] for frame in chat.frames(ANA)) == ["ack", "message"]
 
 
-def test_internal_on_a_bug_tells_nothing_of_it(chat: Chat, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_internal_contains_nothing_about_the_bug(chat: Chat, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(_frame: object) -> None:
         raise RuntimeError("arn:aws:dynamodb:table/ChatMessages")
 

@@ -1,4 +1,4 @@
-"""The same frame sent again under its ``clientMessageId``: stored once, pushed again only where that may be needed."""
+"""The same frame sent again with its ``clientMessageId``: stored once, and pushed again only if needed."""
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
@@ -47,7 +47,7 @@ UNFINISHED: dict[str, Callable[[Chat], AbstractContextManager[None]]] = {
 }
 
 
-def test_retry_is_acknowledged_with_what_was_stored_first_and_changes_nothing(chat: Chat) -> None:
+def test_a_retry_is_acknowledged_with_the_stored_message_and_changes_nothing(chat: Chat) -> None:
     chat.send(ANA, clientMessageId="c1", senderName="Ana")
     before = chat.tables.messages()
     assert chat.send(ANA, clientMessageId="c1", senderName="Another Name", requestId="again") == 200
@@ -87,16 +87,14 @@ def test_retry_pushes_again_if_the_first_push_may_not_have_finished(
 
 
 @pytest.mark.parametrize("client_message_id", [{}, {"clientMessageId": "c1"}])
-def test_put_that_the_sdk_repeats_because_its_answer_was_lost_is_no_duplicate(
-    chat: Chat, client_message_id: Frame
-) -> None:
+def test_a_put_that_the_sdk_repeats_is_not_a_duplicate(chat: Chat, client_message_id: Frame) -> None:
     with chat.tables.losing_the_first_answer("PutItem"):
         assert chat.send(ANA, **client_message_id) == 200
     assert len(chat.tables.messages()) == len(chat.pushes(BOB)) == 1
     assert [ack["duplicate"] for ack in chat.acks(ANA)] == [False] * len(client_message_id)
 
 
-def test_other_text_under_a_used_client_message_id_is_a_conflict(chat: Chat) -> None:
+def test_another_text_with_a_used_client_message_id_is_a_conflict(chat: Chat) -> None:
     chat.send(ANA, clientMessageId="c1", message="first")
     before = chat.tables.messages()
     chat.gateway.delivered.clear()
@@ -123,7 +121,7 @@ def test_same_client_message_id_of_the_same_user_in_another_group_is_another_mes
     assert len(chat.tables.messages()) == 2
 
 
-def test_message_that_another_program_deletes_meanwhile_stays_deleted(chat: Chat) -> None:
+def test_a_message_that_another_program_deletes_stays_deleted(chat: Chat) -> None:
     chat.gateway.on_delivery = lambda _connection_id, _frame: chat.tables.forget_messages()
     assert chat.send(ANA, clientMessageId="c1") == 200
     assert chat.tables.messages() == []

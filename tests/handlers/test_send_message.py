@@ -1,4 +1,4 @@
-"""What a message that is in order does: stored once, pushed to its group, acknowledged where that was asked for."""
+"""A valid message is stored once, pushed to its group, and acknowledged if it has a ``clientMessageId``."""
 
 import json
 import re
@@ -39,7 +39,7 @@ def test_stored_row_and_push_have_exactly_these_fields(chat: Chat, sent: Frame, 
 
     [row] = chat.tables.messages()
     [push] = chat.frames(BOB)
-    row.pop("pushedAt", None)  # how the functions remember what a retry need not push
+    row.pop("pushedAt", None)  # tells a retry that it need not push again
     expected = {
         "groupId": "red",
         "senderId": "ana",
@@ -52,7 +52,7 @@ def test_stored_row_and_push_have_exactly_these_fields(chat: Chat, sent: Frame, 
 
 
 @pytest.mark.parametrize("unread", ["9" * 4000, "1e999", '{"deeply":[[["nested"]]]}', '"x"'])
-def test_fields_the_protocol_does_not_know_may_be_any_json(chat: Chat, unread: str) -> None:
+def test_unknown_fields_may_be_any_json(chat: Chat, unread: str) -> None:
     frame = f'{{"action":"sendMessage","groupId":"red","senderId":"ana","message":"Hi","unread":{unread}}}'
     assert chat.receive(ANA, frame) == 200
     assert len(chat.tables.messages()) == 1
@@ -64,7 +64,7 @@ def test_binary_frame_with_json_in_utf8_is_served(chat: Chat) -> None:
     assert chat.frames(BOB)[0]["message"] == "Grüße"
 
 
-def test_push_reaches_every_connection_of_the_group_once_and_no_other(chat: Chat) -> None:
+def test_a_push_reaches_every_connection_of_the_group_once_and_no_other(chat: Chat) -> None:
     chat.tables.add_connection(ANAS_PHONE, "ana", "red")
     chat.send(ANA)
     [frame] = chat.frames(BOB)
@@ -78,7 +78,7 @@ def test_sender_is_served_even_if_the_index_does_not_list_it_yet(chat: Chat) -> 
     assert len(chat.frames(ANA)) == len(chat.frames(BOB)) == 1
 
 
-def test_timestamp_is_the_servers_time_in_fixed_width_so_that_string_order_is_time_order(chat: Chat) -> None:
+def test_timestamps_are_the_servers_time_and_sort_as_text(chat: Chat) -> None:
     before = datetime.now(UTC)
     for _ in range(5):
         chat.send(ANA, timestamp="2001-01-01T00:00:00Z")
@@ -119,7 +119,7 @@ def test_no_ack_without_a_client_message_id(chat: Chat) -> None:
     assert chat.acks(ANA) == []
 
 
-def test_ack_names_the_stored_message_to_its_sender_alone(chat: Chat) -> None:
+def test_only_the_sender_gets_an_ack_with_the_stored_message(chat: Chat) -> None:
     assert chat.send(ANA, clientMessageId="c1", requestId="r1") == 200
     [row] = chat.tables.messages()
     assert chat.acks(ANA) == [
@@ -135,7 +135,7 @@ def test_ack_names_the_stored_message_to_its_sender_alone(chat: Chat) -> None:
     assert chat.acks(BOB) == []
 
 
-def test_nobody_hears_of_a_message_before_it_is_stored(chat: Chat) -> None:
+def test_nobody_receives_a_message_before_it_is_stored(chat: Chat) -> None:
     stored_at_delivery: dict[str, list[str]] = {}
 
     def look(connection_id: str, frame: Frame) -> None:

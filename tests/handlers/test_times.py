@@ -1,4 +1,4 @@
-"""Times: their form, and what is made of times that other programs wrote."""
+"""Times: the format of ours, and how times of other programs are read."""
 
 import math
 import time
@@ -12,7 +12,7 @@ from handlers.protocol import times
 
 @pytest.fixture(autouse=True)
 def clock(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A clock that stands still, on a full second."""
+    """A stopped clock, at a full second."""
 
     class StoppedClock(datetime):
         @classmethod
@@ -34,12 +34,14 @@ def test_timestamp_has_its_full_width_on_a_full_second() -> None:
         ("2026-01-01T00:00:00.000001Z", 0.5, "2025-12-31T23:59:59.500001Z"),
         ("2026-01-01T00:01:00Z", 60, "2026-01-01T00:00:00.000000Z"),
         ("2026-01-01T00:00:00+02:00", 60, "2025-12-31T21:59:00.000000Z"),
-        pytest.param("2026-01-01T10:00:00-05:00", 60, "2026-01-01T10:00:00-05:00", id="never after it as a text"),
-        pytest.param("0001-01-01T00:00:00Z", 60, "0001-01-01T00:00:00Z", id="before all time"),
+        pytest.param(
+            "2026-01-01T10:00:00-05:00", 60, "2026-01-01T10:00:00-05:00", id="never later when compared as text"
+        ),
+        pytest.param("0001-01-01T00:00:00Z", 60, "0001-01-01T00:00:00Z", id="before the year 1"),
         *[(text, 60, text) for text in ("", "yesterday", "2026-13-01")],
     ],
 )
-def test_earlier(than: str, seconds: float, expected: str) -> None:
+def test_earlier_subtracts_seconds(than: str, seconds: float, expected: str) -> None:
     assert times.earlier(than, seconds) == expected
 
 
@@ -71,5 +73,5 @@ def test_the_time_zone_of_the_machine_changes_nothing() -> None:
         *[(text, math.inf) for text in ("", "yesterday", "0001-01-01T00:00:00+23:59")],
     ],
 )
-def test_age(of: str, expected: float) -> None:
+def test_age_is_in_seconds(of: str, expected: float) -> None:
     assert times.age(of) == expected

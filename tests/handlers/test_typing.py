@@ -1,4 +1,4 @@
-"""``typing``: told to the other members at once, and never stored."""
+"""``typing``: pushed to the other members at once, and never stored."""
 
 import json
 
@@ -30,7 +30,7 @@ def test_the_other_members_are_told(chat: Chat, *, is_typing: bool) -> None:
 
 
 @pytest.mark.parametrize("fields", [{}, *[{"isTyping": value} for value in (None, 1, 0, "true", ["x"])]])
-def test_what_is_neither_true_nor_false_is_refused(chat: Chat, fields: Frame) -> None:
+def test_a_value_that_is_not_a_boolean_is_refused(chat: Chat, fields: Frame) -> None:
     assert typing(chat, requestId="r1", **fields) == 400
     refusal, words = chat.refusal(ANA)
     assert refusal == {"code": "BAD_REQUEST", "retryable": False, "requestId": "r1"}
@@ -38,7 +38,7 @@ def test_what_is_neither_true_nor_false_is_refused(chat: Chat, fields: Frame) ->
 
 
 @pytest.mark.parametrize(("limit", "told"), [(2, {BOB}), (1, set())])
-def test_nobody_is_told_in_a_group_above_event_member_limit(
+def test_nothing_is_pushed_above_event_member_limit(
     chat: Chat, monkeypatch: pytest.MonkeyPatch, limit: int, told: set[str]
 ) -> None:
     monkeypatch.setenv("EVENT_MEMBER_LIMIT", str(limit))
@@ -49,7 +49,7 @@ def test_nobody_is_told_in_a_group_above_event_member_limit(
 
 
 @pytest.mark.parametrize("operation", ["UpdateItem", "Query"])
-def test_it_can_be_sent_again_if_the_table_cannot_be_read(chat: Chat, operation: str) -> None:
+def test_a_failed_read_is_retryable(chat: Chat, operation: str) -> None:
     with chat.tables.failing(operation, aws_error(operation)):
         assert typing(chat, isTyping=True) == 503
     assert chat.refusal(ANA)[0] == {"code": "UNAVAILABLE", "retryable": True}
