@@ -1,4 +1,4 @@
-"""Reads HTTP/1.1 responses of which only the status and the reusability of the connection matter.
+"""Reads HTTP/1.1 responses: the status, and whether the connection can be used again. Nothing else matters here.
 
 Source: RFC 9112, https://www.rfc-editor.org/rfc/rfc9112
 """
@@ -37,18 +37,18 @@ _DELIVERED = Response(200, keep_alive=True, error_type="")
 def parse_response(data: bytes, *, closed: bool = False) -> Response | None:
     """Read the response to one request.
 
-    Stateless: the caller passes all bytes since the request each time some arrived, which for the one-packet
-    responses of the management API is once.
+    It keeps no state: each time bytes arrive, pass all bytes since the request. A response of the management API is one
+    packet, so that is once.
 
     Args:
-        data: every byte received since the request was sent.
-        closed: no more will come.
+        data: Every byte received since the request was sent.
+        closed: Whether no more will come.
 
     Returns:
         The response, or None while it is incomplete.
 
     Raises:
-        ProtocolError: these bytes cannot become a response.
+        ProtocolError: These bytes cannot become a response.
     """
     end = data.find(b"\r\n\r\n")
     if end >= 0 and end + 4 == len(data) and data.startswith(b"HTTP/1.1 200"):

@@ -1,7 +1,7 @@
 """AWS Signature Version 4 for one kind of request: ``POST /@connections/{connectionId}``.
 
-Everything that is equal for all recipients of a frame (signing key, host, date, body hash, header text) is
-prepared once; what is left per recipient is one SHA-256 of the canonical request and one HMAC.
+What all recipients of a frame have in common (signing key, host, date, body hash, header text) is prepared once. Each
+recipient costs one SHA-256 of the canonical request and one HMAC.
 
 Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html
 """
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 _SERVICE = "execute-api"
 _DEFAULT_PORTS = {"https": 443, "http": 80}
-# Connection ids as API Gateway makes them: nothing but the padding needs encoding.
+# Connection ids as API Gateway makes them: only the padding needs encoding.
 _USUAL_ID = re.compile(r"[A-Za-z0-9_-]+=*").fullmatch
 _INNER_PAD = bytes(byte ^ 0x36 for byte in range(256))
 _OUTER_PAD = bytes(byte ^ 0x5C for byte in range(256))
@@ -38,9 +38,8 @@ class Credentials(NamedTuple):
 class CredentialSource:
     """The process's credentials, current at every call.
 
-    Lambda puts them into the environment; reading them there costs microseconds, importing botocore a
-    good part of a cold start. Other sources (SnapStart's container endpoint, profiles) are left to
-    botocore, which refreshes them.
+    Lambda puts them into the environment. Reading them there costs microseconds; importing botocore costs a good part
+    of a cold start. Other sources (SnapStart's container endpoint, profiles) are left to botocore, which refreshes them.
     """
 
     def __init__(self) -> None:
@@ -50,7 +49,7 @@ class CredentialSource:
         """Return the credentials to sign with now.
 
         Raises:
-            botocore.exceptions.NoCredentialsError: there are none anywhere.
+            botocore.exceptions.NoCredentialsError: There are no credentials anywhere.
         """
         environ = os.environ
         access_key, secret_key = environ.get("AWS_ACCESS_KEY_ID"), environ.get("AWS_SECRET_ACCESS_KEY")
@@ -71,8 +70,8 @@ class RequestSigner:
     """Makes complete signed requests, ready for the wire.
 
     Args:
-        endpoint: the management API's URL with its stage; a longer path is kept as a prefix.
-        region: the region signed for.
+        endpoint: URL of the management API with its stage. A longer path is kept as a prefix.
+        region: The region that requests are signed for.
     """
 
     def __init__(self, endpoint: str, region: str) -> None:
@@ -95,10 +94,10 @@ class RequestSigner:
         """Return the signed request that posts ``body`` to one connection.
 
         Args:
-            connection_id: as API Gateway gave it, not encoded.
-            body: the frame.
-            at: the time of signing, whole seconds since the epoch (AWS accepts five minutes either way).
-            credentials: sign with these.
+            connection_id: As API Gateway gave it, not encoded.
+            body: The frame.
+            at: The time of signing, in whole seconds since the epoch. AWS accepts five minutes either way.
+            credentials: What to sign with.
         """
         if self._prepared_for != (at, credentials):
             self._prepare_time(at, credentials)
