@@ -39,7 +39,8 @@ class CredentialSource:
     """The process's credentials, current at every call.
 
     Lambda puts them into the environment. Reading them there costs microseconds; importing botocore costs a good part
-    of a cold start. Other sources (SnapStart's container endpoint, profiles) are left to botocore, which refreshes them.
+    of a cold start. Other sources (SnapStart's container endpoint, profiles) are left to botocore, which refreshes
+    them.
     """
 
     def __init__(self) -> None:
