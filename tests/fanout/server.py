@@ -1,4 +1,4 @@
-"""A management API on loopback, over real TLS, that answers each request as a test wants it to."""
+"""A management API on loopback, with real TLS. A test decides how it answers each request."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ OK = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
 
 @dataclass(frozen=True)
 class Request:
-    """One request as the server read it."""
+    """A request that the server has read."""
 
     number: int
-    """Counts the requests of all connections from 0."""
+    """Number of the request over all connections, from 0."""
     nth_on_connection: int
-    """Counts the requests of this connection from 0."""
+    """Number of the request on its connection, from 0."""
     path: str
     headers: dict[str, str]
     body: bytes
@@ -42,7 +42,7 @@ class Request:
 
 
 class Answer:
-    """What a behaviour can do with a request."""
+    """Ways to answer a request."""
 
     def __init__(self, writer: asyncio.StreamWriter) -> None:
         self._writer = writer
@@ -53,14 +53,14 @@ class Answer:
         await self.raw("\r\n".join([*lines, "", ""]).encode() + body)
 
     async def raw(self, *pieces: bytes) -> None:
-        """Send these bytes, each piece in a packet of its own."""
+        """Send these bytes, each piece in a separate packet."""
         for piece in pieces:
             self._writer.write(piece)
             await self._writer.drain()
             await asyncio.sleep(0)
 
     def close(self) -> None:
-        """Close the connection in an orderly way."""
+        """Close the connection normally."""
         self._writer.close()
 
     def reset(self) -> None:
@@ -86,7 +86,7 @@ def always(status: int, *headers: str) -> Behaviour:
 
 
 class FakeManagementApi:
-    """Runs on a thread of its own while its context is entered."""
+    """Runs on a separate thread while its context is open."""
 
     def __init__(
         self, authority: trustme.CA, behaviour: Behaviour, *, tls: bool = True, path: str = "/production"
@@ -94,7 +94,7 @@ class FakeManagementApi:
         self.requests: list[Request] = []
         self.connections = 0
         self.resumed: list[bool] = []
-        """Whether each connection has resumed an earlier TLS session."""
+        """For each connection, whether it resumed an earlier TLS session."""
         self._behaviour = behaviour
         self._path = path
         self._tls: ssl.SSLContext | None = None
@@ -120,7 +120,7 @@ class FakeManagementApi:
         self._loop.close()
 
     def drop_connections(self) -> None:
-        """Close all connections, as a peer does with those that were idle for long."""
+        """Close all connections, as a server does after they were idle for a long time."""
         self._call(self._drop())
 
     def _call(self, work: Coroutine[Any, Any, T]) -> T:

@@ -1,4 +1,4 @@
-"""Connections are kept, replaced, and opened to the right server only."""
+"""Connections are kept and replaced, and are opened only to the right server."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def test_connections_closed_between_calls_are_replaced(serve: Serve, client: Cli
     assert len(post_all(api, posts(50)).ids(Outcome.DELIVERED)) == 50
 
 
-def test_connections_unused_for_long_are_not_tried(serve: Serve, client: Client, thaw: Thaw) -> None:
+def test_connections_that_were_idle_for_long_are_not_used(serve: Serve, client: Client, thaw: Thaw) -> None:
     all_there = asyncio.Event()
 
     async def behave(request: Request, answer: Answer) -> None:
@@ -55,27 +55,27 @@ def test_connections_unused_for_long_are_not_tried(serve: Serve, client: Client,
     assert server.connections == 4
 
 
-def test_certificate_of_a_stranger_is_refused(client: Client) -> None:
+def test_a_certificate_of_another_authority_is_refused(client: Client) -> None:
     with FakeManagementApi(trustme.CA(), accept) as server:
         outcomes = post_all(client(server), posts(2))
         assert outcomes.ids(Outcome.FAILED) == {"id-0=", "id-1="}
         assert server.requests == []
 
 
-def test_certificate_for_another_name_is_refused(serve: Serve, client: Client) -> None:
+def test_a_certificate_for_another_name_is_refused(serve: Serve, client: Client) -> None:
     server = serve(accept)
     server.endpoint = server.endpoint.replace("127.0.0.1", "localhost")
     assert post_all(client(server), posts(1)).ids(Outcome.FAILED) == {"id-0="}
     assert server.requests == []
 
 
-def test_plain_http_for_the_emulator(client: Client, authority: trustme.CA) -> None:
+def test_plain_http_works_for_the_emulator(client: Client, authority: trustme.CA) -> None:
     with FakeManagementApi(authority, accept, tls=False, path="/_aws/execute-api/abc/production") as server:
         assert len(post_all(client(server), posts(100)).ids(Outcome.DELIVERED)) == 100
         assert server.requests[0].path.startswith("/_aws/execute-api/abc/production/@connections/id-")
 
 
-def test_new_connection_resumes_the_tls_session_of_the_last_one(serve: Serve, client: Client) -> None:
+def test_a_new_connection_resumes_the_last_tls_session(serve: Serve, client: Client) -> None:
     async def behave(_: Request, answer: Answer) -> None:
         await answer.status(200, "Connection: close")
         answer.close()

@@ -1,4 +1,4 @@
-"""The whole engine against a real TLS server that behaves as each test says, mostly badly."""
+"""The whole engine, against a real TLS server that often misbehaves."""
 
 from __future__ import annotations
 
@@ -39,13 +39,13 @@ def test_every_recipient_gets_its_own_frame_once(serve: Serve, client: Client) -
     assert server.connections <= 64
 
 
-def test_nobody_to_post_to(serve: Serve, client: Client) -> None:
+def test_without_recipients_no_connection_is_opened(serve: Serve, client: Client) -> None:
     server = serve(accept)
     assert post_all(client(server), []).by_id == {}
     assert server.connections == 0
 
 
-def test_posts_come_back_as_the_objects_they_were(serve: Serve, client: Client) -> None:
+def test_the_callback_gets_the_original_post_objects(serve: Serve, client: Client) -> None:
     @dataclass(frozen=True, slots=True)
     class Row(Post):
         user_id: str
@@ -88,7 +88,7 @@ def test_credentials_that_rotate_within_a_second_sign_the_next_run(
     assert first[2] != second[2]
 
 
-def test_credentials_are_read_again_in_a_run_that_lasts(
+def test_credentials_are_read_again_during_a_long_run(
     serve: Serve, client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now = time.time()
@@ -116,7 +116,7 @@ CHAOS = {
     "200": 40, "chunked": 5, "close": 5, "slow": 5, "410": 3, "403": 2, "413": 2, "429": 8, "503": 5,
     "reset": 4, "drop": 4, "garbage": 2, "half": 2, "hang": 1,
 }  # fmt: skip
-"""What the server may do with a request, and how often in about a hundred."""
+"""The server's answers and faults, with their weights. The sum is about a hundred."""
 
 
 async def misbehave(action: str, answer: Answer, chance: random.Random) -> None:
@@ -144,8 +144,7 @@ async def misbehave(action: str, answer: Answer, chance: random.Random) -> None:
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_chaos(serve: Serve, client: Client, seed: int) -> None:
-    """Whatever the server does, each recipient gets one outcome, and a true one."""
+def test_every_recipient_gets_one_true_outcome_despite_faults(serve: Serve, client: Client, seed: int) -> None:
     chance = random.Random(seed)
     accepted: Counter[str] = Counter()
     gone: set[str] = set()

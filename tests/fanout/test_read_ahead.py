@@ -1,4 +1,4 @@
-"""Posts are read ahead on another thread: as many as are needed, and none after the end."""
+"""Another thread reads posts ahead: as many as needed, and none after the end of the run."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 
-def test_posting_goes_on_while_the_next_page_is_read(serve: Serve, client: Client) -> None:
+def test_posting_continues_while_the_next_page_is_read(serve: Serve, client: Client) -> None:
     served = threading.Event()
 
     def work() -> Iterator[Post]:
         yield Post("first=", b"")
-        assert served.wait(FAR)  # the next page comes only when the first has been delivered
+        assert served.wait(FAR)  # the next page comes only after the first post is delivered
         yield Post("second=", b"")
 
     order: list[str] = []
@@ -38,7 +38,7 @@ def test_posting_goes_on_while_the_next_page_is_read(serve: Serve, client: Clien
     assert order == ["first=", "second="]
 
 
-def test_posts_are_read_only_a_bounded_number_ahead(
+def test_only_a_limited_number_of_posts_is_read_ahead(
     serve: Serve, client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(read_ahead, "_MOST", 16)
@@ -59,10 +59,10 @@ def test_posts_are_read_only_a_bounded_number_ahead(
     api = client(serve(always(500)), attempts=2)
     api.post_all(work(), deadline=time.monotonic() + FAR, on_outcome=on_outcome)
     assert done == read == 2000
-    assert ahead <= 16 + 16 + 64 + 1  # unread by the loop, waiting for a retry, under way, in the reader's hand
+    assert ahead <= 16 + 16 + 64 + 1  # read ahead, waiting for a retry, being posted, held by the reader
 
 
-def test_error_of_the_iterable_comes_after_what_was_read(serve: Serve, client: Client) -> None:
+def test_an_error_of_the_iterable_is_raised_after_the_posts_before_it(serve: Serve, client: Client) -> None:
     def work() -> Iterator[Post]:
         yield from posts(100)
         raise LookupError("page")
@@ -74,17 +74,17 @@ def test_error_of_the_iterable_comes_after_what_was_read(serve: Serve, client: C
 
 
 LONG = 30.0
-"""Seconds that the loop waits for a wake-up here, and a test for a thread. Waited only by an engine with a fault."""
+"""Longest time in seconds that a test waits. Only a broken engine makes a test wait so long."""
 
 
 @pytest.fixture
 def only_woken(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let the loop wait for as long as nothing wakes it, where it looks for timeouts every 50 ms otherwise."""
+    """Let the loop run only when it is woken. Normally it also looks for timeouts every 50 ms."""
     monkeypatch.setattr(run, "_SWEEP_S", FAR)
 
 
 @pytest.mark.usefixtures("only_woken")
-def test_loop_is_woken_by_the_next_post_and_by_the_end(serve: Serve, client: Client) -> None:
+def test_the_next_post_and_the_end_wake_the_loop(serve: Serve, client: Client) -> None:
     delivered = threading.Event()
 
     def work() -> Iterator[Post]:
@@ -98,7 +98,7 @@ def test_loop_is_woken_by_the_next_post_and_by_the_end(serve: Serve, client: Cli
     assert time.monotonic() < deadline
 
 
-def test_end_can_be_seen_when_the_loop_is_woken_for_it() -> None:
+def test_the_end_is_visible_when_it_wakes_the_loop() -> None:
     woken: SimpleQueue[bool] = SimpleQueue()
     created = threading.Event()
 
@@ -112,13 +112,13 @@ def test_end_can_be_seen_when_the_loop_is_woken_for_it() -> None:
 
 
 @pytest.mark.usefixtures("only_woken")
-def test_post_that_comes_while_the_loop_asks_to_be_woken_is_not_missed(
+def test_a_post_that_arrives_just_before_the_loop_waits_is_not_missed(
     serve: Serve, client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked, came, delivered = threading.Event(), threading.Event(), threading.Event()
 
     class Race(read_ahead.ReadAhead[Post]):
-        """Lets the first post come after the loop has found none, and before it says that it is starving."""
+        """The first post arrives after the loop has found no post, and before the loop sets ``starving``."""
 
         @property
         def starving(self) -> bool:
@@ -151,7 +151,9 @@ def make_room(reader: read_ahead.ReadAhead[int], taken: list[int]) -> None:
 
 
 @pytest.mark.parametrize("stop", [False, True])
-def test_room_made_just_before_the_reader_waits_for_it_is_seen(monkeypatch: pytest.MonkeyPatch, *, stop: bool) -> None:
+def test_room_that_appears_just_before_the_reader_waits_is_not_missed(
+    monkeypatch: pytest.MonkeyPatch, *, stop: bool
+) -> None:
     taken: list[int] = []
     ended = threading.Event()
 
@@ -189,10 +191,10 @@ def fail(*_: object) -> None:
         pytest.param(0.2, lambda *_: None, TimeoutError, id="deadline"),
     ],
 )
-def test_reader_does_not_go_on_after_the_run(
+def test_the_reader_stops_after_the_run(
     serve: Serve, client: Client, seconds: float, on_outcome: Callable[..., None], error: type[Exception]
 ) -> None:
-    """It may be reading a page when the run ends. It reads that one to its first post, and stops."""
+    """If it is reading a page when the run ends, it reads the first post of that page and stops."""
     over = threading.Event()
     readers: list[threading.Thread] = []
     read = 0
@@ -214,7 +216,7 @@ def test_reader_does_not_go_on_after_the_run(
     assert read == 1
 
 
-def test_reader_that_waits_for_room_ends_with_the_run(
+def test_a_reader_that_waits_for_room_ends_with_the_run(
     serve: Serve, client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(read_ahead, "_MOST", 16)
