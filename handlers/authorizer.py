@@ -1,4 +1,4 @@
-"""Function ``WebSocketAuthorize``: decides by a token who may connect, as which user, to which group and until when.
+"""Function ``WebSocketAuthorize``: decides by the token which user may connect, to which group, and until when.
 
 API Gateway calls it before every ``$connect``.
 https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-websocket-api-lambda-auth.html

@@ -1,4 +1,4 @@
-"""Function ``WebSocketBroadcast``: serves one slice of a large group, as ``posting.slices`` hands it over."""
+"""Function ``WebSocketBroadcast``: serves one slice of a large group. ``posting.slices`` hands the slices over."""
 
 from dataclasses import asdict
 from typing import Any
@@ -12,7 +12,7 @@ from .tables.aws import dynamodb
 
 
 class DeliveryError(Exception):
-    """A slice was not served."""
+    """A slice was not served in full."""
 
 
 def broadcast(event: dict[str, Any], deadline: float) -> dict[str, int]:
@@ -27,7 +27,7 @@ def broadcast(event: dict[str, Any], deadline: float) -> dict[str, int]:
 
     Raises:
         DeliveryError: Time ran out, or most recipients could not be reached. Lambda then repeats the slice. If only a
-            few could not be reached, the slice is not repeated for them: they get the message from the history.
+            few could not be reached, Lambda does not repeat the slice: they get the message from the history.
     """
     tally = push(event["frame"].encode(), recipients_of(event), deadline=deadline)
     if not tally.complete or tally.failed > tally.recipients / 2:

@@ -34,16 +34,16 @@ def connect(request: Request) -> None:
             raise ChatError(Code.RATE_LIMITED, "this user has too many connections")
         connections.open_connection(request.connection_id, user_id, group_id, rights_end=rights_end)
     if SUBPROTOCOL in offered_subprotocols(event):
-        # Chosen by name: another offer may be a token, and must not be echoed.
+        # Chosen by name, because another offer may be a token, which must not be sent back.
         request.response_headers["Sec-WebSocket-Protocol"] = SUBPROTOCOL
 
 
 def _authorized(event: dict[str, Any]) -> tuple[str, int]:
-    """The user that the authorizer found, and the second since the epoch until which its answer holds."""
+    """The user from the authorizer, and the second since the epoch until which its answer is valid."""
     context = event["requestContext"].get("authorizer") or {}
     user_id = context.get("userId")
     if not is_id(user_id) or "expiresAt" not in context:
-        # The query string is never used instead: a route that has lost its authorizer lets nobody in.
+        # Never fall back to the query string: without its authorizer, the route must let nobody connect.
         raise ChatError(Code.FORBIDDEN, "the connection is not authorized")
     return str(user_id), int(context["expiresAt"])
 

@@ -1,4 +1,4 @@
-"""Function ``WebSocketDefault``: every action that has no route of its own."""
+"""Function ``WebSocketDefault``: every action without its own route."""
 
 from collections.abc import Callable
 

@@ -1,4 +1,4 @@
-"""Function ``WebSocketPresence``: tells a group who has joined and who has left.
+"""Function ``WebSocketPresence``: tells a group which users have joined and left.
 
 It reads the stream of the connections table, so every end of a connection counts: a ``$disconnect``, the clean-up after
 a 410, and the table's time to live. An event may come twice or late.
@@ -16,14 +16,14 @@ from .tables.connections import Connection
 
 
 def presence_events(event: dict[str, Any], deadline: float) -> dict[str, int]:
-    """Tell about every connection that a batch adds or removes.
+    """Send an event for every connection that a batch adds or removes.
 
     Args:
         event: A batch of the stream's records, with old and new images.
         deadline: Moment of :func:`time.monotonic` by which all is over.
 
     Returns:
-        The number of records, and the number of those that were told.
+        The number of records, and the number of events sent.
     """
     told = sum(_tell(record, deadline) for record in event["Records"])
     return {"records": len(event["Records"]), "told": told}
@@ -47,10 +47,10 @@ def _tell(record: dict[str, Any], deadline: float) -> bool:
 
 
 def _speaks_for(other: Connection, changed: Connection, *, joined: bool) -> bool:
-    """Whether the change stays silent because of another device of the same user.
+    """Whether there is no event, because another device of the same user is connected.
 
-    Only the earliest device announces a join, so that two that join at the same moment announce one. The index lags, so
-    the table decides whether the other device is still there.
+    Only the earliest device announces a join. So two devices that join at the same moment cause one event. The
+    index lags, so the table decides whether the other device is still there.
     """
     if other.user_id != changed.user_id or other.connection_id == changed.connection_id:
         return False

@@ -1,4 +1,4 @@
-"""Function ``WebSocketSendMessage``: the action ``sendMessage``, which has a route of its own."""
+"""Function ``WebSocketSendMessage``: the action ``sendMessage``, which has its own route."""
 
 from .actions.send_message import send_message
 from .posting.management_api import management_api

@@ -17,7 +17,7 @@ MAX_LIMIT = 100
 def get_history(request: Request) -> None:
     """Post a page of the history of the connection's group, oldest message first.
 
-    Without a cursor it is the newest page. ``before`` a cursor is the page before it, ``after`` the page after it.
+    Without a cursor, this is the newest page. With ``before`` or ``after``, it is the page on that side of the cursor.
 
     Raises:
         ChatError: BAD_REQUEST, UNAVAILABLE, or as :func:`admit`.
@@ -39,13 +39,13 @@ def get_history(request: Request) -> None:
     older = cursors.encode(group_id, _position(page[0])) if page and (after or more) else None
     newer = cursors.encode(group_id, reached(page, before, after, more=more))
     request.log["messages"] = len(page)
-    # The index has an order of its own for messages of the same microsecond. The next page is read by that order.
+    # For messages of the same microsecond, the index has its own order. The next page is read in that order.
     page.sort(key=_position)
     request.post(request.reply({"action": "history", "messages": page, "before": older, "after": newer, "more": more}))
 
 
 def reached(page: list[frames.Frame], before: Position | None, after: Position | None, *, more: bool) -> Position:
-    """The position to read on from after a page, which has its oldest message first."""
+    """The position after a page, from which the next read continues. The page has its oldest message first."""
     newest = _position(page[-1]) if page else START
     if after is None:
         return newest if page else before or START

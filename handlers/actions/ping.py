@@ -11,8 +11,8 @@ def ping(request: Request) -> None:
     """Answer a keep-alive.
 
     Raises:
-        ChatError: NOT_CONNECTED or FORBIDDEN, so that a client that only listens learns that it will receive nothing
-            more; or UNAVAILABLE.
+        ChatError: UNAVAILABLE, NOT_CONNECTED or FORBIDDEN. The last two tell a client that only listens that it will
+            receive nothing more.
     """
     with unavailable_on_failure():
         require_member(connections.require(request.connection_id))

@@ -12,7 +12,7 @@ from handlers.tables.aws import unavailable_on_failure
 def get_presence(request: Request) -> None:
     """Post who is connected to the group: each user with the number of devices, in the order of the user ids.
 
-    The frame has as many members as fit, from the first megabyte of the group. ``truncated`` says that there are more.
+    The frame has as many members as fit, from the first megabyte of the group. ``truncated`` is true if there are more.
 
     Raises:
         ChatError: UNAVAILABLE, or as :func:`admit`.

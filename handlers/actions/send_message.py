@@ -1,8 +1,8 @@
 """Action ``sendMessage``: stores a message once and pushes it to its group.
 
-DynamoDB calls of one send: the update of the sender's row (it counts the frame against the rate and reads consistently
-who speaks), the conditional put (storage and idempotency in one), one query per megabyte of group, and, if the client
-can retry, the mark that everybody was served.
+DynamoDB calls of one send: the update of the sender's row (it counts the frame against the rate, and
+consistently reads the user and the group), the conditional put (it stores the message, and finds a retry), one query
+per megabyte of the group, and, if the client can retry, the mark that everybody was served.
 """
 
 from dataclasses import asdict
@@ -24,14 +24,14 @@ def send_message(request: Request) -> None:
 
     Raises:
         ChatError: The message is not stored. With UNAVAILABLE it may be stored, but may not have reached its whole
-            group. If it has a ``clientMessageId``, the client can send the same frame again without doubling it.
+            group. With a ``clientMessageId``, the client can send the same frame again: it is stored only once.
     """
     frame = frames.send_message(request.frame())
     with unavailable_on_failure():
         sender = admit(request.connection_id)
     _authorize(sender, frame)
     message = messages.compose(frame)
-    pushed = frames.message(message)  # Before it is stored: a message too large to be pushed must not be stored.
+    pushed = frames.message(message)  # Encode first: a message that is too large to be pushed must not be stored.
     repeatable = frame.client_message_id is not None
     with unavailable_on_failure(retryable=repeatable):
         stored = messages.store(message)
@@ -59,7 +59,7 @@ def send_message(request: Request) -> None:
 
 
 def _authorize(sender: Connection, frame: frames.SendMessage) -> None:
-    """Let a connection speak only for its own user, in its own group.
+    """Let a connection send only as its own user, to its own group.
 
     Raises:
         ChatError: FORBIDDEN.

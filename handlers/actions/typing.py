@@ -1,4 +1,4 @@
-"""Action ``typing``: tells a group that a user types, or has stopped."""
+"""Action ``typing``: tells a group that a user is typing or has stopped."""
 
 from dataclasses import asdict
 
@@ -13,7 +13,7 @@ EXPIRES_MS = 6000
 
 
 def typing(request: Request) -> None:
-    """Tell the other members. Nothing is stored. Groups above ``event_member_limit`` are told nothing.
+    """Tell the other members. Nothing is stored. Groups above ``event_member_limit`` get nothing.
 
     Raises:
         ChatError: BAD_REQUEST, UNAVAILABLE, or as :func:`admit`.

@@ -1,4 +1,4 @@
-"""What a client sends to connect: query parameters, headers and subprotocols of API Gateway's event."""
+"""The parts of a handshake in API Gateway's event: query parameters, headers and subprotocols."""
 
 from typing import Any
 

@@ -1,6 +1,6 @@
 """The public keys of the token issuer: fetched from its JWKS URL and kept for an hour.
 
-What a token itself says about the place of its key (``jku``, ``jwk``, ``x5u``, ``x5c``) is never used.
+Keys and addresses of keys in the token itself (``jku``, ``jwk``, ``x5u``, ``x5c``) are never used.
 """
 
 import json
@@ -19,22 +19,22 @@ MAX_BYTES = 256 * 1024
 _KEEP_SECONDS = 3600.0
 """How long a key set is used. A key that the issuer withdraws may still be accepted for this long."""
 _REFETCH_SECONDS = 10.0
-"""Least time between two fetches. A client can make up any number of key ids; and while the URL does not answer,
-handshakes that wait for it would use up all the concurrent runs of the account."""
+"""Shortest time between two fetches. A client can invent any number of key ids. And while the URL does not answer,
+waiting handshakes would use up all the concurrent runs of the account."""
 _LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 Jwk = dict[str, Any]
 
 
 class JwksUnavailableError(Exception):
-    """The key set cannot be fetched: there is no answer in time, or the answer is not a key set."""
+    """The key set cannot be fetched: no answer came in time, or the answer is not a key set."""
 
 
 class Jwks:
     """The issuer's key set."""
 
     def __init__(self, url: str) -> None:
-        """Fetch nothing yet.
+        """Prepare, without a request.
 
         Args:
             url: URL of the key set: https, or http on the loopback interface.
@@ -60,8 +60,8 @@ class Jwks:
             The key, bound to the algorithm. None if no key fits both, or more than one does.
 
         Raises:
-            JwksUnavailableError: A new key set is needed, because the one at hand is too old or lacks the key, and it
-                cannot be fetched or could not be fetched a moment ago.
+            JwksUnavailableError: A new key set is needed, because the current one is too old or lacks the key. But it
+                cannot be fetched, or a fetch failed a moment ago.
         """
         # Not the monotonic clock: it may stand still while Lambda has the process frozen.
         now = time.time()
@@ -110,7 +110,7 @@ def parse(body: bytes) -> list[Jwk]:
 
     Raises:
         ValueError: The body is not a key set, or an empty one.
-        RecursionError: The body is nested far too deep.
+        RecursionError: The body is nested too deeply.
     """
     document = json.loads(body)
     keys = document.get("keys") if isinstance(document, dict) else None
@@ -127,7 +127,7 @@ def fitting(keys: Sequence[Jwk], key_id: str, algorithm: str) -> PyJWK | None:
             key.get("kid") == key_id
             and key.get("use", "sig") == "sig"
             and key.get("alg", algorithm) == algorithm
-            and "d" not in key  # A private key that is published proves nothing.
+            and "d" not in key  # A published private key proves nothing.
         ):
             try:
                 found.append(PyJWK(key, algorithm))

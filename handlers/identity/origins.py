@@ -1,4 +1,4 @@
-"""Which pages may connect: the ``Origin`` header, which browsers set and pages cannot change.
+"""Which pages may connect. Browsers set the ``Origin`` header, and pages cannot change it.
 
 https://www.rfc-editor.org/rfc/rfc6454
 """
@@ -33,7 +33,7 @@ def _matches(origin: str, allowed: str) -> bool:
     scheme, wildcard, domain = allowed.partition("://*.")
     if not wildcard:
         return origin == allowed
-    # The asterisk stands for one or more labels of a host name, and for nothing else that a URL can have.
+    # The asterisk stands for one or more labels of a host name, never for another part of a URL.
     subdomain = origin.removeprefix(f"{scheme}://").removesuffix(f".{domain}")
     return origin == f"{scheme}://{subdomain}.{domain}" and all(
         label and label.replace("-", "").isalnum() and label.isascii() for label in subdomain.split(".")

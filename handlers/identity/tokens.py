@@ -1,4 +1,4 @@
-"""Tokens: who a client is, which group it may join and until when.
+"""Tokens: which user a client is, which group it may join, and until when.
 
 A refusal tells the client nothing but 403. The log has the reason.
 """
@@ -29,7 +29,7 @@ Key = Callable[[str, str], jwt.PyJWK | None]
 
 
 class Reason(Enum):
-    """Why a client is refused, for the log."""
+    """Reasons for a refusal, for the log."""
 
     NO_TOKEN = "no token"  # noqa: S105 - not a password
     SEVERAL_TOKENS = "several tokens"
@@ -62,10 +62,10 @@ class RefusedError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Who connects.
+    """The user of a token.
 
     Attributes:
-        user_id: The user.
+        user_id: The user's id.
         expires_at: Second since 1970 at which the token is no longer accepted, clock skew included.
     """
 
@@ -103,14 +103,14 @@ def verify(token: str, settings: TokenSettings, key: Key) -> Claims:
 
     Args:
         token: The token, as the client gave it.
-        settings: What is accepted.
-        key: Finds the issuer's key by its id and the algorithm that it is used with.
+        settings: Which tokens are accepted.
+        key: Finds the issuer's key by key id and algorithm.
 
     Returns:
         The token's claims.
 
     Raises:
-        RefusedError: The token proves nothing.
+        RefusedError: The token is not valid.
         JwksUnavailableError: The issuer's keys cannot be fetched.
     """
     try:
@@ -123,7 +123,7 @@ def verify(token: str, settings: TokenSettings, key: Key) -> Claims:
             leeway=settings.clock_skew_seconds,
             options={
                 "require": ["exp"],
-                "verify_aud": False,  # Cognito's access tokens have another claim for it.
+                "verify_aud": False,  # Cognito's access tokens name their audience in another claim.
                 "enforce_minimum_key_length": True,
             },
         )
@@ -140,7 +140,7 @@ def _named_key(header: Claims, settings: TokenSettings, key: Key) -> jwt.PyJWK:
     if not isinstance(algorithm, str) or algorithm not in settings.jwt_algorithms:
         raise RefusedError(Reason.ALGORITHM)
     if not key_id:
-        # Without an id, a key cannot be told from one that the issuer has added since.
+        # Without a key id, the key could be one that the issuer added later.
         raise RefusedError(Reason.NO_KEY_ID)
     found = key(key_id, algorithm)
     if found is None:
@@ -188,6 +188,6 @@ def _audience(claims: Claims) -> object:
 
 
 def _texts(claim: object) -> list[str]:
-    """The texts of a claim that is one text or a list."""
+    """The texts in a claim, which is one text or a list of texts."""
     several = claim if isinstance(claim, list) else [claim]
     return [one for one in several if isinstance(one, str)]

@@ -1,1 +1,1 @@
-"""Getting frames to connections: the fan-out, and the engine that posts to the management API."""
+"""How frames reach connections: the fan-out, and the engine that posts to the management API."""

@@ -16,7 +16,7 @@ Address = tuple[socket.AddressFamily, tuple[object, ...]]
 
 
 class Addresses:
-    """The addresses of a host. They take turns, so that a dead one costs one attempt."""
+    """The addresses of a host. They are used in turn, so that a dead address costs only one attempt."""
 
     def __init__(self, host: str, port: int) -> None:
         self._name = (host, port)
@@ -29,7 +29,7 @@ class Addresses:
         """Return the address to connect to next.
 
         Args:
-            expires: Moment of ``time.monotonic()`` until which a lookup may take.
+            expires: Moment of ``time.monotonic()`` at which a lookup is given up.
 
         Raises:
             OSError: The name was never resolved, and cannot be resolved now.
@@ -45,7 +45,7 @@ class Addresses:
         return self._known[next(self._turn) % len(self._known)]
 
     def _resolve(self, expires: float) -> list[Address]:
-        """Look the name up on another thread, because a lookup has no timeout of its own."""
+        """Look the name up on another thread, because a lookup cannot have a timeout."""
         found: SimpleQueue[list[Any] | OSError] = SimpleQueue()
 
         def look_up() -> None:

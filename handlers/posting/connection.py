@@ -1,4 +1,4 @@
-"""One connection to the management API, which carries one post after another."""
+"""A connection to the management API. It sends one post after another."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ if TYPE_CHECKING:
 
 _READ, _WRITE = selectors.EVENT_READ, selectors.EVENT_WRITE
 _WAIT = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
-"""What a socket raises if it has nothing to read, or no room to write."""
+"""Raised by a socket that has nothing to read or no room to write."""
 _RECEIVE_BYTES = 4096
 
 
 class Connection:
-    """A connection, and the post it has under way, if any.
+    """A connection, and its current post, if any.
 
     Attributes:
         socket: Its socket.
         established: Whether TCP and TLS are set up.
-        reused: Whether it has carried a response.
-        post: The post under way; None while it is idle.
-        tries: Failed attempts at the post so far.
-        expires: Moment of ``time.monotonic()`` until which the attempt may take.
+        reused: Whether it has received a response before.
+        post: The current post. None while the connection is idle.
+        tries: Number of failed attempts of the post so far.
+        expires: Moment of ``time.monotonic()`` at which the attempt times out.
         idle_since: Second since the epoch at which it became idle.
         unsent: The rest of the request.
         received: The response so far.
@@ -63,21 +63,21 @@ class Connection:
 
     @property
     def stale(self) -> bool:
-        """Whether a break now most likely means that it was too old: it is reused, and nothing has come back."""
+        """Whether an error now most likely means that it was too old: it is reused, and has received nothing."""
         return self.reused and not self.received
 
     def assign(self, post: Post, tries: int, expires: float, request: bytes) -> None:
-        """Give it a post, and send the request as soon as it is established.
+        """Start a post. The request is sent as soon as the connection is established.
 
         Raises:
-            OSError: It broke.
+            OSError: The connection broke.
         """
         self.post, self.tries, self.expires, self.unsent = post, tries, expires, request
         if self.established:
             self._flush()
 
     def continue_opening(self) -> None:
-        """Take the next step: TCP is connected, then TLS, then the request is sent and it is established.
+        """Take the next step of opening: connect TCP, set up TLS, then send the request.
 
         Raises:
             OSError: It cannot be opened.
@@ -98,14 +98,14 @@ class Connection:
         self.established = True
 
     def receive(self) -> Response | None:
-        """Read what has come, or send more of the request.
+        """Read what has arrived, or send more of the request.
 
         Returns:
-            The response; None while it is incomplete.
+            The response, or None while it is incomplete.
 
         Raises:
-            OSError: It broke.
-            ProtocolError: What came is not a response.
+            OSError: The connection broke.
+            ProtocolError: The received bytes are not a response.
         """
         try:
             while True:
@@ -120,7 +120,7 @@ class Connection:
         return None
 
     def has_ended(self) -> bool:
-        """Whether it was closed while it was idle. It becomes readable then, or if TLS alone has sent something."""
+        """Whether the server closed it while it was idle. A readable socket may also have only a message of TLS."""
         try:
             self.socket.recv(1)
         except _WAIT:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _MAX_IDLE_S = 50.0
-"""Seconds unused after which a connection is closed. A peer that has gone silently would cost a timeout."""
+"""Idle seconds after which a connection is closed. If the server has silently dropped it, using it costs a timeout."""
 
 
 class ConnectionPool:
@@ -24,7 +24,7 @@ class ConnectionPool:
 
     Attributes:
         open: All connections.
-        idle: Those without a post, the one used last at the end.
+        idle: Connections without a post, the last used at the end.
     """
 
     def __init__(self, host: str, port: int, *, tls: bool) -> None:
@@ -32,9 +32,11 @@ class ConnectionPool:
         self.idle: list[Connection] = []
         self._host = host
         self._addresses = Addresses(host, port)
-        # Loading the trusted certificates takes 15 ms: once, while Lambda initialises, when CPU is not scarce.
+        # Loading the trusted certificates takes 15 ms. It happens once, while Lambda initialises and CPU is not scarce.
         self._tls = ssl.create_default_context() if tls else None
-        self._tls_session: ssl.SSLSession | None = None  # Of the newest connection: the next handshake costs less.
+        self._tls_session: ssl.SSLSession | None = (
+            None  # The TLS session of the newest connection, which makes the next handshake cheaper.
+        )
         self._selector = selectors.DefaultSelector()
         self._wake_receiver, self._wake_sender = socket.socketpair()
         self._wake_sender.setblocking(False)  # noqa: FBT003
@@ -50,10 +52,10 @@ class ConnectionPool:
         return self.open.difference(self.idle)
 
     def ready(self, seconds: float) -> Iterator[Connection]:
-        """Wait until connections are ready, ``wake`` is called, or the time is over. Close idle ones that have ended.
+        """Wait until connections are ready, ``wake`` is called, or the time is over. Closes idle ones that have ended.
 
         Yields:
-            Connections with a post under way, for ``continue_opening`` or ``receive``.
+            Connections with a current post, for ``continue_opening`` or ``receive``.
         """
         for key, _ in self._selector.select(seconds):
             connection = key.data
@@ -66,15 +68,17 @@ class ConnectionPool:
                 self.discard(connection)
 
     def wake(self) -> None:
-        """Make ``ready`` return; from any thread, at any time."""
-        with contextlib.suppress(OSError):  # Full: it will wake anyway. Closed: nobody waits any more.
+        """Make ``ready`` return. Any thread may call this at any time."""
+        with contextlib.suppress(
+            OSError
+        ):  # If the socket is full, the loop will wake anyway. If it is closed, nobody waits any more.
             self._wake_sender.send(b"\0")
 
     def connect(self, expires: float) -> Connection:
         """Begin to open a connection.
 
         Args:
-            expires: Moment of ``time.monotonic()`` until which the lookup of the address may take.
+            expires: Moment of ``time.monotonic()`` at which the lookup of the address is given up.
 
         Raises:
             OSError: It failed at once.
@@ -92,14 +96,14 @@ class ConnectionPool:
             )
         connection = Connection(sock, self._selector)
         self.open.add(connection)
-        sock.connect_ex(address)  # An error shows when the socket becomes ready.
+        sock.connect_ex(address)  # If it fails, the socket becomes ready and shows the error.
         return connection
 
     def release(self, connection: Connection, *, keep_alive: bool) -> None:
         """Take a connection back after a response. It is kept if it can carry another request."""
         surplus = 0
         if isinstance(connection.socket, ssl.SSLSocket):
-            surplus = connection.socket.pending()  # It would be taken for the next recipient's answer.
+            surplus = connection.socket.pending()  # The bytes would count as the answer for the next recipient.
             if not connection.reused:
                 self._tls_session = connection.socket.session
         if keep_alive and not connection.unsent and not surplus:

@@ -9,7 +9,7 @@ from .fan_out import Tally, push
 
 
 def small_group(group_id: str) -> list[Connection]:
-    """The connections of a group. Empty if it has more members than ``event_member_limit``: events would flood them."""
+    """The connections of a group. Empty above ``event_member_limit`` members, because events would flood them."""
     connected: list[Connection] = []
     for page in connections.in_group(group_id):
         connected += page

@@ -22,11 +22,11 @@ class Tally:
     """How a fan-out went, counted in recipients.
 
     Attributes:
-        recipients: All of them.
+        recipients: Number of all recipients.
         delivered: Recipients that got the frame.
         stale: Recipients that were gone. Their rows are deleted.
         failed: Recipients that could not be reached, or not in time.
-        complete: Whether all were tried before the deadline.
+        complete: Whether every recipient was tried before the deadline.
     """
 
     recipients: int = 0
@@ -44,9 +44,9 @@ class Push(Post):
 
 
 def group_of(sender: Connection) -> Iterator[Connection]:
-    """The sender's group, the sender first. It is served even if the index does not list its connection yet.
+    """The sender's group, with the sender first. The sender is served even if the index does not list it yet.
 
-    The first page is read at once, so that a table that cannot be read is noticed before anybody is told anything.
+    The first page is read at once. So if the table cannot be read, this fails before anything is posted.
     """
     pages = connections.in_group(sender.group_id)
     first_page = next(pages, [])
@@ -55,11 +55,11 @@ def group_of(sender: Connection) -> Iterator[Connection]:
 
 
 def push(frame: bytes, recipients: Iterable[Connection], *replies: Post, deadline: float) -> Tally:
-    """Post a frame to everybody. A recipient that fails costs the others nothing.
+    """Post a frame to every recipient. A recipient that fails does not affect the others.
 
     Args:
-        frame: What the recipients get.
-        recipients: Read while posts are under way, so that memory does not grow with the group.
+        frame: The frame.
+        recipients: Read while posting, so that memory does not grow with the group.
         replies: Further posts to send along, such as the sender's ack. They do not count in the tally.
         deadline: Moment of :func:`time.monotonic` by which all is over.
 
@@ -88,7 +88,7 @@ def push(frame: bytes, recipients: Iterable[Connection], *replies: Post, deadlin
     finally:
         for connection in gone:
             if time.monotonic() >= deadline:
-                break  # The next message finds them again.
+                break  # The next message tries to delete the rest.
             with log_failure("stale row not deleted"):
                 connections.close_connection(connection.connection_id)
     return tally

@@ -9,7 +9,7 @@ import re
 from typing import NamedTuple
 
 MAX_RESPONSE = 8_192
-"""Bytes of one response, head and body, after which it counts as garbage. Real ones stay under 1 KB."""
+"""Largest response in bytes, head and body. A larger one counts as garbage. Real ones have less than 1 KB."""
 
 _STATUS_LINE = re.compile(rb"HTTP/1\.([01]) ([1-9][0-9]{2})(?: [^\r\n]*)?").fullmatch
 _LENGTH = re.compile(rb"[0-9]{1,9}").fullmatch
@@ -18,11 +18,11 @@ _NO_BODY = frozenset({204, 304})
 
 
 class ProtocolError(Exception):
-    """The peer sent something that is not an HTTP/1.x response, too much of it, or stopped in the middle."""
+    """The server sent something other than an HTTP/1.x response, sent too much, or stopped in the middle."""
 
 
 class Response(NamedTuple):
-    """What the engine wants to know of a response."""
+    """The parts of a response that the engine needs."""
 
     status: int
     keep_alive: bool
@@ -37,8 +37,8 @@ _DELIVERED = Response(200, keep_alive=True, error_type="")
 def parse_response(data: bytes, *, closed: bool = False) -> Response | None:
     """Read the response to one request.
 
-    It keeps no state: each time bytes arrive, pass all bytes since the request. A response of the management API is one
-    packet, so that is once.
+    It keeps no state: each time bytes arrive, pass all bytes since the request. A response of the management API fits
+    into one packet, so usually one call is enough.
 
     Args:
         data: Every byte received since the request was sent.
@@ -114,7 +114,7 @@ def _fields(lines: list[bytes]) -> dict[bytes, bytes]:
 
 
 def _end_of_body(data: bytes, body: int, fields: dict[bytes, bytes]) -> int:
-    """Return the index after a delimited body; beyond the data or -1 while that has not arrived."""
+    """Return the index after a delimited body. It is beyond the data, or -1, while the body is incomplete."""
     length = fields.get(b"content-length")
     if b"transfer-encoding" in fields:
         if fields[b"transfer-encoding"].lower() != b"chunked" or length is not None:
@@ -126,7 +126,7 @@ def _end_of_body(data: bytes, body: int, fields: dict[bytes, bytes]) -> int:
 
 
 def _end_of_chunks(data: bytes, at: int) -> int:
-    """Return the index after the last chunk and its trailers, or -1 while that has not arrived."""
+    """Return the index after the last chunk and its trailers, or -1 while they are incomplete."""
     while True:
         line_end = data.find(b"\r\n", at)
         if line_end < 0:

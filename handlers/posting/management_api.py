@@ -1,8 +1,8 @@
 """Posts frames to connections through API Gateway's management API, many at once on one thread.
 
-One selector loop drives all connections: sign, send, read, next. boto3 spends some forty times the CPU on the same
-request, and CPU is what a small Lambda function has least of (docs/benchmark.md). The parts, each of which uses only
-later ones: this client, :mod:`run`, then :mod:`read_ahead`, :mod:`pacing`, :mod:`connection_pool` with
+One selector loop drives all connections: sign, send, read, next. boto3 needs about forty times the CPU for the same
+request, and a small Lambda function has little CPU (docs/benchmark.md). These are the parts; each uses only later
+ones: this client, :mod:`run`, then :mod:`read_ahead`, :mod:`pacing`, :mod:`connection_pool` with
 :mod:`addresses`, :mod:`connection`, :mod:`sigv4`, :mod:`http1` and :mod:`posts`.
 
 Source: https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-how-to-call-websocket-api-connections.html
@@ -28,14 +28,14 @@ _DEFAULT_LIMITS = Limits()
 
 
 class ManagementApi:
-    """A client of the management API that keeps its connections between calls. For one thread at a time.
+    """A client of the management API that keeps its connections between calls. Use it from one thread at a time.
 
     Attributes:
         pool: The connections.
     """
 
     def __init__(self, endpoint: str, region: str, limits: Limits = _DEFAULT_LIMITS) -> None:
-        """Connect to nothing yet.
+        """Prepare, without opening a connection.
 
         Args:
             endpoint: URL with the stage, ``https://abc.execute-api.us-east-1.amazonaws.com/production``.
@@ -48,19 +48,19 @@ class ManagementApi:
         self.pool = ConnectionPool(*self._signer.address, tls=self._signer.tls)
 
     def post_all(self, posts: Iterable[P], *, deadline: float, on_outcome: Callable[[P, Outcome], None]) -> None:
-        """Post every frame and report what became of each.
+        """Post every frame, and report the outcome of each.
 
         A frame may reach its client twice: if a connection breaks before the answer, its post is tried again.
 
         Args:
-            posts: Read on another thread, a bounded number ahead: one page is read while others are posted.
-            deadline: In seconds of ``time.monotonic()``. From then on posts fail instead of being tried.
-            on_outcome: Called on the calling thread, once for each post that was read. All posting waits for it.
+            posts: Read ahead on another thread, up to a limit: one page is read while another is posted.
+            deadline: Moment of ``time.monotonic()``. After it, posts fail without an attempt.
+            on_outcome: Called on the calling thread, once for each post that was read. Posting waits while it runs.
 
         Raises:
-            botocore.exceptions.NoCredentialsError: There is nothing to sign with. No post was read.
+            botocore.exceptions.NoCredentialsError: There are no credentials. No post was read.
             TimeoutError: ``posts`` was still not exhausted half a second after the deadline.
-            Exception: What ``posts`` raised, after the posts read before were finished, or what ``on_outcome`` raised.
+            Exception: The error of ``posts``, after all posts before it were finished. Or the error of ``on_outcome``.
         """
         self.pool.discard_old()
         run = Run(

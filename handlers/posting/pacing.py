@@ -1,4 +1,4 @@
-"""How many posts are under way at once, and when one is tried again."""
+"""How many posts may be in progress at the same time, and when a failed one is tried again."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from typing import Generic
 from .posts import P
 
 _BACKOFF_S = 0.1
-"""The first retry waits up to twice as many seconds, and each further one up to twice as long as the one before."""
+"""The first retry waits up to twice as many seconds. Each further retry may wait twice as long as the one before."""
 _THROTTLED = 0.5
-"""Part of its full size below which 429s have driven the window if they come from the account's limit. Single clients
-whose buffers are full do not drive it there."""
+"""Fraction of the full window. If 429s shrink the window below it, the account has reached its limit. Single clients
+with full buffers do not shrink it so far."""
 
 
 class Window:
-    """The number of posts that may be under way at once.
+    """The number of posts that may be in progress at the same time.
 
-    A delivery makes room for a fraction of a post, a 429 takes one away. So a client whose own buffer is full costs the
-    others next to nothing, and an account at its limit soon gets what it can take.
+    A delivery adds a fraction of a post, a 429 takes one post away. So a client with a full buffer hardly slows the
+    others, and an account at its limit soon gets only as many posts as it accepts.
 
     Attributes:
-        size: The number, rounded down when it is used.
+        size: The number. It is rounded down when it is used.
     """
 
     def __init__(self, most: int) -> None:
@@ -31,7 +31,7 @@ class Window:
         self._most = most
 
     def widen(self) -> None:
-        """Count a delivery: a whole window of them makes room for one more post."""
+        """Count a delivery. A whole window of deliveries adds one post."""
         if self.size < self._most:
             self.size = min(self.size + 1 / self.size, self._most)
 
@@ -39,14 +39,14 @@ class Window:
         """Count a 429.
 
         Returns:
-            Whether 429s come from all sides: the account is at its limit.
+            Whether there are so many 429s that the account must be at its limit.
         """
         self.size = max(self.size - 1, 1.0)
         return self.size < self._most * _THROTTLED
 
 
 class Retries(Generic[P]):
-    """Posts that wait to be tried again, the one that is due first at the front."""
+    """Posts that wait for a retry, the first due at the front."""
 
     def __init__(self) -> None:
         self._heap: list[tuple[float, int, P, int]] = []
@@ -57,11 +57,11 @@ class Retries(Generic[P]):
 
     @property
     def due(self) -> float:
-        """The moment at which the first one is due. There must be one."""
+        """The moment at which the first post is due. There must be a post."""
         return self._heap[0][0]
 
     def push(self, due: float, post: P, tries: int) -> None:
-        """Let a post wait, after so many failed attempts."""
+        """Add a post, with the number of its failed attempts."""
         heapq.heappush(self._heap, (due, next(self._sequence), post, tries))
 
     def pop(self) -> tuple[P, int]:
@@ -71,7 +71,7 @@ class Retries(Generic[P]):
 
 
 def backoff(tries: int) -> float:
-    """Seconds to wait after that many failed attempts.
+    """Seconds to wait after a number of failed attempts.
 
     Full jitter: https://aws.amazon.com/builders-library/timeouts-retries-and-backoff-with-jitter/
     """

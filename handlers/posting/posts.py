@@ -1,4 +1,4 @@
-"""What the engine is given, and what it reports."""
+"""The input of the engine, and the outcomes that it reports."""
 
 from dataclasses import dataclass
 from enum import Enum
@@ -6,7 +6,7 @@ from typing import TypeVar
 
 
 class Outcome(Enum):
-    """What became of one post."""
+    """The outcome of one post."""
 
     DELIVERED = "delivered"
     """API Gateway accepted it (2xx)."""
@@ -14,12 +14,12 @@ class Outcome(Enum):
     """410: there is no such connection, or its handshake is still under way. The caller decides what to do with its
     row."""
     FAILED = "failed"
-    """Anything else, after all retries or at the deadline. The frame may have been delivered nevertheless."""
+    """Anything else, after all retries or at the deadline. The frame may still have been delivered."""
 
 
 @dataclass(frozen=True, slots=True)
 class Post:
-    """One frame for one connection. A subclass can carry more: the post comes back with its outcome."""
+    """One frame for one connection. A subclass can have more fields: the callback gets the same object."""
 
     connection_id: str
     body: bytes

@@ -1,4 +1,4 @@
-"""Reads the posts of a fan-out before they are needed: one page of the table is read while the last one is posted."""
+"""Read the posts of a fan-out ahead: one page of the table is read while the page before it is posted."""
 
 from __future__ import annotations
 
@@ -10,23 +10,23 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
 _MOST = 512
-"""Items that are read before they are taken."""
+"""Largest number of items that are read ahead."""
 
 T = TypeVar("T")
 
 
 class ReadAhead(Generic[T]):
-    """Reads an iterable on a thread of its own, a bounded number of items ahead of the loop that takes them.
+    """Reads an iterable on another thread, up to a limited number of items ahead of the loop that takes them.
 
     Attributes:
         items: Items that were read and not yet taken.
         exhausted: Whether the iterable has ended.
         error: What the iterable raised.
-        starving: Whether the loop has nothing to do and wants to be woken by the next item. The loop sets it.
+        starving: Whether the loop has no item and wants the next one to wake it. The loop sets it.
     """
 
     def __init__(self, items: Iterable[T], wake: Callable[[], None]) -> None:
-        """Begin to read.
+        """Start to read.
 
         Args:
             items: Read on the other thread.
@@ -53,7 +53,7 @@ class ReadAhead(Generic[T]):
         return item
 
     def stop(self) -> None:
-        """Read no further than the item that is being read."""
+        """Stop after the item that is being read."""
         self._stopped = True
         self._room.set()
 
@@ -67,7 +67,7 @@ class ReadAhead(Generic[T]):
                 if len(self.items) >= _MOST:
                     self._room.clear()
                     self._full = True
-                    # Looked at again, because the loop may have taken some, or stopped, just before.
+                    # Check again: the loop may have taken items, or stopped, just before.
                     if len(self.items) >= _MOST and not self._stopped:
                         self._room.wait()
                 if self._stopped:

@@ -22,24 +22,24 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 _MAX_WAITING = 512
-"""Posts that wait for a retry. No new ones are taken above this number."""
+"""Largest number of posts that wait for a retry. Above it, no new posts are taken."""
 _MAX_OPENING = 8
-"""Connections that are opened at a time. A handshake costs more CPU than a post, and the first connections may do for
-all posts."""
+"""Connections that are opened at the same time. A handshake costs more CPU than a post, and the first connections may
+be enough for all posts."""
 _SWEEP_S = 0.05
-"""Seconds between two looks for timeouts, and so how late one may be noticed."""
+"""Seconds between two checks for timeouts. A timeout may be noticed this much too late."""
 _DRAIN_S = 0.5
-"""Seconds after the deadline in which posts are still read, to be reported as failed."""
+"""Seconds after the deadline during which posts are still read, only to report them as failed."""
 
 
 class Limits(NamedTuple):  # A dataclass would cost a cold start 0.6 ms more.
     """Limits of the engine.
 
     Attributes:
-        connections: The most open connections, and so the most posts under way at once.
-        request_timeout: Seconds that one attempt may take, connecting included.
-        attempts: How often a post is tried in all if the answer is 408, 429, 5xx, garbage or missing. Twice as often if
-            429s come from all sides.
+        connections: Largest number of open connections, and so of posts at the same time.
+        request_timeout: Seconds that one attempt may take, including connecting.
+        attempts: Largest number of attempts of a post, if the answer is 408, 429, 5xx, garbage or missing. Twice as
+            many while the account is at its limit.
     """
 
     connections: int = 64
@@ -76,7 +76,7 @@ class Run(Generic[P]):
         self._source = ReadAhead(posts, pool.wake)
 
     def run(self) -> None:
-        """Return when every post has its outcome."""
+        """Post until every post has its outcome."""
         source = self._source
         wait, next_sweep = 0.0, 0.0
         while True:
@@ -90,18 +90,18 @@ class Run(Generic[P]):
             if now >= next_sweep:
                 next_sweep = now + _SWEEP_S
                 self._expire(now)
-            exhausted = source.exhausted  # Read before looking whether anything is left.
+            exhausted = source.exhausted  # Read this before checking whether items are left.
             wait = self._start_posts(now)
             if exhausted and not (source.items or self._retries or self._pool.busy_count):
                 break
             source.starving = not source.items
-            if source.starving and source.items:  # It came just before the flag was up: nothing will wake us.
+            if source.starving and source.items:  # It came just before the flag was set, so nothing will wake us.
                 wait = 0.0
         if source.error is not None:
             raise source.error
 
     def stop(self) -> None:
-        """Leave only idle connections behind, and log what failed."""
+        """Close connections that are not idle, and log the failures."""
         self._source.stop()
         for connection in self._pool.busy():
             self._pool.discard(connection)
@@ -112,7 +112,7 @@ class Run(Generic[P]):
             _log.log(level, "%d posts failed: %s", self._failures.total(), dict(self._failures))
 
     def _start_posts(self, now: float) -> float:
-        """Start as many posts as may be under way, and return for how long to wait for events then."""
+        """Start as many posts as allowed. Returns the number of seconds to wait for events."""
         idle, source, retries = self._pool.idle, self._source, self._retries
         at = int(time.time())
         if at != self._signed_at:
@@ -134,7 +134,7 @@ class Run(Generic[P]):
             if idle:
                 self._assign(idle.pop(), post, tries, expires)
             elif not self._open(post, tries, expires):
-                return wait  # What keeps one connection from opening may keep all, and each may take its time.
+                return wait  # The reason may affect every connection, and each failure may take a long time.
         return wait
 
     def _open(self, post: P, tries: int, expires: float) -> bool:
@@ -186,7 +186,7 @@ class Run(Generic[P]):
             self._fail(post, f"{status} {response.error_type}".strip())
 
     def _break(self, connection: Connection, reason: Exception, *, stale: bool = False) -> None:
-        """Give a connection up, and try its post again: at once if the connection was just too old."""
+        """Give up a connection, and try its post again: at once if the connection was only too old."""
         if not connection.established:
             self._opening -= 1
         self._pool.discard(connection)
@@ -213,7 +213,7 @@ class Run(Generic[P]):
                 self._break(connection, TimeoutError())
 
     def _give_up(self) -> None:
-        """The deadline has passed: fail what is under way, what waits and what is still to be read."""
+        """After the deadline: fail the posts in progress, the waiting posts, and the unread ones."""
         for connection in self._pool.busy():
             self._pool.discard(connection)
             self._fail(connection.post, "deadline")

@@ -28,7 +28,7 @@ _OUTER_PAD = bytes(byte ^ 0x5C for byte in range(256))
 
 
 class Credentials(NamedTuple):
-    """One set of AWS credentials; ``token`` is empty for a long-lived key."""
+    """A set of AWS credentials. ``token`` is empty for a long-lived key."""
 
     access_key: str
     secret_key: str
@@ -36,7 +36,7 @@ class Credentials(NamedTuple):
 
 
 class CredentialSource:
-    """The process's credentials, current at every call.
+    """The current credentials of the process.
 
     Lambda puts them into the environment. Reading them there costs microseconds; importing botocore costs a good part
     of a cold start. Other sources (SnapStart's container endpoint, profiles) are left to botocore, which refreshes
@@ -68,7 +68,7 @@ class CredentialSource:
 
 
 class RequestSigner:
-    """Makes complete signed requests, ready for the wire.
+    """Makes complete signed requests, ready to send.
 
     Args:
         endpoint: URL of the management API with its stage. A longer path is kept as a prefix.
@@ -107,7 +107,7 @@ class RequestSigner:
         # Encoded once on the wire and once more in the canonical request.
         wire_id = connection_id.replace("=", "%3D") if _USUAL_ID(connection_id) else quote(connection_id, safe="")
         canonical = self._canonical_head + wire_id.replace("%", "%25") + self._canonical_tail
-        # hmac.digest() would hash the padded key again for each recipient: twice the time.
+        # hmac.digest() would hash the padded key again for each recipient, which takes twice the time.
         inner = self._inner.copy()
         inner.update(self._to_sign_head + hashlib.sha256(canonical.encode()).hexdigest().encode())
         outer = self._outer.copy()

@@ -19,7 +19,7 @@ def split(frame: bytes, recipients: Iterator[Connection], *, deadline: float) ->
     """Keep as many recipients as one invocation serves, and hand the rest to asynchronous ones, slice by slice.
 
     Lambda repeats a slice that fails. If it keeps failing, it ends in the failures queue. So a recipient may be served
-    twice; it drops the second copy by the message's id.
+    twice. Clients drop the second copy by the message's id.
 
     Raises:
         TimeoutError: The deadline has come, and recipients are left.
@@ -27,7 +27,7 @@ def split(frame: bytes, recipients: Iterator[Connection], *, deadline: float) ->
     size = settings().broadcast_threshold
     yield from islice(recipients, size)
     while recipients_of_slice := list(islice(recipients, size)):
-        # This runs on a thread of its own, which would go on in the next invocation, beside the sender's retry.
+        # This runs on another thread. It would continue in the next invocation, in parallel to the sender's retry.
         if time.monotonic() >= deadline:
             raise TimeoutError
         slice_ = {
@@ -41,7 +41,7 @@ def split(frame: bytes, recipients: Iterator[Connection], *, deadline: float) ->
 
 
 def recipients_of(slice_: dict[str, Any]) -> Iterator[Connection]:
-    """The recipients of a slice, which say nothing of their users and group."""
+    """The recipients of a slice. A slice does not contain their users and group."""
     for connection_id, connected_at in slice_["recipients"]:
         yield Connection(connection_id=connection_id, user_id="", group_id="", connected_at=connected_at)
 

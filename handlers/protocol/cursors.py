@@ -14,13 +14,13 @@ _MAX_MESSAGE_ID_BYTES = 2048
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)
 class Position:
-    """A place in a group's history, right after the message it names.
+    """A position in a group's history, right after the message that it names.
 
     Attributes:
-        timestamp: Timestamp of the message. Empty before the first one.
+        timestamp: Timestamp of the message. Empty before the first message.
         message_id: Its id.
-        settled: Whether a client had reached the end of the history there. The next read begins some seconds before
-            such a place, because a message may come into the index after one with a later timestamp.
+        settled: Whether the client had reached the end of the history. The next read then begins some seconds before
+            the position, because a message may reach the index after another one with a later timestamp.
     """
 
     timestamp: str
@@ -41,7 +41,7 @@ def decode(group_id: str, cursor: object) -> Position:
     """Read a cursor.
 
     Raises:
-        ChatError: BAD_REQUEST, if the cursor is not ours or belongs to another group.
+        ChatError: BAD_REQUEST, if the cursor is invalid or belongs to another group.
     """
     try:
         padded = str(cursor) + "=" * (-len(str(cursor)) % 4)

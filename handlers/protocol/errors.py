@@ -18,14 +18,14 @@ class Code(Enum):
 
 
 class ChatError(Exception):
-    """A frame is refused. This is what its sender is told.
+    """A refusal of a frame, with what its sender is told.
 
     Attributes:
         code: The reason, for programs.
-        message: The reason and what to change, for people and for the log. It has nothing internal (no stack, ARN or
-            table name) and nothing that the client sent.
+        message: The reason and what to change, for people and for the log. It contains nothing internal (no stack, ARN
+            or table name) and nothing that the client sent.
         retryable: Whether the same frame may succeed later.
-        retry_after_ms: Milliseconds after which it may succeed, if known.
+        retry_after_ms: Milliseconds after which the frame may succeed, if known.
         ends_connection: Whether the connection is closed after the answer.
     """
 
@@ -38,7 +38,7 @@ class ChatError(Exception):
         retry_after_ms: int | None = None,
         ends_connection: bool = False,
     ) -> None:
-        """Args as the attributes."""
+        """Take the attributes as arguments."""
         super().__init__(code.name)
         self.code = code
         self.message = message

@@ -15,8 +15,8 @@ MAX_MESSAGE_BYTES = MAX_FRAME_BYTES - 4 * 1024
 """Largest message, in bytes of the frame that pushes it. The rest is room for what a page of history adds around it."""
 
 MAX_ID_BYTES = 256
-"""Largest user, group, client message or request id, and largest display name, in bytes of UTF-8. It keeps keys far
-below DynamoDB's limit of 1,024 bytes for a sort key, and a pushed frame small around its text."""
+"""Largest user, group, client message or request id, and largest display name, in bytes of UTF-8. With it, keys stay
+far below DynamoDB's limit of 1,024 bytes for a sort key, and a pushed frame is hardly larger than its text."""
 
 Frame = dict[str, Any]
 
@@ -53,7 +53,7 @@ def decode(body: str) -> Frame:
 
 
 def require_unicode(frame: Frame) -> None:
-    r"""Refuse a frame with a lone surrogate, such as "\ud800": legal JSON that can be neither stored nor sent.
+    r"""Refuse a frame with a lone surrogate, such as "\ud800". It is legal JSON, but can be neither stored nor sent.
 
     Raises:
         ChatError: BAD_REQUEST.
@@ -65,7 +65,7 @@ def require_unicode(frame: Frame) -> None:
 
 
 def fit(items: Iterable[Frame]) -> tuple[list[Frame], bool]:
-    """Take items, in order, as long as they fit into one frame. The first one always fits.
+    """Take items in order while they fit into one frame. The first one always fits.
 
     Returns:
         The items that fit, and whether some are left.
@@ -100,7 +100,7 @@ def echoed(frame: Frame) -> Frame:
 
 
 def send_message(frame: Frame) -> SendMessage:
-    """Validate a ``sendMessage`` frame. Fields the protocol does not know are ignored.
+    """Validate a ``sendMessage`` frame. Unknown fields are ignored.
 
     Raises:
         ChatError: BAD_REQUEST, naming the field and what it must be.
@@ -112,7 +112,7 @@ def send_message(frame: Frame) -> SendMessage:
     return SendMessage(
         group_id=_id(frame, "groupId"),
         sender_id=sender_id,
-        # An empty name is what a front end sends for a user who has none.
+        # Front ends send an empty name for a user without a name.
         sender_name=sender_id if frame.get("senderName") in (None, "") else _id(frame, "senderName"),
         text=text,
         client_message_id=None if frame.get("clientMessageId") is None else _id(frame, "clientMessageId"),
@@ -133,10 +133,10 @@ def message(row: dict[str, str]) -> bytes:
     """Encode the frame that pushes a message to its group.
 
     Args:
-        row: The message as the table has it.
+        row: The message's row.
 
     Raises:
-        ChatError: TOO_LARGE, if it exceeds :data:`MAX_MESSAGE_BYTES`.
+        ChatError: TOO_LARGE, if the frame exceeds :data:`MAX_MESSAGE_BYTES`.
     """
     encoded = encode({"action": "message"} | _message(row))
     if len(encoded) > MAX_MESSAGE_BYTES:
@@ -149,7 +149,7 @@ def message(row: dict[str, str]) -> bytes:
 
 
 def past_message(row: dict[str, str]) -> Frame:
-    """A message as history shows it, without its text if another program stored more than a frame can carry."""
+    """A message in a page of history. Its text is left out if another program stored more than fits into a frame."""
     message = _message(row)
     if len(encode(message)) > MAX_MESSAGE_BYTES:
         return {name: message[name] for name in ("messageId", "groupId", "timestamp")} | {"omitted": True}
@@ -164,7 +164,7 @@ def ack(row: dict[str, str], *, duplicate: bool) -> Frame:
     """The frame that tells a sender that its message is stored.
 
     Args:
-        row: The message as the table has it.
+        row: The message's row.
         duplicate: Whether an earlier frame stored it.
     """
     return {
@@ -176,7 +176,7 @@ def ack(row: dict[str, str], *, duplicate: bool) -> Frame:
 
 
 def error(reason: ChatError) -> Frame:
-    """The frame that tells a client what is wrong with the frame it sent."""
+    """The frame that tells a client what is wrong with its frame."""
     frame: Frame = {
         "action": "error",
         "code": reason.code.name,

@@ -32,6 +32,6 @@ _values = _increasing()
 
 
 def derived_message_id(group_id: str, user_id: str, client_message_id: str) -> str:
-    """The id of a message that its sender has named: the same for every retry, different for every other message."""
-    # JSON quotes each part, so that no two triples encode alike.
+    """The id of a message with a ``clientMessageId``: the same for every retry, another one for every other message."""
+    # JSON quotes each part, so that different parts never give the same text.
     return str(uuid.uuid5(_NAMESPACE, json.dumps([group_id, user_id, client_message_id])))

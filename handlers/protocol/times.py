@@ -1,19 +1,19 @@
-"""Times in rows and frames: ISO 8601 in UTC, always with microseconds, so that string order is time order."""
+"""Times in rows and frames: ISO 8601 in UTC, always with microseconds, so that they sort as text."""
 
 import math
 from datetime import UTC, datetime, timedelta
 
 
 def timestamp() -> str:
-    """The time now, as stored and sent."""
+    """The current time, in the format of rows and frames."""
     return _format(datetime.now(UTC))
 
 
 def earlier(than: str, seconds: float) -> str:
-    """The timestamp that many seconds before another one.
+    """The timestamp a number of seconds before another one.
 
-    The result never sorts after ``than``, even if that has another offset. A time that cannot be read is returned as it
-    is.
+    The result never sorts after ``than``, even if ``than`` has another offset. A time that cannot be read is returned
+    unchanged.
     """
     try:
         return min(than, _format(datetime.fromisoformat(than).astimezone(UTC) - timedelta(seconds=seconds)))

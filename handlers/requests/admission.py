@@ -1,4 +1,4 @@
-"""What a frame must pass before it is served: a registered connection, the rate limit, and membership."""
+"""The checks before a frame is served: a registered connection, the rate limit, and membership."""
 
 from handlers.protocol.errors import ChatError, Code
 from handlers.tables import connections, members

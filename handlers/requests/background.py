@@ -1,4 +1,4 @@
-"""The border to Lambda's own callers, asynchronous invocations and streams: they retry what fails."""
+"""The entry point for asynchronous invocations and streams. Lambda retries them if they fail."""
 
 import time
 from collections.abc import Callable
@@ -10,15 +10,15 @@ from .invocation import Context, deadline
 
 
 class InvocationError(Exception):
-    """An invocation failed and is to be retried. It does not have the text of its cause, which may quote a message."""
+    """An invocation failed, and Lambda should retry it. It omits the text of its cause, which may quote a message."""
 
 
 def background(route: str, serve: Callable[[dict[str, Any], float], dict[str, int]]) -> Callable[..., None]:
     """Make the function that Lambda calls.
 
     Args:
-        route: What the log calls it.
-        serve: Does the work for an event, until a moment of :func:`time.monotonic`. It returns figures for the log.
+        route: Its name in the log.
+        serve: Serves an event before a deadline, a moment of :func:`time.monotonic`. Returns figures for the log.
 
     Returns:
         A handler that raises :class:`InvocationError` if the work fails.

@@ -1,4 +1,4 @@
-"""The border to API Gateway: events in, status codes out."""
+"""The entry point for API Gateway: it gets events and returns status codes."""
 
 import logging
 import time
@@ -24,12 +24,12 @@ def entry_point(event_type: EventType, serve: Callable[[Request], None]) -> Hand
     """Make the function that Lambda calls.
 
     Args:
-        event_type: What the function is for. A client can name ``$connect`` or ``$disconnect`` as the action of a
-            frame, and so reach that function with a message. To it, such a frame is an unknown action.
-        serve: Does the work. It raises :class:`ChatError` to refuse.
+        event_type: The events that the function serves. A client can send a frame with ``$connect`` or ``$disconnect``
+            as its action, and API Gateway then calls that function. The function answers that the action is unknown.
+        serve: Serves the request. Raises :class:`ChatError` to refuse it.
 
     Returns:
-        A handler that never raises: API Gateway would answer the client with an internal error of its own.
+        A handler that never raises. If it did, API Gateway would send its own internal error to the client.
     """
 
     def handler(event: dict[str, Any], context: Context) -> dict[str, Any]:
@@ -81,12 +81,12 @@ def _refuse(request: Request, reason: ChatError) -> None:
     request.deadline = max(request.deadline, time.monotonic() + _LAST_WORDS_SECONDS)
     try:
         request.post(request.reply(frames.error(reason)))
-    except Exception:  # What kept the frame from being served may also keep the answer from being sent.
+    except Exception:  # The same cause may also prevent the answer.
         request.log["reply"] = "failed"
 
 
 def _close(connection_id: str) -> None:
-    # So rare that a client is built for each: the engine of the fan-out only posts.
+    # This is rare, so each call builds a client. The engine of the fan-out can only post.
     client = new_client("apigatewaymanagementapi", endpoint_url=settings().callback_url)
     client.delete_connection(ConnectionId=connection_id)
 

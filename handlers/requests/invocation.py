@@ -1,4 +1,4 @@
-"""What every invocation has, whatever calls the function: a context, a deadline and clients built in advance."""
+"""Parts of every invocation: the context, the deadline, and clients built in advance."""
 
 import os
 import time
@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 RESERVE_SECONDS = 2.0
-"""Time kept back from Lambda's limit to finish what is under way, to tell the client, and to write the log line."""
+"""Time reserved before Lambda's limit to finish current work, tell the client, and write the log line."""
 
 
 class Context(Protocol):

@@ -1,7 +1,7 @@
-"""One call of API Gateway: its event, and the answers to the client.
+"""One call from API Gateway: its event, and the answers to the client.
 
-Every frame for a client is posted to its connection. A function returns a status code alone, with headers for a
-handshake: a body would reach the client only through a route response.
+Every frame for a client is posted to its connection. A function returns only a status code, and headers for
+a handshake. A body would reach the client only through a route response.
 https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-websocket-api-route-response.html
 """
 
@@ -17,7 +17,7 @@ from handlers.protocol.errors import ChatError, Code
 
 
 class EventType(Enum):
-    """Why API Gateway calls."""
+    """Types of API Gateway's events."""
 
     CONNECT = "CONNECT"
     MESSAGE = "MESSAGE"
@@ -26,11 +26,11 @@ class EventType(Enum):
 
 @dataclass(slots=True)
 class Request:
-    """One call of API Gateway.
+    """One call from API Gateway.
 
     Attributes:
-        connection_id: The connection it is about.
-        event: The event, as it came.
+        connection_id: The connection of the event.
+        event: The unchanged event.
         deadline: Moment of :func:`time.monotonic` by which the function must be done.
         echoed: Fields that replies repeat. Empty until the frame is decoded.
         log: Fields of the line that is logged at the end.
@@ -66,7 +66,7 @@ class Request:
         return Post(self.connection_id, frames.encode(frame | self.echoed))
 
     def post(self, *replies: Post) -> None:
-        """Post replies. A client that is gone or cannot be reached misses them."""
+        """Post replies. A client that is gone or cannot be reached does not get them."""
         management_api().post_all(
             replies, deadline=self.deadline, on_outcome=lambda _, outcome: self.log.update(reply=outcome.value)
         )

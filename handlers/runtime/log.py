@@ -1,7 +1,7 @@
 """Structured logs. Lambda's JSON format adds the ``extra`` fields of a record to its line.
 
-A log never has message text, a query string or a token. So it never has an error's own text either: the errors of
-botocore and of the standard library quote their input.
+A log never contains message text, a query string or a token. So it never contains the text of an error either: errors
+of botocore and of the standard library quote their input.
 https://docs.aws.amazon.com/lambda/latest/dg/python-logging.html
 """
 
@@ -30,7 +30,7 @@ def failure(error: BaseException) -> dict[str, object]:
 
 @contextmanager
 def log_failure(what: str) -> Iterator[None]:
-    """Log an AWS call that fails, and go on."""
+    """Log an AWS call that fails, and continue."""
     try:
         yield
     except (BotoCoreError, ClientError) as error:

@@ -1,7 +1,6 @@
 """The functions' configuration: environment variables, read once.
 
-Each attribute is one variable of the same name in upper case. The component sets them all but ``AWS_REGION``, which
-Lambda sets.
+Each attribute is the variable with the same name in upper case. Lambda sets ``AWS_REGION``, the component all others.
 """
 
 import json
@@ -12,12 +11,12 @@ from functools import cache
 from typing import Any, TypeVar
 
 ASYMMETRIC = frozenset({"RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"})
-"""Signature algorithms you can allow. With any other, the keys that the issuer publishes are enough to sign a token."""
+"""Signature algorithms that you can allow. With any other, anyone could sign a token with the issuer's public keys."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """What the component tells the functions.
+    """The settings of the functions.
 
     Attributes:
         aws_region: AWS region of the tables and the API, such as ``us-east-1``.
@@ -29,7 +28,8 @@ class Settings:
         broadcast_function: Name of the function that serves the slices of large groups.
         broadcast_threshold: Connections that one invocation serves. The rest of a larger group goes to slices.
         event_member_limit: Members above which a group gets no presence events and no typing frames.
-        authentication: What proves the user: ``jwt`` (the authorizer), ``iam`` or ``none`` (the query string names it).
+        authentication: How users are authenticated: ``jwt`` (by the authorizer), ``iam``, or ``none`` (the query string
+            names the user).
         members_table: Name of the table that says who belongs to which group. Empty: every group is open.
         membership_recheck_seconds: Time for which an answer from that table is kept.
         allowed_origins: Origins whose pages may connect. Empty: all.
@@ -59,7 +59,7 @@ class Settings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TokenSettings:
-    """What the component tells the authorizer, which gets no other settings.
+    """The settings of the authorizer. It gets no others.
 
     Attributes:
         jwt_issuer: The ``iss`` that a token must have.
@@ -100,7 +100,7 @@ def read(kind: type[_Kind], environment: Mapping[str, str]) -> _Kind:
 
     Raises:
         KeyError: A variable is missing. The argument is its name.
-        ValueError: A variable has no proper value.
+        ValueError: A variable has an invalid value.
     """
     values: dict[str, Any] = {
         field.name: _READERS[field.type](environment[field.name.upper()]) for field in fields(kind)

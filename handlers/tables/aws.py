@@ -1,4 +1,4 @@
-"""The AWS clients of an execution environment, each built once, and what becomes of a call that fails."""
+"""The AWS clients of an execution environment, each built once, and the errors of failed calls."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     Row = dict[str, AttributeValueTypeDef]
 
-# A call answers in milliseconds or is worth repeating. Two calls that hang still fit into a function's default time.
+# A call that takes longer is worth repeating. Two calls that hang still fit into a function's default timeout.
 _CALLS = Config(connect_timeout=2, read_timeout=3, retries={"mode": "standard", "total_max_attempts": 3})
 
 
@@ -30,11 +30,11 @@ def dynamodb() -> "DynamoDBClient":
 
 
 def new_client(service: str, *, endpoint_url: str | None = None) -> Any:  # noqa: ANN401 - made at run time
-    """Build a client. Straight from botocore: importing boto3 takes as long again and adds nothing here.
+    """Build a client directly with botocore. Importing boto3 would take as long again and add nothing.
 
     Args:
-        service: Service, as botocore names it.
-        endpoint_url: Address; the service's own in the region of the settings by default.
+        service: botocore's name of the service.
+        endpoint_url: Address of the service. By default, its address in the region of the settings.
     """
     return Session().create_client(service, region_name=settings().aws_region, endpoint_url=endpoint_url, config=_CALLS)
 
@@ -47,7 +47,7 @@ def unavailable_on_failure(*, retryable: bool = True) -> Iterator[None]:
         retryable: Whether the client may send the same frame again.
 
     Raises:
-        ChatError: UNAVAILABLE. Its cause is botocore's error, which is for the log alone.
+        ChatError: UNAVAILABLE. Its cause is botocore's error, which is only for the log.
     """
     try:
         yield

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Connection:
-    """An open connection, as its row describes it."""
+    """An open connection, from its row."""
 
     connection_id: str
     user_id: str
@@ -41,10 +41,10 @@ def open_connection(connection_id: str, user_id: str, group_id: str, *, rights_e
 
     Args:
         connection_id: The connection.
-        user_id: The user it belongs to.
-        group_id: The group it is in.
-        rights_end: Second since the epoch at which the connection counts as gone, if that comes before the table's time
-            to live.
+        user_id: The connection's user.
+        group_id: The connection's group.
+        rights_end: Second since the epoch at which the connection's rights end, if that is before the end of the row's
+            time to live.
     """
     expires_at = int(time.time()) + settings().connection_ttl_seconds
     dynamodb().put_item(
@@ -66,17 +66,17 @@ def close_connection(connection_id: str) -> None:
 
 
 def find(connection_id: str) -> Connection | None:
-    """Read a connection consistently. ``None`` if it has no row or its row no longer counts."""
+    """Read a connection consistently. ``None`` if it has no row, or its row is no longer valid."""
     answer = dynamodb().get_item(TableName=settings().connections_table, Key=key(connection_id), ConsistentRead=True)
     row = answer.get("Item")
     return from_image(row) if row and counts(row) else None
 
 
 def require(connection_id: str) -> Connection:
-    """Read a connection that must be there.
+    """Read a connection that must exist.
 
     Raises:
-        ChatError: NOT_CONNECTED, if it has no row or its row no longer counts.
+        ChatError: NOT_CONNECTED, if it has no row, or its row is no longer valid.
     """
     connection = find(connection_id)
     if connection is None:
@@ -85,12 +85,12 @@ def require(connection_id: str) -> Connection:
 
 
 def not_connected() -> ChatError:
-    """The error for a connection that has no row, or one that no longer counts."""
+    """The error for a connection without a row, or with a row that is no longer valid."""
     return ChatError(Code.NOT_CONNECTED, "this connection is not registered any more: connect again")
 
 
 def number_of(user_id: str) -> int:
-    """Count the connections of a user in all groups, as the index lists them, without the expired ones."""
+    """Count the connections of a user in all groups, without expired ones. The index may lag."""
     pages = (
         dynamodb()
         .get_paginator("query")
@@ -107,10 +107,10 @@ def number_of(user_id: str) -> int:
 
 
 def in_group(group_id: str) -> Iterator[list[Connection]]:
-    """Read the connections of a group page by page, a query of up to 1 MB each, without the expired ones.
+    """Read the connections of a group page by page, without expired ones. Each page is a query of up to 1 MB.
 
     Connections of users who are no longer members of the group are left out, so that they receive nothing from it. The
-    index is eventually consistent: it may miss a connection that was just opened, and list one that was just closed.
+    index is eventually consistent: it may miss a connection that has just opened, and list one that has just closed.
     """
     pages = (
         dynamodb()
@@ -148,7 +148,7 @@ def counts(row: "Row") -> bool:
     # Other programs can write rows. A row that is not a connection must not cost the group its messages.
     if not {CONNECTION_ID, USER_ID, GROUP_ID, CONNECTED_AT} <= row.keys():
         return False
-    # A connection from before authentication was switched on has proved nothing. Its row may lack the attribute.
+    # Connections from before you turned authentication on are not authenticated. Their rows may lack the attribute.
     if row.get(AUTHENTICATION, {"S": "none"})["S"] != settings().authentication:
         return False
     # DynamoDB removes expired rows within days, not at once.

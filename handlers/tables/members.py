@@ -1,4 +1,4 @@
-"""The members table, if there is one: who belongs to which group. Other programs write it; the chat only reads it."""
+"""The members table, if there is one. It lists the members of each group. The chat only reads it."""
 
 import time
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from .schema import GROUP_ID, MEMBERS_BY_GROUP, MEMBERS_BY_USER, USER_ID
 _INDEX_LAG_SECONDS = 5
 """How long an index may lag behind the table. A cautious guess."""
 _MOST_MEMBERS, _MOST_USERS = 100_000, 10_000
-"""Entries that are kept: members of all groups together, about 130 bytes each, and users who were looked up."""
+"""Largest number of cached entries: members of all groups together (about 130 bytes each), and checked users."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +22,7 @@ class Membership:
     Attributes:
         group_id: The group.
         user_ids: The members; ``None`` if the group is open to everybody.
-        read_at: Timestamp of a moment before the read. It has all who were members by then.
+        read_at: Timestamp of a moment before the read. Everyone who was a member at that time is included.
         good_until: Second since the epoch until which the answer is used.
     """
 
@@ -32,7 +32,7 @@ class Membership:
     good_until: float = 0
 
     def has(self, user_id: str, connected_at: str) -> bool:
-        """Whether a user with a connection opened at that time is a member."""
+        """Whether a user is a member, if their connection was opened at a given time."""
         if self.user_ids is None or user_id in self.user_ids:
             return True
         # The user may have become a member after the read.
@@ -40,13 +40,13 @@ class Membership:
 
 
 _OPEN = Membership("", None)
-# Both go by the wall clock: the monotonic one may stand still while Lambda has the process frozen.
+# Both use the wall clock: the monotonic one may stand still while Lambda has the process frozen.
 _read: dict[str, Membership] = {}
 _checked: dict[tuple[str, str], float] = {}
 
 
 def of_group(group_id: str) -> Membership:
-    """Read the members of a group. The answer is kept for ``membership_recheck_seconds``."""
+    """Read the members of a group. The answer is cached for ``membership_recheck_seconds``."""
     if not settings().members_table:
         return _OPEN
     known = _read.get(group_id)
@@ -77,7 +77,7 @@ def _read_group(group_id: str) -> Membership:
 
 
 def is_member(user_id: str, group_id: str) -> bool:
-    """Whether a user belongs to a group, as the table says now. Without a table everybody belongs to every group."""
+    """Whether a user belongs to a group now. Without a table, everybody belongs to every group."""
     if not settings().members_table:
         return True
     pages = (
@@ -96,7 +96,7 @@ def is_member(user_id: str, group_id: str) -> bool:
 
 
 def is_still_member(user_id: str, group_id: str) -> bool:
-    """Whether a user belongs to a group, as the table said at most ``membership_recheck_seconds`` ago."""
+    """Whether a user belongs to a group. The answer may be ``membership_recheck_seconds`` old."""
     now = time.time()
     if now < _checked.get((user_id, group_id), 0):
         return True

@@ -19,18 +19,18 @@ if TYPE_CHECKING:
 
 
 OVERLAP_SECONDS = 60
-"""How far before a settled cursor a read begins. A message may be stored up to a function's longest run (29 s) after
-its timestamp was made, index reads lag behind writes, and the functions' clocks differ."""
+"""Seconds before a settled cursor at which a read begins. A message may be stored up to 29 s (a function's longest run)
+after its timestamp was made, the index lags, and the functions' clocks differ."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stored:
-    """A message as it is in the table.
+    """A stored message.
 
     Attributes:
-        row: Its attributes by name, all of them text.
+        row: Its attributes by name. All are text.
         duplicate: Whether an earlier frame stored it.
-        pushed: Whether it is certain that every connection of the group was served or handed to slices.
+        pushed: Whether every connection of the group was certainly served or handed over in a slice.
     """
 
     row: dict[str, str]
@@ -39,7 +39,7 @@ class Stored:
 
 
 def compose(frame: SendMessage) -> dict[str, str]:
-    """Make the row of a new message: an id and a time of its own, and what the frame says."""
+    """Make the row of a new message: a new id and timestamp, and the fields of the frame."""
     message = {
         GROUP_ID: frame.group_id,
         "senderId": frame.sender_id,
@@ -67,7 +67,7 @@ def store(message: dict[str, str]) -> Stored:
             TableName=settings().messages_table,
             Item={name: {"S": value} for name, value in message.items()},
             ConditionExpression=f"attribute_not_exists({MESSAGE_ID})",
-            # Answers a retry without a second request.
+            # Returns the stored row of a retry without a second request.
             ReturnValuesOnConditionCheckFailure="ALL_OLD",
         )
     except client.exceptions.ConditionalCheckFailedException as failure:
@@ -81,7 +81,7 @@ def _stored_before(message: dict[str, str], row: "Row") -> Stored:
         raise ChatError(Code.CONFLICT, "you used this clientMessageId for another message: give each message its own")
     return Stored(
         row=stored,
-        # The same timestamp means that the SDK itself repeated a put whose first answer was lost.
+        # With the same timestamp, the SDK itself repeated a put because the first answer was lost.
         duplicate=stored[TIMESTAMP] != message[TIMESTAMP],
         pushed=PUSHED_AT in stored,
     )
@@ -93,7 +93,7 @@ def mark_pushed(message_id: str) -> None:
         TableName=settings().messages_table,
         Key={MESSAGE_ID: {"S": message_id}},
         UpdateExpression=f"SET {PUSHED_AT} = :now",
-        # Other programs may delete messages. This must not bring one back.
+        # Another program may have deleted the message. This must not create it again.
         ConditionExpression=f"attribute_exists({MESSAGE_ID})",
         ExpressionAttributeValues={":now": {"S": times.timestamp()}},
     )
@@ -103,7 +103,8 @@ def read_on(group_id: str, start: Position, limit: int) -> tuple[list[dict[str, 
     """Read messages after a position, oldest first.
 
     Returns:
-        Up to ``limit`` rows, and whether there are more. After a settled position, some rows are older than it.
+        Up to ``limit`` rows, and whether there are more. After a settled position, some rows are older than
+        the position.
     """
     if not start.timestamp:
         return _read(group_id, limit, forward=True)

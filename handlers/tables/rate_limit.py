@@ -1,7 +1,7 @@
 """The rate limit of a connection, kept in its row: the generic cell rate algorithm.
 
-Each frame occupies the connection for the time that the rate gives it. A connection may be occupied ahead of time by as
-many frames as the burst allows.
+Each frame makes the connection busy for the time between two frames at the rate limit. A connection may be busy for as
+many frames ahead as the burst allows.
 """
 
 import time
@@ -18,15 +18,15 @@ if TYPE_CHECKING:
     from .aws import Row
 
 _busy_until: dict[str, int] = {}
-"""What this process last wrote into the rows. It only hints at which of the two conditions will hold."""
+"""What this process last wrote into the rows. It is only a hint which of the two conditions will hold."""
 _MOST_HINTS = 10_000
 
 
 def take_turn(connection_id: str) -> Connection:
     """Count a frame against the rate of its connection, and read the connection consistently, in one request.
 
-    An update cannot write the larger of two values, so there are two conditions: the connection is idle, which is
-    nearly always true, or it is occupied. A second request happens only if frames come faster than the rate and another
+    An update cannot write the larger of two values, so there are two conditions: the connection is idle
+    (nearly always), or it is busy. A second request happens only if frames come faster than the rate and another
     process served the frame before.
 
     Raises:
@@ -58,10 +58,10 @@ def take_turn(connection_id: str) -> Connection:
 
 
 def _occupy(connection_id: str, now: int, interval: int, ahead: int | None) -> "tuple[Row | None, bool]":
-    """Occupy a connection that is idle, or, if a limit is given, one that is occupied up to that limit.
+    """Make a connection busy for one more frame. Without a limit, it must be idle. With a limit, busy only up to it.
 
     Returns:
-        The row (None if it does not exist), and whether this call took the turn.
+        The row (None if it does not exist), and whether the frame was counted.
     """
     values = {":now": now, ":interval": interval} | ({":next": now + interval} if ahead is None else {":ahead": ahead})
     used = (":now", ":next") if ahead is None else (":now", ":interval", ":ahead")
@@ -79,7 +79,7 @@ def _occupy(connection_id: str, now: int, interval: int, ahead: int | None) -> "
             ),
             ExpressionAttributeValues={name: {"N": str(values[name])} for name in used},
             ReturnValues="ALL_NEW",
-            # Tells one frame too many from a connection that is gone, without a second request.
+            # Shows without a second request whether the rate is exceeded or the connection is gone.
             ReturnValuesOnConditionCheckFailure="ALL_OLD",
         )
     except client.exceptions.ConditionalCheckFailedException as failure:

@@ -20,8 +20,8 @@ class Index(NamedTuple):
 
     Attributes:
         name: Its name.
-        keys: The attribute it is queried by, and the one that orders the rows if there is one.
-        projected: Attributes it has beside the keys. Empty: all of them.
+        keys: The attribute that queries use, and the attribute that sorts the rows, if there is one.
+        projected: Its attributes in addition to the keys. Empty: all attributes.
     """
 
     name: str
@@ -29,8 +29,8 @@ class Index(NamedTuple):
     projected: tuple[str, ...] = ()
 
 
-# The connections table does not project all attributes: each frame changes its connection's row to count against the
-# rate, and must not change an index.
+# The indexes of the connections table leave out the attributes of the rate limit: each frame changes these in its
+# connection's row, and must not change an index.
 CONNECTIONS_BY_GROUP = Index("GroupIdIndex", (GROUP_ID,), (USER_ID, CONNECTED_AT, EXPIRES_AT, AUTHENTICATION))
 CONNECTIONS_BY_USER = Index("UserIdIndex", (USER_ID,), (EXPIRES_AT,))
 
