@@ -1,6 +1,6 @@
-"""``make generate``: writes from the table of arguments the texts that repeat it.
+"""``make generate``: write the texts that repeat the table of arguments.
 
-These are the types in ``generated.py``, the ``config:`` section of ``Pulumi.yaml``, and the table in ``README.md``. The
+They are the types in ``generated.py``, the ``config:`` section of ``Pulumi.yaml``, and the table in ``README.md``. The
 types must be source text: editors read it, and Pulumi infers the schema for other languages from it.
 """
 
@@ -28,7 +28,7 @@ _CONFIG_TYPES: dict[Any, str] = {
     list[str]: "array",
     dict[str, str]: "array",
 }
-"""What the config schema calls the types. It has no maps, so tags are a list of ``Key=Value``."""
+"""Names of the types in the config schema. It has no maps, so tags are a list of ``Key=Value``."""
 
 
 def generated() -> dict[Path, str]:
@@ -139,7 +139,7 @@ def _allowed(one: Argument) -> str:
 
 
 def _default(one: Argument, marks: str = "") -> str:
-    """The default in words: a text as code, another value between the marks."""
+    """The default in words. A text is shown as code, another value between the given marks."""
     if not one.has_default:
         return one.unset
     if isinstance(one.default, str):

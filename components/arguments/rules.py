@@ -1,4 +1,4 @@
-"""What the value of an argument may be, and the error for a value that is not allowed."""
+"""The rules for the values of arguments, and the error for a value that is not allowed."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -40,7 +40,7 @@ def config_key(name: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """What the value of an argument may be.
+    """The rule for the value of an argument.
 
     Attributes:
         type: Type of the value, such as ``int`` or ``list[str]``.

@@ -70,14 +70,14 @@ def _checked(name: str, value: Any) -> Any:  # noqa: ANN401 - arguments are of m
 
 
 def _check_together(settings: Settings) -> None:
-    """Refuse arguments that contradict each other, or that promise a security that they would not give.
+    """Refuse arguments that contradict each other, or that suggest a protection that they would not give.
 
     Raises:
         InvalidArgumentError: It names the argument to change.
     """
     for name, argument in ARGUMENTS.items():
         value = getattr(settings, name)
-        # A default that is not empty cannot be told from a value that was given.
+        # If the default is not empty, the code cannot tell whether the value was given.
         if argument.only_for not in ("", settings.authentication) and not argument.default and value:
             raise InvalidArgumentError(name, value, f"left out unless authentication is {argument.only_for}")
     if settings.authentication == Authentication.JWT:
@@ -88,6 +88,6 @@ def _check_together(settings: Settings) -> None:
         if not settings.jwt_audience:
             raise InvalidArgumentError("jwt_audience", settings.jwt_audience, "given for jwt")
     if settings.group_claim and settings.group_members_table:
-        raise InvalidArgumentError("group_claim", settings.group_claim, "left out beside group_members_table")
+        raise InvalidArgumentError("group_claim", settings.group_claim, "left out if group_members_table is given")
     if settings.require_origin and not settings.allowed_origins:
         raise InvalidArgumentError("require_origin", settings.require_origin, "false without allowed_origins")

@@ -37,8 +37,8 @@ class Argument:
     Attributes:
         name: Name in Python. The config has it in camel case.
         rule: Type, range and unit.
-        default: Value of an argument that is not given.
-        text: What the argument is, in whole sentences. Other arguments and code stand between double backticks.
+        default: Value if the argument is not given.
+        text: What the argument is, in whole sentences. Write other arguments and code between double backticks.
         unset: What an empty default means, in words that follow "Default:".
         plain: Whether the value must be known before the deployment, so that an ``Output`` is refused. It decides what
             Pulumi registers or under which name, or it is part of another text.

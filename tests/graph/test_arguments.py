@@ -207,7 +207,7 @@ CONTRADICTIONS: list[tuple[WebSocketChatArgs, str, str]] = [
     (
         WITH_TOKENS | {"group_claim": "groups", "group_members_table": "GroupMembers"},
         "group_claim",
-        "left out beside group_members_table",
+        "left out if group_members_table is given",
     ),
     ({"require_origin": True}, "require_origin", "false without allowed_origins"),
     ({"require_origin": True, "allowed_origins": []}, "require_origin", "false without allowed_origins"),
