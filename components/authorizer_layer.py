@@ -1,4 +1,4 @@
-"""The authorizer's layer: the library that verifies tokens, as wheels for Lambda, whatever machine deploys."""
+"""The authorizer's layer: the library that verifies tokens, as wheels for Lambda on any machine."""
 
 import hashlib
 import json
@@ -19,39 +19,39 @@ _PLATFORM = (
     *("--platform", "manylinux_2_28_aarch64", "--platform", "manylinux2014_aarch64"),
 )
 _LEFT_OUT = ("bin/*", *(f"*.dist-info/{note}" for note in ("INSTALLER", "RECORD", "REQUESTED", "direct_url.json")))
-"""Programs for the terminal, and what pip notes about an installation: they differ by machine and pip."""
+"""Programs for the terminal, and pip's notes about the installation: they differ by machine and by version of pip."""
 
 
 class AuthorizerLayerError(pulumi.RunError):
     """The layer cannot be built. Pulumi prints it without a stack trace."""
 
     def __init__(self, reason: str) -> None:
-        """Say what is wrong and what to do.
+        """Say what is wrong, where, and what to do.
 
         Args:
             reason: What is wrong.
         """
         super().__init__(
-            f"The layer of the authorizer, which authentication: jwt needs, cannot be built: {reason}. It is what pip "
-            f"of {sys.executable} installs from {REQUIREMENTS}: see that this pip is there (python -m ensurepip), and "
-            f"that it reaches a package index."
+            f"The authorizer's layer, which authentication: jwt needs, cannot be built: {reason}. {sys.executable} -m "
+            f"pip installs it from {REQUIREMENTS}. Check that this Python has pip (python -m ensurepip), and that pip "
+            f"reaches a package index."
         )
 
 
 def authorizer_layer() -> pulumi.AssetArchive:
-    """Build the content of the layer, unless it has been built before: the same bytes on every machine.
+    """Build the content of the layer, unless it was built before. It has the same bytes on every machine.
 
-    No package is compiled and nothing of it is run: the wheels, pinned by their hashes, are unpacked.
+    pip only unpacks wheels, which are pinned by their hashes. It compiles nothing and runs nothing of them.
     https://docs.aws.amazon.com/lambda/latest/dg/python-layers.html
 
     Raises:
-        AuthorizerLayerError: pip is missing, or has failed.
+        AuthorizerLayerError: pip is missing or failed.
     """
     return pulumi.AssetArchive({"python": pulumi.FileArchive(str(_built()))})
 
 
 def _built() -> Path:
-    """The folder of the packages, named by everything that decides what is in it."""
+    """The folder of the packages. Its name is a digest of everything that decides what is in it."""
     recipe = json.dumps([REQUIREMENTS.read_text(), _PLATFORM, _LEFT_OUT])
     build = _BUILDS / f"authorizer-layer-{hashlib.sha256(recipe.encode()).hexdigest()[:16]}"
     if not build.is_dir():
@@ -64,7 +64,7 @@ def _built() -> Path:
             try:
                 packages.rename(build)
             except OSError:
-                if not build.is_dir():  # Otherwise somebody else was faster.
+                if not build.is_dir():  # Otherwise another program was faster.
                     raise
     return build
 

@@ -1,4 +1,4 @@
-"""The members table: the user's own, which says who belongs to which group. It is read, never managed."""
+"""The members table, which says who belongs to which group: it is looked up and never changed."""
 
 import pulumi
 import pulumi_aws as aws
@@ -7,10 +7,10 @@ INDEXES = {"UserIdIndex": "userId", "GroupIdIndex": "groupId"}
 
 
 class MembersTableError(pulumi.RunError):
-    """The members table is missing or of another shape. Pulumi prints it without a stack trace."""
+    """The members table is missing or lacks an index. Pulumi prints it without a stack trace."""
 
     def __init__(self, name: str, reason: str) -> None:
-        """Say what is wrong and what to do.
+        """Say what is wrong, what the table needs, and what to do.
 
         Args:
             name: Name of the table.
@@ -18,17 +18,21 @@ class MembersTableError(pulumi.RunError):
         """
         wanted = " and ".join(f"{index} on {key}" for index, key in INDEXES.items())
         super().__init__(
-            f"The members table {name!r} cannot be used: {reason}. Name the table to use with group_members_table (in "
-            f"config: groupMembersTable), or leave that out. It needs the indexes {wanted}, with all attributes "
-            f"projected."
+            f"The members table {name!r} cannot be used: {reason}. It needs the indexes {wanted}, with all attributes "
+            f"projected. Name the table to use with group_members_table (in config: groupMembersTable), or leave that "
+            f"out, and every group is open."
         )
 
 
 def existing_members_table_arn(name: str, parent: pulumi.Resource) -> str:
     """Look up the members table.
 
+    Args:
+        name: Name of the table.
+        parent: The component, whose provider is asked.
+
     Raises:
-        MembersTableError: It cannot be read, or its indexes are others.
+        MembersTableError: The table cannot be read, or lacks an index.
     """
     try:
         table = aws.dynamodb.get_table(name=name, opts=pulumi.InvokeOptions(parent=parent))

@@ -1,4 +1,4 @@
-"""The messages table: the user's own, or one made to the same measure."""
+"""The messages table, if it exists already: it is looked up and never changed."""
 
 import pulumi
 import pulumi_aws as aws
@@ -9,28 +9,32 @@ INDEX_KEYS = ("groupId", "timestamp")
 
 
 class MessagesTableError(pulumi.RunError):
-    """The existing messages table is missing or of another shape. Pulumi prints it without a stack trace."""
+    """The existing messages table is missing, or has the wrong key or index. Pulumi prints it without a stack trace."""
 
     def __init__(self, name: str, reason: str) -> None:
-        """Say what is wrong and what to do.
+        """Say what is wrong, what the table needs, and what to do.
 
         Args:
             name: Name of the table.
             reason: What is wrong with it.
         """
         super().__init__(
-            f"The messages table {name!r} cannot be used: {reason}. Name the table to use with messages_table (in "
-            f"config: messagesTable), or have one made by setting create_messages_table (in config: "
-            f"createMessagesTable) to true. It needs the key {KEY} and an index {INDEX} on {' and '.join(INDEX_KEYS)} "
-            f"with all attributes projected."
+            f"The messages table {name!r} cannot be used: {reason}. It needs the key {KEY} and an index {INDEX} on "
+            f"{' and '.join(INDEX_KEYS)} with all attributes projected. Name the table to use with messages_table (in "
+            f"config: messagesTable), or have the component make one by setting create_messages_table (in config: "
+            f"createMessagesTable) to true."
         )
 
 
 def existing_messages_table_arn(name: str, parent: pulumi.Resource) -> str:
-    """Look up the messages table, which stays the user's: it is read, never managed.
+    """Look up the messages table.
+
+    Args:
+        name: Name of the table.
+        parent: The component, whose provider is asked.
 
     Raises:
-        MessagesTableError: It cannot be read, or its key or index is another.
+        MessagesTableError: The table cannot be read, or has the wrong key or index.
     """
     try:
         table = aws.dynamodb.get_table(name=name, opts=pulumi.InvokeOptions(parent=parent))

@@ -1,4 +1,4 @@
-"""The functions' permissions: one statement per thing they touch, none of it wider than they use it."""
+"""The functions' permissions: one statement for each thing that they use, and no more than they use."""
 
 from typing import NotRequired, TypedDict
 
@@ -14,7 +14,7 @@ class Statement(TypedDict):
 
 
 def assume_role_policy() -> dict[str, object]:
-    """Let Lambda, and nobody else, take the role."""
+    """Let only Lambda assume the role."""
     return {
         "Version": "2012-10-17",
         "Statement": [
@@ -43,17 +43,17 @@ def policy(
         log_group_arns: The component's own log groups.
         connections_table_arn: Table of the open connections.
         messages_table_arn: Table of the messages.
-        members_table_arn: Table of the members, where one says who belongs to a group.
+        members_table_arn: Table of the members, or None if every group is open.
         execution_arn: ``arn:aws:execute-api:…:{api id}``, what the API's callbacks are authorized against.
-        stage_name: Stage of the callbacks.
+        stage_name: Stage whose connections the functions post to.
         broadcast_function_arn: Function that serves slices of large groups.
-        failures_queue_arn: Queue of what background functions could not serve.
-        stream_arn: Stream of the connections table, where presence events are on.
-        kms_key_arn: Key of the tables and the queue, where it is the customer's own.
-        tracing: Whether the functions send traces to X-Ray, which knows no resources to name.
+        failures_queue_arn: Queue of what background functions could not process.
+        stream_arn: Stream of the connections table, or None without presence.
+        kms_key_arn: The customer's key for the tables and the queue. Empty: AWS's own keys.
+        tracing: Whether the functions send traces to X-Ray. Its actions cannot be limited to a resource.
     """
     statements = [
-        # A log group is written with and without the asterisk; streams are matched by the form that has it.
+        # CloudWatch Logs matches a log group with or without the asterisk, and its streams only with it.
         # https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/iam-access-control-overview-cwl.html
         _allow(
             "WriteOwnLogs",

@@ -146,7 +146,7 @@ def test_missing_pip_is_said_with_what_to_do(tmp_path: Path, monkeypatch: pytest
     venv.create(tmp_path / "bare", with_pip=False)
     monkeypatch.setattr(sys, "executable", str(tmp_path / "bare/bin/python"))
     with pytest.raises(
-        pulumi.RunError, match=r"No module named pip.* see that this pip is there \(python -m ensurepip"
+        pulumi.RunError, match=r"No module named pip.* Check that this Python has pip \(python -m ensurepip"
     ):
         build()
 
