@@ -61,5 +61,5 @@ def _write() -> None:
 
 
 if __name__ == "__main__":
-    with mock.patch("components.websocket_chat.authorizer_layer", return_value=pulumi.AssetArchive({})):
+    with mock.patch("components.functions.authorizer_layer", return_value=pulumi.AssetArchive({})):
         _write()

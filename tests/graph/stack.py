@@ -101,6 +101,7 @@ class Resource:
     inputs: Properties
     waits_for: frozenset[str]
     """URNs."""
+    protect: bool
 
 
 @dataclass
@@ -115,6 +116,8 @@ class Graph:
     """Outputs of the stack."""
     warnings: list[str] = field(default_factory=list)
     """Shown to the user."""
+    transforms: dict[str, list[pulumi.ResourceTransform]] = field(default_factory=dict)
+    """Given to the engine with a resource, by logical name. The mocks do not run them; the engine does."""
 
     def of_type(self, type_: str) -> dict[str, Resource]:
         return {name: resource for name, resource in self.resources.items() if resource.type == type_}
@@ -140,6 +143,7 @@ class _Cloud(Mocks):
         self._outputs = outputs
 
     def new_resource(self, args: MockResourceArgs) -> tuple[str | None, Properties]:
+        self._graph.transforms[args.name] = args.transforms
         if not args.custom:
             return None, args.inputs
         if pulumi.runtime.is_dry_run():  # In a preview, the values that AWS decides are unknown.
@@ -175,6 +179,7 @@ class _Engine(mocks.MockMonitor):
                 provider=request.provider,
                 inputs=rpc.deserialize_properties(request.object),
                 waits_for=frozenset(request.dependencies),
+                protect=request.protect,
             )
         return response
 

@@ -88,5 +88,5 @@ def test_the_layer_contains_what_is_built(layer: pulumi.AssetArchive) -> None:
 
 @pytest.mark.parametrize("authentication", [Authentication.NONE, Authentication.IAM])
 def test_without_tokens_no_layer_is_built(authentication: Authentication, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delattr("components.websocket_chat.authorizer_layer")
+    monkeypatch.delattr("components.functions.authorizer_layer")
     assert chat({"authentication": authentication}).resources

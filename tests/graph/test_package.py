@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from components import WebSocketChatArgs, websocket_chat
+from components import WebSocketChatArgs, functions
 
 from .stack import PROJECT, WITH_TOKENS, Graph, chat
 
@@ -40,7 +40,7 @@ def test_the_package_is_all_modules_of_handlers_and_nothing_else(
     for file in ("connect.py", "core/frames.py", "__pycache__/connect.cpython-313.pyc", "old.pyc", "notes.md"):
         (tmp_path / file).parent.mkdir(exist_ok=True)
         (tmp_path / file).touch()
-    monkeypatch.setattr(websocket_chat, "_HANDLERS", tmp_path)
+    monkeypatch.setattr(functions, "_HANDLERS", tmp_path)
     assert package(chat()) == {
         "handlers/connect.py": tmp_path / "connect.py",
         "handlers/core/frames.py": tmp_path / "core/frames.py",

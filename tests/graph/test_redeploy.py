@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from components import Authentication, WebSocketChatArgs, websocket_chat
+from components import Authentication, WebSocketChatArgs, api, functions
 
 from .stack import WITH_TOKENS, Graph, Properties, chat
 
@@ -37,7 +37,7 @@ def _camel(key: str) -> str:
 def test_exactly_the_inputs_of_the_deployed_parts_count(
     args: WebSocketChatArgs, authorizers: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(websocket_chat, "_digest", str)
+    monkeypatch.setattr(api, "_digest", str)
     graph = chat(args)
     counted = [{_camel(key): value for key, value in inputs.items()} for inputs in json.loads(trigger(graph))]
     deployed = [*authorizers, *(f"chat-{child}-{part}" for child in CHILDREN for part in ("integration", "route"))]
@@ -107,5 +107,5 @@ def test_a_change_of_what_the_authorizer_checks_does_not_redeploy(args: WebSocke
 def test_a_change_of_the_code_does_not_redeploy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     before = trigger(chat())
     (tmp_path / "connect.py").write_text("changed = True")
-    monkeypatch.setattr(websocket_chat, "_HANDLERS", tmp_path)
+    monkeypatch.setattr(functions, "_HANDLERS", tmp_path)
     assert trigger(chat()) == before

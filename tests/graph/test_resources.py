@@ -334,8 +334,8 @@ def test_exactly_these_resources_are_registered(
         assert inputs(graph) == expected_inputs(expected)
 
 
-UNPROVEN = "authentication is none: whoever knows the URL can connect as any user to any group"
-NOBODY_KEPT_OUT = "group_members_table without authentication keeps nobody out"
+UNPROVEN = "authentication is none: anyone with the URL can connect as any user, and read and write every group"
+NOBODY_KEPT_OUT = "group_members_table keeps nobody out while authentication is none"
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,171 @@
+"""The WebSocket API: its routes, what they run, who may connect, and where it is reached."""
+
+import hashlib
+from collections.abc import Sequence
+
+import pulumi
+import pulumi_aws as aws
+
+from .arguments import Authentication
+from .functions import AUTHORIZER, ROUTES, FunctionConfig
+from .part import Part
+
+
+class Api(Part):
+    """The API and everything that belongs to it."""
+
+    def api(self) -> aws.apigatewayv2.Api:
+        """Make the API."""
+        args = aws.apigatewayv2.ApiArgs(
+            name=f"{self.settings.name_prefix}Api",
+            protocol_type="WEBSOCKET",
+            route_selection_expression="$request.body.action",
+            tags=self.settings.tags,
+        )
+        return self.children.make(aws.apigatewayv2.Api, "api", "api", args)
+
+    def authorizer(
+        self, api: aws.apigatewayv2.Api, functions: dict[str, aws.lambda_.Function]
+    ) -> aws.apigatewayv2.Authorizer | None:
+        """Make what asks the authorizer function about each handshake, if there is that function."""
+        function = functions.get(AUTHORIZER.key)
+        if not function:
+            return None
+        args = aws.apigatewayv2.AuthorizerArgs(
+            api_id=api.id,
+            name=f"{self.settings.name_prefix}Authorizer",
+            authorizer_type="REQUEST",
+            authorizer_uri=function.invoke_arn,
+            # API Gateway refuses a handshake without this parameter before it calls the function. The token itself
+            # may be in one of several places.
+            identity_sources=["route.request.querystring.groupId"],
+        )
+        return self.children.make(aws.apigatewayv2.Authorizer, "authorizer", "authorizer", args)
+
+    def integrations(
+        self, api: aws.apigatewayv2.Api, functions: dict[str, aws.lambda_.Function]
+    ) -> dict[str, aws.apigatewayv2.Integration]:
+        """Make what runs the function of each route."""
+        return {
+            route.key: self.children.make(
+                aws.apigatewayv2.Integration,
+                "integration",
+                f"{route.child}-integration",
+                aws.apigatewayv2.IntegrationArgs(
+                    api_id=api.id,
+                    integration_type="AWS_PROXY",
+                    integration_method="POST",
+                    integration_uri=functions[route.key].invoke_arn,
+                ),
+            )
+            for route in ROUTES
+        }
+
+    def routes(
+        self,
+        api: aws.apigatewayv2.Api,
+        integrations: dict[str, aws.apigatewayv2.Integration],
+        authorizer: aws.apigatewayv2.Authorizer | None,
+    ) -> dict[str, aws.apigatewayv2.Route]:
+        """Make the routes. API Gateway authorizes the handshake only; the result holds for the connection."""
+        return {
+            route.key: self.children.make(
+                aws.apigatewayv2.Route,
+                "route",
+                f"{route.child}-route",
+                aws.apigatewayv2.RouteArgs(
+                    api_id=api.id,
+                    route_key=route.key,
+                    target=pulumi.Output.concat("integrations/", integrations[route.key].id),
+                    authorization_type=self._authorization_type if route.key == "$connect" else "NONE",
+                    authorizer_id=authorizer.id if authorizer and route.key == "$connect" else None,
+                ),
+            )
+            for route in ROUTES
+        }
+
+    @property
+    def _authorization_type(self) -> str:
+        return {Authentication.JWT: "CUSTOM", Authentication.IAM: "AWS_IAM", Authentication.NONE: "NONE"}[
+            Authentication(self.settings.authentication)
+        ]
+
+    def permissions(
+        self,
+        api: aws.apigatewayv2.Api,
+        functions: dict[str, aws.lambda_.Function],
+        authorizer: aws.apigatewayv2.Authorizer | None,
+    ) -> dict[str, aws.lambda_.Permission]:
+        """Let the API invoke the function of each route, and the authorizer."""
+        callers: dict[FunctionConfig, pulumi.Input[str]] = {
+            route: f"{self.settings.stage_name}/{route.key}" for route in ROUTES
+        }
+        if authorizer:
+            callers[AUTHORIZER] = pulumi.Output.concat("authorizers/", authorizer.id)
+        return {
+            function.key: self.children.make(
+                aws.lambda_.Permission,
+                "permission",
+                f"{function.child}-permission",
+                aws.lambda_.PermissionArgs(
+                    action="lambda:InvokeFunction",
+                    function=functions[function.key].name,
+                    principal="apigateway.amazonaws.com",
+                    source_arn=pulumi.Output.concat(api.execution_arn, "/", caller),
+                ),
+            )
+            for function, caller in callers.items()
+        }
+
+    def deployment(
+        self, api: aws.apigatewayv2.Api, routes: dict[str, aws.apigatewayv2.Route]
+    ) -> aws.apigatewayv2.Deployment:
+        """Deploy the API: again only when an argument of a route, an integration or the authorizer changes."""
+        names = [f"{route.child}-{part}" for route in ROUTES for part in ("integration", "route")]
+        deployed = [
+            {key: value for key, value in self.children.arguments[name].items() if key not in {"api_id", "name"}}
+            for name in ["authorizer", *names]
+            if name in self.children.arguments
+        ]
+        text: pulumi.Output[str] = pulumi.Output.json_dumps(deployed, sort_keys=True)
+        args = aws.apigatewayv2.DeploymentArgs(api_id=api.id, triggers={"inputs": text.apply(_digest)})
+        return self.children.make(
+            aws.apigatewayv2.Deployment, "deployment", "deployment", args, depends_on=list(routes.values())
+        )
+
+    def stage(
+        self,
+        api: aws.apigatewayv2.Api,
+        deployment: aws.apigatewayv2.Deployment,
+        *,
+        after: Sequence[pulumi.Resource | None],
+    ) -> aws.apigatewayv2.Stage:
+        """Make the stage. It comes last: the first client must find everything in place."""
+        args = aws.apigatewayv2.StageArgs(
+            api_id=api.id,
+            name=self.settings.stage_name,
+            deployment_id=deployment.id,
+            default_route_settings=aws.apigatewayv2.StageDefaultRouteSettingsArgs(
+                throttling_rate_limit=self.settings.throttling_rate,
+                throttling_burst_limit=self.settings.throttling_burst,
+            ),
+            tags=self.settings.tags,
+        )
+        return self.children.make(aws.apigatewayv2.Stage, "stage", "stage", args, depends_on=[*filter(None, after)])
+
+
+def address(api: aws.apigatewayv2.Api, scheme: str, stage_name: pulumi.Input[str]) -> pulumi.Output[str]:
+    """Address of a stage, at the API's own domain.
+
+    Args:
+        api: The API.
+        scheme: ``ws`` or ``http``. An API whose endpoint is secure gives ``wss`` or ``https``.
+        stage_name: Name of the stage, or the stage's output if the address is to wait for the stage.
+    """
+    secure = api.api_endpoint.apply(lambda endpoint: "s" if endpoint.startswith(("wss:", "https:")) else "")
+    rest = api.api_endpoint.apply(lambda endpoint: endpoint.partition("://")[2])
+    return pulumi.Output.concat(scheme, secure, "://", rest, "/", stage_name)
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()

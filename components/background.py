@@ -1,0 +1,84 @@
+"""Background work: what runs functions without a client, and the queue for what they could not process."""
+
+import json
+
+import pulumi
+import pulumi_aws as aws
+
+from .functions import BROADCAST, PRESENCE
+from .part import Part
+
+
+class Background(Part):
+    """The queue of failures, and what feeds the background functions."""
+
+    def failures_queue(self) -> aws.sqs.Queue:
+        """Make the queue. It keeps what failed for 14 days, the longest that SQS can: time to notice and look."""
+        args = aws.sqs.QueueArgs(
+            name=f"{self.settings.name_prefix}Failures",
+            message_retention_seconds=14 * 24 * 60 * 60,
+            sqs_managed_sse_enabled=self.kms_key_arn.apply(lambda arn: None if arn else True),
+            kms_master_key_id=self.kms_key_arn,
+            tags=self.settings.tags,
+        )
+        return self.children.make(aws.sqs.Queue, "failures_queue", "failures", args)
+
+    def slice_retries(
+        self, functions: dict[str, aws.lambda_.Function], failures: aws.sqs.Queue, *, after: pulumi.Resource
+    ) -> aws.lambda_.FunctionEventInvokeConfig:
+        """Retry a failed slice of a large group for 15 minutes at most, then send it to the queue.
+
+        Lambda checks that the role may send to the queue, so this comes after the policy.
+        """
+        args = aws.lambda_.FunctionEventInvokeConfigArgs(
+            function_name=functions[BROADCAST.key].name,
+            maximum_retry_attempts=2,
+            maximum_event_age_in_seconds=15 * 60,
+            destination_config=aws.lambda_.FunctionEventInvokeConfigDestinationConfigArgs(
+                on_failure=aws.lambda_.FunctionEventInvokeConfigDestinationConfigOnFailureArgs(destination=failures.arn)
+            ),
+        )
+        return self.children.make(
+            aws.lambda_.FunctionEventInvokeConfig, "slice_retries", "slice-retries", args, depends_on=[after]
+        )
+
+    def presence_stream(
+        self,
+        functions: dict[str, aws.lambda_.Function],
+        connections: aws.dynamodb.Table,
+        failures: aws.sqs.Queue,
+        *,
+        after: pulumi.Resource,
+    ) -> aws.lambda_.EventSourceMapping | None:
+        """Feed the stream of the connections table to its function, if presence is on.
+
+        Lambda checks that the role may read the stream, so this comes after the policy.
+        """
+        if not self.settings.presence:
+            return None
+        args = aws.lambda_.EventSourceMappingArgs(
+            event_source_arn=connections.stream_arn,
+            function_name=functions[PRESENCE.key].arn,
+            starting_position="LATEST",
+            batch_size=100,
+            # The index that tells who else is there lags the stream.
+            maximum_batching_window_in_seconds=2,
+            # Presence that is minutes old helps nobody.
+            maximum_record_age_in_seconds=5 * 60,
+            maximum_retry_attempts=3,
+            bisect_batch_on_function_error=True,
+            filter_criteria=aws.lambda_.EventSourceMappingFilterCriteriaArgs(
+                filters=[
+                    aws.lambda_.EventSourceMappingFilterCriteriaFilterArgs(
+                        pattern=json.dumps({"eventName": ["INSERT", "REMOVE"]})
+                    )
+                ]
+            ),
+            destination_config=aws.lambda_.EventSourceMappingDestinationConfigArgs(
+                on_failure=aws.lambda_.EventSourceMappingDestinationConfigOnFailureArgs(destination_arn=failures.arn)
+            ),
+            tags=self.settings.tags,
+        )
+        return self.children.make(
+            aws.lambda_.EventSourceMapping, "presence_stream", "presence-stream", args, depends_on=[after]
+        )

@@ -1,0 +1,58 @@
+"""Environment variables of the functions. handlers/ reads them when a function starts."""
+
+import json
+
+import pulumi
+
+from .arguments import Authentication, Settings
+
+
+def environment(
+    settings: Settings,
+    *,
+    connections_table: pulumi.Input[str],
+    broadcast_function: str,
+    callback_url: pulumi.Input[str],
+) -> dict[str, pulumi.Input[str]]:
+    """Variables of every function except the authorizer.
+
+    Args:
+        settings: The component's.
+        connections_table: Name of the table of open connections.
+        broadcast_function: Name of the function that serves slices of large groups.
+        callback_url: Address of the management API.
+    """
+    return {
+        "CONNECTIONS_TABLE": connections_table,
+        "MESSAGES_TABLE": settings.messages_table,
+        "CALLBACK_URL": callback_url,
+        "CONNECTION_TTL_SECONDS": _text(settings.connection_ttl),
+        "BROADCAST_FUNCTION": broadcast_function,
+        "BROADCAST_THRESHOLD": _text(settings.broadcast_threshold),
+        "EVENT_MEMBER_LIMIT": _text(settings.event_member_limit),
+        "AUTHENTICATION": Authentication(settings.authentication).value,
+        "MEMBERS_TABLE": settings.group_members_table,
+        "MEMBERSHIP_RECHECK_SECONDS": _text(settings.membership_recheck),
+        "ALLOWED_ORIGINS": json.dumps(settings.allowed_origins),
+        "REQUIRE_ORIGIN": json.dumps(settings.require_origin),
+        "MESSAGE_RATE": _text(settings.message_rate),
+        "MESSAGE_BURST": _text(settings.message_burst),
+        "CONNECTIONS_PER_USER": _text(settings.connections_per_user),
+    }
+
+
+def authorizer_environment(settings: Settings) -> dict[str, pulumi.Input[str]]:
+    """Variables of the authorizer, which needs none of the others."""
+    return {
+        "JWT_ISSUER": settings.issuer,
+        "JWT_AUDIENCE": pulumi.Output.json_dumps(settings.jwt_audience),
+        "JWT_JWKS_URL": settings.jwks_url,
+        "JWT_ALGORITHMS": json.dumps(settings.jwt_algorithms),
+        "USER_CLAIM": settings.user_claim,
+        "GROUP_CLAIM": settings.group_claim,
+        "CLOCK_SKEW_SECONDS": _text(settings.clock_skew),
+    }
+
+
+def _text(number: pulumi.Input[int]) -> pulumi.Output[str]:
+    return pulumi.Output.from_input(number).apply(str)

@@ -1,0 +1,163 @@
+"""The functions: which ones there are, their logs, code and configuration."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import pulumi
+import pulumi_aws as aws
+
+from .arguments import Authentication, Settings
+from .authorizer_layer import authorizer_layer
+from .environment import authorizer_environment, environment
+from .part import Part
+
+RUNTIME = "python3.13"
+ARCHITECTURE = "arm64"
+
+_HANDLERS = Path(__file__).resolve().parent.parent / "handlers"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FunctionConfig:
+    """A function.
+
+    Attributes:
+        key: What calls it: the key of its route, or a word for what it does in the background. Outputs and attributes
+            of the component name the function by it.
+        name: End of its physical name.
+        module: Its module in ``handlers/``.
+    """
+
+    key: str
+    name: str
+    module: str
+
+    @property
+    def child(self) -> str:
+        """Start of the names of its resources within the component."""
+        return self.module.replace("_", "-")
+
+    def physical_name(self, settings: Settings) -> str:
+        """Name of the function in AWS."""
+        return f"{settings.name_prefix}{self.name}"
+
+
+ROUTES = (
+    FunctionConfig(key="$connect", name="Connect", module="connect"),
+    FunctionConfig(key="$disconnect", name="Disconnect", module="disconnect"),
+    FunctionConfig(key="sendMessage", name="SendMessage", module="send_message"),
+    FunctionConfig(key="$default", name="Default", module="default"),
+)
+BROADCAST = FunctionConfig(key="broadcast", name="Broadcast", module="broadcast")
+PRESENCE = FunctionConfig(key="presence", name="Presence", module="presence_events")
+AUTHORIZER = FunctionConfig(key="authorizer", name="Authorize", module="authorizer")
+
+
+class Functions(Part):
+    """The functions, with what belongs to them alone."""
+
+    @property
+    def deployed(self) -> tuple[FunctionConfig, ...]:
+        """The functions that the settings need."""
+        presence = (PRESENCE,) if self.settings.presence else ()
+        authorizer = (AUTHORIZER,) if self.settings.authentication == Authentication.JWT else ()
+        return (*ROUTES, BROADCAST, *presence, *authorizer)
+
+    def log_groups(self) -> dict[str, aws.cloudwatch.LogGroup]:
+        """Make each function's log group. Lambda would make its own, which keeps logs for ever."""
+        return {
+            function.key: self.children.make(
+                aws.cloudwatch.LogGroup,
+                "log_group",
+                f"{function.child}-logs",
+                aws.cloudwatch.LogGroupArgs(
+                    name=f"/aws/lambda/{function.physical_name(self.settings)}",
+                    retention_in_days=self.settings.log_retention_days,
+                    kms_key_id=self.kms_key_arn,
+                    tags=self.settings.tags,
+                ),
+            )
+            for function in self.deployed
+        }
+
+    def authorizer_layer(self) -> aws.lambda_.LayerVersion | None:
+        """Make the authorizer's layer, if there is an authorizer.
+
+        Raises:
+            AuthorizerLayerError: It cannot be built.
+        """
+        if AUTHORIZER not in self.deployed:
+            return None
+        args = aws.lambda_.LayerVersionArgs(
+            layer_name=f"{self.settings.name_prefix}Authorizer",
+            description="The library that verifies tokens",
+            code=authorizer_layer(),
+            compatible_runtimes=[RUNTIME],
+            compatible_architectures=[ARCHITECTURE],
+        )
+        return self.children.make(aws.lambda_.LayerVersion, "authorizer_layer", "authorizer-layer", args)
+
+    def functions(
+        self,
+        *,
+        role: aws.iam.Role,
+        log_groups: dict[str, aws.cloudwatch.LogGroup],
+        layer: aws.lambda_.LayerVersion | None,
+        connections: aws.dynamodb.Table,
+        callback_url: pulumi.Input[str],
+        after: pulumi.Resource,
+    ) -> dict[str, aws.lambda_.Function]:
+        """Make the functions.
+
+        Lambda refuses to trace for a role that may not send traces, so they come after the policy.
+        """
+        code = _code()
+        tracing = pulumi.Output.from_input(self.settings.tracing)
+        variables = environment(
+            self.settings,
+            connections_table=connections.name,
+            # The functions share their variables, and this one cannot refer to itself: a name, not an output.
+            broadcast_function=BROADCAST.physical_name(self.settings),
+            callback_url=callback_url,
+        )
+        return {
+            function.key: self.children.make(
+                aws.lambda_.Function,
+                "function",
+                f"{function.child}-function",
+                aws.lambda_.FunctionArgs(
+                    name=function.physical_name(self.settings),
+                    role=role.arn,
+                    runtime=RUNTIME,
+                    architectures=[ARCHITECTURE],
+                    handler=f"handlers.{function.module}.handler",
+                    code=code,
+                    memory_size=self.settings.memory_size,
+                    timeout=self.settings.timeout,
+                    reserved_concurrent_executions=self.settings.reserved_concurrency,
+                    environment=aws.lambda_.FunctionEnvironmentArgs(
+                        variables=authorizer_environment(self.settings) if function is AUTHORIZER else variables
+                    ),
+                    layers=[layer.arn] if layer and function is AUTHORIZER else None,
+                    logging_config=aws.lambda_.FunctionLoggingConfigArgs(
+                        log_format="JSON", log_group=log_groups[function.key].name
+                    ),
+                    tracing_config=aws.lambda_.FunctionTracingConfigArgs(
+                        mode=tracing.apply(lambda on: "Active" if on else "PassThrough")
+                    ),
+                    tags=self.settings.tags,
+                ),
+                depends_on=[after],
+            )
+            for function in self.deployed
+        }
+
+
+def _code() -> pulumi.AssetArchive:
+    """The package of all functions. It has modules only, so that nothing else uploads it again."""
+    return pulumi.AssetArchive(
+        {
+            f"handlers/{module.relative_to(_HANDLERS).as_posix()}": pulumi.FileAsset(str(module))
+            for module in sorted(_HANDLERS.rglob("*.py"))
+        }
+    )

@@ -1,0 +1,82 @@
+"""What every part of the component has: its settings, and a way to make children."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import pulumi
+from pulumi._types import is_input_type
+
+from .arguments import Settings
+from .transforms import Transforms, apply_transform
+
+Child = TypeVar("Child", bound=pulumi.CustomResource)
+
+
+class Children:
+    """Makes the component's children.
+
+    Attributes:
+        component: The parent of every child.
+        arguments: What each child was created with, after its transform, by the child's name within the component.
+    """
+
+    def __init__(self, component: pulumi.ComponentResource, name: str, transforms: Transforms) -> None:
+        self.component = component
+        self.arguments: dict[str, dict[str, Any]] = {}
+        self._name = name
+        self._transforms: dict[str, Any] = {**transforms}
+
+    def make(
+        self,
+        type_: Callable[..., Child],
+        kind: str,
+        name: str,
+        args: object,
+        *,
+        depends_on: Sequence[pulumi.Resource] = (),
+    ) -> Child:
+        """Create a child.
+
+        Args:
+            type_: The resource's class.
+            kind: Key of its transform: see :class:`Transforms`.
+            name: Its name within the component. In the stack it is called ``{component}-{name}``.
+            args: Its arguments, as an object of ``pulumi_aws``: ``QueueArgs`` for a ``Queue``. A transform gets them as
+                plain dicts and lists that it may change.
+            depends_on: What must be there before it, beside what its arguments refer to.
+
+        Raises:
+            TransformError: Its transform returned something.
+        """
+        arguments: dict[str, Any] = _plain(args)
+        opts = pulumi.ResourceOptions(parent=self.component, depends_on=list(depends_on))
+        full_name = f"{self._name}-{name}"
+        if kind in self._transforms:
+            apply_transform(self._transforms[kind], arguments, opts, full_name)
+        self.arguments[name] = _plain(arguments)
+        return type_(full_name, opts=opts, **arguments)
+
+
+@dataclass(frozen=True)
+class Part:
+    """A part of the component. It has one method for each resource, or for each group of equal ones."""
+
+    children: Children
+    settings: Settings
+
+    @property
+    def kms_key_arn(self) -> pulumi.Output[str | None]:
+        """The customer's key, or None: AWS's own keys."""
+        return pulumi.Output.from_input(self.settings.kms_key_arn).apply(lambda arn: arn or None)
+
+
+def _plain(value: Any) -> Any:  # noqa: ANN401 - arguments are of many types
+    """Copy arguments, with a dict in place of each object of ``pulumi_aws``."""
+    if is_input_type(type(value)):
+        value = vars(value)
+    if isinstance(value, dict):
+        return {key: _plain(part) for key, part in value.items()}
+    if isinstance(value, list):
+        return [_plain(part) for part in value]
+    return value

@@ -1,0 +1,97 @@
+"""Changes that a program makes to the component's resources before they are created."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, TypedDict
+
+import pulumi
+
+Transform = Mapping[str, Any] | Callable[[dict[str, Any], pulumi.ResourceOptions, str], None]
+"""A mapping, or a function.
+
+A mapping is merged over the resource's arguments, at their top level. A function gets the arguments as a ``dict``, the
+resource options, and the resource's name in the stack, and changes the first two in place. Arguments are spelled as
+``pulumi_aws`` spells them in Python: ``memory_size``.
+"""
+
+
+class Transforms(TypedDict, total=False):
+    """What to change, by kind of resource. A kind is the attribute of ``WebSocketChat``, in the singular.
+
+    A transform of a kind with several resources is applied to each. Where the component makes no such resource, such as
+    an authorizer without ``jwt``, the transform is not used.
+    """
+
+    connections_table: Transform
+    """The table of open connections: ``aws.dynamodb.Table``."""
+    messages_table: Transform
+    """The table of messages, if the component makes it: ``aws.dynamodb.Table``."""
+    failures_queue: Transform
+    """The queue of what background functions could not process: ``aws.sqs.Queue``."""
+    api: Transform
+    """The WebSocket API: ``aws.apigatewayv2.Api``."""
+    log_group: Transform
+    """The log group of each function: ``aws.cloudwatch.LogGroup``."""
+    role: Transform
+    """The role of the functions: ``aws.iam.Role``."""
+    policy: Transform
+    """The permissions of that role: ``aws.iam.RolePolicy``."""
+    authorizer_layer: Transform
+    """The layer with the library that verifies tokens: ``aws.lambda_.LayerVersion``."""
+    function: Transform
+    """Each function: ``aws.lambda_.Function``."""
+    authorizer: Transform
+    """What calls the authorizer function when a client connects: ``aws.apigatewayv2.Authorizer``."""
+    integration: Transform
+    """The integration of each route: ``aws.apigatewayv2.Integration``."""
+    route: Transform
+    """Each route: ``aws.apigatewayv2.Route``."""
+    permission: Transform
+    """What lets the API invoke a function: ``aws.lambda_.Permission``."""
+    deployment: Transform
+    """The deployment of the API: ``aws.apigatewayv2.Deployment``."""
+    slice_retries: Transform
+    """How often Lambda retries a slice of a large group: ``aws.lambda_.FunctionEventInvokeConfig``."""
+    presence_stream: Transform
+    """What feeds the stream of the connections table to its function: ``aws.lambda_.EventSourceMapping``."""
+    stage: Transform
+    """The stage of the API: ``aws.apigatewayv2.Stage``."""
+
+
+class TransformError(pulumi.RunError):
+    """A transform cannot be used. Pulumi prints it without a stack trace."""
+
+
+def check_transforms(transforms: Transforms) -> None:
+    """Refuse a transform that would never be applied.
+
+    Raises:
+        TransformError: The kind is unknown, or the transform is neither a mapping nor a function.
+    """
+    kinds = Transforms.__annotations__
+    for kind, transform in transforms.items():
+        if kind not in kinds:
+            raise TransformError(
+                f"transforms has an unknown kind of resource: {kind!r}. Use one of {', '.join(sorted(kinds))}."
+            )
+        if not isinstance(transform, Mapping) and not callable(transform):
+            raise TransformError(
+                f"transforms[{kind!r}] is {transform!r}, which is neither a mapping nor a function. Use a mapping of "
+                f"arguments to merge, or a function of (args, opts, name)."
+            )
+
+
+def apply_transform(transform: Transform, args: dict[str, Any], opts: pulumi.ResourceOptions, name: str) -> None:
+    """Change the arguments and options of a resource, in place.
+
+    Raises:
+        TransformError: The function returned something, which would be lost.
+    """
+    if isinstance(transform, Mapping):
+        args.update(transform)
+        return
+    result: object = transform(args, opts, name)  # type: ignore[func-returns-value]
+    if result is not None:
+        raise TransformError(
+            f"The transform of {name} returned {type(result).__name__}, which would be lost. Change the arguments and "
+            f"options in place, and return nothing."
+        )

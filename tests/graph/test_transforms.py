@@ -1,0 +1,183 @@
+"""Each kind of resource can be changed before it is created, and nothing else changes with it."""
+
+from typing import Any
+
+import pulumi
+import pulumi_aws as aws
+import pytest
+
+from components import TransformError, Transforms, WebSocketChat, WebSocketChatArgs
+
+from .stack import WITH_TOKENS, Graph, chat, run
+
+EVERYTHING: WebSocketChatArgs = WITH_TOKENS | {"create_messages_table": True}
+ROUTES = ["connect", "disconnect", "send-message", "default"]
+FUNCTIONS = [*ROUTES, "broadcast", "presence-events", "authorizer"]
+
+CHANGES: dict[str, tuple[dict[str, Any], dict[str, Any], list[str]]] = {
+    "connections_table": (
+        {"table_class": "STANDARD_INFREQUENT_ACCESS"},
+        {"tableClass": "STANDARD_INFREQUENT_ACCESS"},
+        ["connections"],
+    ),
+    "messages_table": ({"billing_mode": "PROVISIONED"}, {"billingMode": "PROVISIONED"}, ["messages"]),
+    "failures_queue": ({"message_retention_seconds": 60}, {"messageRetentionSeconds": 60}, ["failures"]),
+    "api": ({"description": "Ours"}, {"description": "Ours"}, ["api"]),
+    "log_group": (
+        {"log_group_class": "INFREQUENT_ACCESS"},
+        {"logGroupClass": "INFREQUENT_ACCESS"},
+        [f"{child}-logs" for child in FUNCTIONS],
+    ),
+    "role": ({"permissions_boundary": "arn:ours"}, {"permissionsBoundary": "arn:ours"}, ["role"]),
+    "policy": ({"policy": "{}"}, {"policy": "{}"}, ["policy"]),
+    "authorizer_layer": ({"license_info": "MIT"}, {"licenseInfo": "MIT"}, ["authorizer-layer"]),
+    "function": (
+        {"ephemeral_storage": {"size": 1024}},
+        {"ephemeralStorage": {"size": 1024}},
+        [f"{child}-function" for child in FUNCTIONS],
+    ),
+    "authorizer": (
+        {"identity_sources": ["route.request.header.Auth"]},
+        {"identitySources": ["route.request.header.Auth"]},
+        ["authorizer", "deployment"],
+    ),
+    "integration": (
+        {"timeout_milliseconds": 5000},
+        {"timeoutMilliseconds": 5000},
+        [*(f"{child}-integration" for child in ROUTES), "deployment"],
+    ),
+    "route": (
+        {"operation_name": "Ours"},
+        {"operationName": "Ours"},
+        [*(f"{child}-route" for child in ROUTES), "deployment"],
+    ),
+    "permission": (
+        {"statement_id": "Ours"},
+        {"statementId": "Ours"},
+        [f"{child}-permission" for child in [*ROUTES, "authorizer"]],
+    ),
+    "deployment": ({"description": "Ours"}, {"description": "Ours"}, ["deployment"]),
+    "slice_retries": ({"maximum_retry_attempts": 0}, {"maximumRetryAttempts": 0}, ["slice-retries"]),
+    "presence_stream": ({"batch_size": 7}, {"batchSize": 7}, ["presence-stream"]),
+    "stage": ({"description": "Ours"}, {"description": "Ours"}, ["stage"]),
+}
+"""Of each kind: arguments to change, the inputs that they are, and the resources in which something changes."""
+
+
+def transformed(transforms: Any, args: WebSocketChatArgs = EVERYTHING, graph: Graph | None = None) -> Graph:
+    return run(lambda: WebSocketChat("chat", args, transforms=transforms), graph=graph)
+
+
+def changed(graph: Graph) -> dict[str, dict[str, Any]]:
+    """Inputs that differ from those without a transform, by resource."""
+    before = chat(EVERYTHING).resources
+    assert graph.resources.keys() == before.keys()
+    differences = {
+        name: {key: value for key, value in resource.inputs.items() if key != "code" and value != old.get(key)}
+        for name, resource in graph.resources.items()
+        for old in [before[name].inputs]
+    }
+    return {name: inputs for name, inputs in differences.items() if inputs}
+
+
+def test_every_kind_is_tested() -> None:
+    assert CHANGES.keys() == Transforms.__annotations__.keys()
+
+
+@pytest.mark.parametrize("kind", CHANGES)
+def test_a_mapping_is_merged_over_the_arguments(kind: str) -> None:
+    arguments, inputs, children = CHANGES[kind]
+    found = changed(transformed({kind: arguments}))
+    assert found.keys() == {f"chat-{child}" for child in children}
+    # A deployment counts the arguments of what it deploys.
+    of_kind = {name: change for name, change in found.items() if change.keys() != {"triggers"}}
+    assert list(of_kind.values()) == [inputs] * len(of_kind)
+
+
+@pytest.mark.parametrize("kind", CHANGES)
+def test_a_function_changes_arguments_and_options_of_each_by_its_name(kind: str) -> None:
+    arguments, inputs, children = CHANGES[kind]
+    names = []
+
+    def change(args: dict[str, Any], opts: pulumi.ResourceOptions, name: str) -> None:
+        names.append(name)
+        if len(names) == 1:
+            args.update(arguments)
+            opts.protect = True
+
+    graph = transformed({kind: change})
+    assert set(names) <= {f"chat-{child}" for child in children}
+    assert {name for name, resource in graph.resources.items() if resource.protect} == {names[0]}
+    assert changed(graph)[names[0]] == inputs
+
+
+@pytest.mark.parametrize("kind", ["lambda", "functions", "connectionsTable"])
+def test_an_unknown_kind_is_refused_with_the_kinds_there_are(kind: str) -> None:
+    graph = Graph()
+    with pytest.raises(TransformError, match=f"unknown kind of resource: '{kind}'") as refused:
+        transformed({kind: {}}, graph=graph)
+    assert [known for known in Transforms.__annotations__ if known not in str(refused.value)] == []
+    assert graph.resources == {}
+
+
+def test_what_is_neither_a_mapping_nor_a_function_is_refused() -> None:
+    graph = Graph()
+    with pytest.raises(
+        TransformError, match=r"transforms\['api'\] is 'name', which is neither a mapping nor a function"
+    ):
+        transformed({"api": "name"}, graph=graph)
+    assert graph.resources == {}
+
+
+def test_a_function_that_returns_something_is_refused() -> None:
+    with pytest.raises(TransformError, match="The transform of chat-api returned dict, which would be lost"):
+        transformed({"api": lambda args, *_: {**args, "description": "Ours"}})
+
+
+def test_a_kind_that_is_not_made_changes_nothing() -> None:
+    graph = transformed({"authorizer": {"name": "Ours"}}, args={})
+    assert {name: part.inputs for name, part in graph.resources.items() if "code" not in part.inputs} == {
+        name: part.inputs for name, part in chat().resources.items() if "code" not in part.inputs
+    }
+
+
+def test_arguments_as_objects_of_the_provider_redeploy_once() -> None:
+    def triggers(server: str) -> Any:
+        def change(args: dict[str, Any], *_: object) -> None:
+            name = pulumi.Output.from_input(server)
+            args["tls_config"] = aws.apigatewayv2.IntegrationTlsConfigArgs(server_name_to_verify=name)
+
+        return transformed({"integration": change}).resources["chat-deployment"].inputs["triggers"]
+
+    assert triggers("one.example") == triggers("one.example") != triggers("two.example")
+
+
+def test_the_outputs_are_those_of_the_changed_resources() -> None:
+    def program() -> None:
+        component = WebSocketChat("chat", {}, transforms={"log_group": {"name": "/ours"}})
+        pulumi.export("names", component.log_group_names)
+
+    assert set(run(program).outputs["names"].values()) == {"/ours"}
+
+
+def test_nested_arguments_are_those_of_one_resource_alone() -> None:
+    tags = {"Team": "Chat"}
+
+    def change(args: dict[str, Any], _: pulumi.ResourceOptions, name: str) -> None:
+        if name == "chat-connect-function":
+            args["environment"]["variables"]["OURS"] = "1"
+            args["tags"]["Ours"] = "1"
+
+    graph = transformed({"function": change}, args={"tags": tags})
+    with_variable = {name for name, part in graph.resources.items() if "OURS" in str(part.inputs.get("environment"))}
+    with_tag = {name for name, part in graph.resources.items() if "Ours" in part.inputs.get("tags", {})}
+    assert with_variable == with_tag == {"chat-connect-function"}
+    assert tags == {"Team": "Chat"}
+
+
+def test_a_function_can_reach_one_of_several() -> None:
+    def longer(args: dict[str, Any], _: pulumi.ResourceOptions, name: str) -> None:
+        if name == "chat-presence-events-function":
+            args["timeout"] = 29
+
+    assert changed(transformed({"function": longer})) == {"chat-presence-events-function": {"timeout": 29}}
