@@ -3,7 +3,10 @@
 import pulumi
 import pulumi_aws as aws
 
-INDEXES = {"UserIdIndex": "userId", "GroupIdIndex": "groupId"}
+from handlers.tables.schema import MEMBERS_BY_GROUP, MEMBERS_BY_USER
+
+_KEYS = {index.name: index.keys[0] for index in (MEMBERS_BY_USER, MEMBERS_BY_GROUP)}
+"""Attribute that each index is on, by the index's name."""
 
 
 class MembersTableError(pulumi.RunError):
@@ -16,7 +19,7 @@ class MembersTableError(pulumi.RunError):
             name: Name of the table.
             reason: What is wrong with it.
         """
-        wanted = " and ".join(f"{index} on {key}" for index, key in INDEXES.items())
+        wanted = " and ".join(f"{index} on {key}" for index, key in _KEYS.items())
         super().__init__(
             f"The members table {name!r} cannot be used: {reason}. It needs the indexes {wanted}, with all attributes "
             f"projected. Name the table to use with group_members_table (in config: groupMembersTable), or leave that "
@@ -39,7 +42,7 @@ def existing_members_table_arn(name: str, parent: pulumi.Resource) -> str:
     except Exception as error:  # Pulumi raises no narrower one.
         raise MembersTableError(name, str(error)) from error
     found = {index.name: index.hash_key for index in table.global_secondary_indexes if index.projection_type == "ALL"}
-    for index, key in INDEXES.items():
+    for index, key in _KEYS.items():
         if found.get(index) != key:
             raise MembersTableError(name, f"it has no index {index} on {key} with all attributes")
     return table.arn

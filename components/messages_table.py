@@ -3,9 +3,9 @@
 import pulumi
 import pulumi_aws as aws
 
-KEY = "messageId"
-INDEX = "GroupIdIndex"
-INDEX_KEYS = ("groupId", "timestamp")
+from handlers.tables.schema import MESSAGE_ID, MESSAGES_BY_GROUP
+
+_WANTED = f"index {MESSAGES_BY_GROUP.name} on {' and '.join(MESSAGES_BY_GROUP.keys)} with all attributes"
 
 
 class MessagesTableError(pulumi.RunError):
@@ -19,10 +19,9 @@ class MessagesTableError(pulumi.RunError):
             reason: What is wrong with it.
         """
         super().__init__(
-            f"The messages table {name!r} cannot be used: {reason}. It needs the key {KEY} and an index {INDEX} on "
-            f"{' and '.join(INDEX_KEYS)} with all attributes projected. Name the table to use with messages_table (in "
-            f"config: messagesTable), or have the component make one by setting create_messages_table (in config: "
-            f"createMessagesTable) to true."
+            f"The messages table {name!r} cannot be used: {reason}. It needs the key {MESSAGE_ID} and an {_WANTED} "
+            f"projected. Name the table to use with messages_table (in config: messagesTable), or have the component "
+            f"make one by setting create_messages_table (in config: createMessagesTable) to true."
         )
 
 
@@ -40,10 +39,11 @@ def existing_messages_table_arn(name: str, parent: pulumi.Resource) -> str:
         table = aws.dynamodb.get_table(name=name, opts=pulumi.InvokeOptions(parent=parent))
     except Exception as error:  # Pulumi raises no narrower one.
         raise MessagesTableError(name, str(error)) from error
-    if table.hash_key != KEY or table.range_key:
+    if table.hash_key != MESSAGE_ID or table.range_key:
         keys = " and ".join(filter(None, (table.hash_key, table.range_key)))
         raise MessagesTableError(name, f"its key is {keys}")
     for index in table.global_secondary_indexes:
-        if index.name == INDEX and (index.hash_key, index.range_key) == INDEX_KEYS and index.projection_type == "ALL":
+        found = index.name, (index.hash_key, index.range_key), index.projection_type
+        if found == (MESSAGES_BY_GROUP.name, MESSAGES_BY_GROUP.keys, "ALL"):
             return table.arn
-    raise MessagesTableError(name, f"it has no index {INDEX} on {' and '.join(INDEX_KEYS)} with all attributes")
+    raise MessagesTableError(name, f"it has no {_WANTED}")

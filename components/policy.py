@@ -2,6 +2,15 @@
 
 from typing import NotRequired, TypedDict
 
+from handlers.tables.schema import (
+    CONNECTIONS_BY_GROUP,
+    CONNECTIONS_BY_USER,
+    MEMBERS_BY_GROUP,
+    MEMBERS_BY_USER,
+    MESSAGES_BY_GROUP,
+    Index,
+)
+
 
 class Statement(TypedDict):
     """A statement of an IAM policy that allows."""
@@ -65,9 +74,9 @@ def policy(
             ["dynamodb:PutItem", "dynamodb:GetItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem"],
             connections_table_arn,
         ),
-        _allow("CountOwnConnections", ["dynamodb:Query"], f"{connections_table_arn}/index/UserIdIndex"),
-        _allow("ListGroup", ["dynamodb:Query"], f"{connections_table_arn}/index/GroupIdIndex"),
-        _allow("ReadHistory", ["dynamodb:Query"], f"{messages_table_arn}/index/GroupIdIndex"),
+        _allow("CountOwnConnections", ["dynamodb:Query"], _index_arn(connections_table_arn, CONNECTIONS_BY_USER)),
+        _allow("ListGroup", ["dynamodb:Query"], _index_arn(connections_table_arn, CONNECTIONS_BY_GROUP)),
+        _allow("ReadHistory", ["dynamodb:Query"], _index_arn(messages_table_arn, MESSAGES_BY_GROUP)),
         _allow("StoreMessages", ["dynamodb:PutItem", "dynamodb:UpdateItem"], messages_table_arn),
         _allow(
             "PostToConnections",
@@ -82,7 +91,7 @@ def policy(
             _allow(
                 "ReadMembers",
                 ["dynamodb:Query"],
-                [f"{members_table_arn}/index/UserIdIndex", f"{members_table_arn}/index/GroupIdIndex"],
+                [_index_arn(members_table_arn, index) for index in (MEMBERS_BY_USER, MEMBERS_BY_GROUP)],
             ),
             _allow(
                 "CloseConnections",
@@ -121,3 +130,7 @@ def policy(
 
 def _allow(sid: str, actions: list[str], resource: list[str] | str) -> Statement:
     return {"Sid": sid, "Effect": "Allow", "Action": actions, "Resource": resource}
+
+
+def _index_arn(table_arn: str, index: Index) -> str:
+    return f"{table_arn}/index/{index.name}"

@@ -1,28 +1,21 @@
 """The tables: those that the component makes, and those that exist already and are only looked up."""
 
-from dataclasses import dataclass
-
 import pulumi
 import pulumi_aws as aws
 
+from handlers.tables.schema import (
+    CONNECTION_ID,
+    CONNECTIONS_BY_GROUP,
+    CONNECTIONS_BY_USER,
+    EXPIRES_AT,
+    MESSAGE_ID,
+    MESSAGES_BY_GROUP,
+    Index,
+)
+
 from .members_table import existing_members_table_arn
-from .messages_table import INDEX, INDEX_KEYS, KEY, existing_messages_table_arn
+from .messages_table import existing_messages_table_arn
 from .part import Part
-
-
-@dataclass(frozen=True, slots=True)
-class _Index:
-    """An index of a table.
-
-    Attributes:
-        name: Its name.
-        keys: The attribute it is by, and maybe the one it is sorted by.
-        projected: What it has beside the keys; everything, if empty.
-    """
-
-    name: str
-    keys: tuple[str, ...]
-    projected: tuple[str, ...] = ()
 
 
 class Tables(Part):
@@ -41,7 +34,7 @@ class Tables(Part):
         """Make the messages table, if the component is told to."""
         if not self.settings.create_messages_table:
             return None
-        args = self._args(self.settings.messages_table, key=KEY, indexes=[_Index(INDEX, INDEX_KEYS)])
+        args = self._args(self.settings.messages_table, key=MESSAGE_ID, indexes=[MESSAGES_BY_GROUP])
         return self.children.make(aws.dynamodb.Table, "messages_table", "messages", args)
 
     def messages_arn(self, made: aws.dynamodb.Table | None) -> pulumi.Input[str]:
@@ -58,13 +51,9 @@ class Tables(Part):
         """Make the table with one row per open connection."""
         args = self._args(
             f"{self.settings.name_prefix}Connections",
-            key="connectionId",
-            # Not all attributes: each frame changes its connection's row, to keep to the rate, and no index.
-            indexes=[
-                _Index(INDEX, ("groupId",), ("userId", "connectedAt", "expiresAt", "authentication")),
-                _Index("UserIdIndex", ("userId",), ("expiresAt",)),
-            ],
-            ttl=aws.dynamodb.TableTtlArgs(attribute_name="expiresAt", enabled=True),
+            key=CONNECTION_ID,
+            indexes=[CONNECTIONS_BY_GROUP, CONNECTIONS_BY_USER],
+            ttl=aws.dynamodb.TableTtlArgs(attribute_name=EXPIRES_AT, enabled=True),
             # A deleted row appears in the stream only as its old image.
             stream_view_type="NEW_AND_OLD_IMAGES" if self.settings.presence else None,
         )
@@ -75,7 +64,7 @@ class Tables(Part):
         name: str,
         *,
         key: str,
-        indexes: list[_Index],
+        indexes: list[Index],
         ttl: aws.dynamodb.TableTtlArgs | None = None,
         stream_view_type: str | None = None,
     ) -> aws.dynamodb.TableArgs:
@@ -100,7 +89,7 @@ class Tables(Part):
         )
 
 
-def _index_args(index: _Index) -> aws.dynamodb.TableGlobalSecondaryIndexArgs:
+def _index_args(index: Index) -> aws.dynamodb.TableGlobalSecondaryIndexArgs:
     return aws.dynamodb.TableGlobalSecondaryIndexArgs(
         name=index.name,
         key_schemas=[

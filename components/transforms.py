@@ -89,7 +89,7 @@ def apply_transform(transform: Transform, args: dict[str, Any], opts: pulumi.Res
     if isinstance(transform, Mapping):
         args.update(transform)
         return
-    result: object = transform(args, opts, name)  # type: ignore[func-returns-value]
+    result: object = transform(args, opts, name)
     if result is not None:
         raise TransformError(
             f"The transform of {name} returned {type(result).__name__}, which would be lost. Change the arguments and "

@@ -22,8 +22,10 @@ IMPORTS = {
         "botocore",
         "jwt",
     },  # What Lambda's runtime has, and what the authorizer's layer brings.
-    "components": {"pulumi", "pulumi_aws"},
+    "components": {"handlers", "pulumi", "pulumi_aws"},
 }
+SHARED = {"handlers.tables.schema"}
+"""Modules of handlers that components may import: names of what is in the tables, without imports of their own."""
 
 
 def package(graph: Graph) -> Mapping[str, Path]:
@@ -81,7 +83,7 @@ def test_every_handler_starts_with_the_package_its_layer_and_its_environment_alo
 
 
 def _imports(file: Path) -> set[str]:
-    """Packages that a module imports when it runs, its own left out."""
+    """Modules that a module imports when it runs, without those that it imports relatively."""
     tree = ast.parse(file.read_text())
     for node in ast.walk(tree):
         if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
@@ -89,10 +91,17 @@ def _imports(file: Path) -> set[str]:
     nodes = list(ast.walk(tree))
     modules = [alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names]
     modules += [node.module or "" for node in nodes if isinstance(node, ast.ImportFrom) and not node.level]
-    return {module.partition(".")[0] for module in modules}
+    return set(modules)
 
 
 @pytest.mark.parametrize("folder", IMPORTS)
 def test_imports_only(folder: str) -> None:
-    imported = {name for file in (PROJECT / folder).rglob("*.py") for name in _imports(file)}
+    imported = {name.partition(".")[0] for file in (PROJECT / folder).rglob("*.py") for name in _imports(file)}
     assert imported - sys.stdlib_module_names <= IMPORTS[folder]
+
+
+def test_components_share_only_names_with_handlers() -> None:
+    imported = {name for file in (PROJECT / "components").rglob("*.py") for name in _imports(file)}
+    assert {name for name in imported if name.partition(".")[0] == "handlers"} == SHARED
+    [file] = [(PROJECT / name.replace(".", "/")).with_suffix(".py") for name in SHARED]
+    assert _imports(file) == {"typing"}

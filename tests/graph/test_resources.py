@@ -416,6 +416,13 @@ def test_a_resource_waits_for_what_it_needs(name: str, first: set[str]) -> None:
     assert first <= chat(OTHERS).waits_for(name)
 
 
+@pytest.mark.parametrize("args", [{}, {"presence": False}, WITH_TOKENS], ids=["none", "no presence", "jwt"])
+def test_functions_wait_for_the_policy(args: WebSocketChatArgs) -> None:
+    graph = chat(args)
+    functions = graph.of_type("aws:lambda/function:Function")
+    assert [name for name in functions if "chat-policy" not in graph.waits_for(name)] == []
+
+
 def test_the_stage_waits_for_every_other_resource() -> None:
     graph = chat(OTHERS)
     assert graph.waits_for("chat-stage") == graph.resources.keys() - {"chat-stage", "chat"}
