@@ -10,7 +10,7 @@ UV_COMPILE := $(VENV)/bin/uv pip compile --quiet --generate-hashes --no-annotate
 UV_HERE := --universal --python-version 3.11
 UV_LAMBDA := --python-version 3.13 --python-platform aarch64-manylinux_2_28
 
-# One test process per core. Tests that depend on each other stay in one process: see tests/conftest.py.
+# Run the tests in parallel. tests/conftest.py says in how many processes, and which tests stay in one process.
 PARALLEL := --numprocesses auto --dist loadgroup
 
 # The value as you typed it, not the one of an environment variable called NAME.
@@ -27,7 +27,7 @@ chat: $(STAMP) ## Start the chat on this machine; stop it with Ctrl-C
 join: $(STAMP) ## Chat from the terminal: GROUP=demo NAME=ann; for a chat elsewhere also URL=wss://…
 	@$(RUN) -m local.join --group=$(call given,GROUP) --name=$(call given,NAME) --url=$(call given,URL) $(ARGS)
 
-test: $(STAMP) node_modules/.installed ## Run the tests, one process per core; ARGS="-m graph" runs one layer, ARGS="-k name" some tests
+test: $(STAMP) node_modules/.installed ## Run the tests in parallel; ARGS="-m graph" runs one layer, ARGS="-k name" some tests
 	@$(RUN) -m pytest $(PARALLEL) -m "not soak" $(ARGS)
 
 coverage: $(STAMP) node_modules/.installed ## Run the tests and measure coverage in every process; fails below the floor

@@ -1,5 +1,6 @@
 """Mark every test with its folder, and choose which tests run in the same process."""
 
+import os
 import signal
 from pathlib import Path
 
@@ -11,6 +12,11 @@ _IN_ONE_PROCESS = {
     "local/test_join.py",  # One emulator and one deployment for the file.
 }
 """Folders and files. All other tests are distributed over the processes one by one."""
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """One process more than there are cores: the tests often wait, for a timeout or to see that nothing comes."""
+    return (os.cpu_count() or 1) + 1
 
 
 def pytest_configure() -> None:
