@@ -1,4 +1,4 @@
-"""The WebSocket API: its routes, what they run, who may connect, and where it is reached."""
+"""The WebSocket API: its routes, integrations, authorizer, deployment and stage, and its addresses."""
 
 import hashlib
 from collections.abc import Sequence
@@ -27,7 +27,7 @@ class Api(Part):
     def authorizer(
         self, api: aws.apigatewayv2.Api, functions: dict[str, aws.lambda_.Function]
     ) -> aws.apigatewayv2.Authorizer | None:
-        """Make what asks the authorizer function about each handshake, if there is that function."""
+        """Make the authorizer of the handshake, if there is an authorizer function."""
         function = functions.get(AUTHORIZER.key)
         if not function:
             return None
@@ -45,7 +45,7 @@ class Api(Part):
     def integrations(
         self, api: aws.apigatewayv2.Api, functions: dict[str, aws.lambda_.Function]
     ) -> dict[str, aws.apigatewayv2.Integration]:
-        """Make what runs the function of each route."""
+        """Make the integration that runs the function of each route."""
         return {
             route.key: self.children.make(
                 aws.apigatewayv2.Integration,
@@ -140,7 +140,7 @@ class Api(Part):
         *,
         after: Sequence[pulumi.Resource | None],
     ) -> aws.apigatewayv2.Stage:
-        """Make the stage. It comes last: the first client must find everything in place."""
+        """Make the stage. It comes last, so that everything exists when the first client connects."""
         args = aws.apigatewayv2.StageArgs(
             api_id=api.id,
             name=self.settings.stage_name,
@@ -160,7 +160,7 @@ def address(api: aws.apigatewayv2.Api, scheme: str, stage_name: pulumi.Input[str
     Args:
         api: The API.
         scheme: ``ws`` or ``http``. An API whose endpoint is secure gives ``wss`` or ``https``.
-        stage_name: Name of the stage, or the stage's output if the address is to wait for the stage.
+        stage_name: Name of the stage. Give the stage's output if the address must wait for the stage.
     """
     secure = api.api_endpoint.apply(lambda endpoint: "s" if endpoint.startswith(("wss:", "https:")) else "")
     rest = api.api_endpoint.apply(lambda endpoint: endpoint.partition("://")[2])

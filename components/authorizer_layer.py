@@ -41,7 +41,7 @@ class AuthorizerLayerError(pulumi.RunError):
 def authorizer_layer() -> pulumi.AssetArchive:
     """Build the content of the layer, unless it was built before. It has the same bytes on every machine.
 
-    pip only unpacks wheels, which are pinned by their hashes. It compiles nothing and runs nothing of them.
+    pip only unpacks wheels, which are pinned by their hashes. It compiles nothing and runs no code from them.
     https://docs.aws.amazon.com/lambda/latest/dg/python-layers.html
 
     Raises:

@@ -1,4 +1,4 @@
-"""Background work: what runs functions without a client, and the queue for what they could not process."""
+"""Background work: the sources that run functions without a client, and the queue for what failed."""
 
 import json
 
@@ -10,7 +10,7 @@ from .part import Part
 
 
 class Background(Part):
-    """The queue of failures, and what feeds the background functions."""
+    """The queue of failures, and the sources of the background functions."""
 
     def failures_queue(self) -> aws.sqs.Queue:
         """Make the queue. It keeps what failed for 14 days, the longest that SQS can: time to notice and look."""
@@ -61,9 +61,9 @@ class Background(Part):
             function_name=functions[PRESENCE.key].arn,
             starting_position="LATEST",
             batch_size=100,
-            # The index that tells who else is there lags the stream.
+            # The index with the other connections lags behind the stream.
             maximum_batching_window_in_seconds=2,
-            # Presence that is minutes old helps nobody.
+            # Presence events that are minutes old are useless.
             maximum_record_age_in_seconds=5 * 60,
             maximum_retry_attempts=3,
             bisect_batch_on_function_error=True,

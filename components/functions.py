@@ -22,8 +22,8 @@ class FunctionConfig:
     """A function.
 
     Attributes:
-        key: What calls it: the key of its route, or a word for what it does in the background. Outputs and attributes
-            of the component name the function by it.
+        key: The key of its route, or a word for its background work. The outputs and attributes of the component use
+            this key.
         name: End of its physical name.
         module: Its module in ``handlers/``.
     """
@@ -54,7 +54,7 @@ AUTHORIZER = FunctionConfig(key="authorizer", name="Authorize", module="authoriz
 
 
 class Functions(Part):
-    """The functions, with what belongs to them alone."""
+    """The functions, with their log groups and the layer."""
 
     @property
     def deployed(self) -> tuple[FunctionConfig, ...]:
@@ -116,7 +116,7 @@ class Functions(Part):
         variables = environment(
             self.settings,
             connections_table=connections.name,
-            # The functions share their variables, and this one cannot refer to itself: a name, not an output.
+            # A name, not an output: all functions share their variables, and this function cannot refer to itself.
             broadcast_function=BROADCAST.physical_name(self.settings),
             callback_url=callback_url,
         )
@@ -154,7 +154,7 @@ class Functions(Part):
 
 
 def _code() -> pulumi.AssetArchive:
-    """The package of all functions. It has modules only, so that nothing else uploads it again."""
+    """The package of all functions. It contains only modules, so only a changed module causes a new upload."""
     return pulumi.AssetArchive(
         {
             f"handlers/{module.relative_to(_HANDLERS).as_posix()}": pulumi.FileAsset(str(module))

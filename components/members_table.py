@@ -1,4 +1,4 @@
-"""The members table, which says who belongs to which group: it is looked up and never changed."""
+"""The members table, which lists the members of each group. It is looked up and never changed."""
 
 import pulumi
 import pulumi_aws as aws
@@ -6,7 +6,7 @@ import pulumi_aws as aws
 from handlers.tables.schema import MEMBERS_BY_GROUP, MEMBERS_BY_USER
 
 _KEYS = {index.name: index.keys[0] for index in (MEMBERS_BY_USER, MEMBERS_BY_GROUP)}
-"""Attribute that each index is on, by the index's name."""
+"""The attribute of each index, by the index's name."""
 
 
 class MembersTableError(pulumi.RunError):

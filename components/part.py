@@ -1,4 +1,4 @@
-"""What every part of the component has: its settings, and a way to make children."""
+"""The base of the component's parts: their settings, and the method that creates children."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -41,10 +41,10 @@ class Children:
         Args:
             type_: The resource's class.
             kind: Key of its transform: see :class:`Transforms`.
-            name: Its name within the component. In the stack it is called ``{component}-{name}``.
+            name: Its name within the component. Its name in the stack is ``{component}-{name}``.
             args: Its arguments, as an object of ``pulumi_aws``: ``QueueArgs`` for a ``Queue``. A transform gets them as
                 plain dicts and lists that it may change.
-            depends_on: What must be there before it, beside what its arguments refer to.
+            depends_on: Resources that must exist before it, in addition to those that its arguments refer to.
 
         Raises:
             TransformError: Its transform returned something.

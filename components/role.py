@@ -43,7 +43,7 @@ class Role(Part):
             stage_name=self.settings.stage_name,
             broadcast_function_arn=self._broadcast_function_arn(connections),
             failures_queue_arn=failures.arn,
-            # A table keeps the ARN of a stream that was switched off.
+            # A table keeps the ARN of a disabled stream.
             stream_arn=connections.stream_arn if self.settings.presence else None,
             kms_key_arn=self.settings.kms_key_arn,
             tracing=self.settings.tracing,
@@ -56,7 +56,7 @@ class Role(Part):
         return self.children.make(aws.iam.RolePolicy, "policy", "policy", args)
 
     def _broadcast_function_arn(self, connections: aws.dynamodb.Table) -> pulumi.Output[str]:
-        """ARN of the function, made of its name: the function itself waits for the policy."""
+        """ARN of the function, built from its name, because the function itself waits for the policy."""
         name = BROADCAST.physical_name(self.settings)
 
         def in_account_and_region_of(table_arn: str) -> str:

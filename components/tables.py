@@ -31,7 +31,7 @@ class Tables(Part):
         return existing_members_table_arn(name, parent=self.children.component) if name else None
 
     def messages(self) -> aws.dynamodb.Table | None:
-        """Make the messages table, if the component is told to."""
+        """Make the messages table, if ``create_messages_table`` is set."""
         if not self.settings.create_messages_table:
             return None
         args = self._args(self.settings.messages_table, key=MESSAGE_ID, indexes=[MESSAGES_BY_GROUP])

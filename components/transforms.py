@@ -17,8 +17,8 @@ resource options, and the resource's name in the stack, and changes the first tw
 class Transforms(TypedDict, total=False):
     """What to change, by kind of resource. A kind is the attribute of ``WebSocketChat``, in the singular.
 
-    A transform of a kind with several resources is applied to each. Where the component makes no such resource, such as
-    an authorizer without ``jwt``, the transform is not used.
+    A transform of a kind with several resources is applied to each. If the component makes no such resource (for
+    example, no authorizer without ``jwt``), the transform is not used.
     """
 
     connections_table: Transform

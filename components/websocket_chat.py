@@ -21,7 +21,7 @@ class WebSocketChat(pulumi.ComponentResource):
     """Group chat over WebSockets: connections table, one least-privilege role, functions, WebSocket API and stage."""
 
     web_socket_url: pulumi.Output[str]
-    """Address clients connect to: ``wss://…/production``, to be followed by ``?userId=…&groupId=…``."""
+    """Address for clients: ``wss://…/production``. Clients append ``?userId=…&groupId=…``."""
     callback_url: pulumi.Output[str]
     """Address of the management API, where frames are posted to ``@connections/{connectionId}``."""
     api_id: pulumi.Output[str]
@@ -29,11 +29,11 @@ class WebSocketChat(pulumi.ComponentResource):
     connections_table_name: pulumi.Output[str]
     """Name of the table with one row per open connection."""
     messages_table_name: pulumi.Output[str]
-    """Name of the table the messages are stored in."""
+    """Name of the table that stores the messages."""
     failures_queue_url: pulumi.Output[str]
-    """Queue of what the background functions could not process. It is empty unless something failed: alarm on it."""
+    """Queue of what the background functions could not process. Normally it is empty, so set an alarm on it."""
     function_names: pulumi.Output[dict[str, str]]
-    """Names of the functions, by route key; the others as ``broadcast``, ``presence`` and ``authorizer``."""
+    """Names of the functions, by route key. Those without a route are ``broadcast``, ``presence`` and ``authorizer``."""
     log_group_names: pulumi.Output[dict[str, str]]
     """Names of the log groups, by the same keys."""
 
@@ -95,7 +95,7 @@ class WebSocketChat(pulumi.ComponentResource):
             api=self.api,
             failures=self.failures_queue,
         )
-        """What the role may do."""
+        """The policy of that role."""
         self.authorizer_layer: aws.lambda_.LayerVersion | None = functions.authorizer_layer()
         """Layer with the library that verifies tokens. None unless ``authentication`` is ``jwt``."""
         self.functions: dict[str, aws.lambda_.Function] = functions.functions(
@@ -103,19 +103,19 @@ class WebSocketChat(pulumi.ComponentResource):
             log_groups=self.log_groups,
             layer=self.authorizer_layer,
             connections=self.connections_table,
-            # From the API itself: the stage's own address would be a cycle, and a request's may be a custom domain.
+            # Built from the API: the stage's address would be a cycle, and that of a request may be a custom domain.
             callback_url=address(self.api, "http", settings.stage_name),
             after=self.policy,
         )
         """The functions."""
         self.authorizer: aws.apigatewayv2.Authorizer | None = api.authorizer(self.api, self.functions)
-        """What calls the authorizer function at each handshake. None unless ``authentication`` is ``jwt``."""
+        """The authorizer that calls its function at each handshake. None unless ``authentication`` is ``jwt``."""
         self.integrations: dict[str, aws.apigatewayv2.Integration] = api.integrations(self.api, self.functions)
-        """What runs the function of each route."""
+        """The integration that runs the function of each route."""
         self.routes: dict[str, aws.apigatewayv2.Route] = api.routes(self.api, self.integrations, self.authorizer)
         """The routes of the API."""
         self.permissions: dict[str, aws.lambda_.Permission] = api.permissions(self.api, self.functions, self.authorizer)
-        """What lets the API invoke the function of each route, and the authorizer."""
+        """The permissions of the API to invoke the function of each route, and the authorizer."""
         self.deployment: aws.apigatewayv2.Deployment = api.deployment(self.api, self.routes)
         """The deployment of the API."""
         self.slice_retries: aws.lambda_.FunctionEventInvokeConfig = background.slice_retries(
@@ -125,14 +125,14 @@ class WebSocketChat(pulumi.ComponentResource):
         self.presence_stream: aws.lambda_.EventSourceMapping | None = background.presence_stream(
             self.functions, self.connections_table, self.failures_queue, after=self.policy
         )
-        """What feeds the stream of the connections table to its function. None without ``presence``."""
+        """The mapping that feeds the connections table's stream to its function. None without ``presence``."""
         before_stage = [self.policy, self.slice_retries, self.presence_stream, *self.permissions.values()]
         self.stage: aws.apigatewayv2.Stage = api.stage(self.api, self.deployment, after=before_stage)
         """The stage of the API."""
         self._output(settings)
 
     def _output(self, settings: Settings) -> None:
-        # The stage's own output, so that nobody gets an address before it answers.
+        # Use the stage's output, so that nobody gets the address before the stage exists.
         self.web_socket_url = address(self.api, "ws", self.stage.name)
         self.callback_url = address(self.api, "http", self.stage.name)
         self.api_id = self.api.id
