@@ -33,7 +33,7 @@ class WebSocketChat(pulumi.ComponentResource):
     failures_queue_url: pulumi.Output[str]
     """Queue of what the background functions could not process. Normally it is empty, so set an alarm on it."""
     function_names: pulumi.Output[dict[str, str]]
-    """Names of the functions, by route key. Those without a route are ``broadcast``, ``presence`` and ``authorizer``."""
+    """Names of the functions, by route key. Others are ``broadcast``, ``presence`` and ``authorizer``."""
     log_group_names: pulumi.Output[dict[str, str]]
     """Names of the log groups, by the same keys."""
 

@@ -1,4 +1,4 @@
-"""Every resource that the component makes is an attribute of it, with a text that an editor shows."""
+"""Every resource of the component is an attribute with documentation that an editor shows."""
 
 import ast
 import inspect
@@ -18,7 +18,7 @@ ROUTES = {"$connect", "$disconnect", "sendMessage", "$default"}
 
 
 def attributes(args: WebSocketChatArgs) -> dict[str, Any]:
-    """What the attributes that ``__init__`` documents hold: names of resources."""
+    """Names of the resources in the attributes that ``__init__`` documents."""
     found: dict[str, Any] = {}
 
     def names(value: object) -> Any:
@@ -38,7 +38,7 @@ def attributes(args: WebSocketChatArgs) -> dict[str, Any]:
 
 
 def documented() -> dict[str, str]:
-    """Text below each public attribute that ``__init__`` sets, by the attribute's name."""
+    """The documentation of each public attribute that ``__init__`` sets, by name."""
     (function,) = ast.parse(textwrap.dedent(inspect.getsource(WebSocketChat.__init__))).body
     assert isinstance(function, ast.FunctionDef)
     found = {}
@@ -67,7 +67,7 @@ def test_every_resource_is_an_attribute() -> None:
         ("permissions", ROUTES | {"authorizer"}),
     ],
 )
-def test_several_of_a_kind_have_the_keys_of_their_routes(name: str, keys: set[str]) -> None:
+def test_an_attribute_with_several_resources_has_their_keys(name: str, keys: set[str]) -> None:
     found = attributes(EVERYTHING)
     assert found[name].keys() == keys
     assert found[name]["$connect"].startswith("chat-connect-")
@@ -82,7 +82,7 @@ def test_several_of_a_kind_have_the_keys_of_their_routes(name: str, keys: set[st
         ("authorizer_layer", {}),
     ],
 )
-def test_a_resource_that_is_not_made_is_none(name: str, without: WebSocketChatArgs) -> None:
+def test_the_attribute_of_a_missing_resource_is_none(name: str, without: WebSocketChatArgs) -> None:
     assert attributes(EVERYTHING)[name]
     assert attributes(without)[name] is None
 
@@ -96,7 +96,7 @@ def test_other_languages_get_only_the_outputs() -> None:
     assert set(schema.inputs_mapping.values()) == WebSocketChatArgs.__annotations__.keys()
 
 
-def test_pulumis_own_transforms_reach_the_engine_which_applies_them_to_every_child() -> None:
+def test_pulumis_own_transforms_reach_the_engine() -> None:
     def transform(_: pulumi.ResourceTransformArgs) -> None: ...
 
     def with_transform() -> None:

@@ -1,4 +1,4 @@
-"""Each kind of resource can be changed before it is created, and nothing else changes with it."""
+"""A transform changes each kind of resource before it is created, and nothing else."""
 
 from typing import Any
 
@@ -61,7 +61,7 @@ CHANGES: dict[str, tuple[dict[str, Any], dict[str, Any], list[str]]] = {
     "presence_stream": ({"batch_size": 7}, {"batchSize": 7}, ["presence-stream"]),
     "stage": ({"description": "Ours"}, {"description": "Ours"}, ["stage"]),
 }
-"""Of each kind: arguments to change, the inputs that they are, and the resources in which something changes."""
+"""For each kind: the arguments to change, the inputs that they become, and the resources that change."""
 
 
 def transformed(transforms: Any, args: WebSocketChatArgs = EVERYTHING, graph: Graph | None = None) -> Graph:
@@ -69,7 +69,7 @@ def transformed(transforms: Any, args: WebSocketChatArgs = EVERYTHING, graph: Gr
 
 
 def changed(graph: Graph) -> dict[str, dict[str, Any]]:
-    """Inputs that differ from those without a transform, by resource."""
+    """The inputs that a transform has changed, by resource."""
     before = chat(EVERYTHING).resources
     assert graph.resources.keys() == before.keys()
     differences = {
@@ -95,7 +95,7 @@ def test_a_mapping_is_merged_over_the_arguments(kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", CHANGES)
-def test_a_function_changes_arguments_and_options_of_each_by_its_name(kind: str) -> None:
+def test_a_function_changes_arguments_and_options_of_each_resource(kind: str) -> None:
     arguments, inputs, children = CHANGES[kind]
     names = []
 
@@ -112,7 +112,7 @@ def test_a_function_changes_arguments_and_options_of_each_by_its_name(kind: str)
 
 
 @pytest.mark.parametrize("kind", ["lambda", "functions", "connectionsTable"])
-def test_an_unknown_kind_is_refused_with_the_kinds_there_are(kind: str) -> None:
+def test_an_unknown_kind_is_refused_with_the_known_kinds(kind: str) -> None:
     graph = Graph()
     with pytest.raises(TransformError, match=f"unknown kind of resource: '{kind}'") as refused:
         transformed({kind: {}}, graph=graph)
@@ -120,7 +120,7 @@ def test_an_unknown_kind_is_refused_with_the_kinds_there_are(kind: str) -> None:
     assert graph.resources == {}
 
 
-def test_what_is_neither_a_mapping_nor_a_function_is_refused() -> None:
+def test_anything_but_a_mapping_or_a_function_is_refused() -> None:
     graph = Graph()
     with pytest.raises(
         TransformError, match=r"transforms\['api'\] is 'name', which is neither a mapping nor a function"
@@ -134,7 +134,7 @@ def test_a_function_that_returns_something_is_refused() -> None:
         transformed({"api": lambda args, *_: {**args, "description": "Ours"}})
 
 
-def test_a_kind_that_is_not_made_changes_nothing() -> None:
+def test_a_transform_of_a_missing_resource_changes_nothing() -> None:
     graph = transformed({"authorizer": {"name": "Ours"}}, args={})
     assert {name: part.inputs for name, part in graph.resources.items() if "code" not in part.inputs} == {
         name: part.inputs for name, part in chat().resources.items() if "code" not in part.inputs
@@ -152,7 +152,7 @@ def test_arguments_as_objects_of_the_provider_redeploy_once() -> None:
     assert triggers("one.example") == triggers("one.example") != triggers("two.example")
 
 
-def test_the_outputs_are_those_of_the_changed_resources() -> None:
+def test_the_outputs_come_from_the_changed_resources() -> None:
     def program() -> None:
         component = WebSocketChat("chat", {}, transforms={"log_group": {"name": "/ours"}})
         pulumi.export("names", component.log_group_names)
@@ -160,7 +160,7 @@ def test_the_outputs_are_those_of_the_changed_resources() -> None:
     assert set(run(program).outputs["names"].values()) == {"/ours"}
 
 
-def test_nested_arguments_are_those_of_one_resource_alone() -> None:
+def test_a_change_of_nested_arguments_affects_only_one_resource() -> None:
     tags = {"Team": "Chat"}
 
     def change(args: dict[str, Any], _: pulumi.ResourceOptions, name: str) -> None:
@@ -175,7 +175,7 @@ def test_nested_arguments_are_those_of_one_resource_alone() -> None:
     assert tags == {"Team": "Chat"}
 
 
-def test_a_function_can_reach_one_of_several() -> None:
+def test_a_function_can_change_one_of_several_resources() -> None:
     def longer(args: dict[str, Any], _: pulumi.ResourceOptions, name: str) -> None:
         if name == "chat-presence-events-function":
             args["timeout"] = 29
