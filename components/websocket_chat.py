@@ -52,9 +52,9 @@ class WebSocketChat(pulumi.ComponentResource):
             args: See :class:`WebSocketChatArgs`.
             opts: Options of the component, which its resources inherit.
             transforms: Changes to resources before they are created, by kind: a mapping of arguments to merge, or a
-                function of ``(args, opts, name)``. See :class:`Transforms` for the kinds. Other resources refer to
-                functions and the stage by the names that ``args`` gives them: change those there. In other languages
-                use Pulumi's resource option ``transforms``.
+                function of ``(args, opts, name)``. See :class:`Transforms` for the kinds. To change the name of a
+                function or of the stage, use ``args``: other resources refer to them by these names. In other
+                languages use Pulumi's resource option ``transforms``.
 
         Raises:
             InvalidArgumentError: An argument is not allowed. Nothing has been registered.
