@@ -1,6 +1,7 @@
 """The chat page in a real Chromium, against the deployed program."""
 
 import re
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -9,6 +10,7 @@ import pytest
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
+from local.deploy import deploy
 from local.emulator import Emulator
 from tests.clients import ChatClient
 from tests.rows import put_row
@@ -96,6 +98,21 @@ def test_a_conversation_continues_after_a_network_failure(
     for who in (ann, bob):
         who.until(lambda who=who: who.texts == said)  # type: ignore[misc]
     ann.until_shown("three, without a network")
+
+
+def test_messages_above_the_rate_limit_arrive_later_and_in_order(
+    person: People, emulator: Emulator, group: str
+) -> None:
+    rate, burst = 3, 6
+    config = {"namePrefix": "Limited", "messageRate": rate, "messageBurst": burst}
+    ann = person("Ann")
+    ann.join(group, str(deploy(emulator, config)["WebSocketURL"]))
+    texts = [f"{number}" for number in range(10)]
+    started = time.monotonic()
+    ann.say_all(texts)
+    ann.until(lambda: ann.count(status="sent") == len(texts), seconds=90)
+    assert ann.texts == texts
+    assert time.monotonic() - started > (len(texts) - burst) / rate  # A chat without the limit is faster.
 
 
 def test_a_reload_keeps_unsent_text_and_unsent_messages(ann: Person, network: Network, group: str) -> None:
