@@ -53,8 +53,8 @@ class WebSocketChat(pulumi.ComponentResource):
             opts: Options of the component, which its resources inherit.
             transforms: Changes to resources before they are created, by kind: a mapping of arguments to merge, or a
                 function of ``(args, opts, name)``. See :class:`Transforms` for the kinds. To change the name of a
-                function or of the stage, use ``args``: other resources refer to them by these names. In other
-                languages use Pulumi's resource option ``transforms``.
+                function, of the messages table or of the stage, use ``args``: other resources refer to them by these
+                names. In other languages use Pulumi's resource option ``transforms``.
 
         Raises:
             InvalidArgumentError: An argument is not allowed. Nothing has been registered.

@@ -34,9 +34,8 @@ class ConnectionPool:
         self._addresses = Addresses(host, port)
         # Loading the trusted certificates takes 15 ms. It happens once, while Lambda initialises and CPU is not scarce.
         self._tls = ssl.create_default_context() if tls else None
-        self._tls_session: ssl.SSLSession | None = (
-            None  # The TLS session of the newest connection, which makes the next handshake cheaper.
-        )
+        # The TLS session of the newest connection, which makes the next handshake cheaper.
+        self._tls_session: ssl.SSLSession | None = None
         self._selector = selectors.DefaultSelector()
         self._wake_receiver, self._wake_sender = socket.socketpair()
         self._wake_sender.setblocking(False)  # noqa: FBT003
@@ -69,9 +68,8 @@ class ConnectionPool:
 
     def wake(self) -> None:
         """Make ``ready`` return. Any thread may call this at any time."""
-        with contextlib.suppress(
-            OSError
-        ):  # If the socket is full, the loop will wake anyway. If it is closed, nobody waits any more.
+        # If the socket is full, the loop will wake anyway. If it is closed, nobody waits any more.
+        with contextlib.suppress(OSError):
             self._wake_sender.send(b"\0")
 
     def connect(self, expires: float) -> Connection:
