@@ -16,7 +16,7 @@ PARALLEL := --numprocesses auto --dist loadgroup
 # The value as you typed it, not the one of an environment variable called NAME.
 given = '$(subst ','\'',$(if $(filter command,$(origin $(1))),$(value $(1))))'
 
-.PHONY: help chat join test coverage mutants soak bench check format generate lock clean
+.PHONY: help chat join test mutants soak bench check format generate lock clean
 
 help: ## Show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
