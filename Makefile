@@ -27,14 +27,10 @@ chat: $(STAMP) ## Start the chat on this machine; stop it with Ctrl-C
 join: $(STAMP) ## Chat from the terminal: GROUP=demo NAME=ann; for a chat elsewhere also URL=wss://…
 	@$(RUN) -m local.join --group=$(call given,GROUP) --name=$(call given,NAME) --url=$(call given,URL) $(ARGS)
 
-test: $(STAMP) node_modules/.installed ## Run the tests in parallel; ARGS="-m graph" runs one layer, ARGS="-k name" some tests
-	@$(RUN) -m pytest $(PARALLEL) -m "not soak" $(ARGS)
-
-coverage: $(STAMP) node_modules/.installed ## Run the tests and measure coverage in every process; fails below the floor
-	@rm -rf .build/coverage && mkdir -p .build/coverage
-	@$(RUN) -m coverage run -m pytest $(PARALLEL) -m "not soak" $(ARGS)
-	@$(RUN) -m coverage combine --quiet
-	@$(RUN) -m coverage report
+test: $(STAMP) node_modules/.installed ## Run the tests; ARGS="-m graph" for one layer, ARGS="-k name" for some; COVERAGE=1 fails below a floor
+	@$(if $(COVERAGE),rm -rf .build/coverage && mkdir -p .build/coverage)
+	@$(RUN) $(if $(COVERAGE),-m coverage run) -m pytest $(PARALLEL) -m "not soak" $(ARGS)
+	@$(if $(COVERAGE),$(RUN) -m coverage combine --quiet && $(RUN) -m coverage report)
 
 mutants: $(STAMP) ## Change the code in many small ways and show the changes that no test notices; ARGS="handlers.protocol.ids.*" limits it
 	@$(RUN) .ci/mutants.py $(ARGS)
