@@ -2,7 +2,7 @@
 
 One selector loop drives all connections: sign, send, read, next. boto3 needs about forty times the CPU for the same
 request, and a small Lambda function has little CPU (docs/benchmark.md). These are the parts; each uses only later
-ones: this client, :mod:`run`, then :mod:`read_ahead`, :mod:`pacing`, :mod:`connection_pool` with
+ones: this client, :mod:`run`, then :mod:`read_ahead`, :mod:`retries`, :mod:`connection_pool` with
 :mod:`addresses`, :mod:`connection`, :mod:`sigv4`, :mod:`http1` and :mod:`posts`.
 
 Source: https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-how-to-call-websocket-api-connections.html

@@ -11,8 +11,8 @@ class Outcome(Enum):
     DELIVERED = "delivered"
     """API Gateway accepted it (2xx)."""
     GONE = "gone"
-    """410: there is no such connection, or its handshake is still under way. The caller decides what to do with its
-    row."""
+    """410: there is no such connection, or its handshake is still under way. :mod:`fan_out` decides what happens to
+    its row."""
     FAILED = "failed"
     """Anything else, after all retries or at the deadline. The frame may still have been delivered."""
 

@@ -8,9 +8,9 @@ from collections import Counter
 from typing import TYPE_CHECKING, Generic, NamedTuple
 
 from .http1 import ProtocolError, Response
-from .pacing import Retries, Window, backoff
 from .posts import Outcome, P
 from .read_ahead import ReadAhead
+from .retries import Retries, Window, backoff
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

@@ -1,4 +1,4 @@
-"""The errors of the wire protocol."""
+"""The errors of the wire protocol: their codes. The text of an error stands beside the check that raises it."""
 
 from enum import Enum
 

@@ -1,4 +1,7 @@
-"""How many posts may be in progress at the same time, and when a failed one is tried again."""
+"""When a failed post is tried again, and how many posts may be in progress at the same time.
+
+:mod:`run` has the rest of the rule: which answers are worth a retry, and how many attempts a post gets (``Limits``).
+"""
 
 from __future__ import annotations
 

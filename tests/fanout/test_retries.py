@@ -8,7 +8,7 @@ import time
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from handlers.posting import pacing
+from handlers.posting import retries
 from handlers.posting.posts import Outcome
 
 from .posting import Client, Serve, post_all, posts
@@ -37,7 +37,7 @@ def test_throttling_lowers_the_number_of_connections_in_use(serve: Serve, client
 
 
 def test_a_throttled_post_gets_more_attempts(serve: Serve, client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pacing, "_BACKOFF_S", 0.001)
+    monkeypatch.setattr(retries, "_BACKOFF_S", 0.001)
     monkeypatch.setattr(
         random, "uniform", max
     )  # Every post waits for the maximum, so that all are tried equally often.
