@@ -13,7 +13,7 @@ class Background(Part):
     """The queue of failures, and the sources of the background functions."""
 
     def failures_queue(self) -> aws.sqs.Queue:
-        """Make the queue. It keeps what failed for 14 days, the longest that SQS can: time to notice and look."""
+        """Make the queue. It keeps each failure for 14 days, the longest that SQS can: time to notice and look."""
         args = aws.sqs.QueueArgs(
             name=f"{self.settings.name_prefix}Failures",
             message_retention_seconds=14 * 24 * 60 * 60,

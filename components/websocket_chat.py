@@ -167,6 +167,6 @@ def _warn(settings: Settings, component: WebSocketChat) -> None:
     if settings.group_members_table:
         pulumi.log.warn(
             "group_members_table keeps nobody out while authentication is none: a stranger can connect with a member's "
-            "id.",
+            "id. To verify ids: pulumi config set authentication jwt.",
             resource=component,
         )

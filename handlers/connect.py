@@ -29,9 +29,15 @@ def connect(request: Request) -> None:
     )
     with unavailable_on_failure():
         if not members.is_member(user_id, group_id):
-            raise ChatError(Code.FORBIDDEN, "only members of the group may connect")
+            raise ChatError(
+                Code.FORBIDDEN,
+                "this user is not a member of the group: make the user a member, or connect to another group",
+            )
         if connections.number_of(user_id) >= settings().connections_per_user:
-            raise ChatError(Code.RATE_LIMITED, "this user has too many connections")
+            raise ChatError(
+                Code.RATE_LIMITED,
+                f"this user already has {settings().connections_per_user} connections, which is the limit: close one",
+            )
         connections.open_connection(request.connection_id, user_id, group_id, rights_end=rights_end)
     if SUBPROTOCOL in offered_subprotocols(event):
         # Chosen by name, because another offer may be a token, which must not be sent back.
@@ -44,7 +50,7 @@ def _authorized(event: dict[str, Any]) -> tuple[str, int]:
     user_id = context.get("userId")
     if not is_id(user_id) or "expiresAt" not in context:
         # Never fall back to the query string: without its authorizer, the route must let nobody connect.
-        raise ChatError(Code.FORBIDDEN, "the connection is not authorized")
+        raise ChatError(Code.FORBIDDEN, "the authorizer named no user: check that the route $connect calls it")
     return str(user_id), int(context["expiresAt"])
 
 

@@ -28,7 +28,7 @@ def main() -> None:
 
     emulator = Emulator(arguments.port)
     if emulator.port != arguments.port and arguments.port:
-        _say(f"Port {arguments.port} is in use. Using another one")
+        _say(f"Port {arguments.port} is in use. Using port {emulator.port} instead")
     try:
         _say(f"Starting the emulator on port {emulator.port}")
         emulator.start()
@@ -72,10 +72,9 @@ def _arguments() -> argparse.Namespace:
 
 
 def _port(text: str) -> int:
-    port = int(text)
-    if not 0 <= port <= 65_535:
-        raise argparse.ArgumentTypeError(f"{port} is not a port. Use 1 to 65535, or 0 for any free port")
-    return port
+    if not text.isdecimal() or int(text) > 65_535:
+        raise argparse.ArgumentTypeError(f"{text} is not a port. Use 1 to 65535, or 0 for any free port")
+    return int(text)
 
 
 def _with_tokens(provider: "IdentityProvider") -> dict[str, object]:

@@ -41,7 +41,6 @@ _ADVICE = {
     "TOO_LARGE": "Split it into several messages.",
     "RATE_LIMITED": "The client sends it again. Please type a little slower.",
     "UNAVAILABLE": "The client sends it again.",
-    "INTERNAL": "The chat has a fault. Report it to its operator.",
 }
 _HANDSHAKE_ADVICE = {
     400: "A group or name is empty or too long. Use 1 to 256 bytes for each.",

@@ -18,7 +18,7 @@ def read(emulator: Emulator, log_group: str) -> list[dict[str, Any]]:
 
 
 def follow(emulator: Emulator, log_groups: list[str]) -> Iterator[str]:
-    """Yield each new line of the log groups, formatted to read. Never ends."""
+    """Yield each new line of the log groups, formatted for people. Never ends."""
     since = dict.fromkeys(log_groups, 0)
     shown: dict[str, set[str]] = {log_group: set() for log_group in log_groups}
     while True:

@@ -131,7 +131,7 @@ class ReliableClient:
         """Learn that no message is missing. ``first``: for the first time on this connection."""
 
     def on_lost(self, reason: Exception | None) -> None:
-        """Learn that there is no connection. Without a reason it ended; with one, the handshake failed."""
+        """Learn that there is no connection. ``reason``: why the handshake failed. None if an open connection ended."""
 
     def say(self, text: str) -> Outgoing:
         """Put a message into the outbox. The client sends the outbox in order, over as many connections as it takes.

@@ -56,7 +56,8 @@ class Inputs:
         """
         if self._left:
             raise UnsupportedError(
-                f"{self._what}: {', '.join(sorted(self._left))} would be dropped: set it in local/resources.py"
+                f"{self._what}: the emulator would not get {', '.join(sorted(self._left))}. "
+                "Pass it on in local/resources.py"
             )
 
 
@@ -84,7 +85,9 @@ def create(emulator: Emulator, resource_type: str, name: str, values: Properties
     """
     creator = _CREATORS.get(resource_type)
     if creator is None:
-        raise UnsupportedError(f"{name}: {resource_type} cannot be created here: add it to local/resources.py")
+        raise UnsupportedError(
+            f"{name}: {resource_type} cannot be created in the emulator. Add it to local/resources.py"
+        )
     inputs = Inputs(name, values)
     resource_id, outputs = creator(emulator, inputs)
     inputs.close()
@@ -99,7 +102,7 @@ def look_up(emulator: Emulator, function: str, values: Properties) -> Properties
         LookupError: The resource does not exist.
     """
     if function != "aws:dynamodb/getTable:getTable":
-        raise UnsupportedError(f"{function} cannot be called here: add it to local/resources.py")
+        raise UnsupportedError(f"{function} cannot be called in the emulator. Add it to local/resources.py")
     dynamodb = emulator.client("dynamodb")
     try:
         table = dynamodb.describe_table(TableName=values["name"])["Table"]

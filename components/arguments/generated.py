@@ -136,9 +136,8 @@ class WebSocketChatArgs(TypedDict, total=False):
 
     Allowed: an integer from 0 to 300 (seconds). Default: 30."""
     group_members_table: str
-    """Name of an existing table that lists who may join which group, such as ``GroupMembers``. It has the attributes
-    ``userId`` and ``groupId``, and the indexes ``UserIdIndex`` and ``GroupIdIndex`` on them with all attributes
-    projected.
+    """Name of an existing table that lists who may join which group, such as ``GroupMembers``. It needs the index
+    ``UserIdIndex`` on ``userId`` and the index ``GroupIdIndex`` on ``groupId``, both with all attributes projected.
 
     Allowed: 3 to 255 letters, digits, '-', '_' and '.'. Default: none, every group is open."""
     membership_recheck: pulumi.Input[int]
@@ -170,7 +169,7 @@ class WebSocketChatArgs(TypedDict, total=False):
     """Your customer managed KMS key. It encrypts the tables that the component creates, the logs and the queue. The
     key's policy must let CloudWatch Logs use it.
 
-    Allowed: the ARN of a KMS key. Default: none, AWS's own keys encrypt them."""
+    Allowed: the ARN of a KMS key. Default: none, AWS's own keys are used."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -54,7 +54,9 @@ def _cognito_issuer(pool_id: str) -> str:
 
 def _checked(name: str, value: Any) -> Any:  # noqa: ANN401 - arguments are of many types
     if name not in ARGUMENTS:
-        raise InvalidArgumentError(name, value, f"left out: the arguments are {', '.join(ARGUMENTS)}")
+        raise InvalidArgumentError(
+            name, value, f"left out, because no argument has this name. The arguments are {', '.join(ARGUMENTS)}"
+        )
     argument = ARGUMENTS[name]
     if isinstance(value, list) and any(isinstance(part, pulumi.Output) for part in value):
         value = pulumi.Output.from_input(value)
@@ -83,11 +85,13 @@ def _check_together(settings: Settings) -> None:
     if settings.authentication == Authentication.JWT:
         if bool(settings.jwt_issuer) == bool(settings.cognito_user_pool_id):
             raise InvalidArgumentError(
-                "jwt_issuer", settings.jwt_issuer, "given for jwt, or else cognito_user_pool_id, and not both"
+                "jwt_issuer",
+                settings.jwt_issuer,
+                "set for jwt, unless you set cognito_user_pool_id. Set one of the two, not both",
             )
         if not settings.jwt_audience:
-            raise InvalidArgumentError("jwt_audience", settings.jwt_audience, "given for jwt")
+            raise InvalidArgumentError("jwt_audience", settings.jwt_audience, "set for jwt")
     if settings.group_claim and settings.group_members_table:
-        raise InvalidArgumentError("group_claim", settings.group_claim, "left out if group_members_table is given")
+        raise InvalidArgumentError("group_claim", settings.group_claim, "left out if group_members_table is set")
     if settings.require_origin and not settings.allowed_origins:
-        raise InvalidArgumentError("require_origin", settings.require_origin, "false without allowed_origins")
+        raise InvalidArgumentError("require_origin", settings.require_origin, "false unless allowed_origins is set")

@@ -273,8 +273,8 @@ _ROWS = (
         default="",
         unset="none, every group is open",
         plain=True,
-        text="Name of an existing table that lists who may join which group, such as ``GroupMembers``. It has the "
-        "attributes ``userId`` and ``groupId``, and the indexes ``UserIdIndex`` and ``GroupIdIndex`` on them with all "
+        text="Name of an existing table that lists who may join which group, such as ``GroupMembers``. It needs "
+        "the index ``UserIdIndex`` on ``userId`` and the index ``GroupIdIndex`` on ``groupId``, both with all "
         "attributes projected.",
     ),
     Argument(
@@ -325,7 +325,7 @@ _ROWS = (
         name="kms_key_arn",
         rule=text(r"(arn:[a-z-]+:kms:[a-z0-9-]+:[0-9]{12}:key/[A-Za-z0-9-]+)?", "the ARN of a KMS key"),
         default="",
-        unset="none, AWS's own keys encrypt them",
+        unset="none, AWS's own keys are used",
         text="Your customer managed KMS key. It encrypts the tables that the component creates, the logs and the "
         "queue. The key's policy must let CloudWatch Logs use it.",
     ),

@@ -26,7 +26,9 @@ def require_allowed(event: dict[str, Any]) -> None:
     if not origins and not settings().require_origin:
         return
     if len(origins) != 1 or not any(_matches(origins[0].lower(), allowed) for allowed in settings().allowed_origins):
-        raise ChatError(Code.FORBIDDEN, "pages of this origin may not connect")
+        raise ChatError(
+            Code.FORBIDDEN, "the page's origin is missing or not allowed: use a page that allowedOrigins lists"
+        )
 
 
 def _matches(origin: str, allowed: str) -> bool:

@@ -57,7 +57,7 @@ def decode(group_id: str, cursor: object) -> Position:
         ours = False
     if not ours:
         raise ChatError(
-            Code.BAD_REQUEST, "the cursor does not belong to this group: take it from one of the group's history frames"
+            Code.BAD_REQUEST, "the cursor is invalid or of another group: take it from a history frame of this group"
         )
     return Position(timestamp=timestamp, message_id=message_id, settled=settled)
 

@@ -142,8 +142,8 @@ def message(row: dict[str, str]) -> bytes:
     if len(encoded) > MAX_MESSAGE_BYTES:
         raise ChatError(
             Code.TOO_LARGE,
-            f"the message is too large: its frame would have {len(encoded)} bytes of at most {MAX_MESSAGE_BYTES}. "
-            f"Shorten it by {len(encoded) - MAX_MESSAGE_BYTES} bytes, or split it",
+            f"the message is too large: its frame would have {len(encoded)} bytes, and the limit is "
+            f"{MAX_MESSAGE_BYTES}. Shorten it by {len(encoded) - MAX_MESSAGE_BYTES} bytes, or split it",
         )
     return encoded
 

@@ -24,5 +24,9 @@ def require_member(connection: Connection) -> Connection:
     """
     if not members.is_still_member(connection.user_id, connection.group_id):
         connections.close_connection(connection.connection_id)
-        raise ChatError(Code.FORBIDDEN, "you are not a member of this group any more", ends_connection=True)
+        raise ChatError(
+            Code.FORBIDDEN,
+            "you are not a member of this group any more, so the connection is closed: ask for access to the group",
+            ends_connection=True,
+        )
     return connection

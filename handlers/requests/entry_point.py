@@ -94,4 +94,6 @@ def _close(connection_id: str) -> None:
 def _reason(error: Exception) -> ChatError:
     if isinstance(error, ChatError):
         return error
-    return ChatError(Code.INTERNAL, "something went wrong on the server: the frame was not served")
+    return ChatError(
+        Code.INTERNAL, "the server has a fault and could not serve the frame: report it to the operator of the chat"
+    )

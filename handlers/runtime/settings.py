@@ -81,7 +81,9 @@ class TokenSettings:
 
     def __post_init__(self) -> None:
         if not self.jwt_algorithms <= ASYMMETRIC:
-            raise ValueError("JWT_ALGORITHMS has an algorithm that proves nothing")
+            unknown = ", ".join(sorted(self.jwt_algorithms - ASYMMETRIC))
+            allowed = ", ".join(sorted(ASYMMETRIC))
+            raise ValueError(f"JWT_ALGORITHMS lists {unknown}, which is not accepted. Use only {allowed}")
 
 
 _Kind = TypeVar("_Kind", Settings, TokenSettings)

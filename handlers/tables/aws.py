@@ -52,4 +52,7 @@ def unavailable_on_failure(*, retryable: bool = True) -> Iterator[None]:
     try:
         yield
     except (BotoCoreError, ClientError, TimeoutError) as error:
-        raise ChatError(Code.UNAVAILABLE, "the chat is not available at the moment", retryable=retryable) from error
+        advice = "try again later" if retryable else "before you send the message again, check whether it was stored"
+        raise ChatError(
+            Code.UNAVAILABLE, f"the chat is not available at the moment: {advice}", retryable=retryable
+        ) from error

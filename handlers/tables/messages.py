@@ -30,7 +30,7 @@ class Stored:
     Attributes:
         row: Its attributes by name. All are text.
         duplicate: Whether an earlier frame stored it.
-        pushed: Whether every connection of the group was certainly served or handed over in a slice.
+        pushed: Whether it is certain that every connection of the group was served, or handed over in a slice.
     """
 
     row: dict[str, str]

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from .aws import Row
 
 _busy_until: dict[str, int] = {}
-"""What this process last wrote into the rows. It is only a hint which of the two conditions will hold."""
+"""What this process last wrote into the rows. It suggests which of the two conditions to try first."""
 _MOST_HINTS = 10_000
 
 
@@ -58,7 +58,9 @@ def take_turn(connection_id: str) -> Connection:
 
 
 def _occupy(connection_id: str, now: int, interval: int, ahead: int | None) -> "tuple[Row | None, bool]":
-    """Make a connection busy for one more frame. Without a limit, it must be idle. With a limit, busy only up to it.
+    """Make a connection busy for one more frame.
+
+    If ``ahead`` is None, the connection must be idle. If not, it must be busy, but not beyond ``ahead``.
 
     Returns:
         The row (None if it does not exist), and whether the frame was counted.

@@ -190,27 +190,27 @@ CONTRADICTIONS: list[tuple[WebSocketChatArgs, str, str]] = [
     (
         {"authentication": Authentication.JWT, "jwt_audience": ["app"]},
         "jwt_issuer",
-        "given for jwt, or else cognito_user_pool_id, and not both",
+        "set for jwt, unless you set cognito_user_pool_id. Set one of the two, not both",
     ),
     (
         WITH_TOKENS | {"jwt_issuer": ""},
         "jwt_issuer",
-        "given for jwt, or else cognito_user_pool_id, and not both",
+        "set for jwt, unless you set cognito_user_pool_id. Set one of the two, not both",
     ),
     (
         WITH_TOKENS | {"cognito_user_pool_id": POOL},
         "jwt_issuer",
-        "given for jwt, or else cognito_user_pool_id, and not both",
+        "set for jwt, unless you set cognito_user_pool_id. Set one of the two, not both",
     ),
-    ({"authentication": Authentication.JWT, "jwt_issuer": "https://issuer.example"}, "jwt_audience", "given for jwt"),
-    (WITH_TOKENS | {"jwt_audience": []}, "jwt_audience", "given for jwt"),
+    ({"authentication": Authentication.JWT, "jwt_issuer": "https://issuer.example"}, "jwt_audience", "set for jwt"),
+    (WITH_TOKENS | {"jwt_audience": []}, "jwt_audience", "set for jwt"),
     (
         WITH_TOKENS | {"group_claim": "groups", "group_members_table": "GroupMembers"},
         "group_claim",
-        "left out if group_members_table is given",
+        "left out if group_members_table is set",
     ),
-    ({"require_origin": True}, "require_origin", "false without allowed_origins"),
-    ({"require_origin": True, "allowed_origins": []}, "require_origin", "false without allowed_origins"),
+    ({"require_origin": True}, "require_origin", "false unless allowed_origins is set"),
+    ({"require_origin": True, "allowed_origins": []}, "require_origin", "false unless allowed_origins is set"),
 ]
 UNSET: WebSocketChatArgs = {"jwt_issuer": "", "jwt_audience": []}
 

@@ -167,8 +167,9 @@ def test_unavailable_while_storing_is_retryable_only_with_a_client_message_id(
     """The message may have been stored. Without an id, a retry would store it twice."""
     with chat.tables.failing("PutItem", ReadTimeoutError(endpoint_url="https://dynamodb")):
         assert chat.send(ANA, **ids) == 503
-    refusal, _ = chat.refusal(ANA)
+    refusal, words = chat.refusal(ANA)
     assert refusal == {"code": "UNAVAILABLE", "retryable": retryable} | ids
+    assert ("check whether it was stored" in words) is not retryable
 
 
 @pytest.mark.parametrize(("ids", "retryable"), [(ECHOED, True), ({}, False)])
@@ -177,8 +178,9 @@ def test_unavailable_after_storing_is_retryable_only_with_a_client_message_id(
 ) -> None:
     with chat.tables.failing("Query", aws_error("Query")):
         assert chat.send(ANA, **ids) == 503
-    refusal, _ = chat.refusal(ANA)
+    refusal, words = chat.refusal(ANA)
     assert refusal == {"code": "UNAVAILABLE", "retryable": retryable} | ids
+    assert ("check whether it was stored" in words) is not retryable
     assert len(chat.tables.messages()) == 1
 
 

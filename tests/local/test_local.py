@@ -124,16 +124,27 @@ def test_prints_what_front_ends_and_wscat_need(tmp_path: Path) -> None:
         assert f'npx wscat -c "{url}?userId=alice&groupId=demo"' in shown
 
 
+@pytest.mark.parametrize("port", ["http", "-1", "65536", ""])
+def test_a_wrong_port_is_refused_with_what_to_use(port: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "local", f"--port={port}"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 2
+    assert f"argument --port: {port} is not a port. Use 1 to 65535, or 0 for any free port\n" in done.stderr
+
+
 def test_unknown_resource_type_is_refused() -> None:
     emulator = Emulator(port=0)
-    with pytest.raises(UnsupportedError, match=r"chat-feed: aws:kinesis/stream:Stream cannot be created here"):
+    with pytest.raises(
+        UnsupportedError, match=r"chat-feed: aws:kinesis/stream:Stream cannot be created in the emulator"
+    ):
         create(emulator, "aws:kinesis/stream:Stream", "chat-feed", {})
 
 
 def test_a_property_that_would_be_lost_is_refused() -> None:
     with (
         Emulator(port=0) as emulator,
-        pytest.raises(UnsupportedError, match=r"chat-logs: skipDestroy would be dropped"),
+        pytest.raises(UnsupportedError, match=r"chat-logs: the emulator would not get skipDestroy\."),
     ):
         create(emulator, "aws:cloudwatch/logGroup:LogGroup", "chat-logs", {"name": "l", "skipDestroy": True})
 
