@@ -1,6 +1,6 @@
 """The AWS clients of an execution environment, each built once, and the errors of failed calls."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -12,9 +12,11 @@ from botocore.session import Session
 from handlers.protocol.errors import ChatError, Code
 from handlers.runtime.settings import settings
 
+from .schema import Index
+
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
-    from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef
+    from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef, QueryOutputTypeDef
 
     Row = dict[str, AttributeValueTypeDef]
 
@@ -27,6 +29,33 @@ def dynamodb() -> "DynamoDBClient":
     """The client of DynamoDB."""
     client: DynamoDBClient = new_client("dynamodb")
     return client
+
+
+def query_pages(
+    table: str,
+    index: Index,
+    key: str,
+    *,
+    values: "Row | None" = None,
+    **options: Any,  # noqa: ANN401 - of the API
+) -> "Iterable[QueryOutputTypeDef]":
+    """Query an index page by page. Each page has up to 1 MB of rows, and is read when it is needed.
+
+    Args:
+        table: Name of the table.
+        index: One of the table's indexes.
+        key: Value of the index's first key that the rows have.
+        values: Values that expressions among the options use.
+        options: Further parameters of the Query API.
+    """
+    pages = dynamodb().get_paginator("query")
+    return pages.paginate(
+        TableName=table,
+        IndexName=index.name,
+        KeyConditionExpression=f"{index.keys[0]} = :key",
+        ExpressionAttributeValues={":key": {"S": key}, **(values or {})},
+        **options,
+    )
 
 
 def new_client(service: str, *, endpoint_url: str | None = None) -> Any:  # noqa: ANN401 - made at run time

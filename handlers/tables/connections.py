@@ -10,7 +10,7 @@ from handlers.protocol.errors import ChatError, Code
 from handlers.runtime.settings import settings
 
 from . import members
-from .aws import dynamodb
+from .aws import dynamodb, query_pages
 from .schema import (
     AUTHENTICATION,
     CONNECTED_AT,
@@ -91,17 +91,13 @@ def not_connected() -> ChatError:
 
 def number_of(user_id: str) -> int:
     """Count the connections of a user in all groups, without expired ones. The index may lag."""
-    pages = (
-        dynamodb()
-        .get_paginator("query")
-        .paginate(
-            TableName=settings().connections_table,
-            IndexName=CONNECTIONS_BY_USER.name,
-            KeyConditionExpression=f"{USER_ID} = :user",
-            FilterExpression=f"attribute_not_exists({EXPIRES_AT}) OR {EXPIRES_AT} > :now",
-            ExpressionAttributeValues={":user": {"S": user_id}, ":now": {"N": str(int(time.time()))}},
-            Select="COUNT",
-        )
+    pages = query_pages(
+        settings().connections_table,
+        CONNECTIONS_BY_USER,
+        user_id,
+        FilterExpression=f"attribute_not_exists({EXPIRES_AT}) OR {EXPIRES_AT} > :now",
+        values={":now": {"N": str(int(time.time()))}},
+        Select="COUNT",
     )
     return sum(page["Count"] for page in pages)
 
@@ -112,16 +108,7 @@ def in_group(group_id: str) -> Iterator[list[Connection]]:
     Connections of users who are no longer members of the group are left out, so that they receive nothing from it. The
     index is eventually consistent: it may miss a connection that has just opened, and list one that has just closed.
     """
-    pages = (
-        dynamodb()
-        .get_paginator("query")
-        .paginate(
-            TableName=settings().connections_table,
-            IndexName=CONNECTIONS_BY_GROUP.name,
-            KeyConditionExpression=f"{GROUP_ID} = :group",
-            ExpressionAttributeValues={":group": {"S": group_id}},
-        )
-    )
+    pages = query_pages(settings().connections_table, CONNECTIONS_BY_GROUP, group_id)
     membership = members.of_group(group_id)
     for page in pages:
         connected = (from_image(row) for row in page["Items"] if counts(row))

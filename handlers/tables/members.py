@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from handlers.protocol import times
 from handlers.runtime.settings import settings
 
-from .aws import dynamodb
+from .aws import query_pages
 from .schema import GROUP_ID, MEMBERS_BY_GROUP, MEMBERS_BY_USER, USER_ID
 
 _INDEX_LAG_SECONDS = 5
@@ -61,17 +61,7 @@ def of_group(group_id: str) -> Membership:
 def _read_group(group_id: str) -> Membership:
     good_until = time.time() + settings().membership_recheck_seconds
     read_at = times.earlier(times.timestamp(), _INDEX_LAG_SECONDS)
-    pages = (
-        dynamodb()
-        .get_paginator("query")
-        .paginate(
-            TableName=settings().members_table,
-            IndexName=MEMBERS_BY_GROUP.name,
-            KeyConditionExpression=f"{GROUP_ID} = :group",
-            ExpressionAttributeValues={":group": {"S": group_id}},
-            ProjectionExpression=USER_ID,
-        )
-    )
+    pages = query_pages(settings().members_table, MEMBERS_BY_GROUP, group_id, ProjectionExpression=USER_ID)
     user_ids = frozenset(row[USER_ID]["S"] for page in pages for row in page["Items"] if "S" in row.get(USER_ID, {}))
     return Membership(group_id, user_ids, read_at, good_until)
 
@@ -80,17 +70,13 @@ def is_member(user_id: str, group_id: str) -> bool:
     """Whether a user belongs to a group now. Without a table, everybody belongs to every group."""
     if not settings().members_table:
         return True
-    pages = (
-        dynamodb()
-        .get_paginator("query")
-        .paginate(
-            TableName=settings().members_table,
-            IndexName=MEMBERS_BY_USER.name,
-            KeyConditionExpression=f"{USER_ID} = :user",
-            FilterExpression=f"{GROUP_ID} = :group",
-            ExpressionAttributeValues={":user": {"S": user_id}, ":group": {"S": group_id}},
-            ProjectionExpression=GROUP_ID,
-        )
+    pages = query_pages(
+        settings().members_table,
+        MEMBERS_BY_USER,
+        user_id,
+        FilterExpression=f"{GROUP_ID} = :group",
+        values={":group": {"S": group_id}},
+        ProjectionExpression=GROUP_ID,
     )
     return any(page["Items"] for page in pages)
 
