@@ -11,6 +11,7 @@ import pytest
 from components import Authentication, WebSocketChat, WebSocketChatArgs
 
 from .argument_cases import CASES, INSTEAD
+from .indexes import CONNECTIONS_INDEXES, MESSAGES_INDEXES
 from .stack import ACCOUNT, REGION, WITH_TOKENS, Graph, Properties, chat, run
 
 COUNTS = {
@@ -82,24 +83,11 @@ def table(args: WebSocketChatArgs, name: str, key: str, attributes: list[str], *
     }
 
 
-def index(name: str, projection: Properties, **keys: str) -> Properties:
-    schemas = [{"attributeName": attribute, "keyType": type_} for attribute, type_ in keys.items()]
-    return {"name": name, "keySchemas": schemas} | projection
-
-
-def including(*attributes: str) -> Properties:
-    return {"projectionType": "INCLUDE", "nonKeyAttributes": list(attributes)}
-
-
 def expected_connections(args: WebSocketChatArgs) -> Properties:
-    indexes = [
-        index("GroupIdIndex", including("userId", "connectedAt", "expiresAt", "authentication"), groupId="HASH"),
-        index("UserIdIndex", including("expiresAt"), userId="HASH"),
-    ]
     attributes = ["connectionId", "groupId", "userId"]
     stream = {"streamEnabled": True, "streamViewType": "NEW_AND_OLD_IMAGES"} if args["presence"] else {}
     return (
-        table(args, f"{args['name_prefix']}Connections", "connectionId", attributes, *indexes)
+        table(args, f"{args['name_prefix']}Connections", "connectionId", attributes, *CONNECTIONS_INDEXES)
         | {"ttl": {"attributeName": "expiresAt", "enabled": True}}
         | stream
     )
@@ -208,9 +196,8 @@ def expected_inputs(args: WebSocketChatArgs) -> dict[str, Properties]:
         },
     }
     if args["create_messages_table"]:
-        everything = index("GroupIdIndex", {"projectionType": "ALL"}, groupId="HASH", timestamp="RANGE")
         attributes = ["groupId", "messageId", "timestamp"]
-        expected["chat-messages"] = table(args, args["messages_table"], "messageId", attributes, everything)
+        expected["chat-messages"] = table(args, args["messages_table"], "messageId", attributes, *MESSAGES_INDEXES)
     if args["presence"]:
         expected["chat-presence-stream"] = {
             "eventSourceArn": f"arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/{prefix}Connections/stream/1",
