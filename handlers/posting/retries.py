@@ -1,6 +1,6 @@
-"""When a failed post is tried again, and how many posts may be in progress at the same time.
+"""Which answers are worth a retry, when it comes, and how many posts may be in progress at the same time.
 
-:mod:`run` has the rest of the rule: which answers are worth a retry, and how many attempts a post gets (``Limits``).
+``Limits`` has the number of attempts.
 """
 
 from __future__ import annotations
@@ -71,6 +71,11 @@ class Retries(Generic[P]):
         """Take the first post, and the number of its failed attempts."""
         _, _, post, tries = heapq.heappop(self._heap)
         return post, tries
+
+
+def is_retried(status: int) -> bool:
+    """Whether an answer says that the frame was not delivered, but may be later: 408, 429 and every 5xx."""
+    return status == 429 or status >= 500 or status == 408
 
 
 def backoff(tries: int) -> float:

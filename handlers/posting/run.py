@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Generic, NamedTuple
 from .http1 import ProtocolError, Response
 from .posts import Outcome, P
 from .read_ahead import ReadAhead
-from .retries import Retries, Window, backoff
+from .retries import Retries, Window, backoff, is_retried
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -177,11 +177,9 @@ class Run(Generic[P]):
             self._on_outcome(post, Outcome.DELIVERED)
         elif status == 410:
             self._on_outcome(post, Outcome.GONE)
-        elif status == 429:
-            throttled = self._window.narrow()
-            self._retry(post, tries, "429", attempts=self._limits.attempts * (2 if throttled else 1))
-        elif status >= 500 or status == 408:
-            self._retry(post, tries, str(status))
+        elif is_retried(status):
+            throttled = status == 429 and self._window.narrow()
+            self._retry(post, tries, str(status), throttled=throttled)
         else:
             self._fail(post, f"{status} {response.error_type}".strip())
 
@@ -195,10 +193,11 @@ class Run(Generic[P]):
         else:
             self._retry(connection.post, connection.tries, type(reason).__name__)
 
-    def _retry(self, post: P, tries: int, reason: str, *, attempts: int | None = None) -> None:
+    def _retry(self, post: P, tries: int, reason: str, *, throttled: bool = False) -> None:
         tries += 1
+        attempts = self._limits.attempts * (2 if throttled else 1)
         due = time.monotonic() + backoff(tries)
-        if tries < (attempts or self._limits.attempts) and due < self._deadline:
+        if tries < attempts and due < self._deadline:
             self._retries.push(due, post, tries)
         else:
             self._fail(post, reason)
