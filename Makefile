@@ -16,7 +16,11 @@ PARALLEL := --numprocesses auto --dist loadgroup
 # The value as you typed it, not the one of an environment variable called NAME.
 given = '$(subst ','\'',$(if $(filter command,$(origin $(1))),$(value $(1))))'
 
-.PHONY: help chat join test mutants soak bench check format generate lock clean
+# The Pulumi CLI: the one on PATH, or one that is built once. make clean spares it.
+PULUMI := $(or $(shell command -v pulumi),.tools/pulumi)
+PULUMI_VERSION := v3.274.1
+
+.PHONY: help chat join emulator test engine mutants soak bench check format generate lock clean
 
 help: ## Show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -27,10 +31,16 @@ chat: $(STAMP) ## Start the chat on this machine; stop it with Ctrl-C
 join: $(STAMP) ## Chat from the terminal: GROUP=demo NAME=ann; for a chat elsewhere also URL=wss://…
 	@$(RUN) -m local.join --group=$(call given,GROUP) --name=$(call given,NAME) --url=$(call given,URL) $(ARGS)
 
+emulator: $(STAMP) ## Start an AWS account on this machine for the Pulumi CLI; stop it with Ctrl-C
+	@$(RUN) -m local.aws
+
 test: $(STAMP) node_modules/.installed ## Run the tests; ARGS="-m graph" for one layer, ARGS="-k name" for some; COVERAGE=1 fails below a floor
 	@$(if $(COVERAGE),rm -rf .build/coverage && mkdir -p .build/coverage)
-	@$(RUN) $(if $(COVERAGE),-m coverage run) -m pytest $(PARALLEL) -m "not soak" $(ARGS)
+	@$(RUN) $(if $(COVERAGE),-m coverage run) -m pytest $(PARALLEL) -m "not soak and not engine" $(ARGS)
 	@$(if $(COVERAGE),$(RUN) -m coverage combine --quiet && $(RUN) -m coverage report)
+
+engine: $(STAMP) $(PULUMI) ## Deploy with the Pulumi CLI, change, break and destroy, while clients chat; ARGS="-k name" for some
+	@PULUMI_CLI="$(abspath $(PULUMI))" $(RUN) -m pytest $(PARALLEL) -m engine $(ARGS)
 
 mutants: $(STAMP) ## Change the code in many small ways and show the changes that no test notices; ARGS="handlers.protocol.ids.*" limits it
 	@$(RUN) .ci/mutants.py $(ARGS)
@@ -72,6 +82,12 @@ $(STAMP): requirements-dev.txt
 	@$(PYTHON) -m venv $(VENV)
 	@$(RUN) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
 	@touch $@
+
+.tools/pulumi: .ci/pulumi/go.sum
+	@command -v go >/dev/null || { echo "This needs the Pulumi CLI: https://www.pulumi.com/docs/install/. Or install Go 1.26 or newer, and it is built from source" >&2; exit 1; }
+	@echo "Building the Pulumi CLI $(PULUMI_VERSION) into .tools; this takes some minutes, once" >&2
+	@cd $(<D) && go build -ldflags "-s -w -X github.com/pulumi/pulumi/sdk/v3/go/common/version.Version=$(PULUMI_VERSION)" \
+		-o ../../$@ github.com/pulumi/pulumi/pkg/v3/cmd/pulumi
 
 # Real clients that the tests compare with. The chat itself needs none of them.
 node_modules/.installed benchmarks/node/node_modules/.installed: %node_modules/.installed: %package-lock.json

@@ -13,8 +13,9 @@ from pulumi.runtime import MockCallArgs, MockResourceArgs, Mocks, set_all_config
 from pulumi.runtime.settings import SETTINGS, get_root_resource
 from pulumi.runtime.stack import run_pulumi_func
 
+from .aws.properties import with_integers
+from .aws.resources import create, look_up
 from .emulator import Emulator
-from .resources import create, look_up
 
 PROJECT_DIRECTORY = Path(__file__).resolve().parent.parent
 STACK = "local"
@@ -29,7 +30,7 @@ class _IntoEmulator(Mocks):
     def new_resource(self, args: MockResourceArgs) -> tuple[str | None, dict[str, Any]]:
         if not args.custom:
             return None, args.inputs
-        resource_id, outputs = create(self._emulator, args.typ, args.name, _with_integers(args.inputs))
+        resource_id, outputs = create(self._emulator, args.typ, args.name, with_integers(args.inputs))
         return resource_id, args.inputs | outputs
 
     def call(self, args: MockCallArgs) -> tuple[dict[str, Any], list[tuple[str, str]] | None]:
@@ -44,15 +45,14 @@ def deploy(emulator: Emulator, config: Mapping[str, object] | None = None) -> di
 
     Args:
         emulator: A running emulator.
-        config: Values by key, without the project's name. They override ``Pulumi.local.yaml`` and ``Pulumi.yaml``.
+        config: Values by key, without the project's name. They override the defaults of ``Pulumi.yaml``.
 
     Returns:
         The outputs of the stack, by name.
     """
-    project = _read("Pulumi.yaml")
+    project = yaml.safe_load((PROJECT_DIRECTORY / "Pulumi.yaml").read_text())
     name = project["name"]
     defaults = {f"{name}:{key}": declared["default"] for key, declared in project["config"].items()}
-    stack = _read(f"Pulumi.{STACK}.yaml")["config"]
     given = {f"{name}:{key}": value for key, value in (config or {}).items()}
 
     loop = asyncio.new_event_loop()
@@ -60,7 +60,7 @@ def deploy(emulator: Emulator, config: Mapping[str, object] | None = None) -> di
     try:
         SETTINGS.outputs.clear()  # A failed deployment leaves outputs behind, in a loop that is closed.
         set_mocks(_IntoEmulator(emulator), project=name, stack=STACK, preview=False)
-        set_all_config({key: _config_text(value) for key, value in (defaults | stack | given).items()})
+        set_all_config({key: _config_text(value) for key, value in (defaults | given).items()})
         return loop.run_until_complete(_outputs())
     finally:
         asyncio.set_event_loop(None)
@@ -75,20 +75,6 @@ async def _outputs() -> dict[str, Any]:
     await run_pulumi_func(_run_program)
     outputs = get_root_resource().outputs  # type: ignore[union-attr]
     return {name: await pulumi.Output.from_input(value).future() for name, value in outputs.items()}
-
-
-def _with_integers(value: Any) -> Any:  # noqa: ANN401 - inputs are of any type
-    # Pulumi's wire format has one kind of number, but the AWS API requires integers.
-    if isinstance(value, dict):
-        return {key: _with_integers(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_with_integers(item) for item in value]
-    return int(value) if isinstance(value, float) and value.is_integer() else value
-
-
-def _read(file: str) -> dict[str, Any]:
-    content: dict[str, Any] = yaml.safe_load((PROJECT_DIRECTORY / file).read_text())
-    return content
 
 
 def _config_text(value: object) -> str:

@@ -159,13 +159,3 @@ def test_production_protects_its_data() -> None:
     table = program(config).resources["chat-connections"].inputs
     assert values["aws:region"] == "us-east-1"
     assert (table["pointInTimeRecovery"], table["deletionProtectionEnabled"]) == ({"enabled": True}, True)
-
-
-def test_the_local_stack_reaches_the_emulator_with_every_service() -> None:
-    values = yaml.safe_load((PROJECT / "Pulumi.local.yaml").read_text())["config"]
-    (endpoints,) = values["aws:endpoints"]
-    services = {part.type.split(":")[1].partition("/")[0] for part in program().resources.values()}
-    services = {{"cloudwatch": "logs"}.get(service, service) for service in services} - {"index"} | {"sts"}
-    assert endpoints == dict.fromkeys(services, "http://127.0.0.1:4566")
-    known = inspect.signature(aws.config.outputs.Endpoints.__init__).parameters
-    assert [service for service in endpoints if service.replace("lambda", "lambda_") not in known] == []

@@ -14,8 +14,9 @@ from pathlib import Path
 import pytest
 from websockets.exceptions import InvalidStatus
 
+from local.aws.inputs import UnsupportedError
+from local.aws.resources import create
 from local.emulator import Emulator
-from local.resources import UnsupportedError, create
 from tests.clients import ChatClient
 
 ROOT = Path(__file__).parent.parent.parent

@@ -1,0 +1,1 @@
+"""The AWS provider over the emulator: the resources and functions that the program uses."""

@@ -1,0 +1,184 @@
+"""API Gateway: the API and everything that belongs to one."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from local.emulator import Emulator
+
+from .inputs import Inputs, Names, Properties, named, only
+from .resource import Resource, retag
+
+_API = {
+    "Name": "name",
+    "ProtocolType": "protocolType",
+    "RouteSelectionExpression": "routeSelectionExpression",
+    "Tags": "tags",
+}
+_THROTTLING = {"ThrottlingRateLimit": "throttlingRateLimit", "ThrottlingBurstLimit": "throttlingBurstLimit"}
+
+
+class Api(Resource):
+    """An API."""
+
+    def create(self, emulator: Emulator, inputs: Inputs) -> str:
+        created = emulator.client("apigatewayv2").create_api(**inputs.taken(_API))
+        return str(created["ApiId"])
+
+    def read(self, emulator: Emulator, resource_id: str, known: Properties) -> Properties | None:
+        apis = emulator.client("apigatewayv2")
+        try:
+            found = apis.get_api(ApiId=resource_id)
+        except apis.exceptions.NotFoundException:
+            return None
+        region, account = apis.meta.region_name, emulator.client("sts").get_caller_identity()["Account"]
+        return named(found, _API) | {
+            "arn": _arn(emulator, resource_id),
+            "executionArn": f"arn:aws:execute-api:{region}:{account}:{resource_id}",
+            # Use the emulator's address with a path: names below localhost do not resolve everywhere.
+            "apiEndpoint": f"{emulator.endpoint.replace('http', 'ws', 1)}/_aws/execute-api/{resource_id}",
+        }
+
+    def update(self, emulator: Emulator, resource_id: str, known: Properties, changed: Inputs) -> None:
+        apis = emulator.client("apigatewayv2")
+        _retag(emulator, _arn(emulator, resource_id), changed)
+        names = {api: name for api, name in _API.items() if api not in {"Tags", "ProtocolType"}}
+        if values := changed.taken(names):
+            apis.update_api(ApiId=resource_id, **values)
+
+    def delete(self, emulator: Emulator, resource_id: str, known: Properties) -> None:
+        emulator.client("apigatewayv2").delete_api(ApiId=resource_id)
+
+
+@dataclass(frozen=True)
+class Part(Resource):
+    """What belongs to an API and has an id there, such as a route.
+
+    Attributes:
+        kind: What the AWS API calls it: ``route``.
+        names: Names of its properties.
+        own: Inputs that belong to Pulumi. The AWS API does not know them.
+    """
+
+    kind: str
+    names: Names
+    own: tuple[str, ...] = ()
+
+    def create(self, emulator: Emulator, inputs: Inputs) -> str:
+        for name in self.own:
+            inputs.take(name)
+        created = self._call(emulator, "create", **inputs.taken({"ApiId": "apiId"} | dict(self.names)))
+        return str(created[self._id])
+
+    def read(self, emulator: Emulator, resource_id: str, known: Properties) -> Properties | None:
+        api, _, part = resource_id.rpartition("/")
+        api = api or known["apiId"]
+        try:
+            found = self._call(emulator, "get", **{"ApiId": api, self._id: part})
+        except emulator.client("apigatewayv2").exceptions.NotFoundException:
+            return None
+        return {"id": part, "apiId": api} | named(found, self.names)
+
+    def update(self, emulator: Emulator, resource_id: str, known: Properties, changed: Inputs) -> None:
+        # An empty text takes a value away.
+        values = {api: changed.take(name) or "" for api, name in self.names.items() if name in changed}
+        self._call(emulator, "update", **{"ApiId": known["apiId"], self._id: resource_id}, **values)
+
+    def delete(self, emulator: Emulator, resource_id: str, known: Properties) -> None:
+        self._call(emulator, "delete", **{"ApiId": known["apiId"], self._id: resource_id})
+
+    @property
+    def _id(self) -> str:
+        return f"{self.kind.capitalize()}Id"
+
+    def _call(self, emulator: Emulator, verb: str, **arguments: object) -> Properties:
+        call: Any = getattr(emulator.client("apigatewayv2"), f"{verb}_{self.kind}")
+        answer: Properties = call(**arguments)
+        return answer
+
+
+class Stage(Resource):
+    """A stage of an API. Its name is its id."""
+
+    def create(self, emulator: Emulator, inputs: Inputs) -> str:
+        names = {"ApiId": "apiId", "StageName": "name", "DeploymentId": "deploymentId", "Tags": "tags"}
+        settings = only(inputs.part("defaultRouteSettings"), _THROTTLING)
+        created = emulator.client("apigatewayv2").create_stage(**inputs.taken(names), DefaultRouteSettings=settings)
+        return str(created["StageName"])
+
+    def read(self, emulator: Emulator, resource_id: str, known: Properties) -> Properties | None:
+        api, _, name = resource_id.rpartition("/")
+        api = api or known["apiId"]
+        apis = emulator.client("apigatewayv2")
+        try:
+            found = apis.get_stage(ApiId=api, StageName=name)
+        except apis.exceptions.NotFoundException:
+            return None
+        stage = named(found, {"StageName": "name", "DeploymentId": "deploymentId", "Tags": "tags"})
+        endpoint = f"{emulator.endpoint.replace('http', 'ws', 1)}/_aws/execute-api/{api}/{name}"
+        return stage | {
+            "id": name,
+            "apiId": api,
+            "arn": _arn(emulator, f"{api}/stages/{name}"),
+            "invokeUrl": endpoint,
+            "defaultRouteSettings": named(found.get("DefaultRouteSettings", {}), _THROTTLING),
+        }
+
+    def update(self, emulator: Emulator, resource_id: str, known: Properties, changed: Inputs) -> None:
+        api = known["apiId"]
+        _retag(emulator, _arn(emulator, f"{api}/stages/{resource_id}"), changed)
+        values = changed.taken({"DeploymentId": "deploymentId"})
+        if "defaultRouteSettings" in changed:
+            values["DefaultRouteSettings"] = only(changed.part("defaultRouteSettings"), _THROTTLING)
+        if values:
+            emulator.client("apigatewayv2").update_stage(ApiId=api, StageName=resource_id, **values)
+
+    def delete(self, emulator: Emulator, resource_id: str, known: Properties) -> None:
+        emulator.client("apigatewayv2").delete_stage(ApiId=known["apiId"], StageName=resource_id)
+
+
+def _arn(emulator: Emulator, path: str) -> str:
+    return f"arn:aws:apigateway:{emulator.client('apigatewayv2').meta.region_name}::/apis/{path}"
+
+
+def _retag(emulator: Emulator, arn: str, changed: Inputs) -> None:
+    apis = emulator.client("apigatewayv2")
+    retag(
+        changed,
+        lambda: apis.get_tags(ResourceArn=arn)["Tags"],
+        lambda new: apis.tag_resource(ResourceArn=arn, Tags=new),
+        lambda gone: apis.untag_resource(ResourceArn=arn, TagKeys=gone),
+    )
+
+
+TYPES: dict[str, Resource] = {
+    "aws:apigatewayv2/api:Api": Api(),
+    "aws:apigatewayv2/authorizer:Authorizer": Part(
+        "authorizer",
+        {
+            "Name": "name",
+            "AuthorizerType": "authorizerType",
+            "AuthorizerUri": "authorizerUri",
+            "IdentitySource": "identitySources",
+        },
+    ),
+    # Pulumi replaces a deployment when its triggers change.
+    "aws:apigatewayv2/deployment:Deployment": Part("deployment", {}, own=("triggers",)),
+    "aws:apigatewayv2/integration:Integration": Part(
+        "integration",
+        {
+            "IntegrationType": "integrationType",
+            "IntegrationMethod": "integrationMethod",
+            "IntegrationUri": "integrationUri",
+        },
+    ),
+    "aws:apigatewayv2/route:Route": Part(
+        "route",
+        {
+            "RouteKey": "routeKey",
+            "Target": "target",
+            "AuthorizationType": "authorizationType",
+            "AuthorizerId": "authorizerId",
+        },
+    ),
+    "aws:apigatewayv2/stage:Stage": Stage(),
+}

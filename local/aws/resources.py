@@ -1,0 +1,63 @@
+"""Every resource type and function of the AWS provider that the program uses, in the emulator."""
+
+from local.emulator import Emulator
+
+from . import apigatewayv2, dynamodb, iam, lambda_, logs, sqs
+from .inputs import Inputs, Properties, UnsupportedError
+from .properties import DEFAULTS, with_name
+from .resource import Resource
+from .schema import RESOURCE_TYPES
+
+_TYPES: dict[str, Resource] = apigatewayv2.TYPES | dynamodb.TYPES | iam.TYPES | lambda_.TYPES | logs.TYPES | sqs.TYPES
+
+
+def resource(resource_type: str, name: str) -> Resource:
+    """Return a type by its name in Pulumi.
+
+    Args:
+        resource_type: Such as ``aws:dynamodb/table:Table``.
+        name: Name of the resource in the program, for the error's text.
+
+    Raises:
+        UnsupportedError: No module here knows the type.
+    """
+    known = _TYPES.get(resource_type)
+    if known is None:
+        raise UnsupportedError(f"{name}: {resource_type} cannot be created in the emulator. Add it to local/aws/")
+    return known
+
+
+def create(emulator: Emulator, resource_type: str, name: str, values: Properties) -> tuple[str, Properties]:
+    """Create a resource.
+
+    Args:
+        emulator: Where to create it.
+        resource_type: Its type in Pulumi.
+        name: Name of the resource in the program.
+        values: Its inputs by their names in Pulumi. All values are known. The name is filled in if it is missing.
+
+    Returns:
+        The id, and all its properties as the emulator has them.
+
+    Raises:
+        UnsupportedError: No module here knows the type or one of the inputs.
+    """
+    type_ = resource(resource_type, name)
+    given = with_name(RESOURCE_TYPES[resource_type], name, values, {})
+    del given[DEFAULTS]
+    inputs = Inputs(name, given)
+    resource_id = type_.create(emulator, inputs)
+    inputs.close()
+    return resource_id, type_.read(emulator, resource_id, given) or {}
+
+
+def look_up(emulator: Emulator, function: str, values: Properties) -> Properties:
+    """Answer a function of the provider.
+
+    Raises:
+        UnsupportedError: No module here knows the function.
+        LookupError: The resource does not exist.
+    """
+    if function != "aws:dynamodb/getTable:getTable":
+        raise UnsupportedError(f"{function} cannot be called in the emulator. Add it to local/aws/")
+    return dynamodb.look_up(emulator, values["name"])

@@ -1,0 +1,47 @@
+"""Pulumi's language host for Python, which comes with the CLI's release but not with its source in Go.
+
+The CLI starts it as ``pulumi-language-python ADDRESS`` and reads its port from the first line. It runs one program.
+https://pulumi-developer-docs.readthedocs.io/latest/docs/architecture/languages.html
+"""
+
+import os
+import runpy
+import signal
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import grpc
+from pulumi.automation._server import LanguageServer
+from pulumi.runtime.proto import language_pb2, language_pb2_grpc
+
+
+class LanguageHost(LanguageServer):
+    def __init__(self) -> None:
+        super().__init__(self._run_program)
+        self._directory = ""
+
+    def Run(self, request: Any, context: Any) -> Any:
+        self._directory = request.info.program_directory
+        answer: Any = super().Run(request, context)  # type: ignore[no-untyped-call]
+        # The error was logged. As pulumi's own host does, end without a second message.
+        return language_pb2.RunResponse(bail=True) if answer.error else answer
+
+    def _run_program(self) -> None:
+        os.chdir(self._directory)
+        sys.path.insert(0, self._directory)
+        runpy.run_path(str(Path(self._directory, "__main__.py")), run_name="__main__")
+
+
+def main() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to the whole process group. The CLI ends this process.
+    server = grpc.server(ThreadPoolExecutor(4))
+    language_pb2_grpc.add_LanguageRuntimeServicer_to_server(LanguageHost(), server)
+    print(server.add_insecure_port("127.0.0.1:0"), flush=True)
+    server.start()
+    server.wait_for_termination()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,161 @@
+"""A stack on the real engine: the Pulumi CLI, our provider, and the emulator."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from local.aws.provider import Operation, Provider
+from local.emulator import Emulator, loopback_only
+
+PROJECT = Path(__file__).resolve().parents[2]
+_LANGUAGE_HOST = Path(__file__).with_name("language_host.py")
+
+
+class PulumiError(AssertionError):
+    """A command failed. Its text is what it printed."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """A command of the CLI that has ended.
+
+    Attributes:
+        text: What it printed.
+        operations: What it had the provider do, in order.
+    """
+
+    text: str
+    operations: tuple[Operation, ...]
+
+    @property
+    def counts(self) -> Counter[str]:
+        """Numbers of operations by verb."""
+        return Counter(operation.verb for operation in self.operations)
+
+    def names(self, verb: str) -> list[str]:
+        """Names of the resources that an operation was done to, without the name of the component."""
+        return [operation.name.removeprefix("chat-") for operation in self.operations if operation.verb == verb]
+
+
+class Stack:
+    """A stack with a folder, a state and an environment of its own."""
+
+    def __init__(
+        self,
+        cli: Path,
+        emulator: Emulator,
+        provider: Provider,
+        directory: Path,
+        *,
+        program: Path = PROJECT,
+        name: str = "dev",
+    ) -> None:
+        """Prepare a stack.
+
+        Args:
+            cli: The Pulumi CLI.
+            emulator: The account.
+            provider: The AWS provider.
+            directory: Where the project, the state and the CLI's own files go.
+            program: The folder of the program: ``Pulumi.yaml`` and ``__main__.py``.
+            name: Name of the stack.
+        """
+        self.emulator = emulator
+        self.provider = provider
+        self.name = name
+        self.directory = directory / "project"
+        self._cli = cli
+        tools = directory / "bin"
+        state = directory / "state"
+        for folder in (tools, state, self.directory):
+            folder.mkdir(parents=True, exist_ok=True)
+        host = tools / "pulumi-language-python"
+        host.write_text(f'#!/bin/sh\nexec "{sys.executable}" -P "{_LANGUAGE_HOST}" "$@"\n')
+        host.chmod(0o755)
+        shutil.copy(program / "Pulumi.yaml", self.directory)
+        (self.directory / "__main__.py").write_text(f"import runpy\nrunpy.run_path({str(program / '__main__.py')!r})\n")
+        self.environment = loopback_only(dict(os.environ)) | {
+            "PATH": os.pathsep.join((str(tools), str(cli.parent), os.environ["PATH"])),
+            "PYTHONPATH": str(PROJECT),
+            "PYTHONDONTWRITEBYTECODE": "1",
+            "PULUMI_HOME": str(directory / "home"),
+            "PULUMI_BACKEND_URL": state.as_uri(),
+            "PULUMI_CONFIG_PASSPHRASE": "test",
+            "PULUMI_SKIP_UPDATE_CHECK": "true",
+            "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
+            "PULUMI_DEBUG_PROVIDERS": f"aws:{provider.port}",
+        }
+        self.pulumi("stack", "init", name)
+
+    def config(self, **values: object) -> None:
+        """Set values of the project's config. None takes one away."""
+        for key, value in values.items():
+            if value is None:
+                self.pulumi("config", "rm", key)
+            elif isinstance(value, list):
+                for n, item in enumerate(value):
+                    self.pulumi("config", "set", "--path", f"{key}[{n}]", str(item))
+            else:
+                self.pulumi("config", "set", key, value if isinstance(value, str) else json.dumps(value))
+
+    def preview(self, *options: str) -> str:
+        """Show what would change. Returns the text."""
+        return self.pulumi("preview", "--diff", *options).text
+
+    def up(self, *options: str, **config: object) -> Run:
+        """Deploy, after changes of the config."""
+        self.config(**config)
+        return self.pulumi("up", "--yes", "--skip-preview", *options)
+
+    def refresh(self, *options: str) -> Run:
+        """Bring the state up to date with the account."""
+        return self.pulumi("refresh", "--yes", "--skip-preview", *options)
+
+    def destroy(self, *options: str) -> Run:
+        """Take everything away."""
+        return self.pulumi("destroy", "--yes", *options)
+
+    def outputs(self) -> dict[str, Any]:
+        """Return the outputs of the stack."""
+        outputs: dict[str, Any] = json.loads(self.pulumi("stack", "output", "--json").text)
+        return outputs
+
+    def state(self) -> dict[str, dict[str, Any]]:
+        """Return the resources of the state by their name in the program, without the name of the component."""
+        exported = json.loads(self.pulumi("stack", "export").text)
+        return {
+            resource["urn"].rpartition("::")[2].removeprefix("chat-"): resource
+            for resource in exported["deployment"].get("resources", [])
+        }
+
+    def pulumi(self, *arguments: str) -> Run:
+        """Run a command.
+
+        Raises:
+            PulumiError: It failed.
+        """
+        begun = len(self.provider.operations)
+        done = self.start(*arguments)
+        text, _ = done.communicate(timeout=100)
+        if done.returncode:
+            raise PulumiError(text)
+        return Run(text, tuple(self.provider.operations[begun:]))
+
+    def start(self, *arguments: str) -> "subprocess.Popen[str]":
+        """Start a command. Its process is the leader of its process group."""
+        return subprocess.Popen(
+            [self._cli, *arguments, *([] if arguments[0] == "version" else ["--non-interactive", "--color=never"])],
+            cwd=self.directory,
+            env=self.environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        )

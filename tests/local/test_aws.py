@@ -1,0 +1,137 @@
+"""The provider over the emulator: what it compares, what it fills in, and what it reads back."""
+
+from typing import Any
+
+import pytest
+
+from local import deploy as deploy_module
+from local.aws.properties import changes, refreshed, with_name
+from local.aws.resources import create, resource
+from local.aws.schema import RESOURCE_TYPES, deletes_before_replace
+from local.deploy import deploy
+from local.emulator import Emulator
+from local.prerequisites import create_members_table, create_messages_table
+
+TABLE = RESOURCE_TYPES["aws:dynamodb/table:Table"]
+FUNCTION = RESOURCE_TYPES["aws:lambda/function:Function"]
+ARCHIVE = {"4dabf18193072939515e22adb298388d": "0def7320c3a5731c473e5ecbe6d01bc7"}
+
+
+@pytest.fixture
+def created(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str, dict[str, Any]]]:
+    """Type, id and inputs of every resource that the program creates."""
+    resources = []
+
+    def record(emulator: Emulator, type_: str, name: str, values: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+        resource_id, outputs = create(emulator, type_, name, values)
+        resources.append((type_, resource_id, values))
+        return resource_id, outputs
+
+    monkeypatch.setattr(deploy_module, "create", record)
+    return resources
+
+
+def test_every_input_of_the_program_is_read_back(created: list[tuple[str, str, dict[str, Any]]]) -> None:
+    everything = {
+        "authentication": "jwt",
+        "jwtIssuer": "https://example.com",
+        "jwtAudience": ["chat"],
+        "groupMembersTable": "GroupMembers",
+        "createMessagesTable": True,
+        "messagesTable": "Messages",
+        "pointInTimeRecovery": True,
+        "reservedConcurrency": 5,
+        "tags": ["Team=chat"],
+        "tracing": True,
+    }
+    with Emulator(port=0) as emulator:
+        create_messages_table(emulator)
+        create_members_table(emulator)
+        deploy(emulator, everything)
+        assert {type_ for type_, _, _ in created} == RESOURCE_TYPES.keys()
+        for type_, resource_id, inputs in created:
+            found = resource(type_, resource_id).read(emulator, resource_id, inputs)
+            assert found, resource_id
+            assert refreshed(RESOURCE_TYPES[type_], inputs, found) == inputs, type_
+            assert not set(inputs) - RESOURCE_TYPES[type_].inputs, type_
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "changed"),
+    [
+        ({"name": "a"}, {"name": "a"}, set()),
+        ({"name": "a"}, {"name": "b"}, {"name"}),
+        ({"tags": {"a": "b"}}, {"tags": {"a": "c"}}, {"tags"}),
+        ({"ttl": {"enabled": True}}, {"ttl": {"enabled": False}}, {"ttl.enabled"}),
+        ({"ttl": {"enabled": False}}, {"ttl": {}}, set()),  # the default
+        ({"streamViewType": "KEYS_ONLY"}, {}, set()),  # kept
+        (
+            {"serverSideEncryption": {"enabled": True, "kmsKeyArn": "a"}},
+            {"serverSideEncryption": {"enabled": True}},
+            set(),
+        ),
+        ({"billingMode": "PAY_PER_REQUEST"}, {}, {"billingMode"}),
+        ({}, {"deletionProtectionEnabled": True}, {"deletionProtectionEnabled"}),
+        ({"__defaults": ["name"]}, {"__defaults": []}, set()),
+    ],
+)
+def test_changes(old: dict[str, Any], new: dict[str, Any], changed: set[str]) -> None:
+    assert changes(TABLE, old, new) == changed
+
+
+def test_an_archive_changes_with_its_content() -> None:
+    old = {"code": ARCHIVE | {"hash": "1"}}
+    assert changes(FUNCTION, old, {"code": ARCHIVE | {"hash": "1", "assets": {"a": "b"}}}) == set()
+    assert changes(FUNCTION, old, {"code": ARCHIVE | {"hash": "2", "assets": {"a": "b"}}}) == {"code"}
+
+
+def test_a_name_is_filled_in_and_stays() -> None:
+    first = with_name(TABLE, "chat-messages", {}, {})
+    assert first["__defaults"] == ["name"]
+    assert first["name"].startswith("chat-messages-")
+    assert len(first["name"]) == len("chat-messages-") + 7
+    assert with_name(TABLE, "chat-messages", {}, first) == first
+    assert with_name(TABLE, "chat-messages", {}, {})["name"] != first["name"]
+    # A name that was given is not kept.
+    assert with_name(TABLE, "chat-messages", {}, {"name": "Mine", "__defaults": []})["name"] != "Mine"
+    assert with_name(TABLE, "chat-messages", {"name": "Mine"}, first) == {"name": "Mine", "__defaults": []}
+
+
+@pytest.mark.parametrize(
+    ("inputs", "replaces", "first"),
+    [
+        ({"name": "Mine", "__defaults": []}, ["name"], True),
+        ({"name": "chat-1234567", "__defaults": ["name"]}, ["hashKey"], False),
+        ({"name": "Mine", "__defaults": []}, [], False),
+        ({"name": "Mine"}, ["name"], False),
+    ],
+)
+def test_what_the_program_names_is_deleted_first(inputs: dict[str, Any], replaces: list[str], first: bool) -> None:  # noqa: FBT001
+    assert deletes_before_replace("aws:dynamodb/table:Table", inputs, replaces) is first
+
+
+def test_what_a_refresh_finds() -> None:
+    inputs = {
+        "name": "Mine",
+        "ttl": {"enabled": True},
+        "tags": {"a": "b"},
+        "code": {"hash": "1"},
+        "policy": '{"a": 1}',
+        "attributes": [{"name": "b", "type": "S"}, {"name": "a", "type": "S"}],
+    }
+    same = {
+        "name": "Mine",
+        "ttl": {"enabled": True, "attributeName": "expiresAt"},
+        "tags": {"a": "b"},
+        "policy": '{ "a":1 }',
+        "attributes": [{"name": "a", "type": "S"}, {"name": "b", "type": "S"}],
+        "arn": "…",
+    }
+    assert refreshed(TABLE, inputs, same) == inputs
+    drifted = same | {"tags": {"a": "b", "c": "d"}, "ttl": {"enabled": False}, "policy": '{"a": 2}'}
+    assert refreshed(TABLE, inputs, drifted) == inputs | {
+        "tags": {"a": "b", "c": "d"},
+        "ttl": {"enabled": False},
+        "policy": '{"a": 2}',
+    }
+    assert refreshed(TABLE, {}, same) == {key: same[key] for key in ("name", "ttl", "tags", "attributes")}
