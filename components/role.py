@@ -29,7 +29,7 @@ class Role(Part):
         log_groups: dict[str, aws.cloudwatch.LogGroup],
         connections: aws.dynamodb.Table,
         messages_arn: pulumi.Input[str],
-        members_arn: str | None,
+        members_arn: pulumi.Input[str] | None,
         api: aws.apigatewayv2.Api,
         failures: aws.sqs.Queue,
     ) -> aws.iam.RolePolicy:

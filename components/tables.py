@@ -1,5 +1,7 @@
 """The tables: those that the component makes, and those that exist already and are only looked up."""
 
+from dataclasses import dataclass
+
 import pulumi
 import pulumi_aws as aws
 
@@ -8,44 +10,60 @@ from handlers.tables.schema import (
     CONNECTIONS_BY_GROUP,
     CONNECTIONS_BY_USER,
     EXPIRES_AT,
+    MEMBERS_BY_GROUP,
+    MEMBERS_BY_USER,
     MESSAGE_ID,
     MESSAGES_BY_GROUP,
     Index,
 )
 
-from .members_table import existing_members_table_arn
-from .messages_table import existing_messages_table_arn
+from .existing_table import ExistingTable, Requirements
 from .part import Part
+
+_MESSAGES = Requirements(
+    contents="messages",
+    key=MESSAGE_ID,
+    indexes=(MESSAGES_BY_GROUP,),
+    advice="Name the table to use with messages_table (in config: messagesTable), or have the component make one by "
+    "setting create_messages_table (in config: createMessagesTable) to true.",
+)
+_MEMBERS = Requirements(
+    contents="members",
+    indexes=(MEMBERS_BY_USER, MEMBERS_BY_GROUP),
+    any_sort_key=True,
+    advice="Name the table to use with group_members_table (in config: groupMembersTable), or leave that out, and "
+    "every group is open.",
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExistingTables:
+    """The tables that exist already. Each is None if there is no such table."""
+
+    messages: ExistingTable | None
+    members: ExistingTable | None
 
 
 class Tables(Part):
     """The tables."""
 
-    def members_arn(self) -> str | None:
-        """Look up the members table, if there is one.
+    def existing(self) -> ExistingTables:
+        """Look up the tables that exist already. Nothing may be registered before.
 
         Raises:
-            MembersTableError: It cannot be used.
+            ExistingTableError: One of them cannot be used.
         """
-        name = self.settings.group_members_table
-        return existing_members_table_arn(name, parent=self.children.component) if name else None
+        settings, component = self.settings, self.children.component
+        members = settings.group_members_table
+        return ExistingTables(
+            messages=None if settings.create_messages_table else _MESSAGES.look_up(settings.messages_table, component),
+            members=_MEMBERS.look_up(members, component) if members else None,
+        )
 
-    def messages(self) -> aws.dynamodb.Table | None:
-        """Make the messages table, if ``create_messages_table`` is set."""
-        if not self.settings.create_messages_table:
-            return None
+    def messages(self) -> aws.dynamodb.Table:
+        """Make the messages table."""
         args = self._args(self.settings.messages_table, key=MESSAGE_ID, indexes=[MESSAGES_BY_GROUP])
         return self.children.make(aws.dynamodb.Table, "messages_table", "messages", args)
-
-    def messages_arn(self, made: aws.dynamodb.Table | None) -> pulumi.Input[str]:
-        """ARN of the messages table: the one made here, or else the existing one, which is looked up.
-
-        Raises:
-            MessagesTableError: The existing one cannot be used.
-        """
-        if made:
-            return made.arn
-        return existing_messages_table_arn(self.settings.messages_table, parent=self.children.component)
 
     def connections(self) -> aws.dynamodb.Table:
         """Make the table with one row per open connection."""
@@ -61,7 +79,7 @@ class Tables(Part):
 
     def _args(
         self,
-        name: str,
+        name: pulumi.Input[str],
         *,
         key: str,
         indexes: list[Index],

@@ -1,8 +1,7 @@
 """The component: a whole WebSocket group chat."""
 
-from typing import TYPE_CHECKING
-
 import pulumi
+import pulumi_aws as aws
 
 from .api import Api, address
 from .arguments import Authentication, Settings, WebSocketChatArgs
@@ -12,9 +11,6 @@ from .part import Children
 from .role import Role
 from .tables import Tables
 from .transforms import Transforms, check_transforms
-
-if TYPE_CHECKING:
-    import pulumi_aws as aws
 
 
 class WebSocketChat(pulumi.ComponentResource):
@@ -60,8 +56,8 @@ class WebSocketChat(pulumi.ComponentResource):
             InvalidArgumentError: An argument is not allowed. Nothing has been registered.
             TransformError: A transform has an unknown kind, or is neither a mapping nor a function. Nothing has been
                 registered. Or a transform returned something.
-            MessagesTableError: The existing messages table is missing or has the wrong key or index.
-            MembersTableError: The members table is missing or lacks an index.
+            ExistingTableError: The messages or the members table exists already, but cannot be used. Nothing has been
+                registered, unless the table's name is an Output.
             AuthorizerLayerError: pip cannot install the library that verifies tokens.
         """
         settings = Settings.of(args)
@@ -72,10 +68,10 @@ class WebSocketChat(pulumi.ComponentResource):
         tables, background, api = Tables(children, settings), Background(children, settings), Api(children, settings)
         role, functions = Role(children, settings), Functions(children, settings)
 
-        members_arn = tables.members_arn()
-        self.messages_table: aws.dynamodb.Table | None = tables.messages()
+        existing = tables.existing()
+        messages = existing.messages or tables.messages()
+        self.messages_table: aws.dynamodb.Table | None = messages if isinstance(messages, aws.dynamodb.Table) else None
         """Table of the messages. None if it existed already."""
-        messages_arn = tables.messages_arn(self.messages_table)
         self.connections_table: aws.dynamodb.Table = tables.connections()
         """Table with one row per open connection."""
         self.failures_queue: aws.sqs.Queue = background.failures_queue()
@@ -90,8 +86,8 @@ class WebSocketChat(pulumi.ComponentResource):
             self.role,
             log_groups=self.log_groups,
             connections=self.connections_table,
-            messages_arn=messages_arn,
-            members_arn=members_arn,
+            messages_arn=messages.arn,
+            members_arn=existing.members.arn if existing.members else None,
             api=self.api,
             failures=self.failures_queue,
         )

@@ -20,9 +20,9 @@ class WebSocketChatArgs(TypedDict, total=False):
     another prefix to run a second instance beside the first.
 
     Allowed: 1 to 53 letters, digits, '-' and '_'. Default: ``WebSocket``."""
-    messages_table: str
+    messages_table: pulumi.Input[str]
     """Name of the table that stores the messages. Its key is ``messageId``. Its index ``GroupIdIndex`` is on
-    ``groupId`` and ``timestamp``.
+    ``groupId`` and ``timestamp``. If your program declares the table, pass its output ``name``.
 
     Allowed: 3 to 255 letters, digits, '-', '_' and '.'. Default: ``ChatMessages``."""
     create_messages_table: bool
@@ -135,9 +135,10 @@ class WebSocketChatArgs(TypedDict, total=False):
     """For ``jwt`` only. How far the clock of the tokens' issuer may be ahead or behind.
 
     Allowed: an integer from 0 to 300 (seconds). Default: 30."""
-    group_members_table: str
+    group_members_table: pulumi.Input[str]
     """Name of an existing table that lists who may join which group, such as ``GroupMembers``. It needs the index
-    ``UserIdIndex`` on ``userId`` and the index ``GroupIdIndex`` on ``groupId``, both with all attributes projected.
+    ``UserIdIndex`` on ``userId`` and the index ``GroupIdIndex`` on ``groupId``, both with all attributes projected. If
+    your program declares the table, pass its output ``name``.
 
     Allowed: 3 to 255 letters, digits, '-', '_' and '.'. Default: none, every group is open."""
     membership_recheck: pulumi.Input[int]
@@ -178,7 +179,7 @@ class CheckedArguments:
 
     stage_name: str = "production"
     name_prefix: str = "WebSocket"
-    messages_table: str = "ChatMessages"
+    messages_table: pulumi.Input[str] = "ChatMessages"
     create_messages_table: bool = False
     memory_size: pulumi.Input[int] = 512
     timeout: pulumi.Input[int] = 25
@@ -203,7 +204,7 @@ class CheckedArguments:
     user_claim: pulumi.Input[str] = "sub"
     group_claim: str = ""
     clock_skew: pulumi.Input[int] = 30
-    group_members_table: str = ""
+    group_members_table: pulumi.Input[str] = ""
     membership_recheck: pulumi.Input[int] = 60
     allowed_origins: list[str] = field(default_factory=list)
     require_origin: bool = False

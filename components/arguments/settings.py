@@ -91,6 +91,10 @@ def _check_together(settings: Settings) -> None:
             )
         if not settings.jwt_audience:
             raise InvalidArgumentError("jwt_audience", settings.jwt_audience, "set for jwt")
+    if settings.create_messages_table and not isinstance(settings.messages_table, str):
+        raise InvalidArgumentError(
+            "messages_table", pulumi.Output, "a plain value if create_messages_table is true: it names the new table"
+        )
     if settings.group_claim and settings.group_members_table:
         raise InvalidArgumentError("group_claim", settings.group_claim, "left out if group_members_table is set")
     if settings.require_origin and not settings.allowed_origins:

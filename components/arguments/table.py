@@ -84,9 +84,8 @@ _ROWS = (
         name="messages_table",
         rule=text(r"[A-Za-z0-9_.-]{3,255}", "3 to 255 letters, digits, '-', '_' and '.'"),
         default="ChatMessages",
-        plain=True,
         text="Name of the table that stores the messages. Its key is ``messageId``. Its index ``GroupIdIndex`` is on "
-        "``groupId`` and ``timestamp``.",
+        "``groupId`` and ``timestamp``. If your program declares the table, pass its output ``name``.",
     ),
     Argument(
         name="create_messages_table",
@@ -272,10 +271,9 @@ _ROWS = (
         rule=text(r"([A-Za-z0-9_.-]{3,255})?", "3 to 255 letters, digits, '-', '_' and '.'"),
         default="",
         unset="none, every group is open",
-        plain=True,
         text="Name of an existing table that lists who may join which group, such as ``GroupMembers``. It needs "
         "the index ``UserIdIndex`` on ``userId`` and the index ``GroupIdIndex`` on ``groupId``, both with all "
-        "attributes projected.",
+        "attributes projected. If your program declares the table, pass its output ``name``.",
     ),
     Argument(
         name="membership_recheck",

@@ -27,9 +27,15 @@ ACCOUNT = "123456789012"
 
 Properties = dict[str, Any]
 
+
+def _texts(*names: str) -> list[Properties]:
+    return [{"name": name, "type": "S"} for name in names]
+
+
 CHAT_MESSAGES: Properties = {
     "hashKey": "messageId",
     "rangeKey": "",
+    "attributes": _texts("messageId", "groupId", "senderId", "timestamp"),
     "globalSecondaryIndexes": [
         {"name": "SenderIdIndex", "hashKey": "senderId", "rangeKey": "timestamp", "projectionType": "ALL"},
         {"name": "GroupIdIndex", "hashKey": "groupId", "rangeKey": "timestamp", "projectionType": "ALL"},
@@ -39,6 +45,7 @@ CHAT_MESSAGES: Properties = {
 GROUP_MEMBERS: Properties = {
     "hashKey": "memberId",
     "rangeKey": "",
+    "attributes": _texts("memberId", "role", "userId", "groupId"),
     "globalSecondaryIndexes": [
         {"name": "RoleIndex", "hashKey": "role", "rangeKey": "", "projectionType": "KEYS_ONLY"},
         {"name": "UserIdIndex", "hashKey": "userId", "rangeKey": "", "projectionType": "ALL"},

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from components.members_table import MembersTableError
+from components.existing_table import ExistingTableError
 
 from .stack import CHAT_MESSAGES, GROUP_MEMBERS, Graph, Properties, chat
 
@@ -15,6 +15,11 @@ def _indexes(*, without: str = "", **changes: Any) -> Properties:
     """The table with a changed ``GroupIdIndex``, or without an index."""
     indexes = [index for index in GROUP_MEMBERS["globalSecondaryIndexes"] if index["name"] != without]
     return GROUP_MEMBERS | {"globalSecondaryIndexes": [*indexes[:-1], indexes[-1] | changes]}
+
+
+def _typed(attribute: str, type_: str) -> Properties:
+    others = [one for one in GROUP_MEMBERS["attributes"] if one["name"] != attribute]
+    return GROUP_MEMBERS | {"attributes": [*others, {"name": attribute, "type": type_}]}
 
 
 def test_the_table_is_looked_up_and_not_managed() -> None:
@@ -34,6 +39,7 @@ def test_without_a_name_nothing_is_looked_up() -> None:
     "found",
     [
         pytest.param(GROUP_MEMBERS | {"hashKey": "id", "rangeKey": "since"}, id="other key"),
+        pytest.param(_typed("memberId", "N"), id="key of another type"),
         pytest.param(_indexes(rangeKey="userId"), id="index with a sort key"),
     ],
 )
@@ -51,6 +57,8 @@ def test_only_the_indexes_are_checked(found: Properties) -> None:
         pytest.param(_indexes(without="GroupIdIndex"), "it has no index GroupIdIndex", id="no index of groups"),
         pytest.param(_indexes(name="ByGroup"), "it has no index GroupIdIndex", id="index of another name"),
         pytest.param(_indexes(hashKey="role"), "no index GroupIdIndex on groupId", id="index on another key"),
+        pytest.param(_typed("groupId", "N"), "its attribute groupId has the type N", id="groups that are numbers"),
+        pytest.param(_typed("userId", "B"), "its attribute userId has the type B", id="users that are bytes"),
         pytest.param(_indexes(projectionType="KEYS_ONLY"), "with all attributes", id="index with only the keys"),
         pytest.param(_indexes(projectionType="INCLUDE"), "with all attributes", id="index with some attributes"),
     ],
@@ -58,7 +66,7 @@ def test_only_the_indexes_are_checked(found: Properties) -> None:
 def test_an_unusable_table_fails_the_preview_with_advice(found: Properties | None, reason: str) -> None:
     graph = Graph()
     tables = {} if found is None else {"Theirs": found}
-    with pytest.raises(MembersTableError) as refused:
+    with pytest.raises(ExistingTableError) as refused:
         chat({"group_members_table": "Theirs", "create_messages_table": True}, tables=tables, preview=True, graph=graph)
 
     what_to_do = ["with group_members_table", "groupMembersTable", "leave that out"]

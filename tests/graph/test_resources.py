@@ -97,14 +97,14 @@ def expected_environment(args: WebSocketChatArgs) -> dict[str, str]:
     prefix = args["name_prefix"]
     return {
         "CONNECTIONS_TABLE": f"{prefix}Connections",
-        "MESSAGES_TABLE": args["messages_table"],
+        "MESSAGES_TABLE": str(args["messages_table"]),
         "CALLBACK_URL": f"https://chat-api-id.execute-api.{REGION}.amazonaws.com/{args['stage_name']}",
         "CONNECTION_TTL_SECONDS": str(args["connection_ttl"]),
         "BROADCAST_FUNCTION": f"{prefix}Broadcast",
         "BROADCAST_THRESHOLD": str(args["broadcast_threshold"]),
         "EVENT_MEMBER_LIMIT": str(args["event_member_limit"]),
         "AUTHENTICATION": args["authentication"].value,
-        "MEMBERS_TABLE": args["group_members_table"],
+        "MEMBERS_TABLE": str(args["group_members_table"]),
         "MEMBERSHIP_RECHECK_SECONDS": str(args["membership_recheck"]),
         "ALLOWED_ORIGINS": json.dumps(args["allowed_origins"]),
         "REQUIRE_ORIGIN": "true" if args["require_origin"] else "false",
@@ -197,7 +197,7 @@ def expected_inputs(args: WebSocketChatArgs) -> dict[str, Properties]:
     }
     if args["create_messages_table"]:
         attributes = ["groupId", "messageId", "timestamp"]
-        expected["chat-messages"] = table(args, args["messages_table"], "messageId", attributes, *MESSAGES_INDEXES)
+        expected["chat-messages"] = table(args, str(args["messages_table"]), "messageId", attributes, *MESSAGES_INDEXES)
     if args["presence"]:
         expected["chat-presence-stream"] = {
             "eventSourceArn": f"arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/{prefix}Connections/stream/1",
@@ -456,6 +456,6 @@ def test_every_part_uses_the_components_provider() -> None:
     graph = run(elsewhere)
     providers: set[Any] = {part.provider for part in graph.resources.values() if part.parent.endswith("::chat")}
     providers |= {provider for _, _, provider in graph.calls}
-    assert [args["name"] for _, args, _ in graph.calls] == ["GroupMembers", "ChatMessages"]
+    assert [args["name"] for _, args, _ in graph.calls] == ["ChatMessages", "GroupMembers"]
     (provider,) = providers
     assert "::elsewhere::" in provider

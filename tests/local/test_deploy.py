@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from components import InvalidArgumentError
-from components.messages_table import MessagesTableError
+from components.existing_table import ExistingTableError
 from local.deploy import deploy
 from local.emulator import Emulator
 from local.prerequisites import create_messages_table
@@ -20,7 +20,7 @@ def emulator() -> Iterator[Emulator]:
 def test_a_deployment_succeeds_after_refused_ones(emulator: Emulator) -> None:
     with pytest.raises(InvalidArgumentError, match=r"memory_size \(in config: memorySize\) = 64 is not allowed"):
         deploy(emulator, {"memorySize": 64})
-    with pytest.raises(MessagesTableError, match=r"'ChatMessages' cannot be used.*createMessagesTable"):
+    with pytest.raises(ExistingTableError, match=r"'ChatMessages' cannot be used.*createMessagesTable"):
         deploy(emulator)
     create_messages_table(emulator)
     assert deploy(emulator)["MessagesTable"] == "ChatMessages"

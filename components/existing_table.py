@@ -1,0 +1,119 @@
+"""Tables that exist already. They are looked up and checked, and never changed."""
+
+from dataclasses import dataclass
+
+import pulumi
+import pulumi_aws as aws
+
+from handlers.tables.schema import Index
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExistingTable:
+    """A table that somebody else made. It has the same three outputs as ``aws.dynamodb.Table``."""
+
+    name: pulumi.Output[str]
+    arn: pulumi.Output[str]
+    stream_arn: pulumi.Output[str]
+
+
+AnyTable = aws.dynamodb.Table | ExistingTable
+"""A table that the component makes, or one that exists already."""
+
+
+class ExistingTableError(pulumi.RunError):
+    """An existing table is missing, or is not as it must be. Pulumi prints this error without a stack trace."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Requirements:
+    """What the functions need of an existing table.
+
+    Attributes:
+        contents: What its rows are, such as "messages".
+        key: The attribute that is its whole key. Empty: any key will do.
+        indexes: The indexes that it needs. More attributes may be projected.
+        any_sort_key: Whether an index may have another sort key, because the functions write no rows.
+        advice: What to do instead, in whole sentences.
+    """
+
+    contents: str
+    key: str = ""
+    indexes: tuple[Index, ...]
+    any_sort_key: bool = False
+    advice: str
+
+    def look_up(self, name: pulumi.Input[str], component: pulumi.Resource) -> ExistingTable:
+        """Look up a table and check it.
+
+        Args:
+            name: Its name. A text is looked up at once, so nothing is registered if the table is wrong. An Output is
+                looked up as soon as the resource that it comes from exists: in a preview that would create that
+                resource, nothing is checked.
+            component: The component, whose provider is asked.
+
+        Raises:
+            ExistingTableError: The table cannot be read, or is not as it must be.
+        """
+        output = pulumi.Output.from_input(name)
+        if isinstance(name, str):
+            try:
+                table = aws.dynamodb.get_table(name=name, opts=pulumi.InvokeOptions(parent=component))
+            except Exception as error:  # Pulumi raises no narrower one.
+                raise self._refusal(name, error) from error
+            return _existing(pulumi.Output.from_input(self._checked(table)))
+
+        def ask(known: str) -> pulumi.Output[aws.dynamodb.GetTableResult]:
+            # Ask with the Output, not with its value: only then Pulumi waits until the resource behind it exists.
+            found = aws.dynamodb.get_table_output(name=name, opts=pulumi.InvokeOutputOptions(parent=component))
+            return found.recover(lambda error: self._refuse(known, error)).apply(self._checked)
+
+        return _existing(output.apply(ask))
+
+    def _checked(self, table: aws.dynamodb.GetTableResult) -> aws.dynamodb.GetTableResult:
+        if reason := self._fault(table):
+            raise self._refusal(table.name, reason)
+        return table
+
+    def _fault(self, table: aws.dynamodb.GetTableResult) -> str:
+        """What is wrong with a table. Empty if nothing is."""
+        if self.key and (table.hash_key, table.range_key or "") != (self.key, ""):
+            return f"its key is {' and '.join(filter(None, (table.hash_key, table.range_key)))}"
+        for index in self.indexes:
+            if not any(self._serves(found, index) for found in table.global_secondary_indexes):
+                return f"it has no {_in_words(index)}"
+        keys = {self.key, *(key for index in self.indexes for key in index.keys)}
+        for attribute in table.attributes:
+            if attribute.name in keys and attribute.type != "S":
+                return f"its attribute {attribute.name} has the type {attribute.type}"
+        return ""
+
+    def _serves(self, found: aws.dynamodb.outputs.GetTableGlobalSecondaryIndexResult, index: Index) -> bool:
+        keys = (found.hash_key,) if self.any_sort_key else tuple(filter(None, (found.hash_key, found.range_key)))
+        everything = found.projection_type == "ALL"
+        enough = index.projected and set(index.projected) <= set(found.non_key_attributes or ())
+        return (found.name, keys) == (index.name, index.keys) and bool(everything or enough)
+
+    def _refuse(self, name: str, reason: object) -> aws.dynamodb.GetTableResult:
+        raise self._refusal(name, reason)
+
+    def _refusal(self, name: str, reason: object) -> ExistingTableError:
+        needed = [f"the key {self.key}"] if self.key else []
+        needed += [f"the {_in_words(index)} projected" for index in self.indexes]
+        return ExistingTableError(
+            f"The {self.contents} table {name!r} cannot be used: {reason}. It needs {' and '.join(needed)}. Each "
+            f"attribute of a key has the type S. {self.advice}"
+        )
+
+
+def _existing(table: pulumi.Output[aws.dynamodb.GetTableResult]) -> ExistingTable:
+    return ExistingTable(
+        name=table.apply(lambda found: found.name),
+        arn=table.apply(lambda found: found.arn),
+        stream_arn=table.apply(lambda found: found.stream_arn),
+    )
+
+
+def _in_words(index: Index) -> str:
+    attributes = f"at least the attributes {', '.join(index.projected)}" if index.projected else "all attributes"
+    return f"index {index.name} on {' and '.join(index.keys)} with {attributes}"
