@@ -48,8 +48,8 @@ class Requirements:
 
         Args:
             name: Its name. A text is looked up at once, so nothing is registered if the table is wrong. An Output is
-                looked up as soon as the resource that it comes from exists: in a preview that would create that
-                resource, nothing is checked.
+                looked up as soon as the resource that it comes from exists: a preview that would create that resource
+                checks nothing. A preview only warns if the table is wrong, because the update may change it first.
             component: The component, whose provider is asked.
 
         Raises:
@@ -61,18 +61,22 @@ class Requirements:
                 table = aws.dynamodb.get_table(name=name, opts=pulumi.InvokeOptions(parent=component))
             except Exception as error:  # Pulumi raises no narrower one.
                 raise self._refusal(name, error) from error
-            return _existing(pulumi.Output.from_input(self._checked(table)))
+            return _existing(pulumi.Output.from_input(self._checked(table, may_change=False)))
 
         def ask(known: str) -> pulumi.Output[aws.dynamodb.GetTableResult]:
             # Ask with the Output, not with its value: only then Pulumi waits until the resource behind it exists.
             found = aws.dynamodb.get_table_output(name=name, opts=pulumi.InvokeOutputOptions(parent=component))
-            return found.recover(lambda error: self._refuse(known, error)).apply(self._checked)
+            found = found.recover(lambda error: self._refuse(known, error))
+            return found.apply(lambda table: self._checked(table, may_change=pulumi.runtime.is_dry_run()))
 
         return _existing(output.apply(ask))
 
-    def _checked(self, table: aws.dynamodb.GetTableResult) -> aws.dynamodb.GetTableResult:
+    def _checked(self, table: aws.dynamodb.GetTableResult, *, may_change: bool) -> aws.dynamodb.GetTableResult:
         if reason := self._fault(table):
-            raise self._refusal(table.name, reason)
+            refusal = self._refusal(table.name, reason)
+            if not may_change:
+                raise refusal
+            pulumi.log.warn(f"{refusal} If this update does not change the table, it will fail.")
         return table
 
     def _fault(self, table: aws.dynamodb.GetTableResult) -> str:

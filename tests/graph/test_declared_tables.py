@@ -55,6 +55,17 @@ def test_a_declared_table_that_does_not_fit_fails_the_update(argument: str, foun
     assert "chat-policy" not in graph.resources
 
 
+def test_a_preview_only_warns_because_the_update_may_change_the_table() -> None:
+    def program() -> None:
+        WebSocketChat("chat", {"messages_table": pulumi.Output.from_input("Declared")})
+
+    wrong = CHAT_MESSAGES | {"globalSecondaryIndexes": []}
+    graph = run(program, tables={"Declared": wrong}, preview=True)
+    (warning,) = [text for text in graph.warnings if "cannot be used" in text]
+    assert "it has no index GroupIdIndex" in warning
+    assert "If this update does not change the table, it will fail." in warning
+
+
 def test_the_functions_get_the_name() -> None:
     graph = run(_declaring("messages_table"), tables=BOTH)
     assert graph.resources["chat-connect-function"].inputs["environment"]["variables"]["MESSAGES_TABLE"] == "Declared"
