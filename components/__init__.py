@@ -1,6 +1,6 @@
 """What is deployed."""
 
-from .arguments import Authentication, InvalidArgumentError, WebSocketChatArgs, args_from_config
+from .arguments import Authentication, InvalidArgumentError, UnknownKeyError, WebSocketChatArgs, args_from_config
 from .transforms import Transform, TransformError, Transforms
 from .websocket_chat import WebSocketChat
 
@@ -10,6 +10,7 @@ __all__ = [
     "Transform",
     "TransformError",
     "Transforms",
+    "UnknownKeyError",
     "WebSocketChat",
     "WebSocketChatArgs",
     "args_from_config",

@@ -1,9 +1,16 @@
 """The arguments of ``WebSocketChat``: their table, their types, their checks, and how the config gives them."""
 
 from .authentication import Authentication
-from .config import args_from_config
+from .config import UnknownKeyError, args_from_config
 from .generated import WebSocketChatArgs
 from .rules import InvalidArgumentError
 from .settings import Settings
 
-__all__ = ["Authentication", "InvalidArgumentError", "Settings", "WebSocketChatArgs", "args_from_config"]
+__all__ = [
+    "Authentication",
+    "InvalidArgumentError",
+    "Settings",
+    "UnknownKeyError",
+    "WebSocketChatArgs",
+    "args_from_config",
+]

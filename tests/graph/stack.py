@@ -216,6 +216,7 @@ def run(
     outputs: Mapping[str, Properties] | None = None,
     preview: bool = False,
     graph: Graph | None = None,
+    project: str = "websocket-chat",
 ) -> Graph:
     """Run a program.
 
@@ -226,6 +227,7 @@ def run(
         outputs: More outputs of a resource, by its logical name.
         preview: Whether this is a preview: nothing is created, and values that AWS decides are unknown.
         graph: Where to record. Pass it to inspect the graph of a program that fails.
+        project: Name of the program's project.
     """
     graph = graph or Graph()
 
@@ -248,7 +250,7 @@ def run(
             loop.set_exception_handler(lambda *_: None)
             asyncio.set_event_loop(loop)
             SETTINGS.outputs.clear()  # Resources of a failed run.
-            set_mocks(cloud, "websocket-chat", "test", preview, logger, _Engine(graph, cloud))
+            set_mocks(cloud, project, "test", preview, logger, _Engine(graph, cloud))
             set_all_config(dict(config or {}))
             graph.outputs.update(loop.run_until_complete(outcome()))
 
@@ -268,12 +270,15 @@ def declared_config() -> dict[str, Properties]:
     return declared
 
 
-def program(config: Mapping[str, object] | None = None, **options: Any) -> Graph:
-    """The graph of ``__main__.py``. The config overrides the defaults, and ``None`` removes a key."""
+def program(config: Mapping[str, object] | None = None, *, project: str = "websocket-chat", **options: Any) -> Graph:
+    """The graph of ``__main__.py``. The config overrides the defaults, and ``None`` removes a key.
+
+    As in a stack file, a key without a namespace belongs to the project.
+    """
     values = {key: declared["default"] for key, declared in declared_config().items()} | dict(config or {})
     texts = {
-        f"websocket-chat:{key}": value if isinstance(value, str) else json.dumps(value)
+        key if ":" in key else f"{project}:{key}": value if isinstance(value, str) else json.dumps(value)
         for key, value in values.items()
         if value is not None
     }
-    return run(lambda: runpy.run_path(str(PROJECT / "__main__.py")), config=texts, **options)
+    return run(lambda: runpy.run_path(str(PROJECT / "__main__.py")), config=texts, project=project, **options)

@@ -8,7 +8,7 @@ from typing import Any
 import pulumi_aws as aws
 import pytest
 import yaml
-from pulumi.config import ConfigMissingError, ConfigTypeError
+from pulumi.config import ConfigTypeError
 
 from components import InvalidArgumentError
 from components.arguments import Settings
@@ -95,10 +95,8 @@ def test_an_unknown_authentication_is_refused() -> None:
     assert graph.resources == {}
 
 
-@pytest.mark.parametrize("key", CONFIG)
-def test_every_declared_key_is_read(key: str) -> None:
-    with pytest.raises(ConfigMissingError, match=f"'websocket-chat:{key}'"):
-        program({key: None})
+def test_without_any_config_the_program_has_the_declared_defaults() -> None:
+    assert _inputs(program(dict.fromkeys(CONFIG))) == _inputs(program())
 
 
 @pytest.mark.parametrize("key", _of_type("integer", "boolean", "array"))
