@@ -3,6 +3,7 @@
 import inspect
 import re
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 import pulumi_aws as aws
@@ -27,6 +28,11 @@ OTHERS_INSTEAD = {CASES[name].config_key: value for name, value in INSTEAD.items
 
 def _snake(key: str) -> str:
     return re.sub(r"([A-Z])", lambda upper: f"_{upper[1].lower()}", key)
+
+
+def _stack_config(file: Path) -> Properties:
+    config: Properties = yaml.safe_load(file.read_text())["config"]
+    return config
 
 
 def _of_type(*types: str) -> list[str]:
@@ -140,20 +146,27 @@ def test_the_declared_defaults_equal_those_of_the_component() -> None:
 
 
 @pytest.mark.parametrize("file", STACK_FILES, ids=lambda file: file.name)
-def test_stack_files_name_only_known_keys(file: Any) -> None:
-    (values,) = yaml.safe_load(file.read_text()).values()
-    for name, value in values.items():
-        namespace, key = name.split(":")
-        if namespace == "websocket-chat":
-            assert type(value) is PYTHON_TYPES[CONFIG[key]["type"]]
-        else:
+def test_stack_files_name_only_known_keys(file: Path) -> None:
+    for name, value in _stack_config(file).items():
+        namespace, _, key = name.rpartition(":")
+        if namespace:
             assert namespace == "aws"
             assert _snake(key) in inspect.signature(aws.Provider._internal_init).parameters  # noqa: SLF001
+        else:  # Belongs to the project, whatever its name is.
+            assert type(value) is PYTHON_TYPES[CONFIG[key]["type"]]
 
 
-def test_production_protects_its_data() -> None:
-    values = yaml.safe_load((PROJECT / "Pulumi.production.yaml").read_text())["config"]
-    config = {key: value for name, value in values.items() for space, key in [name.split(":")] if space != "aws"}
-    table = program(config).resources["chat-connections"].inputs
-    assert values["aws:region"] == "us-east-1"
+@pytest.mark.parametrize("project", ["websocket-chat", "my-chat"])
+def test_production_protects_its_data_in_a_project_of_any_name(project: str) -> None:
+    config = _stack_config(PROJECT / "Pulumi.production.yaml")
+    assert config["aws:region"] == "us-east-1"
+    table = program(config, project=project, preview=True).resources["chat-connections"].inputs
     assert (table["pointInTimeRecovery"], table["deletionProtectionEnabled"]) == ({"enabled": True}, True)
+
+
+def test_a_new_project_asks_for_values_that_the_program_accepts() -> None:
+    prompts = yaml.safe_load((PROJECT / "Pulumi.yaml").read_text())["template"]["config"]
+    assert prompts.keys() == {"aws:region", "createMessagesTable"}
+    assert all(prompt.keys() == {"description", "default"} for prompt in prompts.values())
+    answers = {key: prompt["default"] for key, prompt in prompts.items()}
+    assert "chat-messages" in program(answers, project="my-chat", preview=True).resources
