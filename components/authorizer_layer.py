@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -10,8 +11,6 @@ from tempfile import TemporaryDirectory
 import pulumi
 
 REQUIREMENTS = Path(__file__).with_name("authorizer-requirements.txt")
-
-_BUILDS = Path(__file__).resolve().parent.parent / ".build"
 
 _PLATFORM = (
     *("--implementation", "cp", "--python-version", "3.13"),
@@ -33,9 +32,18 @@ class AuthorizerLayerError(pulumi.RunError):
         """
         super().__init__(
             f"The authorizer's layer, which authentication: jwt needs, cannot be built: {reason}. {sys.executable} -m "
-            f"pip installs it from {REQUIREMENTS}. Check that this Python has pip (python -m ensurepip), and that pip "
-            f"reaches a package index."
+            f"pip installs it from {REQUIREMENTS}. Check that this Python has pip (python -m ensurepip), that pip can "
+            f"reach a package index, and that it can write to {builds()} (XDG_CACHE_HOME names another folder)."
         )
+
+
+def builds() -> Path:
+    """The folder of all builds: in the user's cache, because the package may be where nobody may write.
+
+    https://specifications.freedesktop.org/basedir-spec/latest/
+    """
+    given = Path(os.environ.get("XDG_CACHE_HOME", ""))
+    return (given if given.is_absolute() else Path.home() / ".cache") / "websocket-chat"
 
 
 def authorizer_layer() -> pulumi.AssetArchive:
@@ -45,7 +53,7 @@ def authorizer_layer() -> pulumi.AssetArchive:
     https://docs.aws.amazon.com/lambda/latest/dg/python-layers.html
 
     Raises:
-        AuthorizerLayerError: pip is missing or failed.
+        AuthorizerLayerError: pip is missing or failed, or the cache cannot be written.
     """
     return pulumi.AssetArchive({"python": pulumi.FileArchive(str(_built()))})
 
@@ -53,20 +61,27 @@ def authorizer_layer() -> pulumi.AssetArchive:
 def _built() -> Path:
     """The folder of the packages. Its name is a digest of everything that decides what is in it."""
     recipe = json.dumps([REQUIREMENTS.read_text(), _PLATFORM, _LEFT_OUT])
-    build = _BUILDS / f"authorizer-layer-{hashlib.sha256(recipe.encode()).hexdigest()[:16]}"
+    build = builds() / f"authorizer-layer-{hashlib.sha256(recipe.encode()).hexdigest()[:16]}"
     if not build.is_dir():
-        _BUILDS.mkdir(exist_ok=True)
-        with TemporaryDirectory(dir=_BUILDS) as directory:
-            packages = Path(directory) / "python"
-            _install(packages)
-            for file in [file for pattern in _LEFT_OUT for file in packages.glob(pattern)]:
-                file.unlink()
-            try:
-                packages.rename(build)
-            except OSError:
-                if not build.is_dir():  # Otherwise another program was faster.
-                    raise
+        try:
+            _build(build)
+        except OSError as error:
+            raise AuthorizerLayerError(str(error)) from error
     return build
+
+
+def _build(build: Path) -> None:
+    build.parent.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(dir=build.parent) as directory:
+        packages = Path(directory) / "python"
+        _install(packages)
+        for file in [file for pattern in _LEFT_OUT for file in packages.glob(pattern)]:
+            file.unlink()
+        try:
+            packages.rename(build)
+        except OSError:
+            if not build.is_dir():  # Otherwise another program was faster.
+                raise
 
 
 def _install(packages: Path) -> None:

@@ -31,15 +31,15 @@ def build() -> Path:
 @pytest.fixture
 def builds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder for builds that only this test uses."""
-    monkeypatch.setattr(layer, "_BUILDS", tmp_path / "builds")
-    return tmp_path / "builds"
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    return tmp_path / "websocket-chat"
 
 
 @pytest.fixture(scope="module")
 def packages(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A built layer."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(layer, "_BUILDS", tmp_path_factory.mktemp("builds"))
+        patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
         yield build()
 
 
@@ -147,6 +147,26 @@ def test_missing_pip_is_said_with_what_to_do(tmp_path: Path, monkeypatch: pytest
     monkeypatch.setattr(sys, "executable", str(tmp_path / "bare/bin/python"))
     with pytest.raises(
         pulumi.RunError, match=r"No module named pip.* Check that this Python has pip \(python -m ensurepip"
+    ):
+        build()
+
+
+@pytest.mark.parametrize("given", ["", "relative/path"])
+def test_without_a_cache_that_is_set_the_home_folder_has_one(
+    given: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", given)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert layer.builds() == tmp_path / ".cache/websocket-chat"
+
+
+def test_a_cache_that_cannot_be_written_is_said_with_what_to_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
+    with pytest.raises(
+        pulumi.RunError, match=r"cannot be built: .*Not a directory.*XDG_CACHE_HOME names another folder"
     ):
         build()
 
