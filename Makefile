@@ -20,7 +20,7 @@ given = '$(subst ','\'',$(if $(filter command,$(origin $(1))),$(value $(1))))'
 PULUMI := $(or $(shell command -v pulumi),.tools/pulumi)
 PULUMI_VERSION := v3.274.1
 
-.PHONY: help chat join emulator test engine mutants soak bench check format generate lock clean
+.PHONY: help chat join emulator test engine mutants soak bench check format generate dist lock clean
 
 help: ## Show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -66,6 +66,10 @@ format: $(STAMP) node_modules/.installed ## Format the code and fix what the lin
 generate: $(STAMP) ## Write the arguments' types, config and documentation from their table
 	@$(RUN) -m components.arguments.generate
 
+dist: $(STAMP) ## Build the wheel into dist/, for programs that install the component
+	@rm -rf dist
+	@$(RUN) -m hatchling build --target wheel
+
 lock: $(STAMP) ## Update the pinned dependencies of requirements*.in
 	@$(RUN) -m pip install --quiet uv
 	@$(UV_COMPILE) $(UV_LAMBDA) components/authorizer-requirements.in --output-file components/authorizer-requirements.txt
@@ -73,7 +77,7 @@ lock: $(STAMP) ## Update the pinned dependencies of requirements*.in
 	@$(UV_COMPILE) $(UV_HERE) requirements-dev.in --output-file requirements-dev.txt
 
 clean: ## Remove everything that was installed or built
-	rm -rf $(VENV) .build mutants node_modules benchmarks/node/node_modules
+	rm -rf $(VENV) .build dist mutants node_modules benchmarks/node/node_modules
 
 $(STAMP): requirements-dev.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_aws as aws
 
-from handlers.tables.schema import Index
+from .shared import Index
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,7 +1,6 @@
 """The functions: which ones there are, their logs, code and configuration."""
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import pulumi
 import pulumi_aws as aws
@@ -10,11 +9,10 @@ from .arguments import Authentication, Settings
 from .authorizer_layer import authorizer_layer
 from .environment import authorizer_environment, environment
 from .part import Part
+from .shared import HANDLERS
 
 RUNTIME = "python3.13"
 ARCHITECTURE = "arm64"
-
-_HANDLERS = Path(__file__).resolve().parent.parent / "handlers"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -157,7 +155,7 @@ def _code() -> pulumi.AssetArchive:
     """The package of all functions. It contains only modules, so only a changed module causes a new upload."""
     return pulumi.AssetArchive(
         {
-            f"handlers/{module.relative_to(_HANDLERS).as_posix()}": pulumi.FileAsset(str(module))
-            for module in sorted(_HANDLERS.rglob("*.py"))
+            f"handlers/{module.relative_to(HANDLERS).as_posix()}": pulumi.FileAsset(str(module))
+            for module in sorted(HANDLERS.rglob("*.py"))
         }
     )

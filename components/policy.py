@@ -2,7 +2,7 @@
 
 from typing import NotRequired, TypedDict
 
-from handlers.tables.schema import (
+from .shared import (
     CONNECTIONS_BY_GROUP,
     CONNECTIONS_BY_USER,
     MEMBERS_BY_GROUP,

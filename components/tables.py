@@ -5,7 +5,9 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_aws as aws
 
-from handlers.tables.schema import (
+from .existing_table import ExistingTable, Requirements
+from .part import Part
+from .shared import (
     CONNECTION_ID,
     CONNECTIONS_BY_GROUP,
     CONNECTIONS_BY_USER,
@@ -16,9 +18,6 @@ from handlers.tables.schema import (
     MESSAGES_BY_GROUP,
     Index,
 )
-
-from .existing_table import ExistingTable, Requirements
-from .part import Part
 
 _MESSAGES = Requirements(
     contents="messages",

@@ -5,7 +5,7 @@ import json
 import pulumi
 import pulumi_aws as aws
 
-from components import Authentication, WebSocketChat
+from websocket_chat import Authentication, WebSocketChat
 
 PREFIX = "Support"
 

@@ -2,7 +2,7 @@
 
 import pulumi
 
-from components import WebSocketChat
+from websocket_chat import WebSocketChat
 
 # Without this argument the component uses your existing table ChatMessages.
 chat = WebSocketChat("chat", {"create_messages_table": True})

@@ -2,7 +2,7 @@
 
 import pulumi
 
-from components import WebSocketChat
+from websocket_chat import WebSocketChat
 
 # Each needs a name of its own in the stack, and a prefix of its own for the names in AWS.
 customers = WebSocketChat(

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextvars
+import hashlib
 import json
 import logging
 import runpy
@@ -256,6 +257,22 @@ def run(
 
     contextvars.Context().run(in_context)
     return graph
+
+
+def described(graph: Graph) -> Properties:
+    """The types and inputs of the resources, with the digest of every file. It says nothing of where the files are."""
+
+    def content(asset: Any) -> Any:
+        if isinstance(asset, pulumi.AssetArchive):
+            return asset.assets
+        if isinstance(asset, pulumi.FileArchive):
+            folder = Path(asset.path)
+            return {str(file.relative_to(folder)): pulumi.FileAsset(str(file)) for file in folder.rglob("*.py")}
+        return hashlib.sha256(Path(asset.path).read_bytes()).hexdigest()
+
+    resources = {name: [one.type, one.inputs] for name, one in graph.resources.items()}
+    found: Properties = json.loads(json.dumps(resources, default=content))
+    return found
 
 
 def chat(args: WebSocketChatArgs | None = None, name: str = "chat", **options: Any) -> Graph:

@@ -107,5 +107,5 @@ def test_a_change_of_what_the_authorizer_checks_does_not_redeploy(args: WebSocke
 def test_a_change_of_the_code_does_not_redeploy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     before = trigger(chat())
     (tmp_path / "connect.py").write_text("changed = True")
-    monkeypatch.setattr(functions, "_HANDLERS", tmp_path)
+    monkeypatch.setattr(functions, "HANDLERS", tmp_path)
     assert trigger(chat()) == before
