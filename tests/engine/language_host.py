@@ -8,6 +8,7 @@ import os
 import runpy
 import signal
 import sys
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,9 @@ class LanguageHost(LanguageServer):
     def __init__(self) -> None:
         super().__init__(self._run_program)
         self._directory = ""
+
+    def InstallDependencies(self, _request: Any, _context: Any) -> Iterator[Any]:
+        return iter(())  # This environment has them.
 
     def Run(self, request: Any, context: Any) -> Any:
         self._directory = request.info.program_directory
