@@ -12,9 +12,15 @@ _LEFT_OUT = ("message", "logger")
 _LATE_MS = 5_000
 
 
-def read(emulator: Emulator, log_group: str) -> list[dict[str, Any]]:
-    """Read what the functions have logged to a log group, oldest line first."""
-    return [_line(event) for event in _events(emulator, log_group)]
+def read(emulator: Emulator, log_group: str, since: int = 0) -> list[dict[str, Any]]:
+    """Read what the functions have logged to a log group, oldest line first.
+
+    Args:
+        emulator: Where they run.
+        log_group: Its name.
+        since: Leave out lines from before this time, in milliseconds since the epoch.
+    """
+    return [_line(event) for event in _events(emulator, log_group, since)]
 
 
 def follow(emulator: Emulator, log_groups: list[str]) -> Iterator[str]:
