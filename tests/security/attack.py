@@ -213,9 +213,9 @@ class Scene:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._open.close()
-        deadline = time.monotonic() + 5
+        deadline = time.monotonic() + 30  # The function may start for it, and the machine may be busy.
         while self.chat.connections().keys() != self.before[1].keys() and time.monotonic() < deadline:
-            time.sleep(0.02)  # The server learns of a disconnection a little later.
+            time.sleep(0.05)  # The server learns of a disconnection a little later.
 
 
 Run = Callable[[Scene], str]
