@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+import shutil
 import struct
 import sys
 import venv
@@ -41,6 +42,12 @@ def packages(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
         yield build()
+
+
+@pytest.fixture
+def copying(packages: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Copy the built layer instead of running pip, which takes seconds."""
+    monkeypatch.setattr(layer, "_install", lambda target: shutil.copytree(packages, target))
 
 
 def files(folder: Path) -> dict[str, str]:
@@ -90,13 +97,15 @@ def test_native_libraries_are_for_the_architecture_of_the_functions(packages: Pa
         assert machine == AARCH64, library
 
 
-def test_an_existing_build_is_used_again(builds: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    built = build()
+def test_an_existing_build_is_used_again(packages: Path, builds: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    built = builds / packages.name
+    shutil.copytree(packages, built)
     monkeypatch.setattr(sys, "executable", "/nonexistent/python")
     assert build() == built
     assert list(builds.iterdir()) == [built]
 
 
+@pytest.mark.usefixtures("copying")
 def test_other_requirements_make_another_layer(
     packages: Path, builds: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -107,6 +116,7 @@ def test_other_requirements_make_another_layer(
     assert len(list(builds.iterdir())) == 1
 
 
+@pytest.mark.usefixtures("copying")
 def test_a_build_that_another_program_finished_first_is_used(builds: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     install = layer._install  # noqa: SLF001 - the other program must finish while this one installs
 

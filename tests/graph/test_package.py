@@ -28,6 +28,11 @@ SHARED = {"handlers": set(), "handlers.tables.schema": {"typing"}}
 """Modules of handlers that components may import, and what these import: the names of what is in the tables."""
 
 
+@pytest.fixture(autouse=True)
+def code() -> None:
+    """Keep the real code."""
+
+
 def package(graph: Graph) -> Mapping[str, Path]:
     """The files of the functions' package, by their path in it."""
     codes = [function.inputs["code"].assets for function in graph.of_type(FUNCTION).values()]

@@ -38,6 +38,11 @@ print(json.dumps([websocket_chat.__file__, *map(stack.described, graphs)]))
 """
 
 
+@pytest.fixture(autouse=True)
+def code() -> None:
+    """Keep the real code."""
+
+
 def pip_install(*arguments: str, python: Path = Path(sys.executable)) -> subprocess.CompletedProcess[str]:
     """Install for a Python, without the network."""
     command = [sys.executable, "-m", "pip", "--python", str(python), "install", "--no-index", "--no-deps", *arguments]
