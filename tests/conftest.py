@@ -1,5 +1,6 @@
 """Mark every test with its folder, and choose which tests run in the same process."""
 
+import gc
 import os
 import signal
 from pathlib import Path
@@ -38,3 +39,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         item.add_marker(path.parts[0])
         for group in _IN_ONE_PROCESS.intersection((path.parts[0], path.as_posix())):
             item.add_marker(pytest.mark.xdist_group(group))
+
+
+def pytest_collection_finish() -> None:
+    # The imported modules stay until the end. Without this, each full garbage collection goes through all of them.
+    gc.collect()
+    gc.freeze()
