@@ -23,10 +23,8 @@ export class FakeClock {
     const end = this.now + ms;
     for (;;) {
       await settled();
-      const due = [...this.#timers].filter(([, { at }]) => at <= end);
-      if (!due.length) break;
-      // Timers of the same time run in the order in which they were set, as in a browser.
-      const [id, timer] = due.reduce((first, other) => (other[1].at < first[1].at ? other : first));
+      const [id, timer] = this.#first();
+      if (timer.at > end) break;
       this.#timers.delete(id);
       this.now = Math.max(this.now, timer.at);
       timer.callback();
@@ -40,8 +38,15 @@ export class FakeClock {
     await settled();
     while (!condition()) {
       if (this.now > end) throw new Error(`did not happen within ${limitMs} ms: ${condition}`);
-      await this.advance(Math.max(1, this.pending[0] ?? limitMs));
+      await this.advance(Math.min(limitMs, Math.max(1, this.#first()[1].at - this.now)));
     }
+  }
+
+  /** The timer that runs first, with its id. Of the same time, the one that was set first, as in a browser. */
+  #first() {
+    let first = [0, { at: Infinity, callback: () => {} }];
+    for (const one of this.#timers) if (one[1].at < first[1].at) first = one;
+    return first;
   }
 }
 
