@@ -123,7 +123,7 @@ class LayerVersion(Resource):
         return f"arn:aws:lambda:{region}:000000000000:layer:{inputs.take('layerName')}:1"
 
     def read(self, emulator: Emulator, resource_id: str, known: Properties) -> Properties | None:
-        return known | {"arn": resource_id, "layerArn": resource_id.rpartition(":")[0], "version": "1"}
+        return {"arn": resource_id, "layerArn": resource_id.rpartition(":")[0], "version": "1"}
 
     def update(self, emulator: Emulator, resource_id: str, known: Properties, changed: Inputs) -> None:
         """Change nothing: every input replaces the version."""

@@ -186,7 +186,7 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
         try:
             found = look_up(self._emulator, request.tok, _plain(request.args))
         except LookupError as error:
-            return provider_pb2.InvokeResponse(failures=[provider_pb2.CheckFailure(reason=str(error))])
+            return provider_pb2.InvokeResponse(failures=[provider_pb2.CheckFailure(property="name", reason=str(error))])
         return provider_pb2.InvokeResponse(**{"return": _struct({}, found)})
 
     @contextmanager

@@ -13,6 +13,12 @@ from local.prerequisites import create_messages_table
 from .world import Stack
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker(pytest.mark.timeout(400))  # Some tests deploy ten times.
+
+
 @pytest.fixture(scope="session")
 def cli() -> Path:
     """The Pulumi CLI that ``make engine`` found or built."""

@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -133,6 +134,20 @@ class Stack:
             resource["urn"].rpartition("::")[2].removeprefix("chat-"): resource
             for resource in exported["deployment"].get("resources", [])
         }
+
+    def import_(self, resources: Iterable[dict[str, str]]) -> Run:
+        """Take resources that exist into the state, as ``pulumi import --file`` has them."""
+        urn = self.state()["chat"]["urn"]
+        file = self.directory / "import.json"
+        file.write_text(json.dumps({"nameTable": {"chat": urn}, "resources": list(resources)}))
+        return self.pulumi(
+            "import", "--yes", "--skip-preview", "--generate-code=false", "--protect=false", f"--file={file}"
+        )
+
+    def pending(self) -> list[dict[str, Any]]:
+        """Return the resources whose creation began and never ended, as far as the state knows."""
+        exported = json.loads(self.pulumi("stack", "export").text)
+        return [operation["resource"] for operation in exported["deployment"].get("pending_operations", [])]
 
     def pulumi(self, *arguments: str) -> Run:
         """Run a command.

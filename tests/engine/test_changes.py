@@ -1,0 +1,106 @@
+"""Changes of a live stack: what changes, what is replaced, and what the clients notice of it."""
+
+import re
+
+import pytest
+
+from .chatting import Chatting
+from .world import Run, Stack
+
+ROUTES = ("connect", "disconnect", "send-message", "default")
+_NAMES = (*ROUTES, "broadcast", "presence-events")
+FUNCTIONS = {f"{name}-function" for name in _NAMES}
+LOGS = {f"{name}-logs" for name in _NAMES}
+IN_PLACE: dict[str, tuple[object, set[str]]] = {
+    "memorySize": (256, FUNCTIONS),
+    "timeout": (20, FUNCTIONS),
+    "reservedConcurrency": (5, FUNCTIONS),
+    "logRetentionDays": (1, LOGS),
+    "throttlingRate": (900, {"stage"}),
+    "throttlingBurst": (400, {"stage"}),
+    "tags": (
+        ["Team=chat"],
+        FUNCTIONS | LOGS | {"api", "stage", "connections", "failures", "role", "presence-stream"},
+    ),
+    "pointInTimeRecovery": (True, {"connections"}),
+    "deletionProtection": (True, {"connections"}),
+    "connectionTtl": (7200, FUNCTIONS),
+    "eventMemberLimit": (100, FUNCTIONS),
+    "broadcastThreshold": (500, FUNCTIONS),
+    "membershipRecheck": (30, FUNCTIONS),
+    "allowedOrigins": (["https://app.example.com"], FUNCTIONS),
+    "messageRate": (20, FUNCTIONS),
+    "messageBurst": (30, FUNCTIONS),
+    "connectionsPerUser": (40, FUNCTIONS),
+}
+"""Arguments that change resources in place: another value, and the resources."""
+
+ELSEWHERE = {
+    "stageName": "test_another_stage_name_is_another_address",
+    "namePrefix": "test_another_prefix_is_another_chat",
+    "authentication": "test_authentication_changes",
+    "presence": "test_presence_goes_and_comes_back",
+}
+
+
+def _in_place(run: Run) -> set[str]:
+    assert run.counts.keys() <= {"update"}, run.operations
+    return set(run.names("update"))
+
+
+@pytest.mark.parametrize("part", range(6))
+def test_arguments_change_and_change_back_in_place(stack: Stack, part: int) -> None:
+    stack.up()
+    before = stack.outputs()
+    with Chatting(before["WebSocketURL"]):
+        for name in sorted(IN_PLACE)[part::6]:
+            value, resources = IN_PLACE[name]
+            assert _in_place(stack.up(**{name: value})) == resources, name
+            assert _in_place(stack.up(**{name: None})) == resources, name
+    assert stack.outputs() == before
+    assert stack.refresh("--expect-no-changes").operations == ()
+
+
+def test_presence_goes_and_comes_back(stack: Stack) -> None:
+    stack.up()
+    before = stack.outputs()
+    with Chatting(before["WebSocketURL"]):
+        off = stack.up(presence=False)
+        assert set(off.names("delete")) == {"presence-events-function", "presence-events-logs", "presence-stream"}
+        on = stack.up(presence=None)
+        assert set(on.names("create")) == set(off.names("delete"))
+    assert stack.outputs() == before
+
+
+def test_another_stage_name_is_another_address(stack: Stack) -> None:
+    stack.up()
+    before = stack.outputs()
+    run = stack.up(stageName="live")
+    assert set(run.names("delete")) == {"stage", *(f"{route}-permission" for route in ROUTES)}
+    assert stack.outputs()["ApiId"] == before["ApiId"]
+    assert stack.outputs()["WebSocketURL"] == re.sub("production$", "live", before["WebSocketURL"])
+    with Chatting(stack.outputs()["WebSocketURL"]):
+        pass
+
+
+def test_another_prefix_is_another_chat(stack: Stack) -> None:
+    stack.up()
+    stack.up(namePrefix="Other")
+    outputs = stack.outputs()
+    assert outputs["ConnectionsTable"] == "OtherConnections"
+    with Chatting(outputs["WebSocketURL"]):
+        assert stack.up().operations == ()
+
+
+def test_authentication_changes(stack: Stack) -> None:
+    stack.up()
+    before = stack.outputs()
+    jwt = {"jwtIssuer": "https://example.com", "jwtAudience": ["chat"], "authentication": "jwt"}
+    run = stack.up(**jwt)
+    assert set(run.names("create")) >= {"authorizer", "authorizer-function", "authorizer-layer", "authorizer-logs"}
+    assert stack.outputs()["WebSocketURL"] == before["WebSocketURL"]
+    stack.up(authentication="iam", jwtIssuer=None, jwtAudience=None)
+    stack.up(authentication=None)
+    with Chatting(before["WebSocketURL"]):
+        assert stack.up().operations == ()
+    assert stack.outputs() == before
