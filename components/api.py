@@ -129,9 +129,8 @@ class Api(Part):
         ]
         text: pulumi.Output[str] = pulumi.Output.json_dumps(deployed, sort_keys=True)
         args = aws.apigatewayv2.DeploymentArgs(api_id=api.id, triggers={"inputs": text.apply(_digest)})
-        return self.children.make(
-            aws.apigatewayv2.Deployment, "deployment", "deployment", args, depends_on=list(routes.values())
-        )
+        opts = pulumi.ResourceOptions(depends_on=[*routes.values()])
+        return self.children.make(aws.apigatewayv2.Deployment, "deployment", "deployment", args, opts)
 
     def stage(
         self,
@@ -151,7 +150,8 @@ class Api(Part):
             ),
             tags=self.settings.tags,
         )
-        return self.children.make(aws.apigatewayv2.Stage, "stage", "stage", args, depends_on=[*filter(None, after)])
+        opts = pulumi.ResourceOptions(depends_on=[*filter(None, after)], delete_before_replace=False)
+        return self.children.make(aws.apigatewayv2.Stage, "stage", "stage", args, opts)
 
 
 def address(api: aws.apigatewayv2.Api, scheme: str, stage_name: pulumi.Input[str]) -> pulumi.Output[str]:

@@ -38,9 +38,8 @@ class Background(Part):
                 on_failure=aws.lambda_.FunctionEventInvokeConfigDestinationConfigOnFailureArgs(destination=failures.arn)
             ),
         )
-        return self.children.make(
-            aws.lambda_.FunctionEventInvokeConfig, "slice_retries", "slice-retries", args, depends_on=[after]
-        )
+        opts = pulumi.ResourceOptions(depends_on=[after])
+        return self.children.make(aws.lambda_.FunctionEventInvokeConfig, "slice_retries", "slice-retries", args, opts)
 
     def presence_stream(
         self,
@@ -79,6 +78,5 @@ class Background(Part):
             ),
             tags=self.settings.tags,
         )
-        return self.children.make(
-            aws.lambda_.EventSourceMapping, "presence_stream", "presence-stream", args, depends_on=[after]
-        )
+        opts = pulumi.ResourceOptions(depends_on=[after])
+        return self.children.make(aws.lambda_.EventSourceMapping, "presence_stream", "presence-stream", args, opts)

@@ -145,7 +145,7 @@ class Functions(Part):
                     ),
                     tags=self.settings.tags,
                 ),
-                depends_on=[after],
+                pulumi.ResourceOptions(depends_on=[after]),
             )
             for function in self.deployed
         }

@@ -1,6 +1,6 @@
 """The base of the component's parts: their settings, and the method that creates children."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -33,8 +33,7 @@ class Children:
         kind: str,
         name: str,
         args: object,
-        *,
-        depends_on: Sequence[pulumi.Resource] = (),
+        opts: pulumi.ResourceOptions | None = None,
     ) -> Child:
         """Create a child.
 
@@ -44,13 +43,16 @@ class Children:
             name: Its name within the component. Its name in the stack is ``{component}-{name}``.
             args: Its arguments, as an object of ``pulumi_aws``: ``QueueArgs`` for a ``Queue``. A transform gets them as
                 plain dicts and lists that it may change.
-            depends_on: Resources that must exist before it, in addition to those that its arguments refer to.
+            opts: Its options. The parent is added to them. With ``delete_before_replace=False``, a child whose name an
+                argument gives can be renamed without a gap: the new one is created first. Pulumi deletes a child with
+                a given name first, because it does not know whether the name or something else changes. If something
+                else replaces such a child, the update fails, because its name exists already.
 
         Raises:
             TransformError: Its transform returned something.
         """
         arguments: dict[str, Any] = _plain(args)
-        opts = pulumi.ResourceOptions(parent=self.component, depends_on=list(depends_on))
+        opts = pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(parent=self.component))
         full_name = f"{self._name}-{name}"
         if kind in self._transforms:
             apply_transform(self._transforms[kind], arguments, opts, full_name)

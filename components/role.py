@@ -16,11 +16,12 @@ class Role(Part):
     def role(self) -> aws.iam.Role:
         """Make the role."""
         args = aws.iam.RoleArgs(
-            name=f"{self.settings.name_prefix}LambdaRole",
+            name=self.settings.role_name or f"{self.settings.name_prefix}LambdaRole",
             assume_role_policy=json.dumps(assume_role_policy()),
             tags=self.settings.tags,
         )
-        return self.children.make(aws.iam.Role, "role", "role", args)
+        opts = pulumi.ResourceOptions(delete_before_replace=False)
+        return self.children.make(aws.iam.Role, "role", "role", args, opts)
 
     def policy(
         self,

@@ -62,7 +62,7 @@ class Tables(Part):
     def messages(self) -> aws.dynamodb.Table:
         """Make the messages table."""
         args = self._args(self.settings.messages_table, key=MESSAGE_ID, indexes=[MESSAGES_BY_GROUP])
-        return self.children.make(aws.dynamodb.Table, "messages_table", "messages", args)
+        return self.children.make(aws.dynamodb.Table, "messages_table", "messages", args, self._opts)
 
     def connections(self) -> aws.dynamodb.Table:
         """Make the table with one row per open connection."""
@@ -74,7 +74,11 @@ class Tables(Part):
             # A deleted row appears in the stream only as its old image.
             stream_view_type="NEW_AND_OLD_IMAGES" if self.settings.presence else None,
         )
-        return self.children.make(aws.dynamodb.Table, "connections_table", "connections", args)
+        return self.children.make(aws.dynamodb.Table, "connections_table", "connections", args, self._opts)
+
+    @property
+    def _opts(self) -> pulumi.ResourceOptions:
+        return pulumi.ResourceOptions(delete_before_replace=False)
 
     def _args(
         self,

@@ -20,6 +20,11 @@ class WebSocketChatArgs(TypedDict, total=False):
     another prefix to run a second instance beside the first.
 
     Allowed: 1 to 53 letters, digits, '-' and '_'. Default: ``WebSocket``."""
+    role_name: str
+    """Name of the functions' role. Roles have no region: to deploy into a second region of the same account, set
+    another name there.
+
+    Allowed: up to 64 letters, digits and characters of _+=,.@-. Default: the prefix, then ``LambdaRole``."""
     messages_table: pulumi.Input[str]
     """Name of the table that stores the messages. Its key is ``messageId``. Its index ``GroupIdIndex`` is on
     ``groupId`` and ``timestamp``. If your program declares the table, pass its output ``name``.
@@ -179,6 +184,7 @@ class CheckedArguments:
 
     stage_name: str = "production"
     name_prefix: str = "WebSocket"
+    role_name: str = ""
     messages_table: pulumi.Input[str] = "ChatMessages"
     create_messages_table: bool = False
     memory_size: pulumi.Input[int] = 512

@@ -81,6 +81,16 @@ _ROWS = (
         "on. Use another prefix to run a second instance beside the first.",
     ),
     Argument(
+        name="role_name",
+        # https://docs.aws.amazon.com/IAM/latest/APIReference/API_CreateRole.html
+        rule=text(r"[A-Za-z0-9_+=,.@-]{0,64}", "up to 64 letters, digits and characters of _+=,.@-"),
+        default="",
+        unset="the prefix, then ``LambdaRole``",
+        plain=True,
+        text="Name of the functions' role. Roles have no region: to deploy into a second region of the same account, "
+        "set another name there.",
+    ),
+    Argument(
         name="messages_table",
         rule=text(r"[A-Za-z0-9_.-]{3,255}", "3 to 255 letters, digits, '-', '_' and '.'"),
         default="ChatMessages",

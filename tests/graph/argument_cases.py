@@ -75,6 +75,15 @@ CASES: Mapping[str, Case] = {
         accepted=["a", "x" * 53, "My-Chat_2"],
         refused=["", "x" * 54, "a.b", "a b", "a\n", 1, True],
     ),
+    "role_name": Case(
+        config_key="roleName",
+        default="",
+        other="chat.role-1",
+        plain=True,
+        allowed="up to 64 letters, digits and characters of _+=,.@-",
+        accepted=["", "a", "x" * 64, "Chat_Role+=,.@-2"],
+        refused=["x" * 65, "a/b", "a b", "role\n", "ä", "arn:aws:iam::123456789012:role/chat", 1, True],
+    ),
     "messages_table": Case(
         config_key="messagesTable",
         default="ChatMessages",

@@ -110,6 +110,8 @@ class Resource:
     waits_for: frozenset[str]
     """URNs."""
     protect: bool
+    deleted_first: bool | None
+    """Whether a replacement starts with the deletion. None: Pulumi decides."""
 
 
 @dataclass
@@ -188,6 +190,7 @@ class _Engine(mocks.MockMonitor):
                 inputs=rpc.deserialize_properties(request.object),
                 waits_for=frozenset(request.dependencies),
                 protect=request.protect,
+                deleted_first=request.deleteBeforeReplace if request.deleteBeforeReplaceDefined else None,
             )
         return response
 

@@ -159,6 +159,7 @@ def expected_inputs(args: WebSocketChatArgs) -> dict[str, Properties]:
     """Inputs by logical name, for a component named ``chat``."""
     prefix, stage, tags = args["name_prefix"], args["stage_name"], args["tags"]
     failures = f"arn:aws:sqs:{REGION}:{ACCOUNT}:{prefix}Failures"
+    role = args["role_name"] or f"{prefix}LambdaRole"
     key = args["kms_key_arn"]
     expected: dict[str, Properties] = {
         "chat": {},
@@ -175,7 +176,7 @@ def expected_inputs(args: WebSocketChatArgs) -> dict[str, Properties]:
             "maximumEventAgeInSeconds": 900,
             "destinationConfig": {"onFailure": {"destination": failures}},
         },
-        "chat-role": {"name": f"{prefix}LambdaRole", "tags": tags},
+        "chat-role": {"name": role, "tags": tags},
         "chat-policy": {"name": f"{prefix}Policy", "role": "chat-role-id"},
         "chat-api": {
             "name": f"{prefix}Api",
@@ -225,7 +226,7 @@ def expected_inputs(args: WebSocketChatArgs) -> dict[str, Properties]:
         } | ({"kmsKeyId": key} if key else {})
         expected[f"chat-{child}-function"] = {
             "name": function,
-            "role": f"arn:aws:iam::{ACCOUNT}:role/{prefix}LambdaRole",
+            "role": f"arn:aws:iam::{ACCOUNT}:role/{role}",
             "runtime": "python3.13",
             "architectures": ["arm64"],
             "handler": f"handlers.{child.replace('-', '_')}.handler",
