@@ -57,6 +57,7 @@ class Api(Part):
                     integration_method="POST",
                     integration_uri=functions[route.key].invoke_arn,
                 ),
+                pulumi.ResourceOptions(protect=False),
             )
             for route in ROUTES
         }
@@ -80,6 +81,7 @@ class Api(Part):
                     authorization_type=self._authorization_type if route.key == "$connect" else "NONE",
                     authorizer_id=authorizer.id if authorizer and route.key == "$connect" else None,
                 ),
+                pulumi.ResourceOptions(protect=False),
             )
             for route in ROUTES
         }
@@ -113,6 +115,7 @@ class Api(Part):
                     principal="apigateway.amazonaws.com",
                     source_arn=pulumi.Output.concat(api.execution_arn, "/", caller),
                 ),
+                pulumi.ResourceOptions(protect=False),
             )
             for function, caller in callers.items()
         }
@@ -129,7 +132,7 @@ class Api(Part):
         ]
         text: pulumi.Output[str] = pulumi.Output.json_dumps(deployed, sort_keys=True)
         args = aws.apigatewayv2.DeploymentArgs(api_id=api.id, triggers={"inputs": text.apply(_digest)})
-        opts = pulumi.ResourceOptions(depends_on=[*routes.values()])
+        opts = pulumi.ResourceOptions(depends_on=[*routes.values()], protect=False)
         return self.children.make(aws.apigatewayv2.Deployment, "deployment", "deployment", args, opts)
 
     def stage(

@@ -78,5 +78,5 @@ class Background(Part):
             ),
             tags=self.settings.tags,
         )
-        opts = pulumi.ResourceOptions(depends_on=[after])
+        opts = pulumi.ResourceOptions(depends_on=[after], protect=False)
         return self.children.make(aws.lambda_.EventSourceMapping, "presence_stream", "presence-stream", args, opts)

@@ -93,7 +93,8 @@ class Functions(Part):
             compatible_runtimes=[RUNTIME],
             compatible_architectures=[ARCHITECTURE],
         )
-        return self.children.make(aws.lambda_.LayerVersion, "authorizer_layer", "authorizer-layer", args)
+        opts = pulumi.ResourceOptions(protect=False)
+        return self.children.make(aws.lambda_.LayerVersion, "authorizer_layer", "authorizer-layer", args, opts)
 
     def functions(
         self,

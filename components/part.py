@@ -46,7 +46,8 @@ class Children:
             opts: Its options. The parent is added to them. With ``delete_before_replace=False``, a child whose name an
                 argument gives can be renamed without a gap: the new one is created first. Pulumi deletes a child with
                 a given name first, because it does not know whether the name or something else changes. If something
-                else replaces such a child, the update fails, because its name exists already.
+                else replaces such a child, the update fails, because its name exists already. With ``protect=False``,
+                it does not take over the component's protection, which would refuse updates that replace or remove it.
 
         Raises:
             TransformError: Its transform returned something.

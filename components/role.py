@@ -54,7 +54,8 @@ class Role(Part):
             role=role.id,
             policy=known.apply(lambda arns: json.dumps(policy(**arns))),
         )
-        return self.children.make(aws.iam.RolePolicy, "policy", "policy", args)
+        opts = pulumi.ResourceOptions(protect=False)
+        return self.children.make(aws.iam.RolePolicy, "policy", "policy", args, opts)
 
     def _broadcast_function_arn(self, connections: aws.dynamodb.Table) -> pulumi.Output[str]:
         """ARN of the function, built from its name, because the function itself waits for the policy."""

@@ -1,8 +1,10 @@
 """The options of the children: how Pulumi replaces, protects and deletes them."""
 
-from components import WebSocketChatArgs
+import pulumi
 
-from .stack import WITH_TOKENS, chat
+from components import WebSocketChat, WebSocketChatArgs
+
+from .stack import WITH_TOKENS, chat, run
 
 EVERYTHING: WebSocketChatArgs = WITH_TOKENS | {"create_messages_table": True}
 
@@ -12,3 +14,16 @@ def test_what_an_argument_names_is_created_before_the_old_one_is_deleted() -> No
     created_first = {name for name, deleted_first in found.items() if deleted_first is False}
     assert created_first == {"chat-stage", "chat-role", "chat-connections", "chat-messages"}
     assert set(found.values()) == {False, None}
+
+
+def test_a_protected_component_protects_only_what_updates_do_not_replace() -> None:
+    resources = run(lambda: WebSocketChat("chat", EVERYTHING, pulumi.ResourceOptions(protect=True))).resources
+    assert {one.type for one in resources.values() if not one.protect} == {
+        "aws:apigatewayv2/deployment:Deployment",
+        "aws:apigatewayv2/integration:Integration",
+        "aws:apigatewayv2/route:Route",
+        "aws:iam/rolePolicy:RolePolicy",
+        "aws:lambda/eventSourceMapping:EventSourceMapping",
+        "aws:lambda/layerVersion:LayerVersion",
+        "aws:lambda/permission:Permission",
+    }
