@@ -22,7 +22,9 @@ class Api(Part):
             route_selection_expression="$request.body.action",
             tags=self.settings.tags,
         )
-        return self.children.make(aws.apigatewayv2.Api, "api", "api", args)
+        # Clients know its id: it is in the URL.
+        opts = pulumi.ResourceOptions(protect=self.protected)
+        return self.children.make(aws.apigatewayv2.Api, "api", "api", args, opts)
 
     def authorizer(
         self, api: aws.apigatewayv2.Api, functions: dict[str, aws.lambda_.Function]

@@ -69,6 +69,11 @@ class Part:
     settings: Settings
 
     @property
+    def protected(self) -> bool | None:
+        """The option ``protect`` of what ``deletion_protection`` protects. None: as the component is protected."""
+        return self.settings.deletion_protection or None
+
+    @property
     def kms_key_arn(self) -> pulumi.Output[str | None]:
         """The customer's key, or None: AWS's own keys."""
         return pulumi.Output.from_input(self.settings.kms_key_arn).apply(lambda arn: arn or None)

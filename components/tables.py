@@ -59,12 +59,12 @@ class Tables(Part):
             members=_MEMBERS.look_up(members, component) if members else None,
         )
 
-    def messages(self) -> aws.dynamodb.Table:
+    def messages(self, api: aws.apigatewayv2.Api) -> aws.dynamodb.Table:
         """Make the messages table."""
         args = self._args(self.settings.messages_table, key=MESSAGE_ID, indexes=[MESSAGES_BY_GROUP])
-        return self.children.make(aws.dynamodb.Table, "messages_table", "messages", args, self._opts)
+        return self.children.make(aws.dynamodb.Table, "messages_table", "messages", args, self._opts(api))
 
-    def connections(self) -> aws.dynamodb.Table:
+    def connections(self, api: aws.apigatewayv2.Api) -> aws.dynamodb.Table:
         """Make the table with one row per open connection."""
         args = self._args(
             f"{self.settings.name_prefix}Connections",
@@ -74,11 +74,15 @@ class Tables(Part):
             # A deleted row appears in the stream only as its old image.
             stream_view_type="NEW_AND_OLD_IMAGES" if self.settings.presence else None,
         )
-        return self.children.make(aws.dynamodb.Table, "connections_table", "connections", args, self._opts)
+        return self.children.make(aws.dynamodb.Table, "connections_table", "connections", args, self._opts(api))
 
-    @property
-    def _opts(self) -> pulumi.ResourceOptions:
-        return pulumi.ResourceOptions(delete_before_replace=False)
+    def _opts(self, api: aws.apigatewayv2.Api) -> pulumi.ResourceOptions:
+        return pulumi.ResourceOptions(
+            # Pulumi deletes the API after the tables, so it is still there if DynamoDB refuses to delete a table.
+            depends_on=[api],
+            protect=self.protected,
+            delete_before_replace=False,
+        )
 
     def _args(
         self,

@@ -69,15 +69,15 @@ class WebSocketChat(pulumi.ComponentResource):
         role, functions = Role(children, settings), Functions(children, settings)
 
         existing = tables.existing()
-        messages = existing.messages or tables.messages()
+        self.api: aws.apigatewayv2.Api = api.api()
+        """The WebSocket API."""
+        messages = existing.messages or tables.messages(self.api)
         self.messages_table: aws.dynamodb.Table | None = messages if isinstance(messages, aws.dynamodb.Table) else None
         """Table of the messages. None if it existed already."""
-        self.connections_table: aws.dynamodb.Table = tables.connections()
+        self.connections_table: aws.dynamodb.Table = tables.connections(self.api)
         """Table with one row per open connection."""
         self.failures_queue: aws.sqs.Queue = background.failures_queue()
         """Queue of what the background functions could not process."""
-        self.api: aws.apigatewayv2.Api = api.api()
-        """The WebSocket API."""
         self.log_groups: dict[str, aws.cloudwatch.LogGroup] = functions.log_groups()
         """Log group of each function."""
         self.role: aws.iam.Role = role.role()

@@ -73,8 +73,10 @@ class WebSocketChatArgs(TypedDict, total=False):
     35 days.
 
     Default: false."""
-    deletion_protection: pulumi.Input[bool]
-    """Deletion protection of the tables that the component creates: DynamoDB refuses to delete them.
+    deletion_protection: bool
+    """Deletion protection of the API and of the tables that the component creates, so the URL and the data stay: Pulumi
+    refuses to delete them, and DynamoDB refuses to delete the tables. To turn it off, do not use ``pulumi state
+    unprotect``, as Pulumi suggests. Run ``pulumi config set deletionProtection false``, then ``pulumi up``.
 
     Default: false."""
     connection_ttl: pulumi.Input[int]
@@ -195,7 +197,7 @@ class CheckedArguments:
     throttling_burst: pulumi.Input[int] = 500
     tags: dict[str, str] = field(default_factory=dict)
     point_in_time_recovery: pulumi.Input[bool] = False
-    deletion_protection: pulumi.Input[bool] = False
+    deletion_protection: bool = False
     connection_ttl: pulumi.Input[int] = 10_800
     presence: bool = True
     event_member_limit: pulumi.Input[int] = 200

@@ -165,7 +165,11 @@ _ROWS = (
         name="deletion_protection",
         rule=BOOLEAN,
         default=False,
-        text="Deletion protection of the tables that the component creates: DynamoDB refuses to delete them.",
+        plain=True,
+        text="Deletion protection of the API and of the tables that the component creates, so the URL and the data "
+        "stay: Pulumi refuses to delete them, and DynamoDB refuses to delete the tables. To turn it off, do not use "
+        "``pulumi state unprotect``, as Pulumi suggests. Run ``pulumi config set deletionProtection false``, then "
+        "``pulumi up``.",
     ),
     Argument(
         name="connection_ttl",

@@ -181,6 +181,7 @@ CASES: Mapping[str, Case] = {
         config_key="deletionProtection",
         default=False,
         other=True,
+        plain=True,
         allowed="true or false",
         accepted=[True, False],
         refused=[1, "false"],

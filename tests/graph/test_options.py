@@ -1,6 +1,7 @@
 """The options of the children: how Pulumi replaces, protects and deletes them."""
 
 import pulumi
+import pytest
 
 from components import WebSocketChat, WebSocketChatArgs
 
@@ -27,3 +28,21 @@ def test_a_protected_component_protects_only_what_updates_do_not_replace() -> No
         "aws:lambda/layerVersion:LayerVersion",
         "aws:lambda/permission:Permission",
     }
+
+
+@pytest.mark.parametrize(
+    ("args", "protected"),
+    [
+        (EVERYTHING, set()),
+        (EVERYTHING | {"deletion_protection": True}, {"chat-api", "chat-connections", "chat-messages"}),
+        ({"deletion_protection": True}, {"chat-api", "chat-connections"}),
+    ],
+    ids=["off", "on", "existing messages table"],
+)
+def test_deletion_protection_keeps_data_and_address(args: WebSocketChatArgs, protected: set[str]) -> None:
+    assert {name for name, one in chat(args).resources.items() if one.protect} == protected
+
+
+@pytest.mark.parametrize("table", ["chat-connections", "chat-messages"])
+def test_the_api_is_deleted_after_the_tables(table: str) -> None:
+    assert "chat-api" in chat(EVERYTHING).waits_for(table)
