@@ -62,7 +62,10 @@ class Tables(Part):
     def messages(self, api: aws.apigatewayv2.Api) -> aws.dynamodb.Table:
         """Make the messages table."""
         args = self._args(self.settings.messages_table, key=MESSAGE_ID, indexes=[MESSAGES_BY_GROUP])
-        return self.children.make(aws.dynamodb.Table, "messages_table", "messages", args, self._opts(api))
+        opts = self._opts(api)
+        # Pulumi then only forgets the table. It cannot tell a destroy on purpose from a rename or a moved stack.
+        opts.retain_on_delete = not self.settings.destroy_messages
+        return self.children.make(aws.dynamodb.Table, "messages_table", "messages", args, opts)
 
     def connections(self, api: aws.apigatewayv2.Api) -> aws.dynamodb.Table:
         """Make the table with one row per open connection."""

@@ -31,9 +31,14 @@ class WebSocketChatArgs(TypedDict, total=False):
 
     Allowed: 3 to 255 letters, digits, '-', '_' and '.'. Default: ``ChatMessages``."""
     create_messages_table: bool
-    """Create the messages table. Set this if you do not have one yet. If you later destroy the component, the table and
-    its messages are destroyed too, unless ``deletion_protection`` is on. If false, the table must exist, and Pulumi
-    never changes it.
+    """Create the messages table. Set this if you do not have one yet. The table stays in AWS when you destroy the
+    component, set this to false or name another table, unless ``destroy_messages`` was deployed before. If false, the
+    table must exist, and Pulumi never changes it.
+
+    Default: false."""
+    destroy_messages: bool
+    """Delete the messages table that the component created, with its messages, when Pulumi removes it. Run ``pulumi
+    up`` with this setting before the change that removes the table, because Pulumi goes by the last deployment.
 
     Default: false."""
     memory_size: pulumi.Input[int]
@@ -189,6 +194,7 @@ class CheckedArguments:
     role_name: str = ""
     messages_table: pulumi.Input[str] = "ChatMessages"
     create_messages_table: bool = False
+    destroy_messages: bool = False
     memory_size: pulumi.Input[int] = 512
     timeout: pulumi.Input[int] = 25
     reserved_concurrency: pulumi.Input[int] = -1

@@ -102,9 +102,18 @@ _ROWS = (
         rule=BOOLEAN,
         default=False,
         plain=True,
-        text="Create the messages table. Set this if you do not have one yet. If you later destroy the component, the "
-        "table and its messages are destroyed too, unless ``deletion_protection`` is on. If false, the table must "
-        "exist, and Pulumi never changes it.",
+        text="Create the messages table. Set this if you do not have one yet. The table stays in AWS when you destroy "
+        "the component, set this to false or name another table, unless ``destroy_messages`` was deployed before. If "
+        "false, the table must exist, and Pulumi never changes it.",
+    ),
+    Argument(
+        name="destroy_messages",
+        rule=BOOLEAN,
+        default=False,
+        plain=True,
+        text="Delete the messages table that the component created, with its messages, when Pulumi removes it. Run "
+        "``pulumi up`` with this setting before the change that removes the table, because Pulumi goes by the last "
+        "deployment.",
     ),
     Argument(
         name="memory_size",

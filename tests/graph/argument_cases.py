@@ -101,6 +101,15 @@ CASES: Mapping[str, Case] = {
         accepted=[True, False],
         refused=[0, 1, "true"],
     ),
+    "destroy_messages": Case(
+        config_key="destroyMessages",
+        default=False,
+        other=True,
+        plain=True,
+        allowed="true or false",
+        accepted=[True, False],
+        refused=[0, 1, "true"],
+    ),
     "memory_size": Case(
         config_key="memorySize",
         default=512,

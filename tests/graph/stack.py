@@ -110,6 +110,8 @@ class Resource:
     waits_for: frozenset[str]
     """URNs."""
     protect: bool
+    retained: bool
+    """Whether a deletion only makes Pulumi forget it."""
     deleted_first: bool | None
     """Whether a replacement starts with the deletion. None: Pulumi decides."""
 
@@ -190,6 +192,7 @@ class _Engine(mocks.MockMonitor):
                 inputs=rpc.deserialize_properties(request.object),
                 waits_for=frozenset(request.dependencies),
                 protect=request.protect,
+                retained=request.retainOnDelete,
                 deleted_first=request.deleteBeforeReplace if request.deleteBeforeReplaceDefined else None,
             )
         return response

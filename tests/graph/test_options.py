@@ -46,3 +46,16 @@ def test_deletion_protection_keeps_data_and_address(args: WebSocketChatArgs, pro
 @pytest.mark.parametrize("table", ["chat-connections", "chat-messages"])
 def test_the_api_is_deleted_after_the_tables(table: str) -> None:
     assert "chat-api" in chat(EVERYTHING).waits_for(table)
+
+
+@pytest.mark.parametrize(
+    ("args", "retained"),
+    [
+        (EVERYTHING, {"chat-messages"}),
+        (EVERYTHING | {"destroy_messages": True}, set()),
+        (WITH_TOKENS, set()),
+    ],
+    ids=["default", "destroy messages", "existing messages table"],
+)
+def test_only_the_messages_outlive_the_stack(args: WebSocketChatArgs, retained: set[str]) -> None:
+    assert {name for name, one in chat(args).resources.items() if one.retained} == retained
