@@ -13,9 +13,13 @@ class Background(Part):
     """The queue of failures, and the sources of the background functions."""
 
     def failures_queue(self) -> aws.sqs.Queue:
-        """Make the queue. It keeps each failure for 14 days, the longest that SQS can: time to notice and look."""
+        """Make the queue. It keeps each failure for 14 days, the longest that SQS can: time to notice and look.
+
+        It has no name of ours: SQS hands out an existing queue of the same name and attributes, so two stacks would
+        share it, and the first one that is destroyed would delete it.
+        https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_CreateQueue.html
+        """
         args = aws.sqs.QueueArgs(
-            name=f"{self.settings.name_prefix}Failures",
             message_retention_seconds=14 * 24 * 60 * 60,
             sqs_managed_sse_enabled=self.kms_key_arn.apply(lambda arn: None if arn else True),
             kms_master_key_id=self.kms_key_arn,

@@ -6,6 +6,7 @@ import pulumi
 import pulumi_aws as aws
 
 from .existing_table import ExistingTable, Requirements
+from .ownership import refuse_foreign_table, stack_tag
 from .part import Part
 from .shared import (
     CONNECTION_ID,
@@ -59,6 +60,29 @@ class Tables(Part):
             members=_MEMBERS.look_up(members, component) if members else None,
         )
 
+    def refuse_foreign(self) -> None:
+        """Refuse the names of the tables that the component would make, if another stack has made such tables.
+
+        An Output is not known yet. Then creating the table fails.
+
+        Raises:
+            ForeignTableError: There is a table of another stack.
+        """
+        settings, component = self.settings, self.children.component
+        refuse_foreign_table(
+            self._connections_name,
+            "To make another table, set name_prefix (in config: namePrefix). To use this one, set connections_table "
+            "(in config: connectionsTable).",
+            component,
+        )
+        if settings.create_messages_table and isinstance(settings.messages_table, str):
+            refuse_foreign_table(
+                settings.messages_table,
+                "To make another table, set messages_table (in config: messagesTable). To use this one, set "
+                "create_messages_table (in config: createMessagesTable) to false.",
+                component,
+            )
+
     def messages(self, api: aws.apigatewayv2.Api) -> aws.dynamodb.Table:
         """Make the messages table."""
         args = self._args(self.settings.messages_table, key=MESSAGE_ID, indexes=[MESSAGES_BY_GROUP])
@@ -70,7 +94,7 @@ class Tables(Part):
     def connections(self, api: aws.apigatewayv2.Api) -> aws.dynamodb.Table:
         """Make the table with one row per open connection."""
         args = self._args(
-            f"{self.settings.name_prefix}Connections",
+            self._connections_name,
             key=CONNECTION_ID,
             indexes=[CONNECTIONS_BY_GROUP, CONNECTIONS_BY_USER],
             ttl=aws.dynamodb.TableTtlArgs(attribute_name=EXPIRES_AT, enabled=True),
@@ -78,6 +102,10 @@ class Tables(Part):
             stream_view_type="NEW_AND_OLD_IMAGES" if self.settings.presence else None,
         )
         return self.children.make(aws.dynamodb.Table, "connections_table", "connections", args, self._opts(api))
+
+    @property
+    def _connections_name(self) -> str:
+        return f"{self.settings.name_prefix}Connections"
 
     def _opts(self, api: aws.apigatewayv2.Api) -> pulumi.ResourceOptions:
         return pulumi.ResourceOptions(
@@ -110,7 +138,7 @@ class Tables(Part):
                 enabled=self.settings.point_in_time_recovery
             ),
             deletion_protection_enabled=self.settings.deletion_protection,
-            tags=self.settings.tags,
+            tags=self.settings.tags | stack_tag(),
             ttl=ttl,
             stream_enabled=True if stream_view_type else None,
             stream_view_type=stream_view_type,

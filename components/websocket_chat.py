@@ -58,6 +58,8 @@ class WebSocketChat(pulumi.ComponentResource):
                 registered. Or a transform returned something.
             ExistingTableError: The messages or the members table exists already, but cannot be used. Nothing has been
                 registered, unless the table's name is an Output.
+            ForeignTableError: A table that the component would make exists already, and is not this stack's. Nothing
+                has been registered.
             AuthorizerLayerError: pip cannot install the library that verifies tokens.
         """
         settings = Settings.of(args)
@@ -68,6 +70,7 @@ class WebSocketChat(pulumi.ComponentResource):
         tables, background, api = Tables(children, settings), Background(children, settings), Api(children, settings)
         role, functions = Role(children, settings), Functions(children, settings)
 
+        tables.refuse_foreign()
         existing = tables.existing()
         self.api: aws.apigatewayv2.Api = api.api()
         """The WebSocket API."""

@@ -16,8 +16,8 @@ class WebSocketChatArgs(TypedDict, total=False):
 
     Allowed: 1 to 128 letters, digits, '-' and '_'. Default: ``production``."""
     name_prefix: str
-    """Start of every physical name: ``WebSocket`` gives ``WebSocketConnections``, ``WebSocketConnect`` and so on. Use
-    another prefix to run a second instance beside the first.
+    """Start of every physical name that is fixed: ``WebSocket`` gives ``WebSocketConnections``, ``WebSocketConnect``
+    and so on. A second instance or stack in the same account and region needs another prefix.
 
     Allowed: 1 to 53 letters, digits, '-' and '_'. Default: ``WebSocket``."""
     role_name: str
@@ -71,8 +71,8 @@ class WebSocketChatArgs(TypedDict, total=False):
     """Tags of every resource that can have tags. In the config this is a list, and each tag is written ``Key=Value``:
     ``pulumi config set --path 'tags[0]' Team=chat``.
 
-    Allowed: up to 50, with keys of 1 to 128 and values of up to 256 characters, no key starting aws: (AWS reserves
-    these). Default: none."""
+    Allowed: up to 49, with keys of 1 to 128 and values of up to 256 characters, no key starting aws: (AWS reserves
+    these) or websocket-chat: (the component's own). Default: none."""
     point_in_time_recovery: pulumi.Input[bool]
     """Point-in-time recovery of the tables that the component creates: you can restore them to any second of the last
     35 days.

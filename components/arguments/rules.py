@@ -7,7 +7,10 @@ from typing import Any
 
 import pulumi
 
-_MAX_TAGS = 50
+OWN_TAGS = "websocket-chat:"
+"""Start of the keys of the component's own tags."""
+
+_MAX_TAGS = 49  # AWS allows 50. One is the component's own.
 _MAX_TAG_KEY = 128
 _MAX_TAG_VALUE = 256
 
@@ -104,7 +107,7 @@ def _are_tags(value: object) -> bool:
             and isinstance(one, str)
             and 0 < len(key) <= _MAX_TAG_KEY
             and len(one) <= _MAX_TAG_VALUE
-            and not key.lower().startswith("aws:")
+            and not key.lower().startswith(("aws:", OWN_TAGS))
             for key, one in value.items()
         )
     )
@@ -114,6 +117,6 @@ def _are_tags(value: object) -> bool:
 TAGS = Rule(
     dict[str, str],
     f"up to {_MAX_TAGS}, with keys of 1 to {_MAX_TAG_KEY} and values of up to {_MAX_TAG_VALUE} characters, "
-    "no key starting aws: (AWS reserves these)",
+    f"no key starting aws: (AWS reserves these) or {OWN_TAGS} (the component's own)",
     _are_tags,
 )

@@ -77,8 +77,9 @@ _ROWS = (
         rule=text(r"[A-Za-z0-9_-]{1,53}", "1 to 53 letters, digits, '-' and '_'"),
         default="WebSocket",
         plain=True,
-        text="Start of every physical name: ``WebSocket`` gives ``WebSocketConnections``, ``WebSocketConnect`` and so "
-        "on. Use another prefix to run a second instance beside the first.",
+        text="Start of every physical name that is fixed: ``WebSocket`` gives ``WebSocketConnections``, "
+        "``WebSocketConnect`` and so on. A second instance or stack in the same account and region needs another "
+        "prefix.",
     ),
     Argument(
         name="role_name",

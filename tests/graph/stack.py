@@ -34,6 +34,7 @@ def _texts(*names: str) -> list[Properties]:
 
 
 CHAT_MESSAGES: Properties = {
+    "tags": {"websocket-chat:stack": "websocket-chat/test"},
     "hashKey": "messageId",
     "rangeKey": "",
     "attributes": _texts("messageId", "groupId", "senderId", "timestamp"),
@@ -42,7 +43,7 @@ CHAT_MESSAGES: Properties = {
         {"name": "GroupIdIndex", "hashKey": "groupId", "rangeKey": "timestamp", "projectionType": "ALL"},
     ],
 }
-"""An existing messages table."""
+"""An existing messages table. Its tag says that the stack has made it, so it may also make it."""
 GROUP_MEMBERS: Properties = {
     "hashKey": "memberId",
     "rangeKey": "",
@@ -77,7 +78,7 @@ def arn(service: str, resource: str) -> str:
 
 def aws_outputs(type_: str, name: str, inputs: Properties) -> Properties:
     """The outputs that the AWS provider adds to the inputs. An id is, for example, ``chat-api-id``."""
-    own = inputs.get("name", "")
+    own = inputs.get("name", f"{name}-1a2b3c4")  # As Pulumi names what has no name.
     table = arn("dynamodb", f"table/{own}")
     outputs: dict[str, Properties] = {
         # A disabled stream keeps its ARN.

@@ -25,17 +25,14 @@ def _typed(attribute: str, type_: str) -> Properties:
 def test_an_existing_table_is_looked_up_and_not_managed() -> None:
     graph = chat({"messages_table": "Theirs"})
     assert [(function, args) for function, args, _ in graph.calls] == [
-        ("aws:dynamodb/getTable:getTable", {"name": "Theirs"})
+        ("aws:dynamodb/getTable:getTable", {"name": "WebSocketConnections"}),
+        ("aws:dynamodb/getTable:getTable", {"name": "Theirs"}),
     ]
     assert "Theirs" not in [part.inputs.get("name") for part in graph.resources.values()]
 
 
 def test_other_attributes_may_have_other_types() -> None:
     assert chat({"messages_table": "Theirs"}, tables={"Theirs": _typed("senderId", "N")}).resources
-
-
-def test_a_created_table_is_not_looked_up() -> None:
-    assert chat({"create_messages_table": True}, tables={}).calls == []
 
 
 @pytest.mark.parametrize(

@@ -75,7 +75,7 @@ def test_the_program_exports_exactly_these_outputs(config: dict[str, object], mo
         "ApiId": "chat-api-id",
         "ConnectionsTable": "WebSocketConnections",
         "MessagesTable": "ChatMessages",
-        "FailuresQueueURL": f"https://sqs.{REGION}.amazonaws.com/{ACCOUNT}/WebSocketFailures",
+        "FailuresQueueURL": f"https://sqs.{REGION}.amazonaws.com/{ACCOUNT}/chat-failures-1a2b3c4",
         "FunctionNames": functions,
         "LogGroupNames": {key: f"/aws/lambda/{function}" for key, function in functions.items()},
     }
@@ -169,4 +169,4 @@ def test_a_new_project_asks_for_values_that_the_program_accepts() -> None:
     assert prompts.keys() == {"aws:region", "createMessagesTable"}
     assert all(prompt.keys() == {"description", "default"} for prompt in prompts.values())
     answers = {key: prompt["default"] for key, prompt in prompts.items()}
-    assert "chat-messages" in program(answers, project="my-chat", preview=True).resources
+    assert "chat-messages" in program(answers, project="my-chat", preview=True, tables={}).resources

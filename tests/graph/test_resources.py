@@ -79,7 +79,7 @@ def table(args: WebSocketChatArgs, name: str, key: str, attributes: list[str], *
         "serverSideEncryption": {"enabled": True} | own_key,
         "pointInTimeRecovery": {"enabled": args["point_in_time_recovery"]},
         "deletionProtectionEnabled": args["deletion_protection"],
-        "tags": args["tags"],
+        "tags": args["tags"] | {"websocket-chat:stack": "websocket-chat/test"},
     }
 
 
@@ -158,14 +158,13 @@ def expected_authorizer_function(args: WebSocketChatArgs) -> Properties:
 def expected_inputs(args: WebSocketChatArgs) -> dict[str, Properties]:
     """Inputs by logical name, for a component named ``chat``."""
     prefix, stage, tags = args["name_prefix"], args["stage_name"], args["tags"]
-    failures = f"arn:aws:sqs:{REGION}:{ACCOUNT}:{prefix}Failures"
+    failures = f"arn:aws:sqs:{REGION}:{ACCOUNT}:chat-failures-1a2b3c4"
     role = args["role_name"] or f"{prefix}LambdaRole"
     key = args["kms_key_arn"]
     expected: dict[str, Properties] = {
         "chat": {},
         "chat-connections": expected_connections(args),
         "chat-failures": {
-            "name": f"{prefix}Failures",
             "messageRetentionSeconds": 1_209_600,
             "tags": tags,
         }
@@ -385,7 +384,9 @@ def test_every_taggable_resource_is_tagged() -> None:
     parts = {name: part for name, part in chat(OTHERS).resources.items() if part.type.startswith("aws:")}
     taggable = {name for name, part in parts.items() if _can_be_tagged(part.type)}
     assert {parts[name].type for name in taggable} == TAGGABLE
-    assert {name for name, part in parts.items() if part.inputs.get("tags") == OTHERS["tags"]} == taggable
+    assert {
+        name for name, part in parts.items() if OTHERS["tags"].items() <= part.inputs.get("tags", {}).items()
+    } == taggable
 
 
 @pytest.mark.parametrize(
@@ -457,6 +458,6 @@ def test_every_part_uses_the_components_provider() -> None:
     graph = run(elsewhere)
     providers: set[Any] = {part.provider for part in graph.resources.values() if part.parent.endswith("::chat")}
     providers |= {provider for _, _, provider in graph.calls}
-    assert [args["name"] for _, args, _ in graph.calls] == ["ChatMessages", "GroupMembers"]
+    assert [args["name"] for _, args, _ in graph.calls] == ["WebSocketConnections", "ChatMessages", "GroupMembers"]
     (provider,) = providers
     assert "::elsewhere::" in provider
