@@ -45,7 +45,7 @@ def send_message(request: Request) -> None:
     if stored.pushed:
         request.post(*acks)
         return
-    with unavailable_on_failure(retryable=repeatable):
+    with unavailable_on_failure(retryable=repeatable, retryable_if_denied=repeatable):
         tally = push(
             pushed,
             split(pushed, group_of(sender), deadline=request.deadline),

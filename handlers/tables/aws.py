@@ -24,6 +24,11 @@ if TYPE_CHECKING:
 _CALLS = Config(connect_timeout=2, read_timeout=3, retries={"mode": "standard", "total_max_attempts": 3})
 
 
+_NEVER = {"ResourceNotFoundException", "ValidationException"}
+"""Errors of calls that cannot succeed later.
+https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Programming.Errors.html"""
+
+
 @cache
 def dynamodb() -> "DynamoDBClient":
     """The client of DynamoDB."""
@@ -69,18 +74,26 @@ def new_client(service: str, *, endpoint_url: str | None = None) -> Any:  # noqa
 
 
 @contextmanager
-def unavailable_on_failure(*, retryable: bool = True) -> Iterator[None]:
+def unavailable_on_failure(*, retryable: bool = True, retryable_if_denied: bool = True) -> Iterator[None]:
     """Turn a call that fails or takes too long into an error that a client may see.
 
     Args:
-        retryable: Whether the client may send the same frame again.
+        retryable: Whether the client may send the same frame again, although the call may have done its work.
+        retryable_if_denied: Whether it may after a denied call, which has done nothing. IAM and KMS deny calls for some
+            seconds after a deployment has changed the permissions.
 
     Raises:
         ChatError: UNAVAILABLE. Its cause is botocore's error, which is only for the log.
+        ClientError: The call can never succeed, because its table is missing or its input is invalid.
     """
     try:
         yield
     except (BotoCoreError, ClientError, TimeoutError) as error:
+        code = error.response["Error"].get("Code", "") if isinstance(error, ClientError) else ""
+        if code in _NEVER:
+            raise
+        if "AccessDenied" in code:
+            retryable = retryable_if_denied
         advice = "try again later" if retryable else "before you send the message again, check whether it was stored"
         raise ChatError(
             Code.UNAVAILABLE, f"the chat is not available at the moment: {advice}", retryable=retryable

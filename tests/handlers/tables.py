@@ -24,9 +24,11 @@ class ProcessKilledError(BaseException):
     """Ends an invocation as Lambda does at its time limit: no code runs after it."""
 
 
-def aws_error(operation: str, message: str = "Rate exceeded") -> ClientError:
+def aws_error(
+    operation: str, message: str = "Rate exceeded", *, code: str = "ProvisionedThroughputExceededException"
+) -> ClientError:
     """The error that boto3 raises when all its retries have failed."""
-    return ClientError({"Error": {"Code": "ProvisionedThroughputExceededException", "Message": message}}, operation)
+    return ClientError({"Error": {"Code": code, "Message": message}}, operation)
 
 
 class Tables:

@@ -172,6 +172,37 @@ def test_unavailable_while_storing_is_retryable_only_with_a_client_message_id(
     assert ("check whether it was stored" in words) is not retryable
 
 
+@pytest.mark.parametrize("code", ["AccessDeniedException", "KMSAccessDeniedException"])
+@pytest.mark.parametrize(
+    ("operation", "ids", "retryable"),
+    [
+        ("UpdateItem", {}, True),
+        ("PutItem", {}, True),
+        ("PutItem", ECHOED, True),
+        ("Query", {}, False),
+        ("Query", ECHOED, True),
+    ],
+)
+def test_a_denied_call_is_retryable_unless_the_message_is_stored_without_an_id(
+    chat: Chat, operation: str, ids: Frame, code: str, *, retryable: bool
+) -> None:
+    """IAM denies calls for some seconds after a deployment has changed the permissions."""
+    with chat.tables.failing(operation, aws_error(operation, code=code)):
+        assert chat.send(ANA, **ids) == 503
+    refusal, _ = chat.refusal(ANA)
+    assert refusal == {"code": "UNAVAILABLE", "retryable": retryable} | ids
+    assert len(chat.tables.messages()) == (operation == "Query")
+
+
+@pytest.mark.parametrize("code", ["ResourceNotFoundException", "ValidationException"])
+@pytest.mark.parametrize("operation", ["UpdateItem", "PutItem", "Query"])
+def test_a_call_that_cannot_succeed_is_a_fault_of_the_server(chat: Chat, operation: str, code: str) -> None:
+    with chat.tables.failing(operation, aws_error(operation, code=code)):
+        assert chat.send(ANA, **ECHOED) == 500
+    refusal, _ = chat.refusal(ANA)
+    assert refusal == {"code": "INTERNAL", "retryable": False} | ECHOED
+
+
 @pytest.mark.parametrize(("ids", "retryable"), [(ECHOED, True), ({}, False)])
 def test_unavailable_after_storing_is_retryable_only_with_a_client_message_id(
     chat: Chat, ids: Frame, *, retryable: bool
