@@ -1,6 +1,7 @@
 """Background work: the sources that run functions without a client, and the queue for what failed."""
 
 import json
+from collections.abc import Sequence
 
 import pulumi
 import pulumi_aws as aws
@@ -28,11 +29,11 @@ class Background(Part):
         return self.children.make(aws.sqs.Queue, "failures_queue", "failures", args)
 
     def slice_retries(
-        self, functions: dict[str, aws.lambda_.Function], failures: aws.sqs.Queue, *, after: pulumi.Resource
+        self, functions: dict[str, aws.lambda_.Function], failures: aws.sqs.Queue, *, after: Sequence[pulumi.Resource]
     ) -> aws.lambda_.FunctionEventInvokeConfig:
         """Retry a failed slice of a large group for 15 minutes at most, then send it to the queue.
 
-        Lambda checks that the role may send to the queue, so this comes after the policy.
+        Lambda checks that the role may send to the queue, so this comes after the policies.
         """
         args = aws.lambda_.FunctionEventInvokeConfigArgs(
             function_name=functions[BROADCAST.key].name,
@@ -42,7 +43,7 @@ class Background(Part):
                 on_failure=aws.lambda_.FunctionEventInvokeConfigDestinationConfigOnFailureArgs(destination=failures.arn)
             ),
         )
-        opts = pulumi.ResourceOptions(depends_on=[after])
+        opts = pulumi.ResourceOptions(depends_on=[*after])
         return self.children.make(aws.lambda_.FunctionEventInvokeConfig, "slice_retries", "slice-retries", args, opts)
 
     def presence_stream(
@@ -51,11 +52,11 @@ class Background(Part):
         connections: aws.dynamodb.Table,
         failures: aws.sqs.Queue,
         *,
-        after: pulumi.Resource,
+        after: Sequence[pulumi.Resource],
     ) -> aws.lambda_.EventSourceMapping | None:
         """Feed the stream of the connections table to its function, if presence is on.
 
-        Lambda checks that the role may read the stream, so this comes after the policy.
+        Lambda checks that the role may read the stream, so this comes after the policies.
         """
         if not self.settings.presence:
             return None
@@ -82,5 +83,5 @@ class Background(Part):
             ),
             tags=self.settings.tags,
         )
-        opts = pulumi.ResourceOptions(depends_on=[after], protect=False)
+        opts = pulumi.ResourceOptions(depends_on=[*after], protect=False)
         return self.children.make(aws.lambda_.EventSourceMapping, "presence_stream", "presence-stream", args, opts)

@@ -11,15 +11,13 @@ def environment(
     settings: Settings,
     *,
     connections_table: pulumi.Input[str],
-    broadcast_function: str,
     callback_url: pulumi.Input[str],
 ) -> dict[str, pulumi.Input[str]]:
-    """Variables of every function except the authorizer.
+    """Variables of every function except the authorizer. Most also get the name of the broadcast function.
 
     Args:
         settings: The component's.
         connections_table: Name of the table of open connections.
-        broadcast_function: Name of the function that serves slices of large groups.
         callback_url: Address of the management API.
     """
     return {
@@ -27,7 +25,6 @@ def environment(
         "MESSAGES_TABLE": settings.messages_table,
         "CALLBACK_URL": callback_url,
         "CONNECTION_TTL_SECONDS": _text(settings.connection_ttl),
-        "BROADCAST_FUNCTION": broadcast_function,
         "BROADCAST_THRESHOLD": _text(settings.broadcast_threshold),
         "EVENT_MEMBER_LIMIT": _text(settings.event_member_limit),
         "AUTHENTICATION": Authentication(settings.authentication).value,

@@ -1,5 +1,6 @@
 """The functions: which ones there are, their logs, code and configuration."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pulumi
@@ -104,51 +105,49 @@ class Functions(Part):
         layer: aws.lambda_.LayerVersion | None,
         connections: aws.dynamodb.Table,
         callback_url: pulumi.Input[str],
-        after: pulumi.Resource,
+        after: Sequence[pulumi.Resource],
     ) -> dict[str, aws.lambda_.Function]:
         """Make the functions.
 
-        Lambda refuses to trace for a role that may not send traces, so they come after the policy.
+        Lambda refuses to trace for a role that may not send traces, so they come after the policies.
         """
         code = _code()
-        tracing = pulumi.Output.from_input(self.settings.tracing)
-        variables = environment(
-            self.settings,
-            connections_table=connections.name,
-            # A name, not an output: all functions share their variables, and this function cannot refer to itself.
-            broadcast_function=BROADCAST.physical_name(self.settings),
-            callback_url=callback_url,
-        )
-        return {
-            function.key: self.children.make(
-                aws.lambda_.Function,
-                "function",
-                f"{function.child}-function",
-                aws.lambda_.FunctionArgs(
-                    name=function.physical_name(self.settings),
-                    role=role.arn,
-                    runtime=RUNTIME,
-                    architectures=[ARCHITECTURE],
-                    handler=f"handlers.{function.module}.handler",
-                    code=code,
-                    memory_size=self.settings.memory_size,
-                    timeout=self.settings.timeout,
-                    reserved_concurrent_executions=self.settings.reserved_concurrency,
-                    environment=aws.lambda_.FunctionEnvironmentArgs(
-                        variables=authorizer_environment(self.settings) if function is AUTHORIZER else variables
-                    ),
-                    layers=[layer.arn] if layer and function is AUTHORIZER else None,
-                    logging_config=aws.lambda_.FunctionLoggingConfigArgs(
-                        log_format="JSON", log_group=log_groups[function.key].name
-                    ),
-                    tracing_config=aws.lambda_.FunctionTracingConfigArgs(
-                        mode=tracing.apply(lambda on: "Active" if on else "PassThrough")
-                    ),
-                    tags=self.settings.tags,
+        variables = environment(self.settings, connections_table=connections.name, callback_url=callback_url)
+
+        def function(config: FunctionConfig, variables: dict[str, pulumi.Input[str]]) -> aws.lambda_.Function:
+            args = aws.lambda_.FunctionArgs(
+                name=config.physical_name(self.settings),
+                role=role.arn,
+                runtime=RUNTIME,
+                architectures=[ARCHITECTURE],
+                handler=f"handlers.{config.module}.handler",
+                code=code,
+                memory_size=self.settings.memory_size,
+                timeout=self.settings.timeout,
+                reserved_concurrent_executions=self.settings.reserved_concurrency,
+                environment=aws.lambda_.FunctionEnvironmentArgs(variables=variables),
+                layers=[layer.arn] if layer and config is AUTHORIZER else None,
+                logging_config=aws.lambda_.FunctionLoggingConfigArgs(
+                    log_format="JSON", log_group=log_groups[config.key].name
                 ),
-                pulumi.ResourceOptions(depends_on=[after]),
+                tracing_config=aws.lambda_.FunctionTracingConfigArgs(
+                    mode="Active" if self.settings.tracing else "PassThrough"
+                ),
+                tags=self.settings.tags,
             )
-            for function in self.deployed
+            opts = pulumi.ResourceOptions(depends_on=[*after])
+            return self.children.make(aws.lambda_.Function, "function", f"{config.child}-function", args, opts)
+
+        # It comes first, because the others start it by its name, which a transform may have changed.
+        broadcast = function(BROADCAST, variables)
+        variables_of_others = variables | {"BROADCAST_FUNCTION": broadcast.name}
+        return {
+            config.key: broadcast
+            if config is BROADCAST
+            else function(
+                config, authorizer_environment(self.settings) if config is AUTHORIZER else variables_of_others
+            )
+            for config in self.deployed
         }
 
 

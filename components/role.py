@@ -1,29 +1,44 @@
-"""The role of the functions, and the policy that says what it may do."""
+"""The role of the functions, and the policies that say what it may do."""
 
+import asyncio
 import json
+import os
+from collections.abc import Callable
 
 import pulumi
 import pulumi_aws as aws
 
-from .functions import BROADCAST
+from . import policy
 from .part import Part
-from .policy import assume_role_policy, policy
+
+_WAIT = "WEBSOCKET_CHAT_IAM_WAIT_SECONDS"
+"""Environment variable: how long a deployment waits after it has created a policy. The emulator needs no wait. It is no
+argument, because it is a property of the cloud and not of the chat; and the provider's settings cannot say it, because
+a program cannot read those of a provider that it is given."""
+_DEFAULT_WAIT = 10
+"""IAM takes some seconds until a policy holds everywhere.
+https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot.html#troubleshoot_general_eventual-consistency"""
 
 
 class Role(Part):
-    """The role and its policy."""
+    """The role and its policies."""
 
     def role(self) -> aws.iam.Role:
         """Make the role."""
         args = aws.iam.RoleArgs(
             name=self.settings.role_name or f"{self.settings.name_prefix}LambdaRole",
-            assume_role_policy=json.dumps(assume_role_policy()),
+            assume_role_policy=json.dumps(policy.assume_role_policy()),
             tags=self.settings.tags,
         )
         opts = pulumi.ResourceOptions(delete_before_replace=False)
         return self.children.make(aws.iam.Role, "role", "role", args, opts)
 
-    def policy(
+    def key_policy(self, role: aws.iam.Role) -> dict[str, aws.iam.RolePolicy]:
+        """Allow the customer's key, if there is one. This comes before whatever the key encrypts."""
+        key = self.settings.kms_key_arn
+        return {"key": self._policy(role, "key", _known(policy.for_key, kms_key_arn=key))} if key else {}
+
+    def policies(
         self,
         role: aws.iam.Role,
         *,
@@ -32,37 +47,58 @@ class Role(Part):
         messages_arn: pulumi.Input[str],
         members_arn: pulumi.Input[str] | None,
         api: aws.apigatewayv2.Api,
-        failures: aws.sqs.Queue,
+    ) -> dict[str, aws.iam.RolePolicy]:
+        """Allow what the functions use, on these resources only. This comes before the functions."""
+        stage = {"execution_arn": api.execution_arn, "stage_name": self.settings.stage_name}
+        statements: dict[str, pulumi.Input[list[policy.Statement]]] = {
+            "serving": _known(
+                policy.for_serving,
+                log_group_arns=[log_group.arn for log_group in log_groups.values()],
+                connections_table_arn=connections.arn,
+                messages_table_arn=messages_arn,
+                **stage,
+            )
+        }
+        if members_arn:
+            statements["members"] = _known(policy.for_members, members_table_arn=members_arn, **stage)
+        if self.settings.presence:
+            statements["presence"] = _known(policy.for_presence, stream_arn=connections.stream_arn)
+        if self.settings.tracing:
+            statements["tracing"] = policy.for_tracing()
+        return {feature: self._policy(role, feature, allowed) for feature, allowed in statements.items()}
+
+    def background_policy(
+        self, role: aws.iam.Role, *, broadcast: aws.lambda_.Function, failures: aws.sqs.Queue
+    ) -> dict[str, aws.iam.RolePolicy]:
+        """Allow what background work uses. This comes after the function that it starts, and before its sources."""
+        statements = _known(
+            policy.for_background, broadcast_function_arn=broadcast.arn, failures_queue_arn=failures.arn
+        )
+        return {"background": self._policy(role, "background", statements)}
+
+    def _policy(
+        self, role: aws.iam.Role, feature: str, statements: pulumi.Input[list[policy.Statement]]
     ) -> aws.iam.RolePolicy:
-        """Make the policy: only what the functions use, on these resources only."""
-        known = pulumi.Output.all(
-            log_group_arns=[log_group.arn for log_group in log_groups.values()],
-            connections_table_arn=connections.arn,
-            messages_table_arn=messages_arn,
-            members_table_arn=members_arn,
-            execution_arn=api.execution_arn,
-            stage_name=self.settings.stage_name,
-            broadcast_function_arn=self._broadcast_function_arn(connections),
-            failures_queue_arn=failures.arn,
-            # A table keeps the ARN of a disabled stream.
-            stream_arn=connections.stream_arn if self.settings.presence else None,
-            kms_key_arn=self.settings.kms_key_arn,
-            tracing=self.settings.tracing,
+        """Make the policy of a feature.
+
+        It has no name of ours, and another text replaces it. So an update creates the new policy before what uses it,
+        and deletes the old one last, after what has used it.
+        """
+        args = aws.iam.RolePolicyArgs(role=role.id, policy=pulumi.Output.from_input(statements).apply(policy.document))
+        opts = pulumi.ResourceOptions(
+            protect=False,
+            replace_on_changes=["policy"],
+            hooks=pulumi.ResourceHookBinding(after_create=[_wait_for_iam]),
         )
-        args = aws.iam.RolePolicyArgs(
-            name=f"{self.settings.name_prefix}Policy",
-            role=role.id,
-            policy=known.apply(lambda arns: json.dumps(policy(**arns))),
-        )
-        opts = pulumi.ResourceOptions(protect=False)
-        return self.children.make(aws.iam.RolePolicy, "policy", "policy", args, opts)
+        return self.children.make(aws.iam.RolePolicy, "policy", f"{feature}-policy", args, opts)
 
-    def _broadcast_function_arn(self, connections: aws.dynamodb.Table) -> pulumi.Output[str]:
-        """ARN of the function, built from its name, because the function itself waits for the policy."""
-        name = BROADCAST.physical_name(self.settings)
 
-        def in_account_and_region_of(table_arn: str) -> str:
-            _, partition, _, region, account, _ = table_arn.split(":", 5)
-            return f"arn:{partition}:lambda:{region}:{account}:function:{name}"
+def _known(
+    statements: Callable[..., list[policy.Statement]], **inputs: object
+) -> pulumi.Output[list[policy.Statement]]:
+    return pulumi.Output.all(**inputs).apply(lambda values: statements(**values))
 
-        return connections.arn.apply(in_account_and_region_of)
+
+async def _wait_for_iam(_: pulumi.ResourceHookArgs) -> None:
+    # Not time.sleep: Pulumi calls all hooks on one event loop, and the policies wait at the same time.
+    await asyncio.sleep(float(os.environ.get(_WAIT, _DEFAULT_WAIT)))

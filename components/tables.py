@@ -52,36 +52,15 @@ class Tables(Part):
 
         Raises:
             ExistingTableError: One of them cannot be used.
+            ForeignTableError: The component would make a table that another stack has made.
         """
+        self._refuse_foreign()
         settings, component = self.settings, self.children.component
         members = settings.group_members_table
         return ExistingTables(
             messages=None if settings.create_messages_table else _MESSAGES.look_up(settings.messages_table, component),
             members=_MEMBERS.look_up(members, component) if members else None,
         )
-
-    def refuse_foreign(self) -> None:
-        """Refuse the names of the tables that the component would make, if another stack has made such tables.
-
-        An Output is not known yet. Then creating the table fails.
-
-        Raises:
-            ForeignTableError: There is a table of another stack.
-        """
-        settings, component = self.settings, self.children.component
-        refuse_foreign_table(
-            self._connections_name,
-            "To make another table, set name_prefix (in config: namePrefix). To use this one, set connections_table "
-            "(in config: connectionsTable).",
-            component,
-        )
-        if settings.create_messages_table and isinstance(settings.messages_table, str):
-            refuse_foreign_table(
-                settings.messages_table,
-                "To make another table, set messages_table (in config: messagesTable). To use this one, set "
-                "create_messages_table (in config: createMessagesTable) to false.",
-                component,
-            )
 
     def messages(self, api: aws.apigatewayv2.Api) -> aws.dynamodb.Table:
         """Make the messages table."""
@@ -102,6 +81,23 @@ class Tables(Part):
             stream_view_type="NEW_AND_OLD_IMAGES" if self.settings.presence else None,
         )
         return self.children.make(aws.dynamodb.Table, "connections_table", "connections", args, self._opts(api))
+
+    def _refuse_foreign(self) -> None:
+        # A name that is an Output is not known yet. Creating the table then fails.
+        settings, component = self.settings, self.children.component
+        refuse_foreign_table(
+            self._connections_name,
+            "To make another table, set name_prefix (in config: namePrefix). To use this one, set connections_table "
+            "(in config: connectionsTable).",
+            component,
+        )
+        if settings.create_messages_table and isinstance(settings.messages_table, str):
+            refuse_foreign_table(
+                settings.messages_table,
+                "To make another table, set messages_table (in config: messagesTable). To use this one, set "
+                "create_messages_table (in config: createMessagesTable) to false.",
+                component,
+            )
 
     @property
     def _connections_name(self) -> str:

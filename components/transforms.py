@@ -34,7 +34,7 @@ class Transforms(TypedDict, total=False):
     role: Transform
     """The role of the functions: ``aws.iam.Role``."""
     policy: Transform
-    """The permissions of that role: ``aws.iam.RolePolicy``."""
+    """The permissions of that role, by feature: ``aws.iam.RolePolicy``."""
     authorizer_layer: Transform
     """The layer with the library that verifies tokens: ``aws.lambda_.LayerVersion``."""
     function: Transform

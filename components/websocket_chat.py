@@ -6,7 +6,7 @@ import pulumi_aws as aws
 from .api import Api, address
 from .arguments import Authentication, Settings, WebSocketChatArgs
 from .background import Background
-from .functions import Functions
+from .functions import BROADCAST, Functions
 from .part import Children
 from .role import Role
 from .tables import Tables
@@ -70,8 +70,10 @@ class WebSocketChat(pulumi.ComponentResource):
         tables, background, api = Tables(children, settings), Background(children, settings), Api(children, settings)
         role, functions = Role(children, settings), Functions(children, settings)
 
-        tables.refuse_foreign()
         existing = tables.existing()
+        self.role: aws.iam.Role = role.role()
+        """Role of the functions."""
+        key_policy = role.key_policy(self.role)
         self.api: aws.apigatewayv2.Api = api.api()
         """The WebSocket API."""
         messages = existing.messages or tables.messages(self.api)
@@ -83,18 +85,14 @@ class WebSocketChat(pulumi.ComponentResource):
         """Queue of what the background functions could not process."""
         self.log_groups: dict[str, aws.cloudwatch.LogGroup] = functions.log_groups()
         """Log group of each function."""
-        self.role: aws.iam.Role = role.role()
-        """Role of the functions."""
-        self.policy: aws.iam.RolePolicy = role.policy(
+        serving_policies = role.policies(
             self.role,
             log_groups=self.log_groups,
             connections=self.connections_table,
             messages_arn=messages.arn,
             members_arn=existing.members.arn if existing.members else None,
             api=self.api,
-            failures=self.failures_queue,
         )
-        """The policy of that role."""
         self.authorizer_layer: aws.lambda_.LayerVersion | None = functions.authorizer_layer()
         """Layer with the library that verifies tokens. None unless ``authentication`` is ``jwt``."""
         self.functions: dict[str, aws.lambda_.Function] = functions.functions(
@@ -104,9 +102,14 @@ class WebSocketChat(pulumi.ComponentResource):
             connections=self.connections_table,
             # Built from the API: the stage's address would be a cycle, and that of a request may be a custom domain.
             callback_url=address(self.api, "http", settings.stage_name),
-            after=self.policy,
+            after=[*key_policy.values(), *serving_policies.values()],
         )
         """The functions."""
+        background_policy = role.background_policy(
+            self.role, broadcast=self.functions[BROADCAST.key], failures=self.failures_queue
+        )
+        self.policies: dict[str, aws.iam.RolePolicy] = key_policy | serving_policies | background_policy
+        """The policies of the role, by feature."""
         self.authorizer: aws.apigatewayv2.Authorizer | None = api.authorizer(self.api, self.functions)
         """The authorizer that calls its function at each handshake. None unless ``authentication`` is ``jwt``."""
         self.integrations: dict[str, aws.apigatewayv2.Integration] = api.integrations(self.api, self.functions)
@@ -118,14 +121,14 @@ class WebSocketChat(pulumi.ComponentResource):
         self.deployment: aws.apigatewayv2.Deployment = api.deployment(self.api, self.routes)
         """The deployment of the API."""
         self.slice_retries: aws.lambda_.FunctionEventInvokeConfig = background.slice_retries(
-            self.functions, self.failures_queue, after=self.policy
+            self.functions, self.failures_queue, after=[*self.policies.values()]
         )
         """How often Lambda retries a slice of a large group."""
         self.presence_stream: aws.lambda_.EventSourceMapping | None = background.presence_stream(
-            self.functions, self.connections_table, self.failures_queue, after=self.policy
+            self.functions, self.connections_table, self.failures_queue, after=[*self.policies.values()]
         )
         """The mapping that feeds the connections table's stream to its function. None without ``presence``."""
-        before_stage = [self.policy, self.slice_retries, self.presence_stream, *self.permissions.values()]
+        before_stage = [*self.policies.values(), self.slice_retries, self.presence_stream, *self.permissions.values()]
         self.stage: aws.apigatewayv2.Stage = api.stage(self.api, self.deployment, after=before_stage)
         """The stage of the API."""
         self._output(settings)

@@ -6,9 +6,10 @@ import signal
 import sys
 import threading
 from contextlib import suppress
+from typing import Any
 
 from ministack.app import main
-from ministack.core import lambda_runtime
+from ministack.core import iam_actions, lambda_runtime
 
 
 def _end_with_input(directory: str) -> None:
@@ -22,6 +23,21 @@ def _end_with_input(directory: str) -> None:
     os.kill(os.getpid(), signal.SIGTERM)
 
 
+def _compare_log_groups_as_aws_does() -> None:
+    """Have policies name log groups with an asterisk for their streams, as AWS wants it for all but tagging.
+
+    https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/iam-access-control-overview-cwl.html
+    """
+    resource_arn = iam_actions.extract_resource_arn
+
+    def as_aws_does(service: str, *request: Any) -> str:  # noqa: ANN401 - MiniStack's own
+        arn: str = resource_arn(service, *request)
+        return f"{arn}:*" if service == "logs" and ":log-group:" in arn else arn
+
+    iam_actions.extract_resource_arn = as_aws_does
+
+
 if __name__ == "__main__":
+    _compare_log_groups_as_aws_does()
     threading.Thread(target=_end_with_input, args=(sys.argv.pop(),), daemon=True).start()
     main()

@@ -29,7 +29,7 @@ class WebSocketChatArgs(TypedDict, total=False):
     """Name of the table that stores the messages. Its key is ``messageId``. Its index ``GroupIdIndex`` is on
     ``groupId`` and ``timestamp``. If your program declares the table, pass its output ``name``.
 
-    Allowed: 3 to 255 letters, digits, '-', '_' and '.'. Default: ``ChatMessages``."""
+    Allowed: 3 to 100 letters, digits, '-', '_' and '.'. Default: ``ChatMessages``."""
     create_messages_table: bool
     """Create the messages table. Set this if you do not have one yet. The table stays in AWS when you destroy the
     component, set this to false or name another table, unless ``destroy_messages`` was deployed before. If false, the
@@ -103,7 +103,7 @@ class WebSocketChatArgs(TypedDict, total=False):
     many connections each.
 
     Allowed: an integer from 2 to 2000 (connections). Default: 1000."""
-    tracing: pulumi.Input[bool]
+    tracing: bool
     """Trace the functions with AWS X-Ray.
 
     Default: false."""
@@ -152,7 +152,7 @@ class WebSocketChatArgs(TypedDict, total=False):
     ``UserIdIndex`` on ``userId`` and the index ``GroupIdIndex`` on ``groupId``, both with all attributes projected. If
     your program declares the table, pass its output ``name``.
 
-    Allowed: 3 to 255 letters, digits, '-', '_' and '.'. Default: none, every group is open."""
+    Allowed: 3 to 100 letters, digits, '-', '_' and '.'. Default: none, every group is open."""
     membership_recheck: pulumi.Input[int]
     """Longest time that a member stays connected after you remove them from ``group_members_table``.
 
@@ -208,7 +208,7 @@ class CheckedArguments:
     presence: bool = True
     event_member_limit: pulumi.Input[int] = 200
     broadcast_threshold: pulumi.Input[int] = 1_000
-    tracing: pulumi.Input[bool] = False
+    tracing: bool = False
     authentication: Authentication = Authentication.NONE
     jwt_issuer: pulumi.Input[str] = ""
     jwt_audience: pulumi.Input[list[str]] = field(default_factory=list)

@@ -27,6 +27,9 @@ _ORIGIN = (
     r"(?!https://.*:443\Z|http://.*:80\Z)"
     r"[a-z][a-z0-9+.-]*://(\*\.(?=[^.]+\.[^.]))?[a-z0-9-]+(\.[a-z0-9-]+)*(:[0-9]{1,5})?"
 )
+_TABLE_NAME = "[A-Za-z0-9_.-]{3,100}"
+"""DynamoDB allows 255 characters. The policies name a table several times, and must stay below MAX_CHARACTERS of
+``policy.py``."""
 _ALGORITHMS = "(RS|PS|ES)(256|384|512)|EdDSA"
 
 
@@ -93,7 +96,7 @@ _ROWS = (
     ),
     Argument(
         name="messages_table",
-        rule=text(r"[A-Za-z0-9_.-]{3,255}", "3 to 255 letters, digits, '-', '_' and '.'"),
+        rule=text(_TABLE_NAME, "3 to 100 letters, digits, '-', '_' and '.'"),
         default="ChatMessages",
         text="Name of the table that stores the messages. Its key is ``messageId``. Its index ``GroupIdIndex`` is on "
         "``groupId`` and ``timestamp``. If your program declares the table, pass its output ``name``.",
@@ -213,6 +216,7 @@ _ROWS = (
         name="tracing",
         rule=BOOLEAN,
         default=False,
+        plain=True,
         text="Trace the functions with AWS X-Ray.",
     ),
     Argument(
@@ -292,7 +296,7 @@ _ROWS = (
     ),
     Argument(
         name="group_members_table",
-        rule=text(r"([A-Za-z0-9_.-]{3,255})?", "3 to 255 letters, digits, '-', '_' and '.'"),
+        rule=text(f"({_TABLE_NAME})?", "3 to 100 letters, digits, '-', '_' and '.'"),
         default="",
         unset="none, every group is open",
         text="Name of an existing table that lists who may join which group, such as ``GroupMembers``. It needs "

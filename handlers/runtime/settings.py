@@ -25,7 +25,8 @@ class Settings:
         callback_url: URL of the management API with the stage: ``https://…/production``. It is never taken from a
             request: a request may come through a custom domain, which does not serve ``@connections``.
         connection_ttl_seconds: Age at which a connection row counts as gone.
-        broadcast_function: Name of the function that serves the slices of large groups.
+        broadcast_function: Name of the function that serves the slices of large groups. That function itself is not
+            told its name: Lambda's environment has it.
         broadcast_threshold: Connections that one invocation serves. The rest of a larger group goes to slices.
         event_member_limit: Members above which a group gets no presence events and no typing frames.
         authentication: How users are authenticated: ``jwt`` (by the authorizer), ``iam``, or ``none`` (the query string
@@ -86,6 +87,9 @@ class TokenSettings:
             raise ValueError(f"JWT_ALGORITHMS lists {unknown}, which is not accepted. Use only {allowed}")
 
 
+_FROM_LAMBDA = {"broadcast_function": "AWS_LAMBDA_FUNCTION_NAME"}
+"""Variables of Lambda that are read if the component does not set a setting's own variable."""
+
 _Kind = TypeVar("_Kind", Settings, TokenSettings)
 
 _READERS: dict[Any, Callable[[str], object]] = {
@@ -105,9 +109,14 @@ def read(kind: type[_Kind], environment: Mapping[str, str]) -> _Kind:
         ValueError: A variable has an invalid value.
     """
     values: dict[str, Any] = {
-        field.name: _READERS[field.type](environment[field.name.upper()]) for field in fields(kind)
+        field.name: _READERS[field.type](environment[_variable(field.name, environment)]) for field in fields(kind)
     }
     return kind(**values)
+
+
+def _variable(setting: str, environment: Mapping[str, str]) -> str:
+    own = setting.upper()
+    return own if own in environment else _FROM_LAMBDA.get(setting, own)
 
 
 @cache

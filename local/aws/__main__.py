@@ -37,6 +37,7 @@ def _show(state: Path, emulator: Emulator, provider: Provider) -> None:
         "PULUMI_BACKEND_URL": state.as_uri(),
         "PULUMI_CONFIG_PASSPHRASE": "local",
         "PULUMI_DEBUG_PROVIDERS": f"aws:{provider.port}",
+        "WEBSOCKET_CHAT_IAM_WAIT_SECONDS": "0",
     }
     print(f"The emulator listens at {emulator.endpoint}. It has an empty table ChatMessages.")
     print("In another terminal, in this folder:\n")

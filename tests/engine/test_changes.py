@@ -66,9 +66,17 @@ def test_presence_goes_and_comes_back(stack: Stack) -> None:
     before = stack.outputs()
     with Chatting(before["WebSocketURL"]):
         off = stack.up(presence=False)
-        assert set(off.names("delete")) == {"presence-events-function", "presence-events-logs", "presence-stream"}
+        policies = {"presence-policy", "serving-policy"}
+        functions = {"presence-events-function", "presence-events-logs", "presence-stream"}
+        assert set(off.names("delete")) == functions | policies
+        # What uses a permission goes before it.
+        gone = off.names("delete")
+        assert gone.index("presence-policy") > max(map(gone.index, ["presence-stream", "presence-events-function"]))
+        # The policy with one log group less is there before the old one goes.
+        assert off.names("create") == ["serving-policy"]
         on = stack.up(presence=None)
-        assert set(on.names("create")) == set(off.names("delete"))
+        assert set(on.names("create")) == functions | policies
+        assert on.names("delete") == ["serving-policy"]
     assert stack.outputs() == before
 
 
@@ -76,7 +84,7 @@ def test_another_stage_name_is_another_address(stack: Stack) -> None:
     stack.up()
     before = stack.outputs()
     run = stack.up(stageName="live")
-    assert set(run.names("delete")) == {"stage", *(f"{route}-permission" for route in ROUTES)}
+    assert set(run.names("delete")) == {"stage", "serving-policy", *(f"{route}-permission" for route in ROUTES)}
     assert stack.outputs()["ApiId"] == before["ApiId"]
     assert stack.outputs()["WebSocketURL"] == re.sub("production$", "live", before["WebSocketURL"])
     with Chatting(stack.outputs()["WebSocketURL"]):

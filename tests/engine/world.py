@@ -91,6 +91,7 @@ class Stack:
             "PULUMI_SKIP_UPDATE_CHECK": "true",
             "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
             "PULUMI_DEBUG_PROVIDERS": f"aws:{provider.port}",
+            "WEBSOCKET_CHAT_IAM_WAIT_SECONDS": "0",
         }
         self.pulumi("stack", "init", name)
 

@@ -115,6 +115,9 @@ class Resource:
     """Whether a deletion only makes Pulumi forget it."""
     deleted_first: bool | None
     """Whether a replacement starts with the deletion. None: Pulumi decides."""
+    replaced_by: frozenset[str]
+    """Inputs whose change replaces it, although the provider could change them in place."""
+    hooks_after_creation: int
 
 
 @dataclass
@@ -195,6 +198,8 @@ class _Engine(mocks.MockMonitor):
                 protect=request.protect,
                 retained=request.retainOnDelete,
                 deleted_first=request.deleteBeforeReplace if request.deleteBeforeReplaceDefined else None,
+                replaced_by=frozenset(request.replaceOnChanges),
+                hooks_after_creation=len(request.hooks.after_create),
             )
         return response
 

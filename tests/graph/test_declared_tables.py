@@ -32,8 +32,9 @@ def _declaring(argument: str) -> Callable[[], None]:
 def test_a_declared_table_is_looked_up_after_it_is_created(argument: str) -> None:
     graph = run(_declaring(argument), tables=TABLES | {"Declared": ARGUMENTS[argument]})
     assert "Declared" in [args["name"] for _, args, _ in graph.calls]
-    assert arn("dynamodb", "table/Declared") in graph.resources["chat-policy"].inputs["policy"]
-    assert "declared" in graph.waits_for("chat-policy")
+    policies = graph.of_type("aws:iam/rolePolicy:RolePolicy")
+    (name,) = [name for name in policies if arn("dynamodb", "table/Declared") in policies[name].inputs["policy"]]
+    assert "declared" in graph.waits_for(name)
 
 
 @pytest.mark.parametrize("argument", ARGUMENTS)
@@ -52,7 +53,7 @@ def test_a_declared_table_that_does_not_fit_fails_the_update(argument: str, foun
         run(_declaring(argument), tables=tables, graph=graph)
     for part in ("'Declared' cannot be used", "couldn't find resource" if found is None else "no index", argument):
         assert part in str(refused.value)
-    assert "chat-policy" not in graph.resources
+    assert "chat-stage" not in graph.resources
 
 
 def test_a_preview_only_warns_because_the_update_may_change_the_table() -> None:

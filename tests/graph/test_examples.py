@@ -16,7 +16,7 @@ from components import InvalidArgumentError
 from .stack import ACCOUNT, PROJECT, REGION, SURROUNDINGS, Graph, arn, run
 
 EXAMPLES = {folder.name: folder for folder in sorted((PROJECT / "examples").iterdir()) if folder.is_dir()}
-COUNTS = {"minimal": 35, "cognito_kms": 43, "two_chats": 70}
+COUNTS = {"minimal": 37, "cognito_kms": 47, "two_chats": 74}
 """Number of resources of each example, including the components."""
 
 POOL = f"{REGION}_AbCdEfGhI"
@@ -73,7 +73,7 @@ def test_the_existing_members_table_is_used() -> None:
     function = graph.resources["chat-connect-function"].inputs
     assert function["environment"]["variables"]["MEMBERS_TABLE"] == "GroupMembers"
     asked = [args["name"] for function, args, _ in graph.calls if function not in SURROUNDINGS]
-    assert asked == ["GroupMembers"]
+    assert asked == ["SupportConnections", "ChatMessages", "GroupMembers"]
     tables = graph.of_type("aws:dynamodb/table:Table")
     assert tables.keys() == {"chat-connections", "chat-messages"}
 
@@ -84,7 +84,7 @@ def test_the_key_encrypts_tables_logs_and_queue() -> None:
     assert of_tables == [{"enabled": True, "kmsKeyArn": KEY}] * 2
     assert {log.inputs["kmsKeyId"] for log in graph.of_type("aws:cloudwatch/logGroup:LogGroup").values()} == {KEY}
     assert graph.resources["chat-failures"].inputs["kmsMasterKeyId"] == KEY
-    assert KEY in graph.resources["chat-policy"].inputs["policy"]
+    assert KEY in graph.resources["chat-key-policy"].inputs["policy"]
 
 
 def test_cloudwatch_logs_may_use_the_key_for_every_log_group() -> None:

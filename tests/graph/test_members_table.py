@@ -32,7 +32,7 @@ def test_the_table_is_looked_up_and_not_managed() -> None:
 
 def test_without_a_name_nothing_is_looked_up() -> None:
     names = [args["name"] for _, args, _ in chat(tables={"ChatMessages": CHAT_MESSAGES}).calls]
-    assert names == ["ChatMessages"]
+    assert names == ["WebSocketConnections", "ChatMessages"]
 
 
 @pytest.mark.parametrize(

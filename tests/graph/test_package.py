@@ -67,6 +67,10 @@ settings_module = importlib.import_module("handlers.runtime.settings")
 settings_module.read(getattr(settings_module, settings), os.environ)
 """
 
+LAMBDA = {"AWS_REGION": "eu-central-1", "AWS_LAMBDA_FUNCTION_NAME": "Function"}
+"""Variables that Lambda sets.
+https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html#configuration-envvars-runtime"""
+
 
 @pytest.mark.parametrize("args", [{}, WITH_TOKENS], ids=["none", "jwt"])
 def test_every_handler_starts_with_the_package_its_layer_and_its_environment_alone(
@@ -82,7 +86,7 @@ def test_every_handler_starts_with_the_package_its_layer_and_its_environment_alo
         settings = "TokenSettings" if "authorizer" in handler else "Settings"
         subprocess.run(
             [sys.executable, "-I", "-B", "-c", AS_LAMBDA_DOES, str(tmp_path), handler, settings, json.dumps(layers)],
-            env=function.inputs["environment"]["variables"] | {"AWS_REGION": "eu-central-1"},
+            env=function.inputs["environment"]["variables"] | LAMBDA,
             check=True,
         )
 

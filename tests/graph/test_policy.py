@@ -1,13 +1,26 @@
 """The permissions of the functions, statement by statement, and who may invoke them."""
 
+import asyncio
 import json
 from typing import Any
 
+import pulumi
 import pytest
 
-from components import Authentication, WebSocketChatArgs
+from components import Authentication, WebSocketChatArgs, role
+from components.arguments.table import ARGUMENTS
+from components.policy import MAX_CHARACTERS
 
-from .stack import ACCOUNT, REGION, WITH_TOKENS, Graph, chat
+from .stack import (
+    ACCOUNT,
+    CHAT_MESSAGES,
+    GROUP_MEMBERS,
+    REGION,
+    WITH_TOKENS,
+    Graph,
+    arn,
+    chat,
+)
 
 FUNCTIONS = ["Connect", "Disconnect", "SendMessage", "Default", "Broadcast", "Presence", "Authorize"]
 CONNECTIONS = f"arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/WebSocketConnections"
@@ -30,16 +43,26 @@ EVERYTHING: WebSocketChatArgs = WITH_TOKENS | {
 
 
 def statements(graph: Graph) -> dict[str, dict[str, Any]]:
-    document = json.loads(graph.resources["chat-policy"].inputs["policy"])
-    assert document.pop("Version") == "2012-10-17"
-    found = {statement.pop("Sid"): statement for statement in document.pop("Statement")}
-    assert document == {}
+    found = {}
+    for document in documents(graph).values():
+        assert document.keys() == {"Version", "Statement"}
+        assert document["Version"] == "2012-10-17"
+        for statement in document["Statement"]:
+            sid = statement.pop("Sid")
+            assert sid not in found
+            found[sid] = statement
     return found
+
+
+def documents(graph: Graph) -> dict[str, Any]:
+    """The policies, by their names in the stack."""
+    policies = graph.of_type("aws:iam/rolePolicy:RolePolicy")
+    return {name: json.loads(policy.inputs["policy"]) for name, policy in policies.items()}
 
 
 def log_groups(functions: list[str]) -> list[str]:
     own = [f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:/aws/lambda/WebSocket{function}" for function in functions]
-    return [f"{group}{streams}" for group in own for streams in ("", ":*")]
+    return [f"{group}:*" for group in own]
 
 
 @pytest.mark.parametrize(
@@ -51,14 +74,13 @@ def log_groups(functions: list[str]) -> list[str]:
             {"dynamodb:PutItem", "dynamodb:GetItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem"},
             CONNECTIONS,
         ),
-        ("CountOwnConnections", {"dynamodb:Query"}, f"{CONNECTIONS}/index/UserIdIndex"),
-        ("ListGroup", {"dynamodb:Query"}, f"{CONNECTIONS}/index/GroupIdIndex"),
+        ("ListConnections", {"dynamodb:Query"}, f"{CONNECTIONS}/index/*"),
         ("ReadHistory", {"dynamodb:Query"}, f"{MESSAGES}/index/GroupIdIndex"),
         ("StoreMessages", {"dynamodb:PutItem", "dynamodb:UpdateItem"}, MESSAGES),
         ("PostToConnections", {"execute-api:ManageConnections"}, f"{STAGE}/POST/@connections/*"),
         ("HandOverSlices", {"lambda:InvokeFunction"}, BROADCAST),
         ("KeepFailures", {"sqs:SendMessage"}, FAILURES),
-        ("ReadMembers", {"dynamodb:Query"}, [f"{MEMBERS}/index/UserIdIndex", f"{MEMBERS}/index/GroupIdIndex"]),
+        ("ReadMembers", {"dynamodb:Query"}, f"{MEMBERS}/index/*"),
         ("CloseConnections", {"execute-api:ManageConnections"}, f"{STAGE}/DELETE/@connections/*"),
         ("ReadStream", STREAM, f"{CONNECTIONS}/stream/1"),
         ("SendTraces", TRACES, "*"),
@@ -94,7 +116,7 @@ def test_the_key_is_used_only_through_the_tables_and_the_queue() -> None:
     ],
 )
 def test_there_are_no_other_statements(args: WebSocketChatArgs, on_demand: set[str]) -> None:
-    always = {"WriteOwnLogs", "KeepConnections", "CountOwnConnections", "ListGroup", "ReadHistory", "StoreMessages"}
+    always = {"WriteOwnLogs", "KeepConnections", "ListConnections", "ReadHistory", "StoreMessages"}
     always |= {"PostToConnections", "HandOverSlices", "KeepFailures"}
     assert statements(chat(args)).keys() == always | on_demand
 
@@ -122,7 +144,7 @@ def test_messages_are_stored_in_the_created_table() -> None:
 def test_members_are_read_from_the_named_table() -> None:
     theirs = MEMBERS.replace("GroupMembers", "Theirs")
     found = statements(chat({"group_members_table": "Theirs"}))
-    assert found["ReadMembers"]["Resource"] == [f"{theirs}/index/UserIdIndex", f"{theirs}/index/GroupIdIndex"]
+    assert found["ReadMembers"]["Resource"] == f"{theirs}/index/*"
 
 
 @pytest.mark.parametrize(("sid", "method"), [("PostToConnections", "POST"), ("CloseConnections", "DELETE")])
@@ -139,3 +161,58 @@ def test_only_lambda_may_assume_the_role() -> None:
             {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}
         ],
     }
+
+
+LONGEST: WebSocketChatArgs = EVERYTHING | {
+    "name_prefix": "p" * 53,
+    "role_name": "r" * 64,
+    "stage_name": "s" * 128,
+    "messages_table": "m" * 100,
+    "group_members_table": "g" * 100,
+    "kms_key_arn": KEY.replace("1234abcd-", "mrk-1234abcd-"),
+}
+
+
+@pytest.mark.parametrize("name", ["name_prefix", "role_name", "stage_name", "messages_table", "group_members_table"])
+def test_the_longest_name_is_the_longest(name: str) -> None:
+    assert not ARGUMENTS[name].rule.accepts(f"{LONGEST[name]}x")  # type: ignore[literal-required]
+
+
+@pytest.mark.parametrize("place", ["aws:ap-northeast-1", "aws-us-gov:us-gov-west-1", "aws-cn:cn-northwest-1"])
+def test_all_policies_fit_into_a_role_twice(place: str) -> None:
+    stream = arn("dynamodb", f"table/{'p' * 53}Connections/stream/2026-01-01T00:00:00.000")
+    tables = {"m" * 100: CHAT_MESSAGES, "g" * 100: GROUP_MEMBERS}
+    outputs = {"chat-connections": {"streamArn": stream}, "chat-failures": {"arn": arn("sqs", "q" * 80)}}
+    graph = chat(LONGEST, tables=tables, outputs=outputs)
+    texts = [json.dumps(document, separators=(",", ":")) for document in documents(graph).values()]
+    partition, region = place.split(":")
+    length = sum(len(text.replace("arn:aws:", f"arn:{partition}:").replace(REGION, region)) for text in texts)
+    assert length < MAX_CHARACTERS
+
+
+def test_another_policy_is_created_before_the_old_one_is_deleted() -> None:
+    policies = chat(EVERYTHING).of_type("aws:iam/rolePolicy:RolePolicy").values()
+    # A type whose name is given is deleted first.
+    assert [policy.inputs.keys() for policy in policies] == [{"role", "policy"}] * len(policies)
+    assert {policy.replaced_by for policy in policies} == {frozenset({"policy"})}
+
+
+def test_a_new_policy_has_ten_seconds_until_it_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    policies = chat(EVERYTHING).of_type("aws:iam/rolePolicy:RolePolicy").values()
+    assert [policy.hooks_after_creation for policy in policies] == [1] * len(policies)
+    assert waited(monkeypatch) == 10
+    monkeypatch.setenv("WEBSOCKET_CHAT_IAM_WAIT_SECONDS", "0")
+    assert waited(monkeypatch) == 0
+
+
+def waited(monkeypatch: pytest.MonkeyPatch) -> float:
+    seconds = []
+
+    async def sleep(time: float) -> None:
+        seconds.append(time)
+
+    monkeypatch.setattr(asyncio, "sleep", sleep)
+    args = pulumi.ResourceHookArgs(urn="", id="", name="", type="")
+    asyncio.run(role._wait_for_iam(args))  # noqa: SLF001
+    (only,) = seconds
+    return only

@@ -24,7 +24,7 @@ COUNTS = {
     "aws:cloudwatch/logGroup:LogGroup": 6,
     "aws:dynamodb/table:Table": 1,
     "aws:iam/role:Role": 1,
-    "aws:iam/rolePolicy:RolePolicy": 1,
+    "aws:iam/rolePolicy:RolePolicy": 3,
     "aws:lambda/eventSourceMapping:EventSourceMapping": 1,
     "aws:lambda/function:Function": 6,
     "aws:lambda/functionEventInvokeConfig:FunctionEventInvokeConfig": 1,
@@ -38,6 +38,7 @@ COUNTS_OF_TOKENS = {
     "aws:lambda/layerVersion:LayerVersion": 1,
     "aws:lambda/permission:Permission": 5,
 }
+COUNTS_OF_OTHERS = COUNTS_OF_TOKENS | {"aws:dynamodb/table:Table": 2, "aws:iam/rolePolicy:RolePolicy": 5}
 TAGGABLE = {
     "aws:apigatewayv2/api:Api",
     "aws:apigatewayv2/stage:Stage",
@@ -93,14 +94,14 @@ def expected_connections(args: WebSocketChatArgs) -> Properties:
     )
 
 
-def expected_environment(args: WebSocketChatArgs) -> dict[str, str]:
+def expected_environment(args: WebSocketChatArgs, child: str) -> dict[str, str]:
     prefix = args["name_prefix"]
-    return {
+    broadcast = {} if child == "broadcast" else {"BROADCAST_FUNCTION": f"{prefix}Broadcast"}
+    return broadcast | {
         "CONNECTIONS_TABLE": f"{prefix}Connections",
         "MESSAGES_TABLE": str(args["messages_table"]),
         "CALLBACK_URL": f"https://chat-api-id.execute-api.{REGION}.amazonaws.com/{args['stage_name']}",
         "CONNECTION_TTL_SECONDS": str(args["connection_ttl"]),
-        "BROADCAST_FUNCTION": f"{prefix}Broadcast",
         "BROADCAST_THRESHOLD": str(args["broadcast_threshold"]),
         "EVENT_MEMBER_LIMIT": str(args["event_member_limit"]),
         "AUTHENTICATION": args["authentication"].value,
@@ -176,7 +177,6 @@ def expected_inputs(args: WebSocketChatArgs) -> dict[str, Properties]:
             "destinationConfig": {"onFailure": {"destination": failures}},
         },
         "chat-role": {"name": role, "tags": tags},
-        "chat-policy": {"name": f"{prefix}Policy", "role": "chat-role-id"},
         "chat-api": {
             "name": f"{prefix}Api",
             "protocolType": "WEBSOCKET",
@@ -198,6 +198,14 @@ def expected_inputs(args: WebSocketChatArgs) -> dict[str, Properties]:
     if args["create_messages_table"]:
         attributes = ["groupId", "messageId", "timestamp"]
         expected["chat-messages"] = table(args, str(args["messages_table"]), "messageId", attributes, *MESSAGES_INDEXES)
+    on_demand = {
+        "members": args["group_members_table"],
+        "presence": args["presence"],
+        "key": key,
+        "tracing": args["tracing"],
+    }
+    for feature in ["serving", "background", *(feature for feature, on in on_demand.items() if on)]:
+        expected[f"chat-{feature}-policy"] = {"role": "chat-role-id"}
     if args["presence"]:
         expected["chat-presence-stream"] = {
             "eventSourceArn": f"arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/{prefix}Connections/stream/1",
@@ -232,7 +240,7 @@ def expected_inputs(args: WebSocketChatArgs) -> dict[str, Properties]:
             "memorySize": args["memory_size"],
             "timeout": args["timeout"],
             "reservedConcurrentExecutions": args["reserved_concurrency"],
-            "environment": {"variables": expected_environment(args)},
+            "environment": {"variables": expected_environment(args, child)},
             "loggingConfig": {"logFormat": "JSON", "logGroup": f"/aws/lambda/{function}"},
             "tracingConfig": {"mode": "Active" if args["tracing"] else "PassThrough"},
             "tags": tags,
@@ -277,11 +285,11 @@ def inputs(graph: Graph) -> dict[str, Properties]:
     [
         pytest.param(None, DEFAULTS, {}, id="defaults"),
         pytest.param(dict.fromkeys(DEFAULTS), DEFAULTS, {}, id="None is the default"),
-        pytest.param(OTHERS, OTHERS, COUNTS_OF_TOKENS | {"aws:dynamodb/table:Table": 2}, id="every argument"),
+        pytest.param(OTHERS, OTHERS, COUNTS_OF_OTHERS, id="every argument"),
         pytest.param(
             OTHERS | INSTEAD,
             OTHERS | INSTEAD,
-            COUNTS_OF_TOKENS | {"aws:dynamodb/table:Table": 2},
+            COUNTS_OF_OTHERS | {"aws:iam/rolePolicy:RolePolicy": 6},
             id="arguments that others exclude",
         ),
         pytest.param(
@@ -293,7 +301,7 @@ def inputs(graph: Graph) -> dict[str, Properties]:
         pytest.param(
             {"group_members_table": "GroupMembers"},
             DEFAULTS | {"group_members_table": "GroupMembers"},
-            {},
+            {"aws:iam/rolePolicy:RolePolicy": 4},
             id="members table",
         ),
         pytest.param(
@@ -301,6 +309,7 @@ def inputs(graph: Graph) -> dict[str, Properties]:
             DEFAULTS | {"presence": False},
             {
                 "aws:cloudwatch/logGroup:LogGroup": 5,
+                "aws:iam/rolePolicy:RolePolicy": 2,
                 "aws:lambda/eventSourceMapping:EventSourceMapping": 0,
                 "aws:lambda/function:Function": 5,
             },
@@ -393,23 +402,29 @@ def test_every_taggable_resource_is_tagged() -> None:
     ("name", "first"),
     [
         ("chat-deployment", {f"chat-{child}-route" for child in ROUTES}),
-        ("chat-slice-retries", {"chat-policy"}),
-        ("chat-presence-stream", {"chat-policy"}),
+        ("chat-slice-retries", {"chat-background-policy"}),
+        ("chat-presence-stream", {"chat-background-policy", "chat-presence-policy"}),
+        ("chat-background-policy", {"chat-broadcast-function"}),
+        ("chat-connect-function", {"chat-broadcast-function"}),
         ("chat-connect-route", {"chat-authorizer"}),
         ("chat-authorizer-function", {"chat-authorizer-layer"}),
-        # Without its log group, Lambda would create one that never expires. Without the policy, it could not trace.
-        *((f"chat-{child}-function", {f"chat-{child}-logs", "chat-policy"}) for child in FUNCTIONS),
+        # Without its log group, Lambda would create one that never expires. Without a policy, it could not trace.
+        *((f"chat-{child}-function", {f"chat-{child}-logs", "chat-tracing-policy"}) for child in FUNCTIONS),
     ],
 )
 def test_a_resource_waits_for_what_it_needs(name: str, first: set[str]) -> None:
     assert first <= chat(OTHERS).waits_for(name)
 
 
-@pytest.mark.parametrize("args", [{}, {"presence": False}, WITH_TOKENS], ids=["none", "no presence", "jwt"])
-def test_functions_wait_for_the_policy(args: WebSocketChatArgs) -> None:
+@pytest.mark.parametrize(
+    "args", [{}, {"presence": False}, WITH_TOKENS, OTHERS | INSTEAD], ids=["none", "no presence", "jwt", "everything"]
+)
+def test_functions_wait_for_their_policies(args: WebSocketChatArgs) -> None:
     graph = chat(args)
     functions = graph.of_type("aws:lambda/function:Function")
-    assert [name for name in functions if "chat-policy" not in graph.waits_for(name)] == []
+    # The background policy names the broadcast function.
+    policies = graph.of_type("aws:iam/rolePolicy:RolePolicy").keys() - {"chat-background-policy"}
+    assert [name for name in functions if not policies <= graph.waits_for(name)] == []
 
 
 def test_the_stage_waits_for_every_other_resource() -> None:

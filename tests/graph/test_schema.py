@@ -14,6 +14,7 @@ from components.arguments import Settings
 from .stack import Graph, run
 
 WITHOUT_DEFAULT = {
+    "role_name": "Default: the prefix, then ``LambdaRole``.",
     "jwt_issuer": "Needed for ``jwt``, unless",
     "jwt_audience": "Needed for ``jwt``.",
     "jwt_jwks_url": "Default: the issuer's ``/.well-known/jwks.json``.",

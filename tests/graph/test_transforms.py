@@ -14,6 +14,8 @@ EVERYTHING: WebSocketChatArgs = WITH_TOKENS | {"create_messages_table": True}
 ROUTES = ["connect", "disconnect", "send-message", "default"]
 FUNCTIONS = [*ROUTES, "broadcast", "presence-events", "authorizer"]
 
+POLICIES = [f"{feature}-policy" for feature in ("serving", "presence", "background")]
+
 CHANGES: dict[str, tuple[dict[str, Any], dict[str, Any], list[str]]] = {
     "connections_table": (
         {"table_class": "STANDARD_INFREQUENT_ACCESS"},
@@ -29,7 +31,7 @@ CHANGES: dict[str, tuple[dict[str, Any], dict[str, Any], list[str]]] = {
         [f"{child}-logs" for child in FUNCTIONS],
     ),
     "role": ({"permissions_boundary": "arn:ours"}, {"permissionsBoundary": "arn:ours"}, ["role"]),
-    "policy": ({"policy": "{}"}, {"policy": "{}"}, ["policy"]),
+    "policy": ({"policy": "{}"}, {"policy": "{}"}, POLICIES),
     "authorizer_layer": ({"license_info": "MIT"}, {"licenseInfo": "MIT"}, ["authorizer-layer"]),
     "function": (
         {"ephemeral_storage": {"size": 1024}},

@@ -3,8 +3,8 @@
 import json
 import secrets
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -19,6 +19,7 @@ from handlers.protocol.errors import Code
 from local.deploy import deploy
 from local.emulator import REGION, Emulator
 from local.identity_provider import IdentityProvider
+from tests.role import without
 
 from .client import Client, Frame, Handshake
 
@@ -218,19 +219,9 @@ class Chat:
             ExpressionAttributeValues={":value": value},
         )
 
-    @contextmanager
-    def without_statement(self, sid: str) -> Iterator[None]:
-        """Remove a statement from the functions' policy while the context is open."""
-        iam = self.world.emulator.client("iam")
-        prefix = self.name.title()
-        name = {"RoleName": f"{prefix}LambdaRole", "PolicyName": f"{prefix}Policy"}
-        whole = iam.get_role_policy(**name)["PolicyDocument"]
-        left = [statement for statement in whole["Statement"] if statement["Sid"] != sid]
-        iam.put_role_policy(**name, PolicyDocument=json.dumps(whole | {"Statement": left}))
-        try:
-            yield
-        finally:
-            iam.put_role_policy(**name, PolicyDocument=json.dumps(whole))
+    def without_statement(self, sid: str) -> AbstractContextManager[None]:
+        """Remove a statement from the functions' policies while the context is open."""
+        return without(self.world.emulator, f"{self.name.title()}LambdaRole", sid)
 
     def physical_names(self) -> list[str]:
         """Names of deployed resources, which no client may learn."""

@@ -1,6 +1,6 @@
 """docs/security.md agrees with the deployed policy and with the attacks."""
 
-from components.policy import policy
+from components import policy
 
 from .attack import ATTACKS
 from .document import DOCUMENT, attacks_named, files_named, statements, with_table
@@ -25,21 +25,22 @@ def test_files_of_tests_in_the_document_exist() -> None:
 
 
 def test_documented_statements_equal_the_policy() -> None:
-    document = policy(
-        log_group_arns=["<log group>"],
-        connections_table_arn="<connections table>",
-        messages_table_arn="<messages table>",
-        members_table_arn="<members table>",
-        execution_arn="<api>",
-        stage_name="<stage>",
-        broadcast_function_arn="<function Broadcast>",
-        failures_queue_arn="<queue Failures>",
-        stream_arn="<connections table's stream>",
-        kms_key_arn="arn:aws:kms:<region>:<account>:key/<id>",
-        tracing=True,
-    )
+    every_statement = [
+        *policy.for_serving(
+            log_group_arns=["<log group>"],
+            connections_table_arn="<connections table>",
+            messages_table_arn="<messages table>",
+            execution_arn="<api>",
+            stage_name="<stage>",
+        ),
+        *policy.for_background(broadcast_function_arn="<function Broadcast>", failures_queue_arn="<failures queue>"),
+        *policy.for_members(members_table_arn="<members table>", execution_arn="<api>", stage_name="<stage>"),
+        *policy.for_presence(stream_arn="<connections table's stream>"),
+        *policy.for_key(kms_key_arn="arn:aws:kms:<region>:<account>:key/<id>"),
+        *policy.for_tracing(),
+    ]
     deployed = {}
-    for statement in document["Statement"]:  # type: ignore[attr-defined]
+    for statement in every_statement:
         resources = statement["Resource"]
         names = {resources} if isinstance(resources, str) else set(resources)
         for condition in statement.get("Condition", {}).values():
