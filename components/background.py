@@ -1,7 +1,7 @@
 """Background work: the sources that run functions without a client, and the queue for what failed."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable
 
 import pulumi
 import pulumi_aws as aws
@@ -13,7 +13,7 @@ from .part import Part
 class Background(Part):
     """The queue of failures, and the sources of the background functions."""
 
-    def failures_queue(self) -> aws.sqs.Queue:
+    def failures_queue(self, *, after: Iterable[pulumi.Resource]) -> aws.sqs.Queue:
         """Make the queue. It keeps each failure for 14 days, the longest that SQS can: time to notice and look.
 
         It has no name of ours: SQS hands out an existing queue of the same name and attributes, so two stacks would
@@ -22,14 +22,15 @@ class Background(Part):
         """
         args = aws.sqs.QueueArgs(
             message_retention_seconds=14 * 24 * 60 * 60,
-            sqs_managed_sse_enabled=self.kms_key_arn.apply(lambda arn: None if arn else True),
+            sqs_managed_sse_enabled=None if self.kms_key_arn else True,
             kms_master_key_id=self.kms_key_arn,
             tags=self.settings.tags,
         )
-        return self.children.make(aws.sqs.Queue, "failures_queue", "failures", args)
+        opts = pulumi.ResourceOptions(depends_on=[*after])
+        return self.children.make(aws.sqs.Queue, "failures_queue", "failures", args, opts)
 
     def slice_retries(
-        self, functions: dict[str, aws.lambda_.Function], failures: aws.sqs.Queue, *, after: Sequence[pulumi.Resource]
+        self, functions: dict[str, aws.lambda_.Function], failures: aws.sqs.Queue, *, after: Iterable[pulumi.Resource]
     ) -> aws.lambda_.FunctionEventInvokeConfig:
         """Retry a failed slice of a large group for 15 minutes at most, then send it to the queue.
 
@@ -52,7 +53,7 @@ class Background(Part):
         connections: aws.dynamodb.Table,
         failures: aws.sqs.Queue,
         *,
-        after: Sequence[pulumi.Resource],
+        after: Iterable[pulumi.Resource],
     ) -> aws.lambda_.EventSourceMapping | None:
         """Feed the stream of the connections table to its function, if presence is on.
 

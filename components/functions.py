@@ -1,6 +1,6 @@
 """The functions: which ones there are, their logs, code and configuration."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import pulumi
@@ -105,7 +105,7 @@ class Functions(Part):
         layer: aws.lambda_.LayerVersion | None,
         connections: aws.dynamodb.Table,
         callback_url: pulumi.Input[str],
-        after: Sequence[pulumi.Resource],
+        after: Iterable[pulumi.Resource],
     ) -> dict[str, aws.lambda_.Function]:
         """Make the functions.
 

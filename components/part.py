@@ -74,9 +74,9 @@ class Part:
         return self.settings.deletion_protection or None
 
     @property
-    def kms_key_arn(self) -> pulumi.Output[str | None]:
+    def kms_key_arn(self) -> pulumi.Input[str] | None:
         """The customer's key, or None: AWS's own keys."""
-        return pulumi.Output.from_input(self.settings.kms_key_arn).apply(lambda arn: arn or None)
+        return self.settings.kms_key_arn or None
 
 
 def _plain(value: Any) -> Any:  # noqa: ANN401 - arguments are of many types

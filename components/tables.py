@@ -1,5 +1,6 @@
 """The tables: those that the component makes, and those that exist already and are only looked up."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import pulumi
@@ -62,15 +63,15 @@ class Tables(Part):
             members=_MEMBERS.look_up(members, component) if members else None,
         )
 
-    def messages(self, api: aws.apigatewayv2.Api) -> aws.dynamodb.Table:
+    def messages(self, *, after: Iterable[pulumi.Resource]) -> aws.dynamodb.Table:
         """Make the messages table."""
         args = self._args(self.settings.messages_table, key=MESSAGE_ID, indexes=[MESSAGES_BY_GROUP])
-        opts = self._opts(api)
+        opts = self._opts(after)
         # Pulumi then only forgets the table. It cannot tell a destroy on purpose from a rename or a moved stack.
         opts.retain_on_delete = not self.settings.destroy_messages
         return self.children.make(aws.dynamodb.Table, "messages_table", "messages", args, opts)
 
-    def connections(self, api: aws.apigatewayv2.Api) -> aws.dynamodb.Table:
+    def connections(self, *, after: Iterable[pulumi.Resource]) -> aws.dynamodb.Table:
         """Make the table with one row per open connection."""
         args = self._args(
             self._connections_name,
@@ -80,7 +81,7 @@ class Tables(Part):
             # A deleted row appears in the stream only as its old image.
             stream_view_type="NEW_AND_OLD_IMAGES" if self.settings.presence else None,
         )
-        return self.children.make(aws.dynamodb.Table, "connections_table", "connections", args, self._opts(api))
+        return self.children.make(aws.dynamodb.Table, "connections_table", "connections", args, self._opts(after))
 
     def _refuse_foreign(self) -> None:
         # A name that is an Output is not known yet. Creating the table then fails.
@@ -103,13 +104,8 @@ class Tables(Part):
     def _connections_name(self) -> str:
         return f"{self.settings.name_prefix}Connections"
 
-    def _opts(self, api: aws.apigatewayv2.Api) -> pulumi.ResourceOptions:
-        return pulumi.ResourceOptions(
-            # Pulumi deletes the API after the tables, so it is still there if DynamoDB refuses to delete a table.
-            depends_on=[api],
-            protect=self.protected,
-            delete_before_replace=False,
-        )
+    def _opts(self, after: Iterable[pulumi.Resource]) -> pulumi.ResourceOptions:
+        return pulumi.ResourceOptions(depends_on=[*after], protect=self.protected, delete_before_replace=False)
 
     def _args(
         self,
@@ -127,8 +123,10 @@ class Tables(Part):
             hash_key=key,
             attributes=[aws.dynamodb.TableAttributeArgs(name=attribute, type="S") for attribute in sorted(attributes)],
             global_secondary_indexes=[_index_args(index) for index in indexes],
+            # False is the key that AWS owns, which is free. True without a key is the account's key for DynamoDB, whose
+            # use AWS bills. https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/EncryptionAtRest.html
             server_side_encryption=aws.dynamodb.TableServerSideEncryptionArgs(
-                enabled=True, kms_key_arn=self.kms_key_arn
+                enabled=self.kms_key_arn is not None, kms_key_arn=self.kms_key_arn
             ),
             point_in_time_recovery=aws.dynamodb.TablePointInTimeRecoveryArgs(
                 enabled=self.settings.point_in_time_recovery

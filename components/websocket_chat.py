@@ -67,8 +67,13 @@ class WebSocketChat(pulumi.ComponentResource):
         super().__init__("websocket-chat:index:WebSocketChat", name, {}, opts)
         _warn(settings, self)
         children = Children(self, name, transforms or {})
-        tables, background, api = Tables(children, settings), Background(children, settings), Api(children, settings)
-        role, functions = Role(children, settings), Functions(children, settings)
+        tables, role, functions, background, api = (
+            Tables(children, settings),
+            Role(children, settings),
+            Functions(children, settings),
+            Background(children, settings),
+            Api(children, settings),
+        )
 
         existing = tables.existing()
         self.role: aws.iam.Role = role.role()
@@ -76,12 +81,14 @@ class WebSocketChat(pulumi.ComponentResource):
         key_policy = role.key_policy(self.role)
         self.api: aws.apigatewayv2.Api = api.api()
         """The WebSocket API."""
-        messages = existing.messages or tables.messages(self.api)
+        # Deletions go the other way round: if DynamoDB refuses to delete a table, the API is still there.
+        before_tables = [self.api, *key_policy.values()]
+        messages = existing.messages or tables.messages(after=before_tables)
         self.messages_table: aws.dynamodb.Table | None = messages if isinstance(messages, aws.dynamodb.Table) else None
         """Table of the messages. None if it existed already."""
-        self.connections_table: aws.dynamodb.Table = tables.connections(self.api)
+        self.connections_table: aws.dynamodb.Table = tables.connections(after=before_tables)
         """Table with one row per open connection."""
-        self.failures_queue: aws.sqs.Queue = background.failures_queue()
+        self.failures_queue: aws.sqs.Queue = background.failures_queue(after=key_policy.values())
         """Queue of what the background functions could not process."""
         self.log_groups: dict[str, aws.cloudwatch.LogGroup] = functions.log_groups()
         """Log group of each function."""
@@ -102,7 +109,7 @@ class WebSocketChat(pulumi.ComponentResource):
             connections=self.connections_table,
             # Built from the API: the stage's address would be a cycle, and that of a request may be a custom domain.
             callback_url=address(self.api, "http", settings.stage_name),
-            after=[*key_policy.values(), *serving_policies.values()],
+            after=(key_policy | serving_policies).values(),
         )
         """The functions."""
         background_policy = role.background_policy(
@@ -121,11 +128,11 @@ class WebSocketChat(pulumi.ComponentResource):
         self.deployment: aws.apigatewayv2.Deployment = api.deployment(self.api, self.routes)
         """The deployment of the API."""
         self.slice_retries: aws.lambda_.FunctionEventInvokeConfig = background.slice_retries(
-            self.functions, self.failures_queue, after=[*self.policies.values()]
+            self.functions, self.failures_queue, after=self.policies.values()
         )
         """How often Lambda retries a slice of a large group."""
         self.presence_stream: aws.lambda_.EventSourceMapping | None = background.presence_stream(
-            self.functions, self.connections_table, self.failures_queue, after=[*self.policies.values()]
+            self.functions, self.connections_table, self.failures_queue, after=self.policies.values()
         )
         """The mapping that feeds the connections table's stream to its function. None without ``presence``."""
         before_stage = [*self.policies.values(), self.slice_retries, self.presence_stream, *self.permissions.values()]

@@ -8,7 +8,7 @@ import pulumi
 from .authentication import Authentication
 from .generated import CheckedArguments, WebSocketChatArgs
 from .rules import InvalidArgumentError
-from .table import ARGUMENTS
+from .table import ARGUMENTS, Argument
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,12 +63,21 @@ def _checked(name: str, value: Any) -> Any:  # noqa: ANN401 - arguments are of m
     if isinstance(value, pulumi.Output):
         if argument.plain:
             raise InvalidArgumentError(name, pulumi.Output, "a plain value, known before the deployment")
-        return value.apply(lambda known: _checked(name, known))
+        return value.apply(lambda known: _checked(name, _given(argument, known)))
     if isinstance(value, float) and value.is_integer():
         value = int(value)  # Pulumi's wire format has one kind of number.
     if not argument.rule.accepts(value):
         raise InvalidArgumentError(name, value, argument.rule.allowed)
     return value
+
+
+def _given(argument: Argument, known: Any) -> Any:  # noqa: ANN401 - arguments are of many types
+    """Refuse an Output that turns out to be empty: by then there are resources that exist only if a value is given."""
+    if not known and not argument.has_default:
+        raise InvalidArgumentError(
+            argument.name, known, f"{argument.rule.allowed}. Leave the argument out, in place of an empty Output"
+        )
+    return known
 
 
 def _check_together(settings: Settings) -> None:

@@ -119,6 +119,14 @@ def test_an_output_is_checked_when_it_is_known(key: str) -> None:
         assert part in str(error.value)
 
 
+@pytest.mark.parametrize("key", ["kms_key_arn", "jwt_issuer", "jwt_audience", "jwt_jwks_url", "cognito_user_pool_id"])
+def test_an_output_that_turns_out_to_be_empty_is_refused(key: str) -> None:
+    empty = CASES[key].default
+    with pytest.raises(InvalidArgumentError, match="Leave the argument out, in place of an empty Output") as refused:
+        run(lambda: Settings.of(_args(key, pulumi.Output.from_input(empty))))
+    assert refused.value.key == key
+
+
 @pytest.mark.parametrize("case", TOGETHER)
 def test_outputs_deploy_the_same_resources(case: str) -> None:
     args = _accepted_together(case, 0)

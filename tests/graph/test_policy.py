@@ -197,6 +197,12 @@ def test_another_policy_is_created_before_the_old_one_is_deleted() -> None:
     assert {policy.replaced_by for policy in policies} == {frozenset({"policy"})}
 
 
+def test_the_key_is_allowed_before_anything_uses_it() -> None:
+    graph = chat(EVERYTHING | {"create_messages_table": True})
+    users = ["chat-connections", "chat-messages", "chat-failures", *graph.of_type("aws:lambda/function:Function")]
+    assert [name for name in users if "chat-key-policy" not in graph.waits_for(name)] == []
+
+
 def test_a_new_policy_has_ten_seconds_until_it_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
     policies = chat(EVERYTHING).of_type("aws:iam/rolePolicy:RolePolicy").values()
     assert [policy.hooks_after_creation for policy in policies] == [1] * len(policies)

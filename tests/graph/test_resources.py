@@ -77,7 +77,7 @@ def table(args: WebSocketChatArgs, name: str, key: str, attributes: list[str], *
         "hashKey": key,
         "attributes": [{"name": attribute, "type": "S"} for attribute in attributes],
         "globalSecondaryIndexes": list(indexes),
-        "serverSideEncryption": {"enabled": True} | own_key,
+        "serverSideEncryption": {"enabled": bool(own_key)} | own_key,
         "pointInTimeRecovery": {"enabled": args["point_in_time_recovery"]},
         "deletionProtectionEnabled": args["deletion_protection"],
         "tags": args["tags"] | {"websocket-chat:stack": "websocket-chat/test"},
