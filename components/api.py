@@ -9,6 +9,7 @@ import pulumi_aws as aws
 from .arguments import Authentication
 from .functions import AUTHORIZER, ROUTES, FunctionConfig
 from .part import Part
+from .transforms import check_fixed
 
 
 class Api(Part):
@@ -156,7 +157,20 @@ class Api(Part):
             tags=self.settings.tags,
         )
         opts = pulumi.ResourceOptions(depends_on=[*filter(None, after)], delete_before_replace=False)
-        return self.children.make(aws.apigatewayv2.Stage, "stage", "stage", args, opts)
+        return self.children.make(aws.apigatewayv2.Stage, "stage", "stage", args, opts, fixed={"name": args.name})
+
+    def stage_name(self, stage: aws.apigatewayv2.Stage) -> pulumi.Output[str]:
+        """Name of the stage, as the policies and functions expect it. They exist before the stage.
+
+        Raises:
+            TransformError: One of Pulumi's own transforms, such as a prefix for all names, changed it.
+        """
+
+        def check(found: str) -> str:
+            check_fixed({"name": self.settings.stage_name}, {"name": found}, "the stage")
+            return found
+
+        return stage.name.apply(check)
 
 
 def address(api: aws.apigatewayv2.Api, scheme: str, stage_name: pulumi.Input[str]) -> pulumi.Output[str]:

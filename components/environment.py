@@ -11,6 +11,7 @@ def environment(
     settings: Settings,
     *,
     connections_table: pulumi.Input[str],
+    messages_table: pulumi.Input[str],
     callback_url: pulumi.Input[str],
 ) -> dict[str, pulumi.Input[str]]:
     """Variables of every function except the authorizer. Most also get the name of the broadcast function.
@@ -18,11 +19,12 @@ def environment(
     Args:
         settings: The component's.
         connections_table: Name of the table of open connections.
+        messages_table: Name of the table of messages.
         callback_url: Address of the management API.
     """
     return {
         "CONNECTIONS_TABLE": connections_table,
-        "MESSAGES_TABLE": settings.messages_table,
+        "MESSAGES_TABLE": messages_table,
         "CALLBACK_URL": callback_url,
         "CONNECTION_TTL_SECONDS": _text(settings.connection_ttl),
         "BROADCAST_THRESHOLD": _text(settings.broadcast_threshold),

@@ -9,6 +9,7 @@ import pulumi_aws as aws
 from .arguments import Authentication, Settings
 from .authorizer_layer import authorizer_layer
 from .environment import authorizer_environment, environment
+from .existing_table import ExistingTable
 from .part import Part
 from .shared import HANDLERS
 
@@ -104,6 +105,7 @@ class Functions(Part):
         log_groups: dict[str, aws.cloudwatch.LogGroup],
         layer: aws.lambda_.LayerVersion | None,
         connections: aws.dynamodb.Table,
+        messages: aws.dynamodb.Table | ExistingTable,
         callback_url: pulumi.Input[str],
         after: Iterable[pulumi.Resource],
     ) -> dict[str, aws.lambda_.Function]:
@@ -112,7 +114,12 @@ class Functions(Part):
         Lambda refuses to trace for a role that may not send traces, so they come after the policies.
         """
         code = _code()
-        variables = environment(self.settings, connections_table=connections.name, callback_url=callback_url)
+        variables = environment(
+            self.settings,
+            connections_table=connections.name,
+            messages_table=messages.name,
+            callback_url=callback_url,
+        )
 
         def function(config: FunctionConfig, variables: dict[str, pulumi.Input[str]]) -> aws.lambda_.Function:
             args = aws.lambda_.FunctionArgs(

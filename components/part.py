@@ -1,14 +1,15 @@
 """The base of the component's parts: their settings, and the method that creates children."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, TypeVar
 
 import pulumi
 from pulumi._types import is_input_type
 
 from .arguments import Settings
-from .transforms import Transforms, apply_transform
+from .transforms import Transforms, apply_transform, check_fixed
 
 Child = TypeVar("Child", bound=pulumi.CustomResource)
 
@@ -34,6 +35,8 @@ class Children:
         name: str,
         args: object,
         opts: pulumi.ResourceOptions | None = None,
+        *,
+        fixed: Mapping[str, Any] = MappingProxyType({}),
     ) -> Child:
         """Create a child.
 
@@ -48,15 +51,18 @@ class Children:
                 a given name first, because it does not know whether the name or something else changes. If something
                 else replaces such a child, the update fails, because its name exists already. With ``protect=False``,
                 it does not take over the component's protection, which would refuse updates that replace or remove it.
+            fixed: Arguments that its transform must leave as they are, because other resources rely on them. The
+                transform may add entries to a mapping.
 
         Raises:
-            TransformError: Its transform returned something.
+            TransformError: Its transform returned something, or changed what is fixed.
         """
         arguments: dict[str, Any] = _plain(args)
         opts = pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(parent=self.component))
         full_name = f"{self._name}-{name}"
         if kind in self._transforms:
             apply_transform(self._transforms[kind], arguments, opts, full_name)
+            check_fixed(fixed, arguments, full_name)
         self.arguments[name] = _plain(arguments)
         return type_(full_name, opts=opts, **arguments)
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 import pulumi
 import pulumi_aws as aws
@@ -69,7 +70,7 @@ class Tables(Part):
         opts = self._opts(after)
         # Pulumi then only forgets the table. It cannot tell a destroy on purpose from a rename or a moved stack.
         opts.retain_on_delete = not self.settings.destroy_messages
-        return self.children.make(aws.dynamodb.Table, "messages_table", "messages", args, opts)
+        return self.children.make(aws.dynamodb.Table, "messages_table", "messages", args, opts, fixed=_fixed(args))
 
     def connections(self, *, after: Iterable[pulumi.Resource]) -> aws.dynamodb.Table:
         """Make the table with one row per open connection."""
@@ -81,7 +82,10 @@ class Tables(Part):
             # A deleted row appears in the stream only as its old image.
             stream_view_type="NEW_AND_OLD_IMAGES" if self.settings.presence else None,
         )
-        return self.children.make(aws.dynamodb.Table, "connections_table", "connections", args, self._opts(after))
+        opts = self._opts(after)
+        return self.children.make(
+            aws.dynamodb.Table, "connections_table", "connections", args, opts, fixed=_fixed(args)
+        )
 
     def _refuse_foreign(self) -> None:
         # A name that is an Output is not known yet. Creating the table then fails.
@@ -137,6 +141,10 @@ class Tables(Part):
             stream_enabled=True if stream_view_type else None,
             stream_view_type=stream_view_type,
         )
+
+
+def _fixed(args: aws.dynamodb.TableArgs) -> dict[str, Any]:
+    return {"hash_key": args.hash_key, "range_key": args.range_key, "tags": stack_tag()}
 
 
 def _index_args(index: Index) -> aws.dynamodb.TableGlobalSecondaryIndexArgs:

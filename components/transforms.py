@@ -95,3 +95,19 @@ def apply_transform(transform: Transform, args: dict[str, Any], opts: pulumi.Res
             f"The transform of {name} returned {type(result).__name__}, which would be lost. Change the arguments and "
             f"options in place, and return nothing."
         )
+
+
+def check_fixed(fixed: Mapping[str, Any], args: Mapping[str, Any], name: str) -> None:
+    """Refuse a transform that changed what other resources rely on.
+
+    Raises:
+        TransformError: A fixed argument is not as it was, or a fixed mapping has lost an entry.
+    """
+    for key, value in fixed.items():
+        found = args.get(key)
+        kept = isinstance(value, Mapping) and isinstance(found, Mapping) and value.items() <= found.items()
+        if found != value and not kept:
+            raise TransformError(
+                f"The transform of {name} changed {key}, which the functions or other resources rely on. Leave "
+                f"{key} = {value!r} as it is. If an argument of the component sets it, change that."
+            )

@@ -48,14 +48,14 @@ class WebSocketChat(pulumi.ComponentResource):
             args: See :class:`WebSocketChatArgs`.
             opts: Options of the component, which its resources inherit.
             transforms: Changes to resources before they are created, by kind: a mapping of arguments to merge, or a
-                function of ``(args, opts, name)``. See :class:`Transforms` for the kinds. To change the name of a
-                function, of the messages table or of the stage, use ``args``: other resources refer to them by these
-                names. In other languages use Pulumi's resource option ``transforms``.
+                function of ``(args, opts, name)``. See :class:`Transforms` for the kinds. The keys of a table and the
+                stage's name cannot be changed: other resources rely on them. In other languages use Pulumi's resource
+                option ``transforms``.
 
         Raises:
             InvalidArgumentError: An argument is not allowed. Nothing has been registered.
             TransformError: A transform has an unknown kind, or is neither a mapping nor a function. Nothing has been
-                registered. Or a transform returned something.
+                registered. Or a transform returned something, or changed what other resources rely on.
             ExistingTableError: The messages or the members table exists already, but cannot be used. Nothing has been
                 registered, unless the table's name is an Output.
             ForeignTableError: A table that the component would make exists already, and is not this stack's. Nothing
@@ -107,6 +107,7 @@ class WebSocketChat(pulumi.ComponentResource):
             log_groups=self.log_groups,
             layer=self.authorizer_layer,
             connections=self.connections_table,
+            messages=messages,
             # Built from the API: the stage's address would be a cycle, and that of a request may be a custom domain.
             callback_url=address(self.api, "http", settings.stage_name),
             after=(key_policy | serving_policies).values(),
@@ -138,15 +139,15 @@ class WebSocketChat(pulumi.ComponentResource):
         before_stage = [*self.policies.values(), self.slice_retries, self.presence_stream, *self.permissions.values()]
         self.stage: aws.apigatewayv2.Stage = api.stage(self.api, self.deployment, after=before_stage)
         """The stage of the API."""
-        self._output(settings)
+        self._output(messages_table_name=messages.name, stage_name=api.stage_name(self.stage))
 
-    def _output(self, settings: Settings) -> None:
+    def _output(self, *, messages_table_name: pulumi.Output[str], stage_name: pulumi.Output[str]) -> None:
         # Use the stage's output, so that nobody gets the address before the stage exists.
-        self.web_socket_url = address(self.api, "ws", self.stage.name)
-        self.callback_url = address(self.api, "http", self.stage.name)
+        self.web_socket_url = address(self.api, "ws", stage_name)
+        self.callback_url = address(self.api, "http", stage_name)
         self.api_id = self.api.id
         self.connections_table_name = self.connections_table.name
-        self.messages_table_name = pulumi.Output.from_input(settings.messages_table)
+        self.messages_table_name = messages_table_name
         self.failures_queue_url = self.failures_queue.url
         self.function_names = pulumi.Output.all(**{key: one.name for key, one in self.functions.items()})
         self.log_group_names = pulumi.Output.all(**{key: one.name for key, one in self.log_groups.items()})

@@ -163,7 +163,7 @@ class _Cloud(Mocks):
         if not args.custom:
             return None, args.inputs
         if pulumi.runtime.is_dry_run():  # In a preview, the values that AWS decides are unknown.
-            return "", args.inputs
+            return "", args.inputs | self._outputs.get(args.name, {})
         outputs = aws_outputs(args.typ, args.name, args.inputs) | self._outputs.get(args.name, {})
         return outputs.pop("id", f"{args.name}-id"), args.inputs | outputs
 

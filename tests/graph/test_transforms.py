@@ -183,3 +183,57 @@ def test_a_function_can_change_one_of_several_resources() -> None:
             args["timeout"] = 29
 
     assert changed(transformed({"function": longer})) == {"chat-presence-events-function": {"timeout": 29}}
+
+
+def prefixed(args: dict[str, Any], _: pulumi.ResourceOptions, __: str) -> None:
+    args["name"] = f"dev-{args['name']}"
+
+
+def test_a_transform_can_rename_functions_and_tables() -> None:
+    resources = transformed(
+        dict.fromkeys(["function", "connections_table", "messages_table", "role"], prefixed)
+    ).resources
+    for child in FUNCTIONS:
+        variables = resources[f"chat-{child}-function"].inputs["environment"]["variables"]
+        names = [variables.get(f"{name}_TABLE") for name in ("CONNECTIONS", "MESSAGES")]
+        assert names == ([None, None] if child == "authorizer" else ["dev-WebSocketConnections", "dev-ChatMessages"])
+        # Lambda tells the broadcast function its own name.
+        broadcast = None if child in {"authorizer", "broadcast"} else "dev-WebSocketBroadcast"
+        assert variables.get("BROADCAST_FUNCTION") == broadcast
+    policies = "".join(resources[f"chat-{name}"].inputs["policy"] for name in POLICIES)
+    for name in ("function:dev-WebSocketBroadcast", "table/dev-WebSocketConnections", "table/dev-ChatMessages"):
+        assert f":{name}" in policies
+
+
+@pytest.mark.parametrize(
+    ("kind", "changes", "fault"),
+    [
+        ("stage", {"name": "dev"}, "chat-stage changed name.* Leave name = 'production'"),
+        (
+            "connections_table",
+            {"hash_key": "id"},
+            "chat-connections changed hash_key.* Leave hash_key = 'connectionId'",
+        ),
+        ("messages_table", {"hash_key": "id"}, "chat-messages changed hash_key.* Leave hash_key = 'messageId'"),
+        ("messages_table", {"range_key": "timestamp"}, "chat-messages changed range_key.* Leave range_key = None"),
+        ("connections_table", {"tags": {"Team": "Chat"}}, "chat-connections changed tags.*websocket-chat:stack"),
+    ],
+)
+def test_a_transform_cannot_change_what_others_rely_on(kind: str, changes: dict[str, Any], fault: str) -> None:
+    with pytest.raises(TransformError, match=f"The transform of {fault}"):
+        transformed({kind: changes})
+
+
+def test_a_transform_may_add_tags_to_a_table() -> None:
+    def tagged(args: dict[str, Any], *_: object) -> None:
+        args["tags"]["Team"] = "Chat"
+
+    tags = transformed({"messages_table": tagged}).resources["chat-messages"].inputs["tags"]
+    assert tags == {"websocket-chat:stack": "websocket-chat/test", "Team": "Chat"}
+
+
+@pytest.mark.parametrize("preview", [True, False], ids=["preview", "update"])
+def test_a_stage_that_pulumis_own_transform_renames_is_refused(*, preview: bool) -> None:
+    # The mocks do not run such a transform. The program sees only the result.
+    with pytest.raises(TransformError, match="changed name, which the functions or other resources rely on"):
+        chat(outputs={"chat-stage": {"name": "dev-production"}}, preview=preview)
