@@ -10,11 +10,13 @@ from .shared import Index
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExistingTable:
-    """A table that somebody else made. It has the same three outputs as ``aws.dynamodb.Table``."""
+    """A table that somebody else made. It has the same first three outputs as ``aws.dynamodb.Table``."""
 
     name: pulumi.Output[str]
     arn: pulumi.Output[str]
     stream_arn: pulumi.Output[str]
+    key_arn: pulumi.Output[str]
+    """The customer's KMS key that encrypts it. Empty: one of AWS's keys, which needs no permission."""
 
 
 AnyTable = aws.dynamodb.Table | ExistingTable
@@ -61,7 +63,7 @@ class Requirements:
                 table = aws.dynamodb.get_table(name=name, opts=pulumi.InvokeOptions(parent=component))
             except Exception as error:  # Pulumi raises no narrower one.
                 raise self._refusal(name, error) from error
-            return _existing(pulumi.Output.from_input(self._checked(table, may_change=False)))
+            return _existing(pulumi.Output.from_input(self._checked(table, may_change=False)), component)
 
         def ask(known: str) -> pulumi.Output[aws.dynamodb.GetTableResult]:
             # Ask with the Output, not with its value: only then Pulumi waits until the resource behind it exists.
@@ -69,7 +71,7 @@ class Requirements:
             found = found.recover(lambda error: self._refuse(known, error))
             return found.apply(lambda table: self._checked(table, may_change=pulumi.runtime.is_dry_run()))
 
-        return _existing(output.apply(ask))
+        return _existing(output.apply(ask), component)
 
     def _checked(self, table: aws.dynamodb.GetTableResult, *, may_change: bool) -> aws.dynamodb.GetTableResult:
         if reason := self._fault(table):
@@ -110,12 +112,34 @@ class Requirements:
         )
 
 
-def _existing(table: pulumi.Output[aws.dynamodb.GetTableResult]) -> ExistingTable:
+def _existing(table: pulumi.Output[aws.dynamodb.GetTableResult], component: pulumi.Resource) -> ExistingTable:
     return ExistingTable(
         name=table.apply(lambda found: found.name),
         arn=table.apply(lambda found: found.arn),
         stream_arn=table.apply(lambda found: found.stream_arn),
+        key_arn=table.apply(lambda found: _customer_key(found, component)),
     )
+
+
+def _customer_key(table: aws.dynamodb.GetTableResult, component: pulumi.Resource) -> pulumi.Output[str]:
+    """The customer's key of a table. The provider gives a key for the account's own key for DynamoDB too."""
+    encryption = table.server_side_encryption
+    if not encryption or not encryption.enabled or not encryption.kms_key_arn:
+        return pulumi.Output.from_input("")
+
+    def of_customer(key: aws.kms.GetKeyResult) -> str:
+        if key.key_manager == "AWS":
+            return ""
+        pulumi.log.info(
+            f"The table {table.name} is encrypted with the KMS key {key.arn}. The functions get the permission to use "
+            f"it, but Pulumi cannot check the key's own policy. It must let the account's IAM policies decide: "
+            f"docs/security.md describes this.",
+            resource=component,
+        )
+        return key.arn
+
+    opts = pulumi.InvokeOutputOptions(parent=component)
+    return aws.kms.get_key_output(key_id=encryption.kms_key_arn, opts=opts).apply(of_customer)
 
 
 def _in_words(index: Index) -> str:

@@ -45,6 +45,7 @@ def for_serving(
     log_group_arns: list[str],
     connections_table_arn: str,
     messages_table_arn: str,
+    table_key_arns: list[str],
     execution_arn: str,
     stage_name: str,
 ) -> list[Statement]:
@@ -54,10 +55,11 @@ def for_serving(
         log_group_arns: The component's own log groups.
         connections_table_arn: Table of the open connections.
         messages_table_arn: Table of the messages.
+        table_key_arns: The customer's keys of tables that existed already. Empty texts are left out.
         execution_arn: ``arn:aws:execute-api:…:{api id}``, what the API's callbacks are authorized against.
         stage_name: Stage whose connections the functions post to.
     """
-    return [
+    statements = [
         # The asterisk stands for the streams. CloudWatch Logs wants it for the group itself too.
         # https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/iam-access-control-overview-cwl.html
         _allow("WriteOwnLogs", ["logs:CreateLogStream", "logs:PutLogEvents"], [f"{arn}:*" for arn in log_group_arns]),
@@ -75,6 +77,9 @@ def for_serving(
             f"{execution_arn}/{stage_name}/POST/@connections/*",
         ),
     ]
+    if keys := sorted({arn for arn in table_key_arns if arn}):
+        statements.append(_use_keys("UseTableKeys", keys, ["dynamodb"]))
+    return statements
 
 
 def for_background(*, broadcast_function_arn: str, failures_queue_arn: str) -> list[Statement]:
@@ -123,17 +128,7 @@ def for_key(*, kms_key_arn: str) -> list[Statement]:
     https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/encryption.usagenotes.html
     https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-key-management.html
     """
-    region = kms_key_arn.split(":")[3]
-    suffix = "amazonaws.com.cn" if region.startswith("cn-") else "amazonaws.com"
-    use = _allow(
-        "UseKey",
-        ["kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey*", "kms:ReEncrypt*"],
-        kms_key_arn,
-    )
-    use["Condition"] = {
-        "StringEquals": {"kms:ViaService": [f"{name}.{region}.{suffix}" for name in ("dynamodb", "sqs")]}
-    }
-    return [use]
+    return [_use_keys("UseKey", [kms_key_arn], ["dynamodb", "sqs"])]
 
 
 def for_tracing() -> list[Statement]:
@@ -146,6 +141,16 @@ def for_tracing() -> list[Statement]:
 
 def _allow(sid: str, actions: list[str], resource: list[str] | str) -> Statement:
     return {"Sid": sid, "Effect": "Allow", "Action": actions, "Resource": resource}
+
+
+def _use_keys(sid: str, arns: list[str], services: list[str]) -> Statement:
+    region = arns[0].split(":")[3]
+    suffix = "amazonaws.com.cn" if region.startswith("cn-") else "amazonaws.com"
+    statement = _allow(
+        sid, ["kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey*", "kms:ReEncrypt*"], arns
+    )
+    statement["Condition"] = {"StringEquals": {"kms:ViaService": [f"{name}.{region}.{suffix}" for name in services]}}
+    return statement
 
 
 def _every_index(table_arn: str) -> str:

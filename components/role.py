@@ -46,6 +46,7 @@ class Role(Part):
         connections: aws.dynamodb.Table,
         messages_arn: pulumi.Input[str],
         members_arn: pulumi.Input[str] | None,
+        table_key_arns: list[pulumi.Output[str]],
         api: aws.apigatewayv2.Api,
     ) -> dict[str, aws.iam.RolePolicy]:
         """Allow what the functions use, on these resources only. This comes before the functions."""
@@ -56,6 +57,7 @@ class Role(Part):
                 log_group_arns=[log_group.arn for log_group in log_groups.values()],
                 connections_table_arn=connections.arn,
                 messages_table_arn=messages_arn,
+                table_key_arns=table_key_arns,
                 **stage,
             )
         }

@@ -45,6 +45,11 @@ class ExistingTables:
     messages: ExistingTable | None
     members: ExistingTable | None
 
+    @property
+    def key_arns(self) -> list[pulumi.Output[str]]:
+        """The customer's KMS keys of the tables. Empty texts stand for AWS's keys."""
+        return [table.key_arn for table in (self.messages, self.members) if table]
+
 
 class Tables(Part):
     """The tables."""
@@ -88,7 +93,6 @@ class Tables(Part):
         )
 
     def _refuse_foreign(self) -> None:
-        # A name that is an Output is not known yet. Creating the table then fails.
         settings, component = self.settings, self.children.component
         refuse_foreign_table(
             self._connections_name,
@@ -96,6 +100,7 @@ class Tables(Part):
             "(in config: connectionsTable).",
             component,
         )
+        # The name of a table to create is plain.
         if settings.create_messages_table and isinstance(settings.messages_table, str):
             refuse_foreign_table(
                 settings.messages_table,

@@ -98,6 +98,7 @@ class WebSocketChat(pulumi.ComponentResource):
             connections=self.connections_table,
             messages_arn=messages.arn,
             members_arn=existing.members.arn if existing.members else None,
+            table_key_arns=existing.key_arns,
             api=self.api,
         )
         self.authorizer_layer: aws.lambda_.LayerVersion | None = functions.authorizer_layer()

@@ -2,7 +2,7 @@
 
 from local.emulator import Emulator
 
-from . import apigatewayv2, dynamodb, iam, lambda_, logs, sqs
+from . import apigatewayv2, dynamodb, iam, kms, lambda_, logs, sqs
 from .inputs import Inputs, Properties, UnsupportedError
 from .properties import DEFAULTS, with_name
 from .resource import Resource
@@ -58,6 +58,9 @@ def look_up(emulator: Emulator, function: str, values: Properties) -> Properties
         UnsupportedError: No module here knows the function.
         LookupError: The resource does not exist.
     """
-    if function != "aws:dynamodb/getTable:getTable":
-        raise UnsupportedError(f"{function} cannot be called in the emulator. Add it to local/aws/")
-    return dynamodb.look_up(emulator, values["name"])
+    match function:
+        case "aws:dynamodb/getTable:getTable":
+            return dynamodb.look_up(emulator, values["name"])
+        case "aws:kms/getKey:getKey":
+            return kms.look_up(emulator, values["keyId"])
+    raise UnsupportedError(f"{function} cannot be called in the emulator. Add it to local/aws/")

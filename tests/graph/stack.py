@@ -64,6 +64,9 @@ SURROUNDINGS: dict[str, Properties] = {
 }
 """Results of the functions that ask AWS where a program is deployed."""
 
+AWS_MANAGED_KEY = f"arn:aws:kms:{REGION}:{ACCOUNT}:key/aws-managed"
+"""The account's key for DynamoDB, which AWS manages. Every other key is the customer's."""
+
 WITH_TOKENS: WebSocketChatArgs = {
     "authentication": Authentication.JWT,
     "jwt_issuer": "https://issuer.example",
@@ -132,6 +135,8 @@ class Graph:
     """Outputs of the stack."""
     warnings: list[str] = field(default_factory=list)
     """Shown to the user."""
+    notes: list[str] = field(default_factory=list)
+    """Shown to the user too, as information."""
     transforms: dict[str, list[pulumi.ResourceTransform]] = field(default_factory=dict)
     """Given to the engine with a resource, by logical name. The mocks do not run them; the engine does."""
 
@@ -171,6 +176,9 @@ class _Cloud(Mocks):
         self._graph.calls.append((args.token, args.args, args.provider))
         if args.token in SURROUNDINGS:
             return SURROUNDINGS[args.token], []
+        if args.token == "aws:kms/getKey:getKey":
+            key = args.args["keyId"]
+            return {"arn": key, "keyManager": "AWS" if key == AWS_MANAGED_KEY else "CUSTOMER"}, []
         name = args.args["name"]
         if name not in self._tables:
             return {}, [("name", "couldn't find resource")]
@@ -206,11 +214,12 @@ class _Engine(mocks.MockMonitor):
 
 class _UserSees(logging.Handler):
     def __init__(self, graph: Graph) -> None:
-        super().__init__(logging.WARNING)
+        super().__init__(logging.INFO)
         self._graph = graph
 
     def emit(self, record: logging.LogRecord) -> None:
-        self._graph.warnings.append(record.getMessage())
+        seen = self._graph.warnings if record.levelno >= logging.WARNING else self._graph.notes
+        seen.append(record.getMessage())
 
 
 @contextmanager

@@ -2,24 +2,28 @@
 
 import asyncio
 import json
-from typing import Any
+from typing import Any, cast
 
 import pulumi
 import pytest
 
-from components import Authentication, WebSocketChatArgs, role
+from components import Authentication, WebSocketChat, WebSocketChatArgs, role
 from components.arguments.table import ARGUMENTS
 from components.policy import MAX_CHARACTERS
 
 from .stack import (
     ACCOUNT,
+    AWS_MANAGED_KEY,
     CHAT_MESSAGES,
     GROUP_MEMBERS,
     REGION,
+    TABLES,
     WITH_TOKENS,
     Graph,
+    Properties,
     arn,
     chat,
+    run,
 )
 
 FUNCTIONS = ["Connect", "Disconnect", "SendMessage", "Default", "Broadcast", "Presence", "Authorize"]
@@ -97,7 +101,7 @@ def test_the_key_is_used_only_through_the_tables_and_the_queue() -> None:
     assert set(statement.pop("Action")) == USES
     assert statement == {
         "Effect": "Allow",
-        "Resource": KEY,
+        "Resource": [KEY],
         "Condition": {"StringEquals": {"kms:ViaService": THROUGH}},
     }
 
@@ -163,6 +167,47 @@ def test_only_lambda_may_assume_the_role() -> None:
     }
 
 
+def another_key(number: int) -> str:
+    return f"arn:aws:kms:{REGION}:{ACCOUNT}:key/mrk-{number:032}"
+
+
+def encrypted(key: str) -> Properties:
+    return {"serverSideEncryption": {"enabled": True, "kmsKeyArn": key}}
+
+
+@pytest.mark.parametrize(
+    ("keys", "used"),
+    [
+        ({}, []),
+        ({"ChatMessages": another_key(1)}, [another_key(1)]),
+        ({"GroupMembers": another_key(2)}, [another_key(2)]),
+        ({"ChatMessages": another_key(1), "GroupMembers": another_key(2)}, [another_key(1), another_key(2)]),
+        ({"ChatMessages": another_key(1), "GroupMembers": another_key(1)}, [another_key(1)]),
+        ({"ChatMessages": AWS_MANAGED_KEY}, []),
+    ],
+    ids=["no keys", "messages", "members", "both", "one for both", "managed by AWS"],
+)
+@pytest.mark.parametrize("declared", [False, True], ids=["by name", "by Output"])
+def test_the_customers_keys_of_existing_tables_are_used(
+    keys: dict[str, str], used: list[str], *, declared: bool
+) -> None:
+    tables = {name: table | encrypted(keys[name]) if name in keys else table for name, table in TABLES.items()}
+    names = {"messages_table": "ChatMessages", "group_members_table": "GroupMembers"}
+
+    def program() -> None:
+        given = {key: pulumi.Output.from_input(name) if declared else name for key, name in names.items()}
+        WebSocketChat("chat", cast("WebSocketChatArgs", given))
+
+    graph = run(program, tables=tables)
+    statement = statements(graph).get("UseTableKeys", {"Resource": []})
+    assert statement["Resource"] == used
+    if used:
+        assert set(statement["Action"]) == USES
+        assert statement["Condition"] == {"StringEquals": {"kms:ViaService": THROUGH[:1]}}
+    assert {note for note in graph.notes if "Pulumi cannot check the key's own policy" not in note} == set()
+    assert len(graph.notes) == len([key for key in keys.values() if key != AWS_MANAGED_KEY])
+
+
 LONGEST: WebSocketChatArgs = EVERYTHING | {
     "name_prefix": "p" * 53,
     "role_name": "r" * 64,
@@ -181,7 +226,10 @@ def test_the_longest_name_is_the_longest(name: str) -> None:
 @pytest.mark.parametrize("place", ["aws:ap-northeast-1", "aws-us-gov:us-gov-west-1", "aws-cn:cn-northwest-1"])
 def test_all_policies_fit_into_a_role_twice(place: str) -> None:
     stream = arn("dynamodb", f"table/{'p' * 53}Connections/stream/2026-01-01T00:00:00.000")
-    tables = {"m" * 100: CHAT_MESSAGES, "g" * 100: GROUP_MEMBERS}
+    tables = {
+        "m" * 100: CHAT_MESSAGES | encrypted(another_key(1)),
+        "g" * 100: GROUP_MEMBERS | encrypted(another_key(2)),
+    }
     outputs = {"chat-connections": {"streamArn": stream}, "chat-failures": {"arn": arn("sqs", "q" * 80)}}
     graph = chat(LONGEST, tables=tables, outputs=outputs)
     texts = [json.dumps(document, separators=(",", ":")) for document in documents(graph).values()]

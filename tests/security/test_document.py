@@ -30,6 +30,7 @@ def test_documented_statements_equal_the_policy() -> None:
             log_group_arns=["<log group>"],
             connections_table_arn="<connections table>",
             messages_table_arn="<messages table>",
+            table_key_arns=["arn:aws:kms:<region>:<account>:key/<key of the table>"],
             execution_arn="<api>",
             stage_name="<stage>",
         ),

@@ -1,0 +1,19 @@
+"""KMS: keys. The program only asks for them."""
+
+from local.emulator import Emulator
+
+from .inputs import Properties
+
+
+def look_up(emulator: Emulator, key_id: str) -> Properties:
+    """Answer ``aws.kms.get_key``.
+
+    Raises:
+        LookupError: There is no such key.
+    """
+    keys = emulator.client("kms")
+    try:
+        key = keys.describe_key(KeyId=key_id)["KeyMetadata"]
+    except keys.exceptions.NotFoundException:
+        raise LookupError("couldn't find resource") from None
+    return {"arn": key["Arn"], "keyManager": key["KeyManager"]}
