@@ -5,6 +5,7 @@ import json
 import pulumi
 import pulumi_aws as aws
 
+from .existing_table import AnyTable
 from .functions import BROADCAST, PRESENCE
 from .part import Part
 
@@ -45,7 +46,7 @@ class Background(Part):
     def presence_stream(
         self,
         functions: dict[str, aws.lambda_.Function],
-        connections: aws.dynamodb.Table,
+        connections: AnyTable,
         failures: aws.sqs.Queue,
         *,
         after: pulumi.Resource,

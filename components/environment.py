@@ -11,6 +11,7 @@ def environment(
     settings: Settings,
     *,
     connections_table: pulumi.Input[str],
+    api_id: pulumi.Input[str],
     broadcast_function: str,
     callback_url: pulumi.Input[str],
 ) -> dict[str, pulumi.Input[str]]:
@@ -19,11 +20,14 @@ def environment(
     Args:
         settings: The component's.
         connections_table: Name of the table of open connections.
+        api_id: Id of the WebSocket API.
         broadcast_function: Name of the function that serves slices of large groups.
         callback_url: Address of the management API.
     """
     return {
         "CONNECTIONS_TABLE": connections_table,
+        "CONNECTIONS_TABLE_ADOPTED": json.dumps(bool(settings.connections_table)),
+        "API_ID": api_id,
         "MESSAGES_TABLE": settings.messages_table,
         "CALLBACK_URL": callback_url,
         "CONNECTION_TTL_SECONDS": _text(settings.connection_ttl),

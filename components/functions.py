@@ -8,6 +8,7 @@ import pulumi_aws as aws
 from .arguments import Authentication, Settings
 from .authorizer_layer import authorizer_layer
 from .environment import authorizer_environment, environment
+from .existing_table import AnyTable
 from .part import Part
 from .shared import HANDLERS
 
@@ -101,7 +102,8 @@ class Functions(Part):
         role: aws.iam.Role,
         log_groups: dict[str, aws.cloudwatch.LogGroup],
         layer: aws.lambda_.LayerVersion | None,
-        connections: aws.dynamodb.Table,
+        connections: AnyTable,
+        api_id: pulumi.Input[str],
         callback_url: pulumi.Input[str],
         after: pulumi.Resource,
     ) -> dict[str, aws.lambda_.Function]:
@@ -114,6 +116,7 @@ class Functions(Part):
         variables = environment(
             self.settings,
             connections_table=connections.name,
+            api_id=api_id,
             # A name, not an output: all functions share their variables, and this function cannot refer to itself.
             broadcast_function=BROADCAST.physical_name(self.settings),
             callback_url=callback_url,

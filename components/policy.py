@@ -36,6 +36,7 @@ def policy(
     *,
     log_group_arns: list[str],
     connections_table_arn: str,
+    connections_are_counted: bool,
     messages_table_arn: str,
     members_table_arn: str | None,
     execution_arn: str,
@@ -51,6 +52,7 @@ def policy(
     Args:
         log_group_arns: The component's own log groups.
         connections_table_arn: Table of the open connections.
+        connections_are_counted: Whether a user has a limit of connections.
         messages_table_arn: Table of the messages.
         members_table_arn: Table of the members, or None if every group is open.
         execution_arn: ``arn:aws:execute-api:…:{api id}``, what the API's callbacks are authorized against.
@@ -74,7 +76,6 @@ def policy(
             ["dynamodb:PutItem", "dynamodb:GetItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem"],
             connections_table_arn,
         ),
-        _allow("CountOwnConnections", ["dynamodb:Query"], _index_arn(connections_table_arn, CONNECTIONS_BY_USER)),
         _allow("ListGroup", ["dynamodb:Query"], _index_arn(connections_table_arn, CONNECTIONS_BY_GROUP)),
         _allow("ReadHistory", ["dynamodb:Query"], _index_arn(messages_table_arn, MESSAGES_BY_GROUP)),
         _allow("StoreMessages", ["dynamodb:PutItem", "dynamodb:UpdateItem"], messages_table_arn),
@@ -86,6 +87,10 @@ def policy(
         _allow("HandOverSlices", ["lambda:InvokeFunction"], broadcast_function_arn),
         _allow("KeepFailures", ["sqs:SendMessage"], failures_queue_arn),
     ]
+    if connections_are_counted:
+        statements.append(
+            _allow("CountOwnConnections", ["dynamodb:Query"], _index_arn(connections_table_arn, CONNECTIONS_BY_USER))
+        )
     if members_table_arn:
         statements += [
             _allow(

@@ -5,6 +5,7 @@ import json
 import pulumi
 import pulumi_aws as aws
 
+from .existing_table import AnyTable
 from .functions import BROADCAST
 from .part import Part
 from .policy import assume_role_policy, policy
@@ -27,7 +28,7 @@ class Role(Part):
         role: aws.iam.Role,
         *,
         log_groups: dict[str, aws.cloudwatch.LogGroup],
-        connections: aws.dynamodb.Table,
+        connections: AnyTable,
         messages_arn: pulumi.Input[str],
         members_arn: pulumi.Input[str] | None,
         api: aws.apigatewayv2.Api,
@@ -37,6 +38,7 @@ class Role(Part):
         known = pulumi.Output.all(
             log_group_arns=[log_group.arn for log_group in log_groups.values()],
             connections_table_arn=connections.arn,
+            connections_are_counted=self.settings.connections_per_user > 0,
             messages_table_arn=messages_arn,
             members_table_arn=members_arn,
             execution_arn=api.execution_arn,
@@ -55,7 +57,7 @@ class Role(Part):
         )
         return self.children.make(aws.iam.RolePolicy, "policy", "policy", args)
 
-    def _broadcast_function_arn(self, connections: aws.dynamodb.Table) -> pulumi.Output[str]:
+    def _broadcast_function_arn(self, connections: AnyTable) -> pulumi.Output[str]:
         """ARN of the function, built from its name, because the function itself waits for the policy."""
         name = BROADCAST.physical_name(self.settings)
 

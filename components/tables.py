@@ -5,7 +5,8 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_aws as aws
 
-from .existing_table import ExistingTable, Requirements
+from .arguments import Settings
+from .existing_table import STREAM_VIEW_TYPE, ExistingTable, Requirements
 from .part import Part
 from .shared import (
     CONNECTION_ID,
@@ -35,12 +36,28 @@ _MEMBERS = Requirements(
 )
 
 
+def _connections(settings: Settings) -> Requirements:
+    return Requirements(
+        contents="connections",
+        key=CONNECTION_ID,
+        indexes=(CONNECTIONS_BY_GROUP, CONNECTIONS_BY_USER)
+        if settings.connections_per_user
+        else (CONNECTIONS_BY_GROUP,),
+        stream=settings.presence,
+        expires_by=EXPIRES_AT,
+        advice="Name the table to use with connections_table (in config: connectionsTable), or leave that out, and the "
+        "component makes one. A table without a stream can be used if presence is false, and one without the index "
+        "UserIdIndex if connections_per_user (in config: connectionsPerUser) is 0.",
+    )
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExistingTables:
     """The tables that exist already. Each is None if there is no such table."""
 
     messages: ExistingTable | None
     members: ExistingTable | None
+    connections: ExistingTable | None
 
 
 class Tables(Part):
@@ -53,10 +70,11 @@ class Tables(Part):
             ExistingTableError: One of them cannot be used.
         """
         settings, component = self.settings, self.children.component
-        members = settings.group_members_table
+        members, connections = settings.group_members_table, settings.connections_table
         return ExistingTables(
             messages=None if settings.create_messages_table else _MESSAGES.look_up(settings.messages_table, component),
             members=_MEMBERS.look_up(members, component) if members else None,
+            connections=_connections(settings).look_up(connections, component) if connections else None,
         )
 
     def messages(self) -> aws.dynamodb.Table:
@@ -71,8 +89,7 @@ class Tables(Part):
             key=CONNECTION_ID,
             indexes=[CONNECTIONS_BY_GROUP, CONNECTIONS_BY_USER],
             ttl=aws.dynamodb.TableTtlArgs(attribute_name=EXPIRES_AT, enabled=True),
-            # A deleted row appears in the stream only as its old image.
-            stream_view_type="NEW_AND_OLD_IMAGES" if self.settings.presence else None,
+            stream_view_type=STREAM_VIEW_TYPE if self.settings.presence else None,
         )
         return self.children.make(aws.dynamodb.Table, "connections_table", "connections", args)
 

@@ -6,6 +6,7 @@ import pulumi_aws as aws
 from .api import Api, address
 from .arguments import Authentication, Settings, WebSocketChatArgs
 from .background import Background
+from .existing_table import AnyTable
 from .functions import Functions
 from .part import Children
 from .role import Role
@@ -56,8 +57,8 @@ class WebSocketChat(pulumi.ComponentResource):
             InvalidArgumentError: An argument is not allowed. Nothing has been registered.
             TransformError: A transform has an unknown kind, or is neither a mapping nor a function. Nothing has been
                 registered. Or a transform returned something.
-            ExistingTableError: The messages or the members table exists already, but cannot be used. Nothing has been
-                registered, unless the table's name is an Output.
+            ExistingTableError: A table that exists already cannot be used. Nothing has been registered, unless the
+                table's name is an Output.
             AuthorizerLayerError: pip cannot install the library that verifies tokens.
         """
         settings = Settings.of(args)
@@ -72,8 +73,11 @@ class WebSocketChat(pulumi.ComponentResource):
         messages = existing.messages or tables.messages()
         self.messages_table: aws.dynamodb.Table | None = messages if isinstance(messages, aws.dynamodb.Table) else None
         """Table of the messages. None if it existed already."""
-        self.connections_table: aws.dynamodb.Table = tables.connections()
-        """Table with one row per open connection."""
+        connections = existing.connections or tables.connections()
+        self.connections_table: aws.dynamodb.Table | None = (
+            connections if isinstance(connections, aws.dynamodb.Table) else None
+        )
+        """Table with one row per open connection. None if it existed already."""
         self.failures_queue: aws.sqs.Queue = background.failures_queue()
         """Queue of what the background functions could not process."""
         self.api: aws.apigatewayv2.Api = api.api()
@@ -85,7 +89,7 @@ class WebSocketChat(pulumi.ComponentResource):
         self.policy: aws.iam.RolePolicy = role.policy(
             self.role,
             log_groups=self.log_groups,
-            connections=self.connections_table,
+            connections=connections,
             messages_arn=messages.arn,
             members_arn=existing.members.arn if existing.members else None,
             api=self.api,
@@ -98,7 +102,8 @@ class WebSocketChat(pulumi.ComponentResource):
             role=self.role,
             log_groups=self.log_groups,
             layer=self.authorizer_layer,
-            connections=self.connections_table,
+            connections=connections,
+            api_id=self.api.id,
             # Built from the API: the stage's address would be a cycle, and that of a request may be a custom domain.
             callback_url=address(self.api, "http", settings.stage_name),
             after=self.policy,
@@ -119,20 +124,20 @@ class WebSocketChat(pulumi.ComponentResource):
         )
         """How often Lambda retries a slice of a large group."""
         self.presence_stream: aws.lambda_.EventSourceMapping | None = background.presence_stream(
-            self.functions, self.connections_table, self.failures_queue, after=self.policy
+            self.functions, connections, self.failures_queue, after=self.policy
         )
         """The mapping that feeds the connections table's stream to its function. None without ``presence``."""
         before_stage = [self.policy, self.slice_retries, self.presence_stream, *self.permissions.values()]
         self.stage: aws.apigatewayv2.Stage = api.stage(self.api, self.deployment, after=before_stage)
         """The stage of the API."""
-        self._output(settings)
+        self._output(settings, connections)
 
-    def _output(self, settings: Settings) -> None:
+    def _output(self, settings: Settings, connections: AnyTable) -> None:
         # Use the stage's output, so that nobody gets the address before the stage exists.
         self.web_socket_url = address(self.api, "ws", self.stage.name)
         self.callback_url = address(self.api, "http", self.stage.name)
         self.api_id = self.api.id
-        self.connections_table_name = self.connections_table.name
+        self.connections_table_name = connections.name
         self.messages_table_name = pulumi.Output.from_input(settings.messages_table)
         self.failures_queue_url = self.failures_queue.url
         self.function_names = pulumi.Output.all(**{key: one.name for key, one in self.functions.items()})

@@ -112,6 +112,10 @@ def test_without_a_function_there_is_no_permission_for_its_logs(args: WebSocketC
     assert statements(chat(args))["WriteOwnLogs"]["Resource"] == log_groups(there)
 
 
+def test_without_a_limit_connections_are_not_counted() -> None:
+    assert statements(chat()).keys() - statements(chat({"connections_per_user": 0})).keys() == {"CountOwnConnections"}
+
+
 def test_messages_are_stored_in_the_created_table() -> None:
     found = statements(chat({"create_messages_table": True, "messages_table": "Mine"}))
     mine = f"arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/Mine"

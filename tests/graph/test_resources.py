@@ -96,7 +96,9 @@ def expected_connections(args: WebSocketChatArgs) -> Properties:
 def expected_environment(args: WebSocketChatArgs) -> dict[str, str]:
     prefix = args["name_prefix"]
     return {
-        "CONNECTIONS_TABLE": f"{prefix}Connections",
+        "CONNECTIONS_TABLE": str(args["connections_table"] or f"{prefix}Connections"),
+        "CONNECTIONS_TABLE_ADOPTED": "true" if args["connections_table"] else "false",
+        "API_ID": "chat-api-id",
         "MESSAGES_TABLE": str(args["messages_table"]),
         "CALLBACK_URL": f"https://chat-api-id.execute-api.{REGION}.amazonaws.com/{args['stage_name']}",
         "CONNECTION_TTL_SECONDS": str(args["connection_ttl"]),
@@ -162,7 +164,6 @@ def expected_inputs(args: WebSocketChatArgs) -> dict[str, Properties]:
     key = args["kms_key_arn"]
     expected: dict[str, Properties] = {
         "chat": {},
-        "chat-connections": expected_connections(args),
         "chat-failures": {
             "name": f"{prefix}Failures",
             "messageRetentionSeconds": 1_209_600,
@@ -195,12 +196,16 @@ def expected_inputs(args: WebSocketChatArgs) -> dict[str, Properties]:
             "tags": tags,
         },
     }
+    if not args["connections_table"]:
+        expected["chat-connections"] = expected_connections(args)
     if args["create_messages_table"]:
         attributes = ["groupId", "messageId", "timestamp"]
         expected["chat-messages"] = table(args, str(args["messages_table"]), "messageId", attributes, *MESSAGES_INDEXES)
     if args["presence"]:
         expected["chat-presence-stream"] = {
-            "eventSourceArn": f"arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/{prefix}Connections/stream/1",
+            "eventSourceArn": "arn:of:their:stream"
+            if args["connections_table"]
+            else f"arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/{prefix}Connections/stream/1",
             "functionName": f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{prefix}Presence",
             "startingPosition": "LATEST",
             "batchSize": 100,
@@ -281,7 +286,7 @@ def inputs(graph: Graph) -> dict[str, Properties]:
         pytest.param(
             OTHERS | INSTEAD,
             OTHERS | INSTEAD,
-            COUNTS_OF_TOKENS | {"aws:dynamodb/table:Table": 2},
+            COUNTS_OF_TOKENS,
             id="arguments that others exclude",
         ),
         pytest.param(

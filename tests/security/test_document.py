@@ -28,6 +28,7 @@ def test_documented_statements_equal_the_policy() -> None:
     document = policy(
         log_group_arns=["<log group>"],
         connections_table_arn="<connections table>",
+        connections_are_counted=True,
         messages_table_arn="<messages table>",
         members_table_arn="<members table>",
         execution_arn="<api>",
