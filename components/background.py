@@ -6,6 +6,7 @@ from collections.abc import Iterable
 import pulumi
 import pulumi_aws as aws
 
+from .existing_table import AnyTable
 from .functions import BROADCAST, PRESENCE
 from .part import Part
 
@@ -50,7 +51,7 @@ class Background(Part):
     def presence_stream(
         self,
         functions: dict[str, aws.lambda_.Function],
-        connections: aws.dynamodb.Table,
+        connections: AnyTable,
         failures: aws.sqs.Queue,
         *,
         after: Iterable[pulumi.Resource],

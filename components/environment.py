@@ -12,6 +12,7 @@ def environment(
     *,
     connections_table: pulumi.Input[str],
     messages_table: pulumi.Input[str],
+    api_id: pulumi.Input[str],
     callback_url: pulumi.Input[str],
 ) -> dict[str, pulumi.Input[str]]:
     """Variables of every function except the authorizer. Most also get the name of the broadcast function.
@@ -20,10 +21,13 @@ def environment(
         settings: The component's.
         connections_table: Name of the table of open connections.
         messages_table: Name of the table of messages.
+        api_id: Id of the WebSocket API.
         callback_url: Address of the management API.
     """
     return {
         "CONNECTIONS_TABLE": connections_table,
+        "CONNECTIONS_TABLE_ADOPTED": json.dumps(bool(settings.connections_table)),
+        "API_ID": api_id,
         "MESSAGES_TABLE": messages_table,
         "CALLBACK_URL": callback_url,
         "CONNECTION_TTL_SECONDS": _text(settings.connection_ttl),

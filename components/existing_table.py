@@ -7,6 +7,9 @@ import pulumi_aws as aws
 
 from .shared import Index
 
+STREAM_VIEW_TYPE = "NEW_AND_OLD_IMAGES"
+"""What a stream of connections shows. A deleted row appears in it only as its old image."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExistingTable:
@@ -36,6 +39,8 @@ class Requirements:
         key: The attribute that is its whole key. Empty: any key will do.
         indexes: The indexes that it needs. More attributes may be projected.
         any_sort_key: Whether an index may have another sort key, because the functions write no rows.
+        stream: Whether it needs a stream with new and old images.
+        expires_by: Attribute of its time to live. A table without it is used, with a warning. Empty: no time to live.
         advice: What to do instead, in whole sentences.
     """
 
@@ -43,6 +48,8 @@ class Requirements:
     key: str = ""
     indexes: tuple[Index, ...]
     any_sort_key: bool = False
+    stream: bool = False
+    expires_by: str = ""
     advice: str
 
     def look_up(self, name: pulumi.Input[str], component: pulumi.Resource) -> ExistingTable:
@@ -63,22 +70,32 @@ class Requirements:
                 table = aws.dynamodb.get_table(name=name, opts=pulumi.InvokeOptions(parent=component))
             except Exception as error:  # Pulumi raises no narrower one.
                 raise self._refusal(name, error) from error
-            return _existing(pulumi.Output.from_input(self._checked(table, may_change=False)), component)
+            return _existing(pulumi.Output.from_input(self._checked(table, component, may_change=False)), component)
 
         def ask(known: str) -> pulumi.Output[aws.dynamodb.GetTableResult]:
             # Ask with the Output, not with its value: only then Pulumi waits until the resource behind it exists.
             found = aws.dynamodb.get_table_output(name=name, opts=pulumi.InvokeOutputOptions(parent=component))
             found = found.recover(lambda error: self._refuse(known, error))
-            return found.apply(lambda table: self._checked(table, may_change=pulumi.runtime.is_dry_run()))
+            return found.apply(lambda table: self._checked(table, component, may_change=pulumi.runtime.is_dry_run()))
 
         return _existing(output.apply(ask), component)
 
-    def _checked(self, table: aws.dynamodb.GetTableResult, *, may_change: bool) -> aws.dynamodb.GetTableResult:
+    def _checked(
+        self, table: aws.dynamodb.GetTableResult, component: pulumi.Resource, *, may_change: bool
+    ) -> aws.dynamodb.GetTableResult:
         if reason := self._fault(table):
             refusal = self._refusal(table.name, reason)
             if not may_change:
                 raise refusal
-            pulumi.log.warn(f"{refusal} If this update does not change the table, it will fail.")
+            pulumi.log.warn(f"{refusal} If this update does not change the table, it will fail.", resource=component)
+        ttl = table.ttl
+        if self.expires_by and not (ttl and ttl.enabled and ttl.attribute_name == self.expires_by):
+            pulumi.log.warn(
+                f"The {self.contents} table {table.name!r} has no time to live on {self.expires_by}, so a row that "
+                f"nobody deletes stays forever. To set it: aws dynamodb update-time-to-live --table-name {table.name} "
+                f"--time-to-live-specification Enabled=true,AttributeName={self.expires_by}",
+                resource=component,
+            )
         return table
 
     def _fault(self, table: aws.dynamodb.GetTableResult) -> str:
@@ -92,6 +109,9 @@ class Requirements:
         for attribute in table.attributes:
             if attribute.name in keys and attribute.type != "S":
                 return f"its attribute {attribute.name} has the type {attribute.type}"
+        # A disabled stream keeps its ARN.
+        if self.stream and (table.stream_enabled, table.stream_view_type) != (True, STREAM_VIEW_TYPE):
+            return "it has no stream with new and old images"
         return ""
 
     def _serves(self, found: aws.dynamodb.outputs.GetTableGlobalSecondaryIndexResult, index: Index) -> bool:
@@ -106,6 +126,7 @@ class Requirements:
     def _refusal(self, name: str, reason: object) -> ExistingTableError:
         needed = [f"the key {self.key}"] if self.key else []
         needed += [f"the {_in_words(index)} projected" for index in self.indexes]
+        needed += ["a stream with new and old images"] if self.stream else []
         return ExistingTableError(
             f"The {self.contents} table {name!r} cannot be used: {reason}. It needs {' and '.join(needed)}. Each "
             f"attribute of a key has the type S. {self.advice}"

@@ -9,7 +9,7 @@ import pulumi_aws as aws
 from .arguments import Authentication, Settings
 from .authorizer_layer import authorizer_layer
 from .environment import authorizer_environment, environment
-from .existing_table import ExistingTable
+from .existing_table import AnyTable
 from .part import Part
 from .shared import HANDLERS
 
@@ -104,8 +104,9 @@ class Functions(Part):
         role: aws.iam.Role,
         log_groups: dict[str, aws.cloudwatch.LogGroup],
         layer: aws.lambda_.LayerVersion | None,
-        connections: aws.dynamodb.Table,
-        messages: aws.dynamodb.Table | ExistingTable,
+        connections: AnyTable,
+        messages: AnyTable,
+        api_id: pulumi.Input[str],
         callback_url: pulumi.Input[str],
         after: Iterable[pulumi.Resource],
     ) -> dict[str, aws.lambda_.Function]:
@@ -118,6 +119,7 @@ class Functions(Part):
             self.settings,
             connections_table=connections.name,
             messages_table=messages.name,
+            api_id=api_id,
             callback_url=callback_url,
         )
 

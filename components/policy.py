@@ -7,7 +7,7 @@ of them twice.
 import json
 from typing import NotRequired, TypedDict
 
-from .shared import MESSAGES_BY_GROUP
+from .shared import CONNECTIONS_BY_GROUP, MESSAGES_BY_GROUP, Index
 
 MAX_CHARACTERS = 5_120
 """Length of all policies together, without white space: half of what IAM allows in a role. With every feature and the
@@ -44,6 +44,7 @@ def for_serving(
     *,
     log_group_arns: list[str],
     connections_table_arn: str,
+    connections_are_counted: bool,
     messages_table_arn: str,
     table_key_arns: list[str],
     execution_arn: str,
@@ -54,11 +55,14 @@ def for_serving(
     Args:
         log_group_arns: The component's own log groups.
         connections_table_arn: Table of the open connections.
+        connections_are_counted: Whether a user has a limit of connections.
         messages_table_arn: Table of the messages.
         table_key_arns: The customer's keys of tables that existed already. Empty texts are left out.
         execution_arn: ``arn:aws:execute-api:…:{api id}``, what the API's callbacks are authorized against.
         stage_name: Stage whose connections the functions post to.
     """
+    of_group = _index_arn(connections_table_arn, CONNECTIONS_BY_GROUP)
+    listed = _every_index(connections_table_arn) if connections_are_counted else of_group
     statements = [
         # The asterisk stands for the streams. CloudWatch Logs wants it for the group itself too.
         # https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/iam-access-control-overview-cwl.html
@@ -68,8 +72,8 @@ def for_serving(
             ["dynamodb:PutItem", "dynamodb:GetItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem"],
             connections_table_arn,
         ),
-        _allow("ListConnections", ["dynamodb:Query"], _every_index(connections_table_arn)),
-        _allow("ReadHistory", ["dynamodb:Query"], f"{messages_table_arn}/index/{MESSAGES_BY_GROUP.name}"),
+        _allow("ListConnections", ["dynamodb:Query"], listed),
+        _allow("ReadHistory", ["dynamodb:Query"], _index_arn(messages_table_arn, MESSAGES_BY_GROUP)),
         _allow("StoreMessages", ["dynamodb:PutItem", "dynamodb:UpdateItem"], messages_table_arn),
         _allow(
             "PostToConnections",
@@ -151,6 +155,10 @@ def _use_keys(sid: str, arns: list[str], services: list[str]) -> Statement:
     )
     statement["Condition"] = {"StringEquals": {"kms:ViaService": [f"{name}.{region}.{suffix}" for name in services]}}
     return statement
+
+
+def _index_arn(table_arn: str, index: Index) -> str:
+    return f"{table_arn}/index/{index.name}"
 
 
 def _every_index(table_arn: str) -> str:

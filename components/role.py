@@ -9,6 +9,7 @@ import pulumi
 import pulumi_aws as aws
 
 from . import policy
+from .existing_table import AnyTable
 from .part import Part
 
 _WAIT = "WEBSOCKET_CHAT_IAM_WAIT_SECONDS"
@@ -43,7 +44,7 @@ class Role(Part):
         role: aws.iam.Role,
         *,
         log_groups: dict[str, aws.cloudwatch.LogGroup],
-        connections: aws.dynamodb.Table,
+        connections: AnyTable,
         messages_arn: pulumi.Input[str],
         members_arn: pulumi.Input[str] | None,
         table_key_arns: list[pulumi.Output[str]],
@@ -56,6 +57,7 @@ class Role(Part):
                 policy.for_serving,
                 log_group_arns=[log_group.arn for log_group in log_groups.values()],
                 connections_table_arn=connections.arn,
+                connections_are_counted=self.settings.connections_per_user > 0,
                 messages_table_arn=messages_arn,
                 table_key_arns=table_key_arns,
                 **stage,

@@ -7,7 +7,8 @@ from typing import Any
 import pulumi
 import pulumi_aws as aws
 
-from .existing_table import ExistingTable, Requirements
+from .arguments import Settings
+from .existing_table import STREAM_VIEW_TYPE, ExistingTable, Requirements
 from .ownership import refuse_foreign_table, stack_tag
 from .part import Part
 from .shared import (
@@ -38,17 +39,33 @@ _MEMBERS = Requirements(
 )
 
 
+def _connections(settings: Settings) -> Requirements:
+    return Requirements(
+        contents="connections",
+        key=CONNECTION_ID,
+        indexes=(CONNECTIONS_BY_GROUP, CONNECTIONS_BY_USER)
+        if settings.connections_per_user
+        else (CONNECTIONS_BY_GROUP,),
+        stream=settings.presence,
+        expires_by=EXPIRES_AT,
+        advice="Name the table to use with connections_table (in config: connectionsTable), or leave that out, and the "
+        "component makes one. A table without a stream can be used if presence is false, and one without the index "
+        "UserIdIndex if connections_per_user (in config: connectionsPerUser) is 0.",
+    )
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExistingTables:
     """The tables that exist already. Each is None if there is no such table."""
 
     messages: ExistingTable | None
     members: ExistingTable | None
+    connections: ExistingTable | None
 
     @property
     def key_arns(self) -> list[pulumi.Output[str]]:
         """The customer's KMS keys of the tables. Empty texts stand for AWS's keys."""
-        return [table.key_arn for table in (self.messages, self.members) if table]
+        return [table.key_arn for table in (self.messages, self.members, self.connections) if table]
 
 
 class Tables(Part):
@@ -63,10 +80,11 @@ class Tables(Part):
         """
         self._refuse_foreign()
         settings, component = self.settings, self.children.component
-        members = settings.group_members_table
+        members, connections = settings.group_members_table, settings.connections_table
         return ExistingTables(
             messages=None if settings.create_messages_table else _MESSAGES.look_up(settings.messages_table, component),
             members=_MEMBERS.look_up(members, component) if members else None,
+            connections=_connections(settings).look_up(connections, component) if connections else None,
         )
 
     def messages(self, *, after: Iterable[pulumi.Resource]) -> aws.dynamodb.Table:
@@ -84,8 +102,7 @@ class Tables(Part):
             key=CONNECTION_ID,
             indexes=[CONNECTIONS_BY_GROUP, CONNECTIONS_BY_USER],
             ttl=aws.dynamodb.TableTtlArgs(attribute_name=EXPIRES_AT, enabled=True),
-            # A deleted row appears in the stream only as its old image.
-            stream_view_type="NEW_AND_OLD_IMAGES" if self.settings.presence else None,
+            stream_view_type=STREAM_VIEW_TYPE if self.settings.presence else None,
         )
         opts = self._opts(after)
         return self.children.make(
@@ -94,12 +111,13 @@ class Tables(Part):
 
     def _refuse_foreign(self) -> None:
         settings, component = self.settings, self.children.component
-        refuse_foreign_table(
-            self._connections_name,
-            "To make another table, set name_prefix (in config: namePrefix). To use this one, set connections_table "
-            "(in config: connectionsTable).",
-            component,
-        )
+        if not settings.connections_table:
+            refuse_foreign_table(
+                self._connections_name,
+                "To make another table, set name_prefix (in config: namePrefix). To use this one, set "
+                "connections_table (in config: connectionsTable).",
+                component,
+            )
         # The name of a table to create is plain.
         if settings.create_messages_table and isinstance(settings.messages_table, str):
             refuse_foreign_table(

@@ -22,7 +22,7 @@ class Transforms(TypedDict, total=False):
     """
 
     connections_table: Transform
-    """The table of open connections: ``aws.dynamodb.Table``."""
+    """The table of open connections, if the component makes it: ``aws.dynamodb.Table``."""
     messages_table: Transform
     """The table of messages, if the component makes it: ``aws.dynamodb.Table``."""
     failures_queue: Transform

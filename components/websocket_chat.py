@@ -6,6 +6,7 @@ import pulumi_aws as aws
 from .api import Api, address
 from .arguments import Authentication, Settings, WebSocketChatArgs
 from .background import Background
+from .existing_table import AnyTable
 from .functions import BROADCAST, Functions
 from .part import Children
 from .role import Role
@@ -56,8 +57,8 @@ class WebSocketChat(pulumi.ComponentResource):
             InvalidArgumentError: An argument is not allowed. Nothing has been registered.
             TransformError: A transform has an unknown kind, or is neither a mapping nor a function. Nothing has been
                 registered. Or a transform returned something, or changed what other resources rely on.
-            ExistingTableError: The messages or the members table exists already, but cannot be used. Nothing has been
-                registered, unless the table's name is an Output.
+            ExistingTableError: A table that exists already cannot be used. Nothing has been registered, unless the
+                table's name is an Output.
             ForeignTableError: A table that the component would make exists already, and is not this stack's. Nothing
                 has been registered.
             AuthorizerLayerError: pip cannot install the library that verifies tokens.
@@ -86,8 +87,11 @@ class WebSocketChat(pulumi.ComponentResource):
         messages = existing.messages or tables.messages(after=before_tables)
         self.messages_table: aws.dynamodb.Table | None = messages if isinstance(messages, aws.dynamodb.Table) else None
         """Table of the messages. None if it existed already."""
-        self.connections_table: aws.dynamodb.Table = tables.connections(after=before_tables)
-        """Table with one row per open connection."""
+        connections = existing.connections or tables.connections(after=before_tables)
+        self.connections_table: aws.dynamodb.Table | None = (
+            connections if isinstance(connections, aws.dynamodb.Table) else None
+        )
+        """Table with one row per open connection. None if it existed already."""
         self.failures_queue: aws.sqs.Queue = background.failures_queue(after=key_policy.values())
         """Queue of what the background functions could not process."""
         self.log_groups: dict[str, aws.cloudwatch.LogGroup] = functions.log_groups()
@@ -95,7 +99,7 @@ class WebSocketChat(pulumi.ComponentResource):
         serving_policies = role.policies(
             self.role,
             log_groups=self.log_groups,
-            connections=self.connections_table,
+            connections=connections,
             messages_arn=messages.arn,
             members_arn=existing.members.arn if existing.members else None,
             table_key_arns=existing.key_arns,
@@ -107,8 +111,9 @@ class WebSocketChat(pulumi.ComponentResource):
             role=self.role,
             log_groups=self.log_groups,
             layer=self.authorizer_layer,
-            connections=self.connections_table,
+            connections=connections,
             messages=messages,
+            api_id=self.api.id,
             # Built from the API: the stage's address would be a cycle, and that of a request may be a custom domain.
             callback_url=address(self.api, "http", settings.stage_name),
             after=(key_policy | serving_policies).values(),
@@ -134,21 +139,21 @@ class WebSocketChat(pulumi.ComponentResource):
         )
         """How often Lambda retries a slice of a large group."""
         self.presence_stream: aws.lambda_.EventSourceMapping | None = background.presence_stream(
-            self.functions, self.connections_table, self.failures_queue, after=self.policies.values()
+            self.functions, connections, self.failures_queue, after=self.policies.values()
         )
         """The mapping that feeds the connections table's stream to its function. None without ``presence``."""
         before_stage = [*self.policies.values(), self.slice_retries, self.presence_stream, *self.permissions.values()]
         self.stage: aws.apigatewayv2.Stage = api.stage(self.api, self.deployment, after=before_stage)
         """The stage of the API."""
-        self._output(messages_table_name=messages.name, stage_name=api.stage_name(self.stage))
+        self._output(connections, messages, stage_name=api.stage_name(self.stage))
 
-    def _output(self, *, messages_table_name: pulumi.Output[str], stage_name: pulumi.Output[str]) -> None:
+    def _output(self, connections: AnyTable, messages: AnyTable, *, stage_name: pulumi.Output[str]) -> None:
         # Use the stage's output, so that nobody gets the address before the stage exists.
         self.web_socket_url = address(self.api, "ws", stage_name)
         self.callback_url = address(self.api, "http", stage_name)
         self.api_id = self.api.id
-        self.connections_table_name = self.connections_table.name
-        self.messages_table_name = messages_table_name
+        self.connections_table_name = connections.name
+        self.messages_table_name = messages.name
         self.failures_queue_url = self.failures_queue.url
         self.function_names = pulumi.Output.all(**{key: one.name for key, one in self.functions.items()})
         self.log_group_names = pulumi.Output.all(**{key: one.name for key, one in self.log_groups.items()})

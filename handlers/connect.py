@@ -33,10 +33,10 @@ def connect(request: Request) -> None:
                 Code.FORBIDDEN,
                 "this user is not a member of the group: make the user a member, or connect to another group",
             )
-        if connections.number_of(user_id) >= settings().connections_per_user:
+        limit = settings().connections_per_user
+        if limit and connections.number_of(user_id) >= limit:
             raise ChatError(
-                Code.RATE_LIMITED,
-                f"this user already has {settings().connections_per_user} connections, which is the limit: close one",
+                Code.RATE_LIMITED, f"this user already has {limit} connections, which is the limit: close one"
             )
         connections.open_connection(request.connection_id, user_id, group_id, rights_end=rights_end)
     if SUBPROTOCOL in offered_subprotocols(event):

@@ -1,4 +1,4 @@
-"""Creates the tables that a user already has before the first deployment: messages and members."""
+"""Creates the tables that a user already has before the first deployment."""
 
 from .emulator import Emulator
 
@@ -11,6 +11,11 @@ def create_messages_table(emulator: Emulator, name: str = "ChatMessages") -> Non
 def create_members_table(emulator: Emulator, name: str = "GroupMembers") -> None:
     """Create the members table as the user's other programs expect it."""
     _create(emulator, name, "memberId", {"UserIdIndex": ("userId",), "GroupIdIndex": ("groupId",)})
+
+
+def create_connections_table(emulator: Emulator, name: str = "WebSocketConnections") -> None:
+    """Create the connections table as the old stack has it: with one index, without a stream and a time to live."""
+    _create(emulator, name, "connectionId", {"GroupIdIndex": ("groupId",)})
 
 
 def _create(emulator: Emulator, name: str, key: str, indexes: dict[str, tuple[str, ...]]) -> None:

@@ -41,6 +41,14 @@ class WebSocketChatArgs(TypedDict, total=False):
     up`` with this setting before the change that removes the table, because Pulumi goes by the last deployment.
 
     Default: false."""
+    connections_table: pulumi.Input[str]
+    """Name of an existing table of open connections. Pulumi never changes it. Several chats can share it. Its key is
+    ``connectionId``. It needs an index ``GroupIdIndex`` on ``groupId`` with all attributes projected. Unless
+    ``presence`` is false, it needs a stream with new and old images. Unless ``connections_per_user`` is 0, it needs an
+    index ``UserIdIndex`` on ``userId`` with all attributes projected. If your program declares the table, pass its
+    output ``name``.
+
+    Allowed: 3 to 100 letters, digits, '-', '_' and '.'. Default: none, the component creates a table."""
     memory_size: pulumi.Input[int]
     """Memory of each function. More memory also means more computing power.
 
@@ -174,10 +182,10 @@ class WebSocketChatArgs(TypedDict, total=False):
     """Burst limit of a connection: frames that it may send at once.
 
     Allowed: an integer from 1 to 1000 (frames). Default: 20."""
-    connections_per_user: pulumi.Input[int]
+    connections_per_user: int
     """Connections that a user may have at the same time, over all groups. One more is refused.
 
-    Allowed: an integer from 1 to 1000 (connections). Default: 50."""
+    Allowed: an integer from 0 to 1000 (connections; 0 sets no limit). Default: 50."""
     kms_key_arn: pulumi.Input[str]
     """Your customer managed KMS key. It encrypts the tables that the component creates, the logs and the queue. The
     key's policy must let CloudWatch Logs use it.
@@ -195,6 +203,7 @@ class CheckedArguments:
     messages_table: pulumi.Input[str] = "ChatMessages"
     create_messages_table: bool = False
     destroy_messages: bool = False
+    connections_table: pulumi.Input[str] = ""
     memory_size: pulumi.Input[int] = 512
     timeout: pulumi.Input[int] = 25
     reserved_concurrency: pulumi.Input[int] = -1
@@ -224,5 +233,5 @@ class CheckedArguments:
     require_origin: bool = False
     message_rate: pulumi.Input[int] = 10
     message_burst: pulumi.Input[int] = 20
-    connections_per_user: pulumi.Input[int] = 50
+    connections_per_user: int = 50
     kms_key_arn: pulumi.Input[str] = ""

@@ -120,6 +120,17 @@ _ROWS = (
         "deployment.",
     ),
     Argument(
+        name="connections_table",
+        rule=text(f"({_TABLE_NAME})?", "3 to 100 letters, digits, '-', '_' and '.'"),
+        default="",
+        unset="none, the component creates a table",
+        text="Name of an existing table of open connections. Pulumi never changes it. Several chats can share it. "
+        "Its key is ``connectionId``. It needs an index ``GroupIdIndex`` on ``groupId`` with all attributes projected. "
+        "Unless ``presence`` is false, it needs a stream with new and old images. Unless ``connections_per_user`` is "
+        "0, it needs an index ``UserIdIndex`` on ``userId`` with all attributes projected. If your program declares "
+        "the table, pass its output ``name``.",
+    ),
+    Argument(
         name="memory_size",
         rule=integer(128, 10_240, "MB"),
         default=512,
@@ -343,8 +354,9 @@ _ROWS = (
     ),
     Argument(
         name="connections_per_user",
-        rule=integer(1, 1_000, "connections"),
+        rule=integer(0, 1_000, "connections; 0 sets no limit"),
         default=50,
+        plain=True,
         text="Connections that a user may have at the same time, over all groups. One more is refused.",
     ),
     Argument(

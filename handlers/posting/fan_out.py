@@ -16,6 +16,10 @@ from .posts import Outcome, Post
 HANDSHAKE_SECONDS = 15
 """Age in seconds under which a connection that answers 410 keeps its row: its handshake may still be under way."""
 
+_stale: set[str] = set()
+"""Connections that answered 410, but whose rows stay because they may be another API's."""
+_MOST_STALE = 10_000
+
 
 @dataclass(slots=True)
 class Tally:
@@ -24,7 +28,7 @@ class Tally:
     Attributes:
         recipients: Number of all recipients.
         delivered: Recipients that got the frame.
-        stale: Recipients that were gone. Their rows are deleted.
+        stale: Recipients that were gone. Their rows are deleted, unless they may be another API's.
         failed: Recipients that could not be reached, or not in time.
         complete: Whether every recipient was tried before the deadline.
     """
@@ -81,7 +85,11 @@ def push(frame: bytes, recipients: Iterable[Connection], *replies: Post, deadlin
         else:
             tally.failed += 1
 
-    pushes = (Push(recipient.connection_id, frame, recipient) for recipient in recipients)
+    pushes = (
+        Push(recipient.connection_id, frame, recipient)
+        for recipient in recipients
+        if recipient.connection_id not in _stale
+    )
     try:
         management_api().post_all(chain(replies, pushes), deadline=deadline, on_outcome=on_outcome)
         tally.complete = time.monotonic() < deadline
@@ -90,5 +98,12 @@ def push(frame: bytes, recipients: Iterable[Connection], *replies: Post, deadlin
             if time.monotonic() >= deadline:
                 break  # The next message tries to delete the rest.
             with log_failure("stale row not deleted"):
-                connections.close_connection(connection.connection_id)
+                if not connections.delete_stale(connection.connection_id):
+                    _remember(connection.connection_id)
     return tally
+
+
+def _remember(connection_id: str) -> None:
+    if len(_stale) >= _MOST_STALE:
+        _stale.clear()
+    _stale.add(connection_id)

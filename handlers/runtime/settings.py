@@ -21,6 +21,8 @@ class Settings:
     Attributes:
         aws_region: AWS region of the tables and the API, such as ``us-east-1``.
         connections_table: Name of the table with one row per open connection.
+        connections_table_adopted: Whether that table existed already. Its rows without ``apiId`` may be another API's.
+        api_id: Id of the WebSocket API. Rows with another one belong to another API.
         messages_table: Name of the table that stores the messages.
         callback_url: URL of the management API with the stage: ``https://…/production``. It is never taken from a
             request: a request may come through a custom domain, which does not serve ``@connections``.
@@ -37,11 +39,13 @@ class Settings:
         require_origin: Whether a client without an origin is refused.
         message_rate: Frames per second that a connection may send over time.
         message_burst: Frames that a connection may send at the same moment.
-        connections_per_user: Connections of one user above which another one is refused.
+        connections_per_user: Connections of one user above which another one is refused. 0: no limit.
     """
 
     aws_region: str
     connections_table: str
+    connections_table_adopted: bool
+    api_id: str
     messages_table: str
     callback_url: str
     connection_ttl_seconds: int

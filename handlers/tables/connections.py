@@ -1,5 +1,6 @@
 """The connections table: one row per open connection."""
 
+import math
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from handlers.runtime.settings import settings
 from . import members
 from .aws import dynamodb, query_pages
 from .schema import (
+    API_ID,
     AUTHENTICATION,
     CONNECTED_AT,
     CONNECTION_ID,
@@ -24,6 +26,10 @@ from .schema import (
 
 if TYPE_CHECKING:
     from .aws import Row
+
+_LONGEST_SECONDS = 3 * 60 * 60
+"""Age at which a row without ``expiresAt`` counts as gone. API Gateway closes a connection after 2 hours.
+https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-execution-service-websocket-limits-table.html"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +62,7 @@ def open_connection(connection_id: str, user_id: str, group_id: str, *, rights_e
             CONNECTED_AT: {"S": times.timestamp()},
             EXPIRES_AT: {"N": str(expires_at if rights_end is None else min(expires_at, rights_end))},
             AUTHENTICATION: {"S": settings().authentication},
+            API_ID: {"S": settings().api_id},
         },
     )
 
@@ -63,6 +70,29 @@ def open_connection(connection_id: str, user_id: str, group_id: str, *, rights_e
 def close_connection(connection_id: str) -> None:
     """Delete a connection's row. Nothing happens if there is no row."""
     dynamodb().delete_item(TableName=settings().connections_table, Key=key(connection_id))
+
+
+def delete_stale(connection_id: str) -> bool:
+    """Delete the row of a connection that API Gateway says is gone.
+
+    Returns:
+        Whether the row is deleted. It stays if it may be another API's: in a table that existed already, a row without
+        ``apiId`` says nothing, and to our API every connection of another API is gone.
+    """
+    if not settings().connections_table_adopted:
+        close_connection(connection_id)
+        return True
+    client = dynamodb()
+    try:
+        client.delete_item(
+            TableName=settings().connections_table,
+            Key=key(connection_id),
+            ConditionExpression=f"{API_ID} = :api",
+            ExpressionAttributeValues={":api": {"S": settings().api_id}},
+        )
+    except client.exceptions.ConditionalCheckFailedException:
+        return False
+    return True
 
 
 def find(connection_id: str) -> Connection | None:
@@ -90,13 +120,18 @@ def not_connected() -> ChatError:
 
 
 def number_of(user_id: str) -> int:
-    """Count the connections of a user in all groups, without expired ones. The index may lag."""
+    """Count the connections of a user in all groups, without expired ones and other APIs'. The index may lag."""
+    is_open = f"{EXPIRES_AT} > :now OR (attribute_not_exists({EXPIRES_AT}) AND {CONNECTED_AT} > :start)"
     pages = query_pages(
         settings().connections_table,
         CONNECTIONS_BY_USER,
         user_id,
-        FilterExpression=f"attribute_not_exists({EXPIRES_AT}) OR {EXPIRES_AT} > :now",
-        values={":now": {"N": str(int(time.time()))}},
+        FilterExpression=f"({is_open}) AND (attribute_not_exists({API_ID}) OR {API_ID} = :api)",
+        values={
+            ":now": {"N": str(int(time.time()))},
+            ":start": {"S": times.earlier(times.timestamp(), _LONGEST_SECONDS)},
+            ":api": {"S": settings().api_id},
+        },
         Select="COUNT",
     )
     return sum(page["Count"] for page in pages)
@@ -130,15 +165,25 @@ def from_image(row: "Row") -> Connection:
     )
 
 
+def is_connection(row: "Row") -> bool:
+    """Whether a row is a connection of this API, or may be one because it has no ``apiId``."""
+    # Other programs can write rows. A row that is not a connection must not cost the group its messages.
+    if not all("S" in row.get(name, {}) for name in (CONNECTION_ID, USER_ID, GROUP_ID, CONNECTED_AT)):
+        return False
+    ours = settings().api_id
+    return row.get(API_ID, {"S": ours}).get("S") == ours
+
+
 def counts(row: "Row") -> bool:
     """Whether a row still gives its connection any rights."""
-    # Other programs can write rows. A row that is not a connection must not cost the group its messages.
-    if not {CONNECTION_ID, USER_ID, GROUP_ID, CONNECTED_AT} <= row.keys():
+    if not is_connection(row):
         return False
     # Connections from before you turned authentication on are not authenticated. Their rows may lack the attribute.
-    if row.get(AUTHENTICATION, {"S": "none"})["S"] != settings().authentication:
+    if row.get(AUTHENTICATION, {"S": "none"}).get("S") != settings().authentication:
         return False
+    if EXPIRES_AT not in row:
+        # Another program wrote it. If its time cannot be read, the row counts until its connection answers 410.
+        return not _LONGEST_SECONDS < times.age(row[CONNECTED_AT]["S"]) < math.inf
     # DynamoDB removes expired rows within days, not at once.
     # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/howitworks-ttl.html
-    expires_at = row.get(EXPIRES_AT)
-    return expires_at is None or int(expires_at["N"]) > time.time()
+    return float(row[EXPIRES_AT].get("N", 0)) > time.time()

@@ -12,7 +12,7 @@ from handlers.runtime.settings import settings
 
 from .aws import dynamodb
 from .connections import Connection, counts, from_image, key, not_connected
-from .schema import BUSY_UNTIL, CONNECTION_ID
+from .schema import API_ID, BUSY_UNTIL, CONNECTION_ID
 
 if TYPE_CHECKING:
     from .aws import Row
@@ -72,14 +72,18 @@ def _occupy(connection_id: str, now: int, interval: int, ahead: int | None) -> "
         answer = client.update_item(
             TableName=settings().connections_table,
             Key=key(connection_id),
-            UpdateExpression=f"SET {BUSY_UNTIL} = {':next' if ahead is None else f'{BUSY_UNTIL} + :interval'}",
+            # A row that another program wrote gets the API's id with its first frame: only our API can receive one.
+            UpdateExpression=f"SET {BUSY_UNTIL} = {':next' if ahead is None else f'{BUSY_UNTIL} + :interval'}, "
+            f"{API_ID} = :api",
             ConditionExpression=f"attribute_exists({CONNECTION_ID}) AND "
+            f"(attribute_not_exists({API_ID}) OR {API_ID} = :api) AND "
             + (
                 f"(attribute_not_exists({BUSY_UNTIL}) OR {BUSY_UNTIL} <= :now)"
                 if ahead is None
                 else f"{BUSY_UNTIL} > :now AND {BUSY_UNTIL} <= :ahead"
             ),
-            ExpressionAttributeValues={name: {"N": str(values[name])} for name in used},
+            ExpressionAttributeValues={":api": {"S": settings().api_id}}
+            | {name: {"N": str(values[name])} for name in used},
             ReturnValues="ALL_NEW",
             # Shows without a second request whether the rate is exceeded or the connection is gone.
             ReturnValuesOnConditionCheckFailure="ALL_OLD",

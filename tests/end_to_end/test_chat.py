@@ -11,7 +11,7 @@ from websockets.sync.client import connect
 
 from local.deploy import deploy
 from tests.end_to_end.conftest import Chat
-from tests.rows import put_row
+from tests.rows import a_minute_ago, put_row
 
 Eventually = Callable[[Callable[[], bool]], None]
 
@@ -33,8 +33,8 @@ def test_connect_without_user_or_group_is_refused(chat: Chat, query: str) -> Non
 def test_connect_stores_the_connection_row(chat: Chat, group: str) -> None:
     with chat.join("alice", group):
         (row,) = [row for row in chat.rows("ConnectionsTable") if row["groupId"] == group]
-    assert row.keys() == {"connectionId", "userId", "groupId", "connectedAt", "expiresAt", "authentication"}
-    assert row["userId"] == "alice"
+    assert row.keys() == {"connectionId", "userId", "groupId", "connectedAt", "expiresAt", "authentication", "apiId"}
+    assert (row["userId"], row["apiId"]) == ("alice", chat.outputs["ApiId"])
     assert datetime.fromisoformat(row["connectedAt"]).tzinfo is not None
 
 
@@ -74,7 +74,7 @@ def test_the_index_lists_messages_in_order(chat: Chat, group: str) -> None:
 
 
 def test_the_row_of_a_stale_connection_is_deleted(chat: Chat, group: str, eventually: Eventually) -> None:
-    stale = {"connectionId": "gone", "userId": "bob", "groupId": group, "connectedAt": "2026-01-01T00:00:00.000Z"}
+    stale = {"connectionId": "gone", "userId": "bob", "groupId": group, "connectedAt": a_minute_ago()}
     put_row(chat.emulator.client("dynamodb"), "WebSocketConnections", stale)
     with chat.join("alice", group) as alice:
         alice.say("anybody?")

@@ -11,7 +11,7 @@ from local.deploy import deploy
 from local.emulator import Emulator
 from tests.clients import ChatClient, Frame
 from tests.end_to_end.conftest import Chat
-from tests.rows import put_row
+from tests.rows import a_minute_ago, put_row
 
 Eventually = Callable[[Callable[[], bool]], None]
 
@@ -178,7 +178,7 @@ class TestPresence:
             "connectionId": f"lost-{group}",
             "userId": "bob",
             "groupId": group,
-            "connectedAt": "2026-01-01T00:00:00Z",
+            "connectedAt": a_minute_ago(),
         }
         dynamodb = chat.emulator.client("dynamodb")
         with chat.join("alice", group) as alice:

@@ -36,6 +36,7 @@ IN_PLACE: dict[str, tuple[object, set[str]]] = {
 """Arguments that change resources in place: another value, and the resources."""
 
 ELSEWHERE = {
+    "connectionsTable": "test_a_stack_moves_to_an_existing_connections_table",
     "stageName": "test_another_stage_name_is_another_address",
     "namePrefix": "test_another_prefix_is_another_chat",
     "authentication": "test_authentication_changes",

@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from local.prerequisites import create_connections_table
+
 from .chatting import Chatting
 from .world import PulumiError, Stack
 
@@ -67,4 +69,31 @@ def test_a_table_of_the_same_program_that_does_not_fit_is_refused_until_it_is_ch
     declaring.config(index="GroupIdIndex")
     declaring.pulumi("up", "--yes")
     with Chatting(declaring.outputs()["WebSocketURL"]):
+        pass
+
+
+def test_an_existing_connections_table_is_used_and_left_as_it_is(stack: Stack) -> None:
+    tables = stack.emulator.client("dynamodb")
+    create_connections_table(stack.emulator, "Theirs")
+    before = tables.describe_table(TableName="Theirs")["Table"]
+    adopting = {"connectionsTable": "Theirs", "presence": False, "connectionsPerUser": 0}
+    with pytest.raises(PulumiError, match="'Theirs' cannot be used: it has no index UserIdIndex") as refused:
+        stack.up(connectionsTable="Theirs", presence=False)
+    assert "Traceback" not in str(refused.value)
+    assert "connections" not in stack.state()
+
+    assert "connections" not in stack.up(**adopting).names("create")
+    assert stack.outputs()["ConnectionsTable"] == "Theirs"
+    with Chatting(stack.outputs()["WebSocketURL"]):
+        pass
+    assert stack.up("--expect-no-changes").operations == ()
+    stack.destroy()
+    assert tables.describe_table(TableName="Theirs")["Table"] == before
+
+
+def test_a_stack_moves_to_an_existing_connections_table(stack: Stack) -> None:
+    create_connections_table(stack.emulator, "Theirs")
+    stack.up(presence=False, connectionsPerUser=0)
+    assert stack.up(connectionsTable="Theirs").names("delete") == ["connections"]
+    with Chatting(stack.outputs()["WebSocketURL"]):
         pass

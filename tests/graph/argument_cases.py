@@ -110,6 +110,14 @@ CASES: Mapping[str, Case] = {
         accepted=[True, False],
         refused=[0, 1, "true"],
     ),
+    "connections_table": Case(
+        config_key="connectionsTable",
+        default="",
+        other="",
+        allowed="3 to 100 letters, digits, '-', '_' and '.'",
+        accepted=["def", "", "y" * 100, "My.Table-2_c"],
+        refused=["ab", "x" * 101, "a/b", "a b", "abc\n", "arn:aws:dynamodb", 1, True],
+    ),
     "memory_size": Case(
         config_key="memorySize",
         default=512,
@@ -414,9 +422,10 @@ CASES: Mapping[str, Case] = {
         config_key="connectionsPerUser",
         default=50,
         other=7,
-        allowed="an integer from 1 to 1000 (connections)",
-        accepted=[1, 1_000],
-        refused=[0, 1_001, 1.5, "50", True],
+        plain=True,
+        allowed="an integer from 0 to 1000 (connections; 0 sets no limit)",
+        accepted=[1, 1_000, 0],
+        refused=[-1, 1_001, 1.5, "50", True, False],
     ),
     "kms_key_arn": Case(
         config_key="kmsKeyArn",
@@ -438,5 +447,6 @@ INSTEAD: WebSocketChatArgs = {
     "cognito_user_pool_id": POOL,
     "group_claim": "",
     "group_members_table": "GroupMembers",
+    "connections_table": "TheirConnections",
 }
 """Replacements for some of the other values, where two arguments exclude each other."""

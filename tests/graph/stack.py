@@ -55,7 +55,25 @@ GROUP_MEMBERS: Properties = {
     ],
 }
 """An existing members table."""
-TABLES = {"ChatMessages": CHAT_MESSAGES, "GroupMembers": GROUP_MEMBERS}
+WEB_SOCKET_CONNECTIONS: Properties = {
+    "hashKey": "connectionId",
+    "rangeKey": "",
+    "attributes": _texts("connectionId", "groupId", "userId"),
+    "globalSecondaryIndexes": [
+        {"name": "UserIdIndex", "hashKey": "userId", "rangeKey": "", "projectionType": "ALL"},
+        {"name": "GroupIdIndex", "hashKey": "groupId", "rangeKey": "", "projectionType": "ALL"},
+    ],
+    "streamEnabled": True,
+    "streamViewType": "NEW_AND_OLD_IMAGES",
+    "streamArn": "arn:of:their:stream",
+    "ttl": {"enabled": True, "attributeName": "expiresAt"},
+}
+"""An existing table of connections."""
+TABLES = {
+    "ChatMessages": CHAT_MESSAGES,
+    "GroupMembers": GROUP_MEMBERS,
+    "TheirConnections": WEB_SOCKET_CONNECTIONS,
+}
 """The existing tables, by name."""
 
 SURROUNDINGS: dict[str, Properties] = {
@@ -299,7 +317,11 @@ def described(graph: Graph) -> Properties:
 def chat(args: WebSocketChatArgs | None = None, name: str = "chat", **options: Any) -> Graph:
     """The graph of a chat. The options are those of :func:`run`. The tables named in its arguments exist."""
     given = args or {}
-    named = {given.get("messages_table", ""): CHAT_MESSAGES, given.get("group_members_table", ""): GROUP_MEMBERS}
+    named = {
+        given.get("messages_table", ""): CHAT_MESSAGES,
+        given.get("group_members_table", ""): GROUP_MEMBERS,
+        given.get("connections_table", ""): WEB_SOCKET_CONNECTIONS,
+    }
     return run(lambda: WebSocketChat(name, given), **({"tables": TABLES | named} | options))
 
 

@@ -12,7 +12,7 @@ from components.arguments import Settings
 from components.arguments.table import ARGUMENTS
 
 from .argument_cases import CASES, POOL
-from .stack import GROUP_MEMBERS, TABLES, WITH_TOKENS, Graph, chat, run
+from .stack import GROUP_MEMBERS, TABLES, WEB_SOCKET_CONNECTIONS, WITH_TOKENS, Graph, chat, run
 
 PLAIN = {key for key, case in CASES.items() if case.plain}
 OF_TOKENS = {key for key, argument in ARGUMENTS.items() if argument.only_for == "jwt"}
@@ -136,7 +136,10 @@ def test_outputs_deploy_the_same_resources(case: str) -> None:
         known: Any = {key: value if key in plain else pulumi.Output.from_input(value) for key, value in args.items()}
         WebSocketChat("chat", known)
 
-    tables = TABLES | {str(args.get("group_members_table", "")): GROUP_MEMBERS}
+    tables = TABLES | {
+        str(args.get("group_members_table", "")): GROUP_MEMBERS,
+        str(args.get("connections_table", "")): WEB_SOCKET_CONNECTIONS,
+    }
     assert run(with_outputs, tables=tables).resources.keys() == chat(args).resources.keys()
 
 

@@ -10,9 +10,13 @@ import pytest
 from components import InvalidArgumentError, WebSocketChat
 from components.existing_table import ExistingTableError
 
-from .stack import CHAT_MESSAGES, GROUP_MEMBERS, TABLES, Graph, Properties, arn, run
+from .stack import CHAT_MESSAGES, GROUP_MEMBERS, TABLES, WEB_SOCKET_CONNECTIONS, Graph, arn, run
 
-ARGUMENTS = {"messages_table": CHAT_MESSAGES, "group_members_table": GROUP_MEMBERS}
+ARGUMENTS = {
+    "messages_table": CHAT_MESSAGES,
+    "group_members_table": GROUP_MEMBERS,
+    "connections_table": WEB_SOCKET_CONNECTIONS,
+}
 """The arguments that may be an Output, each with a table that fits."""
 BOTH = TABLES | {"Declared": CHAT_MESSAGES}
 
@@ -45,13 +49,14 @@ def test_a_preview_that_would_create_the_table_asks_for_nothing(argument: str) -
 
 
 @pytest.mark.parametrize("argument", ARGUMENTS)
-@pytest.mark.parametrize("found", [None, CHAT_MESSAGES | {"globalSecondaryIndexes": []}], ids=["missing", "no index"])
-def test_a_declared_table_that_does_not_fit_fails_the_update(argument: str, found: Properties | None) -> None:
+@pytest.mark.parametrize("reason", ["couldn't find resource", "no index"])
+def test_a_declared_table_that_does_not_fit_fails_the_update(argument: str, reason: str) -> None:
     graph = Graph()
-    tables = TABLES | ({} if found is None else {"Declared": found})
+    found = {"Declared": ARGUMENTS[argument] | {"globalSecondaryIndexes": []}}
+    tables = TABLES | (found if reason == "no index" else {})
     with pytest.raises(ExistingTableError) as refused:
         run(_declaring(argument), tables=tables, graph=graph)
-    for part in ("'Declared' cannot be used", "couldn't find resource" if found is None else "no index", argument):
+    for part in ("'Declared' cannot be used", reason, argument):
         assert part in str(refused.value)
     assert "chat-stage" not in graph.resources
 

@@ -18,6 +18,7 @@ from .stack import (
     GROUP_MEMBERS,
     REGION,
     TABLES,
+    WEB_SOCKET_CONNECTIONS,
     WITH_TOKENS,
     Graph,
     Properties,
@@ -138,6 +139,11 @@ def test_without_a_function_there_is_no_permission_for_its_logs(args: WebSocketC
     assert statements(chat(args))["WriteOwnLogs"]["Resource"] == log_groups(there)
 
 
+def test_without_a_limit_connections_are_not_counted() -> None:
+    listed = statements(chat({"connections_per_user": 0}))["ListConnections"]
+    assert listed["Resource"] == f"{CONNECTIONS}/index/GroupIdIndex"
+
+
 def test_messages_are_stored_in_the_created_table() -> None:
     found = statements(chat({"create_messages_table": True, "messages_table": "Mine"}))
     mine = f"arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/Mine"
@@ -212,26 +218,30 @@ LONGEST: WebSocketChatArgs = EVERYTHING | {
     "name_prefix": "p" * 53,
     "role_name": "r" * 64,
     "stage_name": "s" * 128,
+    "connections_table": "c" * 100,
     "messages_table": "m" * 100,
     "group_members_table": "g" * 100,
     "kms_key_arn": KEY.replace("1234abcd-", "mrk-1234abcd-"),
 }
 
 
-@pytest.mark.parametrize("name", ["name_prefix", "role_name", "stage_name", "messages_table", "group_members_table"])
+LONGEST_TABLES = ["connections_table", "messages_table", "group_members_table"]
+
+
+@pytest.mark.parametrize("name", ["name_prefix", "role_name", "stage_name", *LONGEST_TABLES])
 def test_the_longest_name_is_the_longest(name: str) -> None:
     assert not ARGUMENTS[name].rule.accepts(f"{LONGEST[name]}x")  # type: ignore[literal-required]
 
 
 @pytest.mark.parametrize("place", ["aws:ap-northeast-1", "aws-us-gov:us-gov-west-1", "aws-cn:cn-northwest-1"])
 def test_all_policies_fit_into_a_role_twice(place: str) -> None:
-    stream = arn("dynamodb", f"table/{'p' * 53}Connections/stream/2026-01-01T00:00:00.000")
+    stream = arn("dynamodb", f"table/{'c' * 100}/stream/2026-01-01T00:00:00.000")
     tables = {
-        "m" * 100: CHAT_MESSAGES | encrypted(another_key(1)),
-        "g" * 100: GROUP_MEMBERS | encrypted(another_key(2)),
+        "c" * 100: WEB_SOCKET_CONNECTIONS | {"streamArn": stream} | encrypted(another_key(1)),
+        "m" * 100: CHAT_MESSAGES | encrypted(another_key(2)),
+        "g" * 100: GROUP_MEMBERS | encrypted(another_key(3)),
     }
-    outputs = {"chat-connections": {"streamArn": stream}, "chat-failures": {"arn": arn("sqs", "q" * 80)}}
-    graph = chat(LONGEST, tables=tables, outputs=outputs)
+    graph = chat(LONGEST, tables=tables, outputs={"chat-failures": {"arn": arn("sqs", "q" * 80)}})
     texts = [json.dumps(document, separators=(",", ":")) for document in documents(graph).values()]
     partition, region = place.split(":")
     length = sum(len(text.replace("arn:aws:", f"arn:{partition}:").replace(REGION, region)) for text in texts)

@@ -98,7 +98,9 @@ def expected_environment(args: WebSocketChatArgs, child: str) -> dict[str, str]:
     prefix = args["name_prefix"]
     broadcast = {} if child == "broadcast" else {"BROADCAST_FUNCTION": f"{prefix}Broadcast"}
     return broadcast | {
-        "CONNECTIONS_TABLE": f"{prefix}Connections",
+        "CONNECTIONS_TABLE": str(args["connections_table"] or f"{prefix}Connections"),
+        "CONNECTIONS_TABLE_ADOPTED": "true" if args["connections_table"] else "false",
+        "API_ID": "chat-api-id",
         "MESSAGES_TABLE": str(args["messages_table"]),
         "CALLBACK_URL": f"https://chat-api-id.execute-api.{REGION}.amazonaws.com/{args['stage_name']}",
         "CONNECTION_TTL_SECONDS": str(args["connection_ttl"]),
@@ -164,7 +166,6 @@ def expected_inputs(args: WebSocketChatArgs) -> dict[str, Properties]:
     key = args["kms_key_arn"]
     expected: dict[str, Properties] = {
         "chat": {},
-        "chat-connections": expected_connections(args),
         "chat-failures": {
             "messageRetentionSeconds": 1_209_600,
             "tags": tags,
@@ -195,6 +196,8 @@ def expected_inputs(args: WebSocketChatArgs) -> dict[str, Properties]:
             "tags": tags,
         },
     }
+    if not args["connections_table"]:
+        expected["chat-connections"] = expected_connections(args)
     if args["create_messages_table"]:
         attributes = ["groupId", "messageId", "timestamp"]
         expected["chat-messages"] = table(args, str(args["messages_table"]), "messageId", attributes, *MESSAGES_INDEXES)
@@ -208,7 +211,9 @@ def expected_inputs(args: WebSocketChatArgs) -> dict[str, Properties]:
         expected[f"chat-{feature}-policy"] = {"role": "chat-role-id"}
     if args["presence"]:
         expected["chat-presence-stream"] = {
-            "eventSourceArn": f"arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/{prefix}Connections/stream/1",
+            "eventSourceArn": "arn:of:their:stream"
+            if args["connections_table"]
+            else f"arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/{prefix}Connections/stream/1",
             "functionName": f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{prefix}Presence",
             "startingPosition": "LATEST",
             "batchSize": 100,
@@ -289,7 +294,7 @@ def inputs(graph: Graph) -> dict[str, Properties]:
         pytest.param(
             OTHERS | INSTEAD,
             OTHERS | INSTEAD,
-            COUNTS_OF_OTHERS | {"aws:iam/rolePolicy:RolePolicy": 6},
+            COUNTS_OF_TOKENS | {"aws:iam/rolePolicy:RolePolicy": 6},
             id="arguments that others exclude",
         ),
         pytest.param(

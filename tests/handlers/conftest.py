@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from moto import mock_aws
 
-from handlers.posting import management_api
+from handlers.posting import fan_out, management_api
 from handlers.protocol import ids
 from handlers.runtime import settings
 from handlers.tables import members, rate_limit
@@ -50,6 +50,7 @@ def cold_start(
     management_api.management_api.cache_clear()
     settings.settings.cache_clear()
     rate_limit._busy_until.clear()  # noqa: SLF001 - of a process that has ended
+    fan_out._stale.clear()  # noqa: SLF001 - the same
     members._read.clear()  # noqa: SLF001 - the same
     members._checked.clear()  # noqa: SLF001 - the same
 

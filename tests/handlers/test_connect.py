@@ -25,6 +25,7 @@ def test_connect_stores_a_row_of_exactly_these_fields(chat: Chat) -> None:
         "userId": {"S": "dora"},
         "groupId": {"S": "red"},
         "authentication": {"S": "none"},
+        "apiId": {"S": "chat-api-id"},
     }
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z", connected_at)
     assert int(before) <= int(expires_at) - CONNECTION_TTL <= time.time()

@@ -29,6 +29,7 @@ def test_documented_statements_equal_the_policy() -> None:
         *policy.for_serving(
             log_group_arns=["<log group>"],
             connections_table_arn="<connections table>",
+            connections_are_counted=True,
             messages_table_arn="<messages table>",
             table_key_arns=["arn:aws:kms:<region>:<account>:key/<key of the table>"],
             execution_arn="<api>",
