@@ -41,13 +41,23 @@ def _changes(declared: ResourceType, old: Properties, new: Properties, within: s
         path = within + name
         default = declared.defaults.get(path)
         before, after = _given(old.get(name), default), _given(new.get(name), default)
-        if before == after or (after is None and path in declared.keeps):
+        if before == after or (after is None and path in declared.keeps) or _same_document(before, after):
             continue
         if isinstance(before, dict) and isinstance(after, dict) and name not in _MAPS:
             changed |= _changes(declared, before, after, f"{path}.")
         else:
             changed.add(path)
     return changed
+
+
+def _same_document(before: object, after: object) -> bool:
+    """Whether two policies say the same. The provider ignores other white space and another order.
+
+    https://github.com/hashicorp/terraform-provider-aws/blob/main/internal/verify/json.go
+    """
+    if not isinstance(before, str) or not isinstance(after, str) or not before.startswith("{"):
+        return False
+    return bool(_meaning(before) == _meaning(after))
 
 
 def _given(value: Any, default: object) -> Any:  # noqa: ANN401 - properties are of any type
