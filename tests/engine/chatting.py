@@ -63,6 +63,7 @@ class Chatting:
             self._ending.set()
             self._thread.join()
         if not kind:
+            print(f"longest silence: {self.gap:.1f} s, {len(self.said)} messages")
             assert self._bob.heard == Counter(self.said), "a message was lost or came twice"
 
     def _wait(self, done: Callable[[], bool], otherwise: str) -> None:

@@ -40,7 +40,7 @@ class LanguageHost(LanguageServer):
 
 
 def main() -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to the whole process group. The CLI ends this process.
+    signal.signal(signal.SIGINT, lambda *_: os._exit(0))  # The CLI ends it so. Then it waits 5 seconds.
     server = grpc.server(ThreadPoolExecutor(4))
     language_pb2_grpc.add_LanguageRuntimeServicer_to_server(LanguageHost(), server)
     print(server.add_insecure_port("127.0.0.1:0"), flush=True)

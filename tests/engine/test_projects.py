@@ -9,25 +9,15 @@ from pathlib import Path
 import pytest
 
 from .chatting import Chatting
-from .world import PROJECT, PulumiError, Stack
+from .world import PROJECT, Stack
 
 PROGRAM = ("Pulumi.yaml", "Pulumi.production.yaml", "__main__.py", "components", "handlers")
-
-
-def refusal(stack: Stack, *command: str) -> str:
-    """The diagnostics of a command that fails before anything is created."""
-    with pytest.raises(PulumiError) as failed:
-        stack.pulumi(*command)
-    assert stack.provider.operations == []
-    _, _, text = str(failed.value).partition("\nDiagnostics:\n")
-    assert "Traceback" not in text
-    return text
 
 
 @pytest.mark.parametrize("command", [("preview",), ("up", "--yes", "--skip-preview")])
 def test_keys_that_the_program_does_not_know_are_told_once(stack: Stack, command: tuple[str, ...]) -> None:
     stack.config(memorysize="256", **{"old-name:deletionProtection": True, "backend:queue": "mine"})
-    text = refusal(stack, *command)
+    text = stack.refusal(*command)
     assert text.count("The config has keys that the chat does not know") == 1
     assert text.count("websocket-chat:memorysize (did you mean websocket-chat:memorySize?)") == 1
     assert text.count("old-name:deletionProtection (did you mean websocket-chat:deletionProtection?)") == 1
@@ -39,7 +29,7 @@ def test_keys_that_the_program_does_not_know_are_told_once(stack: Stack, command
 def test_an_old_python_is_told_once(stack: Stack) -> None:
     main = stack.directory / "__main__.py"
     main.write_text(f"import sys\nsys.version_info = (3, 10, 12, 'final', 0)\n{main.read_text()}")
-    assert refusal(stack, "preview").count("This needs Python 3.11 or newer, but ") == 1
+    assert stack.refusal("preview").count("This needs Python 3.11 or newer, but ") == 1
 
 
 def test_a_new_project_of_another_name_keeps_the_settings_of_production(stack: Stack, tmp_path: Path) -> None:

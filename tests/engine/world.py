@@ -115,6 +115,17 @@ class Stack:
         self.config(**config)
         return self.pulumi("up", "--yes", "--skip-preview", *options)
 
+    def refusal(self, *command: str) -> str:
+        """Run a command that fails before anything is created. Returns the errors that it shows at its end."""
+        try:
+            self.pulumi(*command)
+        except PulumiError as error:
+            _, _, text = str(error).partition("\nDiagnostics:\n")
+            assert "Traceback" not in text
+            assert self.provider.operations == []
+            return text
+        raise AssertionError(f"pulumi {' '.join(command)} did not fail")
+
     def refresh(self, *options: str) -> Run:
         """Bring the state up to date with the account."""
         return self.pulumi("refresh", "--yes", "--skip-preview", *options)
