@@ -299,6 +299,7 @@ def main() -> None:
             "AWS_EC2_METADATA_DISABLED": "true",
             **chat().resources["chat-send-message-function"].inputs["environment"]["variables"],
             "CALLBACK_URL": loopback.endpoints[0],
+            "API_ID": large_groups.API_ID,
         }
         results = report.Results(
             calls=_answer_of("calls", environment),

@@ -16,6 +16,7 @@ from typing import NamedTuple
 
 from handlers.requests.invocation import RESERVE_SECONDS
 
+API_ID = "a1b2c3d4e5"
 ROW = {
     "connectionId": {"S": "L0SM9c00000000w="},
     "userId": {"S": "4f1c9a52-7d0e-4a0b-9c58-2f4a7d6f0e11"},
@@ -23,6 +24,7 @@ ROW = {
     "connectedAt": {"S": "2026-01-01T00:00:00.000000Z"},
     "expiresAt": {"N": "4102444800"},
     "authentication": {"S": "none"},
+    "apiId": {"S": API_ID},
 }
 """A connection's row as it is in the index. Its ids look like those of Cognito and uuid4."""
 _NUMBER_BYTES = 6
