@@ -24,13 +24,27 @@ def _half_way(stack: Stack, sign: signal.Signals, at: str) -> Run:
 
     def interrupt(operation: Operation) -> None:
         if operation.name == f"chat-{at}":
-            os.kill(running.pid, sign)
+            _send(stack, running.pid, sign)
 
     stack.provider.before = interrupt
     text, _ = running.communicate(timeout=100)
     stack.provider.before = lambda _: None
     assert running.returncode, text
     return Run(text, tuple(stack.provider.operations[begun:]))
+
+
+def _send(stack: Stack, pid: int, sign: signal.Signals) -> None:
+    """Send a signal, but not while the CLI writes the state: a state in a file would be cut off there."""
+    while True:
+        os.kill(pid, signal.SIGSTOP)
+        time.sleep(0.02)
+        whole = stack.state_is_whole()
+        if whole:
+            os.kill(pid, sign)
+        os.kill(pid, signal.SIGCONT)
+        if whole:
+            return
+        time.sleep(0.02)
 
 
 def test_an_interrupted_up_is_continued_by_the_next(stack: Stack) -> None:

@@ -156,6 +156,16 @@ class Stack:
             "import", "--yes", "--skip-preview", "--generate-code=false", "--protect=false", f"--file={file}"
         )
 
+    def state_is_whole(self) -> bool:
+        """Whether the files of the state can be read: the CLI may be writing them."""
+        try:
+            for file in (self.directory.parent / "state").rglob(f"{self.name}.json*"):
+                if file.suffix in {".json", ".attrs"}:
+                    json.loads(file.read_text())
+        except ValueError:
+            return False
+        return True
+
     def pending(self) -> list[dict[str, Any]]:
         """Return the resources whose creation began and never ended, as far as the state knows."""
         exported = json.loads(self.pulumi("stack", "export").text)
