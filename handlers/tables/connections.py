@@ -27,6 +27,8 @@ from .schema import (
 if TYPE_CHECKING:
     from .aws import Row
 
+_NEEDED = (CONNECTION_ID, USER_ID, GROUP_ID, CONNECTED_AT)
+"""What makes a row a connection. Each is a text."""
 _LONGEST_SECONDS = 3 * 60 * 60
 """Age at which a row without ``expiresAt`` counts as gone. API Gateway closes a connection after 2 hours.
 https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-execution-service-websocket-limits-table.html"""
@@ -168,10 +170,12 @@ def from_image(row: "Row") -> Connection:
 def is_connection(row: "Row") -> bool:
     """Whether a row is a connection of this API, or may be one because it has no ``apiId``."""
     # Other programs can write rows. A row that is not a connection must not cost the group its messages.
-    if not all("S" in row.get(name, {}) for name in (CONNECTION_ID, USER_ID, GROUP_ID, CONNECTED_AT)):
-        return False
-    ours = settings().api_id
-    return row.get(API_ID, {"S": ours}).get("S") == ours
+    # This runs for each recipient: all() with a generator takes twice as long.
+    for name in _NEEDED:
+        if "S" not in row.get(name, ()):
+            return False
+    api = row.get(API_ID)
+    return not api or api.get("S") == settings().api_id
 
 
 def counts(row: "Row") -> bool:

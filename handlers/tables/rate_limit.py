@@ -60,7 +60,7 @@ def take_turn(connection_id: str) -> Connection:
 def _occupy(connection_id: str, now: int, interval: int, ahead: int | None) -> "tuple[Row | None, bool]":
     """Make a connection busy for one more frame.
 
-    If ``ahead`` is None, the connection must be idle. If not, it must be busy, but not beyond ``ahead``.
+    Without ``ahead`` the connection must be idle. With it the connection must be busy, but not beyond ``ahead``.
 
     Returns:
         The row (None if it does not exist), and whether the frame was counted.
