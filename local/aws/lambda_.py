@@ -163,11 +163,8 @@ class EventInvokeConfig(Resource):
 
     @staticmethod
     def _put(emulator: Emulator, name: str, inputs: Inputs) -> None:
-        destinations = inputs.part("destinationConfig")
-        on_failure = only(destinations.part("onFailure"), {"Destination": "destination"})
-        destinations.close()
         emulator.client("lambda").put_function_event_invoke_config(
-            FunctionName=name, DestinationConfig={"OnFailure": on_failure}, **inputs.taken(_SLICE_RETRIES)
+            FunctionName=name, DestinationConfig=_on_failure(inputs, "destination"), **inputs.taken(_SLICE_RETRIES)
         )
 
 
@@ -259,15 +256,20 @@ def _stream(inputs: Inputs) -> Properties:
     """Take the nested inputs of a mapping. Those that are not given are left out."""
     values: Properties = {}
     if "destinationConfig" in inputs:
-        destinations = inputs.part("destinationConfig")
-        on_failure = only(destinations.part("onFailure"), {"Destination": "destinationArn"})
-        destinations.close()
-        values["DestinationConfig"] = {"OnFailure": on_failure}
+        values["DestinationConfig"] = _on_failure(inputs, "destinationArn")
     if "filterCriteria" in inputs:
         criteria = inputs.part("filterCriteria")
         values["FilterCriteria"] = {"Filters": [only(one, {"Pattern": "pattern"}) for one in criteria.parts("filters")]}
         criteria.close()
     return values
+
+
+def _on_failure(inputs: Inputs, name: str) -> Properties:
+    """Take where failures go. The two types of resources call the destination by different names."""
+    destinations = inputs.part("destinationConfig")
+    on_failure = only(destinations.part("onFailure"), {"Destination": name})
+    destinations.close()
+    return {"OnFailure": on_failure}
 
 
 def _zip(archive: Any) -> bytes:  # noqa: ANN401 - inputs are of any type

@@ -41,7 +41,7 @@ def _changes(declared: ResourceType, old: Properties, new: Properties, within: s
         path = within + name
         default = declared.defaults.get(path)
         before, after = _given(old.get(name), default), _given(new.get(name), default)
-        if before == after or (after is None and path in declared.keeps) or _same_document(before, after):
+        if _same(before, after) or (after is None and path in declared.keeps):
             continue
         if isinstance(before, dict) and isinstance(after, dict) and name not in _MAPS:
             changed |= _changes(declared, before, after, f"{path}.")
@@ -50,13 +50,13 @@ def _changes(declared: ResourceType, old: Properties, new: Properties, within: s
     return changed
 
 
-def _same_document(before: object, after: object) -> bool:
-    """Whether two policies say the same. The provider ignores other white space and another order.
+def _same(before: object, after: object) -> bool:
+    """Whether two values are equal. Of two policies, white space and order do not count, as in the provider.
 
     https://github.com/hashicorp/terraform-provider-aws/blob/main/internal/verify/json.go
     """
     if not isinstance(before, str) or not isinstance(after, str) or not before.startswith("{"):
-        return False
+        return before == after
     return bool(_meaning(before) == _meaning(after))
 
 
@@ -102,13 +102,10 @@ def _refreshed(name: str, old: Any, now: Any) -> Any:  # noqa: ANN401 - properti
         # The order does not count: what is there already keeps its place.
         kept = [one for one in old if any(_refreshed(name, one, other) == one for other in now)]
         return kept + [other for other in now if all(_refreshed(name, one, other) != one for one in old)]
-    if isinstance(old, str) and isinstance(now, str) and _meaning(old) == _meaning(now):
-        return old
-    return now
+    return old if _same(old, now) else now
 
 
 def _meaning(text: str) -> Any:  # noqa: ANN401 - JSON is of any type
-    # IAM returns a policy as JSON with spaces of its own.
     try:
         return json.loads(text)
     except ValueError:

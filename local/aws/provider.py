@@ -6,7 +6,7 @@ https://pulumi-developer-docs.readthedocs.io/latest/docs/architecture/providers/
 """
 
 import importlib.metadata
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -110,11 +110,11 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
         declared = RESOURCE_TYPES[request.type]
         old, new = _plain(request.old_inputs), _plain(request.news)
         changed = changes(declared, old, new) - set(request.ignoreChanges)
-        replaces = {path.split(".")[0] for path in changed if path in declared.replaces}
+        replaces = _inputs(changed & declared.replaces)
         some = provider_pb2.DiffResponse.DIFF_SOME if changed else provider_pb2.DiffResponse.DIFF_NONE
         return provider_pb2.DiffResponse(
             changes=some,
-            diffs=sorted({path.split(".")[0] for path in changed}),
+            diffs=sorted(_inputs(changed)),
             replaces=sorted(replaces),
             deleteBeforeReplace=deletes_before_replace(request.type, new, replaces),
         )
@@ -157,7 +157,7 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
         """Change a resource in place."""
         declared = RESOURCE_TYPES[request.type]
         old, new = _plain(request.old_inputs), _plain(request.news)
-        changed = {path.split(".")[0] for path in changes(declared, old, new)} - set(request.ignoreChanges)
+        changed = _inputs(changes(declared, old, new)) - set(request.ignoreChanges)
         gone = {name for name in old.keys() - new.keys() if name not in declared.keeps}
         state = {name: value for name, value in request.olds.items() if name not in gone} | dict(request.news.items())
         if request.preview:
@@ -198,6 +198,11 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
         except (ClientError, UnsupportedError) as error:
             context.abort(grpc.StatusCode.UNKNOWN, f"{operation.verb} {operation.name}: {error}")
         self.operations.append(operation)
+
+
+def _inputs(paths: Iterable[str]) -> set[str]:
+    """The inputs in which paths begin."""
+    return {path.partition(".")[0] for path in paths}
 
 
 def _plain(values: struct_pb2.Struct) -> Properties:

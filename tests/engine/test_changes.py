@@ -35,14 +35,6 @@ IN_PLACE: dict[str, tuple[object, set[str]]] = {
 }
 """Arguments that change resources in place: another value, and the resources."""
 
-ELSEWHERE = {
-    "connectionsTable": "test_a_stack_moves_to_an_existing_connections_table",
-    "stageName": "test_another_stage_name_is_another_address",
-    "namePrefix": "test_another_prefix_is_another_chat",
-    "authentication": "test_authentication_changes",
-    "presence": "test_presence_goes_and_comes_back",
-}
-
 
 def _in_place(run: Run) -> set[str]:
     assert run.counts.keys() <= {"update"}, run.operations

@@ -37,6 +37,7 @@ CHANGED: dict[str, tuple[Callable[[Emulator], None], str]] = {
     "a log group's retention": (_retention, "connect-logs"),
     "a function's concurrency": (_concurrency, "connect-function"),
     "a stage's throttling": (_throttling, "stage"),
+    "a table's tags": (_table_tags, "connections"),
 }
 
 

@@ -141,10 +141,9 @@ class Stack:
 
     def state(self) -> dict[str, dict[str, Any]]:
         """Return the resources of the state by their name in the program, without the name of the component."""
-        exported = json.loads(self.pulumi("stack", "export").text)
         return {
             resource["urn"].rpartition("::")[2].removeprefix("chat-"): resource
-            for resource in exported["deployment"].get("resources", [])
+            for resource in self._exported().get("resources", [])
         }
 
     def import_(self, resources: Iterable[dict[str, str]]) -> Run:
@@ -168,8 +167,11 @@ class Stack:
 
     def pending(self) -> list[dict[str, Any]]:
         """Return the resources whose creation began and never ended, as far as the state knows."""
-        exported = json.loads(self.pulumi("stack", "export").text)
-        return [operation["resource"] for operation in exported["deployment"].get("pending_operations", [])]
+        return [operation["resource"] for operation in self._exported().get("pending_operations", [])]
+
+    def _exported(self) -> dict[str, Any]:
+        deployment: dict[str, Any] = json.loads(self.pulumi("stack", "export").text)["deployment"]
+        return deployment
 
     def pulumi(self, *arguments: str) -> Run:
         """Run a command.
@@ -187,7 +189,7 @@ class Stack:
     def start(self, *arguments: str) -> "subprocess.Popen[str]":
         """Start a command. Its process is the leader of its process group."""
         return subprocess.Popen(
-            [self._cli, *arguments, *([] if arguments[0] == "version" else ["--non-interactive", "--color=never"])],
+            [self._cli, *arguments, "--non-interactive", "--color=never"],
             cwd=self.directory,
             env=self.environment,
             stdin=subprocess.DEVNULL,
