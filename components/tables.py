@@ -56,7 +56,7 @@ def _connections(settings: Settings) -> Requirements:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExistingTables:
-    """The tables that exist already. Each is None if there is no such table."""
+    """The tables that exist already. A table that the component makes, or does not use, is None."""
 
     messages: ExistingTable | None
     members: ExistingTable | None

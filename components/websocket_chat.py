@@ -85,12 +85,10 @@ class WebSocketChat(pulumi.ComponentResource):
         # Deletions go the other way round: if DynamoDB refuses to delete a table, the API is still there.
         before_tables = [self.api, *key_policy.values()]
         messages = existing.messages or tables.messages(after=before_tables)
-        self.messages_table: aws.dynamodb.Table | None = messages if isinstance(messages, aws.dynamodb.Table) else None
+        self.messages_table: aws.dynamodb.Table | None = _made(messages)
         """Table of the messages. None if it existed already."""
         connections = existing.connections or tables.connections(after=before_tables)
-        self.connections_table: aws.dynamodb.Table | None = (
-            connections if isinstance(connections, aws.dynamodb.Table) else None
-        )
+        self.connections_table: aws.dynamodb.Table | None = _made(connections)
         """Table with one row per open connection. None if it existed already."""
         self.failures_queue: aws.sqs.Queue = background.failures_queue(after=key_policy.values())
         """Queue of what the background functions could not process."""
@@ -169,6 +167,10 @@ class WebSocketChat(pulumi.ComponentResource):
                 "logGroupNames": self.log_group_names,
             }
         )
+
+
+def _made(table: AnyTable) -> aws.dynamodb.Table | None:
+    return table if isinstance(table, aws.dynamodb.Table) else None
 
 
 def _warn(settings: Settings, component: WebSocketChat) -> None:

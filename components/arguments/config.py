@@ -13,6 +13,9 @@ from .generated import WebSocketChatArgs
 from .rules import InvalidArgumentError, config_key
 from .table import ARGUMENTS
 
+_KEYS = {key.lower(): key for key in map(config_key, ARGUMENTS)}
+"""The keys of the config, by their names in lower case."""
+
 
 class UnknownKeyError(pulumi.RunError):
     """The config has keys that nothing reads. Pulumi prints this error without a stack trace.
@@ -58,14 +61,12 @@ def args_from_config(config: pulumi.Config) -> WebSocketChatArgs:
 
 
 def _unknown_keys(namespace: str) -> Iterator[str]:
-    known = {config_key(name) for name in ARGUMENTS}
-    folded = {key.lower() for key in known}
     for full in sorted(CONFIG.get()):
         space, _, key = full.rpartition(":")
         if space == namespace:
-            if key not in known:
+            if key not in _KEYS.values():
                 yield full
-        elif namespace == pulumi.get_project() and key.lower() in folded and not _is_of_a_package(space):
+        elif namespace == pulumi.get_project() and key.lower() in _KEYS and not _is_of_a_package(space):
             yield full
 
 
@@ -76,9 +77,8 @@ def _is_of_a_package(namespace: str) -> bool:
 
 
 def _nearest(full: str, namespace: str) -> str:
-    known = {key.lower(): key for key in map(config_key, ARGUMENTS)}
-    near = get_close_matches(full.rpartition(":")[2].lower(), known, n=1)
-    return f" (did you mean {namespace}:{known[near[0]]}?)" if near else ""
+    near = get_close_matches(full.rpartition(":")[2].lower(), _KEYS, n=1)
+    return f" (did you mean {namespace}:{_KEYS[near[0]]}?)" if near else ""
 
 
 def _read(config: pulumi.Config, key: str, type_: Any) -> Any:  # noqa: ANN401 - arguments are of many types

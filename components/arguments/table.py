@@ -30,6 +30,7 @@ _ORIGIN = (
 _TABLE_NAME = "[A-Za-z0-9_.-]{3,100}"
 """DynamoDB allows 255 characters. The policies name a table several times, and must stay below MAX_CHARACTERS of
 ``policy.py``."""
+_TABLE_NAME_ALLOWED = "3 to 100 letters, digits, '-', '_' and '.'"
 _ALGORITHMS = "(RS|PS|ES)(256|384|512)|EdDSA"
 
 
@@ -96,7 +97,7 @@ _ROWS = (
     ),
     Argument(
         name="messages_table",
-        rule=text(_TABLE_NAME, "3 to 100 letters, digits, '-', '_' and '.'"),
+        rule=text(_TABLE_NAME, _TABLE_NAME_ALLOWED),
         default="ChatMessages",
         text="Name of the table that stores the messages. Its key is ``messageId``. Its index ``GroupIdIndex`` is on "
         "``groupId`` and ``timestamp``. If your program declares the table, pass its output ``name``.",
@@ -121,7 +122,7 @@ _ROWS = (
     ),
     Argument(
         name="connections_table",
-        rule=text(f"({_TABLE_NAME})?", "3 to 100 letters, digits, '-', '_' and '.'"),
+        rule=text(f"({_TABLE_NAME})?", _TABLE_NAME_ALLOWED),
         default="",
         unset="none, the component creates a table",
         text="Name of an existing table of open connections. Pulumi never changes it. Several chats can share it. "
@@ -307,7 +308,7 @@ _ROWS = (
     ),
     Argument(
         name="group_members_table",
-        rule=text(f"({_TABLE_NAME})?", "3 to 100 letters, digits, '-', '_' and '.'"),
+        rule=text(f"({_TABLE_NAME})?", _TABLE_NAME_ALLOWED),
         default="",
         unset="none, every group is open",
         text="Name of an existing table that lists who may join which group, such as ``GroupMembers``. It needs "

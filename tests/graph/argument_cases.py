@@ -56,6 +56,18 @@ class Case:
     plain: bool = False
 
 
+def _switch(config_key: str, *, default: bool = False, plain: bool = True) -> Case:
+    return Case(
+        config_key=config_key,
+        default=default,
+        other=not default,
+        plain=plain,
+        allowed="true or false",
+        accepted=[True, False],
+        refused=[0, 1, "true", "false"],
+    )
+
+
 CASES: Mapping[str, Case] = {
     "stage_name": Case(
         config_key="stageName",
@@ -92,24 +104,8 @@ CASES: Mapping[str, Case] = {
         accepted=["abc", "x" * 100, "My.Table-1_b"],
         refused=["", "ab", "x" * 101, "a/b", "a b", "abc\n", 1, True],
     ),
-    "create_messages_table": Case(
-        config_key="createMessagesTable",
-        default=False,
-        other=True,
-        plain=True,
-        allowed="true or false",
-        accepted=[True, False],
-        refused=[0, 1, "true"],
-    ),
-    "destroy_messages": Case(
-        config_key="destroyMessages",
-        default=False,
-        other=True,
-        plain=True,
-        allowed="true or false",
-        accepted=[True, False],
-        refused=[0, 1, "true"],
-    ),
+    "create_messages_table": _switch("createMessagesTable"),
+    "destroy_messages": _switch("destroyMessages"),
     "connections_table": Case(
         config_key="connectionsTable",
         default="",
@@ -187,23 +183,8 @@ CASES: Mapping[str, Case] = {
             "k=v",
         ],
     ),
-    "point_in_time_recovery": Case(
-        config_key="pointInTimeRecovery",
-        default=False,
-        other=True,
-        allowed="true or false",
-        accepted=[True, False],
-        refused=[1, "false"],
-    ),
-    "deletion_protection": Case(
-        config_key="deletionProtection",
-        default=False,
-        other=True,
-        plain=True,
-        allowed="true or false",
-        accepted=[True, False],
-        refused=[1, "false"],
-    ),
+    "point_in_time_recovery": _switch("pointInTimeRecovery", plain=False),
+    "deletion_protection": _switch("deletionProtection"),
     "connection_ttl": Case(
         config_key="connectionTtl",
         default=10800,
@@ -212,15 +193,7 @@ CASES: Mapping[str, Case] = {
         accepted=[7_200, 604_800],
         refused=[7_199, 604_801, "7200", True],
     ),
-    "presence": Case(
-        config_key="presence",
-        default=True,
-        other=False,
-        plain=True,
-        allowed="true or false",
-        accepted=[True, False],
-        refused=[1, "false"],
-    ),
+    "presence": _switch("presence", default=True),
     "event_member_limit": Case(
         config_key="eventMemberLimit",
         default=200,
@@ -237,15 +210,7 @@ CASES: Mapping[str, Case] = {
         accepted=[2, 2_000],
         refused=[1, 2_001, "2", True],
     ),
-    "tracing": Case(
-        config_key="tracing",
-        default=False,
-        other=True,
-        plain=True,
-        allowed="true or false",
-        accepted=[True, False],
-        refused=[1, "false"],
-    ),
+    "tracing": _switch("tracing"),
     "authentication": Case(
         config_key="authentication",
         default=Authentication.NONE,
@@ -393,15 +358,7 @@ CASES: Mapping[str, Case] = {
             *("https://app.example.com", "", {"https://app.example.com": ""}, True),
         ],
     ),
-    "require_origin": Case(
-        config_key="requireOrigin",
-        default=False,
-        other=True,
-        plain=True,
-        allowed="true or false",
-        accepted=[True, False],
-        refused=[0, 1, "true"],
-    ),
+    "require_origin": _switch("requireOrigin"),
     "message_rate": Case(
         config_key="messageRate",
         default=10,
