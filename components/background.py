@@ -73,6 +73,8 @@ class Background(Part):
             maximum_record_age_in_seconds=5 * 60,
             maximum_retry_attempts=3,
             bisect_batch_on_function_error=True,
+            # AWS returns the text as it is, and the provider compares texts. Its own test has a text in this form:
+            # TestAccLambdaEventSourceMapping_SQS_filterCriteria in internal/service/lambda of terraform-provider-aws.
             filter_criteria=aws.lambda_.EventSourceMappingFilterCriteriaArgs(
                 filters=[
                     aws.lambda_.EventSourceMappingFilterCriteriaFilterArgs(

@@ -58,7 +58,9 @@ class WebSocketChatArgs(TypedDict, total=False):
 
     Allowed: an integer from 5 to 29 (seconds). Default: 25."""
     reserved_concurrency: pulumi.Input[int]
-    """Reserved concurrency of each function: it always has this many concurrent runs, and never more.
+    """Reserved concurrency of each function: it always has this many concurrent runs, and never more. A chat has 6
+    functions, with ``jwt`` 7, and without ``presence`` one less. The limit of your account must have room for all of
+    them, and for 100 concurrent runs that are not reserved.
 
     Allowed: an integer from -1 to 1000000 (concurrent runs; 0 disables the function, -1 reserves nothing). Default:
     -1."""

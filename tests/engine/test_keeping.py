@@ -81,9 +81,7 @@ def test_a_renamed_stack_gets_its_tables_back_with_the_printed_command(stack: St
     stack.pulumi("stack", "rename", "renamed")
     with pytest.raises(PulumiError, match="aws dynamodb tag-resource") as refused:
         stack.up()
-    words = str(refused.value).partition("--resource-arn ")[2].split()
-    arn, tag = words[0], dict(part.split("=", 1) for part in words[2].split(","))
-    stack.emulator.client("dynamodb").tag_resource(ResourceArn=arn, Tags=[{"Key": tag["Key"], "Value": tag["Value"]}])
+    stack.tag_as_told(refused.value)
     with Chatting(stack.outputs()["WebSocketURL"]):
         assert stack.up().names("update") == ["connections"]
         assert stack.up().operations == ()

@@ -79,11 +79,8 @@ class Stack:
         host = tools / "pulumi-language-python"
         host.write_text(f'#!/bin/sh\nexec "{sys.executable}" -P "{_LANGUAGE_HOST}" "$@"\n')
         host.chmod(0o755)
-        shutil.copy(program / "Pulumi.yaml", self.directory)
-        (self.directory / "__main__.py").write_text(f"import runpy\nrunpy.run_path({str(program / '__main__.py')!r})\n")
         self.environment = loopback_only(dict(os.environ)) | {
             "PATH": os.pathsep.join((str(tools), str(cli.parent), os.environ["PATH"])),
-            "PYTHONPATH": str(PROJECT),
             "PYTHONDONTWRITEBYTECODE": "1",
             "PULUMI_HOME": str(directory / "home"),
             "PULUMI_BACKEND_URL": state.as_uri(),
@@ -93,7 +90,19 @@ class Stack:
             "PULUMI_DEBUG_PROVIDERS": f"aws:{provider.port}",
             "WEBSOCKET_CHAT_IAM_WAIT_SECONDS": "0",
         }
+        self.use(program)
         self.pulumi("stack", "init", name)
+
+    def use(self, program: Path, packages: Path = PROJECT) -> None:
+        """Make the stack one of another program.
+
+        Args:
+            program: The folder of the program.
+            packages: The folder of the packages that it imports.
+        """
+        shutil.copy(program / "Pulumi.yaml", self.directory)
+        (self.directory / "__main__.py").write_text(f"import runpy\nrunpy.run_path({str(program / '__main__.py')!r})\n")
+        self.environment["PYTHONPATH"] = str(packages)
 
     def config(self, **values: object) -> None:
         """Set values of the project's config. None takes one away."""
@@ -125,6 +134,13 @@ class Stack:
             assert self.provider.operations == []
             return text
         raise AssertionError(f"pulumi {' '.join(command)} did not fail")
+
+    def tag_as_told(self, error: PulumiError) -> None:
+        """Do what the ``aws dynamodb tag-resource`` in an error does."""
+        _, _, told = str(error).partition(" --resource-arn ")
+        arn, _, tag = told.split()[:3]
+        key, value = (part.partition("=")[2] for part in tag.split(","))
+        self.emulator.client("dynamodb").tag_resource(ResourceArn=arn, Tags=[{"Key": key, "Value": value}])
 
     def refresh(self, *options: str) -> Run:
         """Bring the state up to date with the account."""

@@ -8,7 +8,7 @@ import pytest
 from components.arguments import Settings
 from handlers.protocol.frames import MAX_ID_BYTES
 
-from .stack import PROJECT, Graph, chat
+from .stack import PROJECT, WITH_TOKENS, Graph, chat
 
 README = " ".join((PROJECT / "README.md").read_text().split())
 TIMES = {"two": 2, "three": 3, "four": 4, "five": 5}
@@ -50,6 +50,16 @@ def test_how_often_background_work_is_tried(graph: Graph) -> None:
         graph.resources["chat-presence-stream"].inputs["maximumRetryAttempts"],
     )
     assert (TIMES[slices], TIMES[events]) == (retries[0] + 1, retries[1] + 1)
+
+
+def test_how_many_functions_reserve_concurrency(graph: Graph) -> None:
+    stated = _figures(r"A chat has (\d) functions, with `jwt` (\d), and without `presence` one less")
+    counted = [_functions(graph), _functions(chat(WITH_TOKENS)), _functions(chat({"presence": False}))]
+    assert [*map(int, stated), int(stated[0]) - 1] == counted
+
+
+def _functions(graph: Graph) -> int:
+    return sum(resource.type == "aws:lambda/function:Function" for resource in graph.resources.values())
 
 
 def test_oldest_python() -> None:
