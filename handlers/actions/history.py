@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from handlers.protocol import cursors, frames
+from handlers.protocol import cursors, frames, times
 from handlers.protocol.cursors import START, Position
 from handlers.protocol.errors import ChatError, Code
 from handlers.requests.admission import admit
@@ -31,32 +31,44 @@ def get_history(request: Request) -> None:
         )
         if before and after:
             raise ChatError(Code.BAD_REQUEST, "before and after are both given: give one of them")
+        now = times.timestamp()
         rows, more = messages.read_on(group_id, after, limit) if after else messages.read_back(group_id, before, limit)
     page, cut = frames.fit(map(frames.past_message, rows))
     more = more or cut
     if not after:
         page.reverse()
     older = cursors.encode(group_id, _position(page[0])) if page and (after or more) else None
-    newer = cursors.encode(group_id, reached(page, before, after, more=more))
+    newer = cursors.encode(group_id, reached(page, before, after, more=more, now=now))
     request.log["messages"] = len(page)
     # For messages of the same microsecond, the index has its own order. The next page is read in that order.
-    page.sort(key=_position)
+    page.sort(key=lambda message: _position(message).place)
     request.post(request.reply({"action": "history", "messages": page, "before": older, "after": newer, "more": more}))
 
 
-def reached(page: list[frames.Frame], before: Position | None, after: Position | None, *, more: bool) -> Position:
-    """The position after a page, from which the next read continues. The page has its oldest message first."""
+def reached(
+    page: list[frames.Frame], before: Position | None, after: Position | None, *, more: bool, now: str
+) -> Position:
+    """The position after a page, from which the next read continues.
+
+    Args:
+        page: The messages of the page, oldest first.
+        before: The cursor before which the page ends, if one was given.
+        after: The cursor after which the page begins, if one was given.
+        more: Whether there are more messages in the direction of the read.
+        now: The time right before the read.
+    """
     newest = _position(page[-1]) if page else START
     if after is None:
-        return newest if page else before or START
+        return newest.settled(now) if page else before or START
+    began = after.began or now
     if more:
-        return replace(newest, settled=False)
+        return replace(newest, began=began)
     # The read began before the cursor. If nothing is new, the cursor must not move back.
-    return replace(max(newest, after), settled=True)
+    return max(newest, after, key=lambda position: position.place).settled(began)
 
 
 def _position(message: frames.Frame) -> Position:
-    return Position(timestamp=message["timestamp"], message_id=message["messageId"], settled=True)
+    return Position(timestamp=message["timestamp"], message_id=message["messageId"])
 
 
 def _limit(frame: frames.Frame) -> int:

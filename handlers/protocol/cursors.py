@@ -12,28 +12,42 @@ _MAX_TIMESTAMP_BYTES = 1024
 _MAX_MESSAGE_ID_BYTES = 2048
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, order=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Position:
     """A position in a group's history, right after the message that it names.
 
     Attributes:
         timestamp: Timestamp of the message. Empty before the first message.
         message_id: Its id.
-        settled: Whether the client had reached the end of the history. The next read then begins some seconds before
-            the position, because a message may reach the index after another one with a later timestamp.
+        began: When the client asked for the first page of this catch-up. None if it had reached the end of the history:
+            the position is settled. The next read then begins some seconds before the position, because a message may
+            reach the index after another one with a later timestamp.
     """
 
     timestamp: str
     message_id: str
-    settled: bool
+    began: str | None = None
+
+    @property
+    def place(self) -> tuple[str, str]:
+        """The position in the order of the messages."""
+        return self.timestamp, self.message_id
+
+    def settled(self, began: str) -> "Position":
+        """The position that a catch-up reached which began at a time.
+
+        It is never after that time. A message that was not in the index yet may be older than those of later pages, and
+        the timestamps of other programs may be in the future.
+        """
+        return Position(timestamp=min(self.timestamp, began), message_id=self.message_id)
 
 
-START = Position(timestamp="", message_id="", settled=True)
+START = Position(timestamp="", message_id="")
 
 
 def encode(group_id: str, position: Position) -> str:
     """Make a cursor of a position in a group."""
-    fields = [_digest(group_id), position.timestamp, position.message_id, position.settled]
+    fields = [_digest(group_id), position.timestamp, position.message_id, position.began]
     return base64.urlsafe_b64encode(json.dumps(fields, ensure_ascii=False).encode()).decode().rstrip("=")
 
 
@@ -45,13 +59,15 @@ def decode(group_id: str, cursor: object) -> Position:
     """
     try:
         padded = str(cursor) + "=" * (-len(str(cursor)) % 4)
-        digest, timestamp, message_id, settled = json.loads(base64.b64decode(padded, altchars=b"-_", validate=True))
+        digest, timestamp, message_id, began = json.loads(base64.b64decode(padded, altchars=b"-_", validate=True))
+        # Cursors of earlier versions have true at the end of the history, and false in a catch-up.
+        began = None if began is True else timestamp if began is False else began
         ours = (
             digest == _digest(group_id)
             and bool(timestamp) == bool(message_id)
             and len(timestamp.encode()) <= _MAX_TIMESTAMP_BYTES
             and len(message_id.encode()) <= _MAX_MESSAGE_ID_BYTES
-            and isinstance(settled, bool)
+            and (began is None or 0 < len(began.encode()) <= _MAX_TIMESTAMP_BYTES)
         )
     except (ValueError, TypeError, AttributeError, RecursionError):
         ours = False
@@ -59,7 +75,7 @@ def decode(group_id: str, cursor: object) -> Position:
         raise ChatError(
             Code.BAD_REQUEST, "the cursor is invalid or of another group: take it from a history frame of this group"
         )
-    return Position(timestamp=timestamp, message_id=message_id, settled=settled)
+    return Position(timestamp=timestamp, message_id=message_id, began=began)
 
 
 def _digest(group_id: str) -> str:

@@ -108,7 +108,7 @@ def read_on(group_id: str, start: Position, limit: int) -> tuple[list[dict[str, 
     """
     if not start.timestamp:
         return _read(group_id, limit, forward=True)
-    if not start.settled:
+    if start.began:
         return _read(group_id, limit, forward=True, start=start)
     return _read(group_id, limit, forward=True, since=times.earlier(start.timestamp, OVERLAP_SECONDS))
 

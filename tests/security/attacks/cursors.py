@@ -12,13 +12,13 @@ from tests.security.chats import GROUP, MARK
 _EPOCH = "2000-01-01T00:00:00.000000Z"
 
 
-def _cursor(*fields: object, settled: bool = True) -> str:
+def _cursor(*fields: object, began: str | None = None) -> str:
     """A cursor with any fields. Anyone who reads the code can make one."""
-    return base64.urlsafe_b64encode(json.dumps([*fields, settled]).encode()).decode().rstrip("=")
+    return base64.urlsafe_b64encode(json.dumps([*fields, began]).encode()).decode().rstrip("=")
 
 
 def _digest(group: str) -> str:
-    cursor = cursors.encode(group, Position(timestamp="t", message_id="m", settled=True))
+    cursor = cursors.encode(group, Position(timestamp="t", message_id="m"))
     return str(json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))[0])
 
 
@@ -42,7 +42,7 @@ def cursor_of_another_group(scene: Scene) -> str:
 def forged_cursor_to_a_message_of_another_group(scene: Scene) -> str:
     scene.victims_talk()
     row = scene.last_message()
-    cursor = _cursor(_digest(scene.stranger.group), row["timestamp"], row["messageId"], settled=False)
+    cursor = _cursor(_digest(scene.stranger.group), row["timestamp"], row["messageId"], began=_EPOCH)
     return scene.looks_around(scene.stranger, before=cursor)
 
 
@@ -64,7 +64,7 @@ for name, story, answer, make in (
         "A stranger writes DynamoDB expressions into a cursor of its own group",
         OWN_ALONE,
         lambda scene: _cursor(
-            _digest(scene.stranger.group), f"{_EPOCH} OR groupId = :group", "x OR attribute_exists(a)", settled=False
+            _digest(scene.stranger.group), f"{_EPOCH} OR groupId = :group", "x OR attribute_exists(a)", began=_EPOCH
         ),
     ),
     (
