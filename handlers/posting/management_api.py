@@ -46,11 +46,15 @@ class ManagementApi:
         self._signer = RequestSigner(endpoint, region)
         self._credentials = CredentialSource()
         self.pool = ConnectionPool(*self._signer.address, tls=self._signer.tls)
+        # Recipients that did not answer in time. They get less time until they answer.
+        self._slow: set[str] = set()
 
     def post_all(self, posts: Iterable[P], *, deadline: float, on_outcome: Callable[[P, Outcome], None]) -> None:
         """Post every frame, and report the outcome of each.
 
-        A frame may reach its client twice: if a connection breaks before the answer, its post is tried again.
+        A post is tried again if the answer says that the frame was not delivered. It is not if no answer comes, because
+        the client may have the frame. With one exception, after which a frame may reach its client twice: if an
+        idle connection turns out to be closed, its post is tried once more on a new one.
 
         Args:
             posts: Read ahead on another thread, up to a limit: one page is read while another is posted.
@@ -68,6 +72,7 @@ class ManagementApi:
             self._signer,
             self._credentials,
             self._limits,
+            self._slow,
             posts,
             deadline=deadline,
             on_outcome=on_outcome,

@@ -28,6 +28,9 @@ _MAX_OPENING = 8
 be enough for all posts."""
 _SWEEP_S = 0.05
 """Seconds between two checks for timeouts. A timeout may be noticed this much too late."""
+_SLOW_TIMEOUT_S = 0.5
+"""Seconds that an attempt may take whose recipient did not answer the last time."""
+_MOST_SLOW = 10_000
 _DRAIN_S = 0.5
 """Seconds after the deadline during which posts are still read, only to report them as failed."""
 
@@ -38,8 +41,8 @@ class Limits(NamedTuple):  # A dataclass would cost a cold start 0.6 ms more.
     Attributes:
         connections: Largest number of open connections, and so of posts at the same time.
         request_timeout: Seconds that one attempt may take, including connecting.
-        attempts: Largest number of attempts of a post, if the answer is 408, 429, 5xx, garbage or missing. Twice as
-            many while the account is at its limit.
+        attempts: Largest number of attempts of a post, if the answer is 408, 429 or 5xx, or if connecting fails. Twice
+            as many while the account is at its limit.
     """
 
     connections: int = 64
@@ -56,6 +59,7 @@ class Run(Generic[P]):
         signer: RequestSigner,
         credentials: CredentialSource,
         limits: Limits,
+        slow: set[str],
         posts: Iterable[P],
         *,
         deadline: float,
@@ -65,6 +69,7 @@ class Run(Generic[P]):
         self._signer = signer
         self._credential_source = credentials
         self._limits = limits
+        self._slow = slow
         self._deadline = deadline
         self._on_outcome = on_outcome
         self._signed_at = int(time.time())
@@ -117,7 +122,8 @@ class Run(Generic[P]):
         at = int(time.time())
         if at != self._signed_at:
             self._signed_at, self._credentials = at, self._credential_source.current()
-        expires = min(now + self._limits.request_timeout, self._deadline)
+        usual = min(now + self._limits.request_timeout, self._deadline)
+        short = min(now + _SLOW_TIMEOUT_S, usual)
         wait = min(_SWEEP_S, self._deadline - now)
         room = int(self._window.size) - self._pool.busy_count
         while room > 0 and (idle or self._opening < _MAX_OPENING):
@@ -131,6 +137,7 @@ class Run(Generic[P]):
                 return min(wait, retries.due - now)
             else:
                 return wait
+            expires = short if post.connection_id in self._slow else usual
             if idle:
                 self._assign(idle.pop(), post, tries, expires)
             elif not self._open(post, tries, expires):
@@ -152,7 +159,7 @@ class Run(Generic[P]):
         try:
             connection.assign(post, tries, expires, request)
         except OSError as error:
-            self._break(connection, error, stale=connection.stale)
+            self._break(connection, error)
 
     def _on_ready(self, connection: Connection) -> None:
         response = None
@@ -164,7 +171,7 @@ class Run(Generic[P]):
                 if connection.established:
                     self._opening -= 1
         except (OSError, ProtocolError) as error:
-            self._break(connection, error, stale=connection.stale)
+            self._break(connection, error)
             return
         if response is not None:
             self._answered(connection, response)
@@ -172,6 +179,7 @@ class Run(Generic[P]):
     def _answered(self, connection: Connection, response: Response) -> None:
         post, tries, status = connection.post, connection.tries, response.status
         self._pool.release(connection, keep_alive=response.keep_alive)
+        self._slow.discard(post.connection_id)
         if 200 <= status < 300:
             self._window.widen()
             self._on_outcome(post, Outcome.DELIVERED)
@@ -183,15 +191,24 @@ class Run(Generic[P]):
         else:
             self._fail(post, f"{status} {response.error_type}".strip())
 
-    def _break(self, connection: Connection, reason: Exception, *, stale: bool = False) -> None:
-        """Give up a connection, and try its post again: at once if the connection was only too old."""
+    def _break(self, connection: Connection, reason: Exception) -> None:
+        """Give up a connection, and try its post again unless the frame may have been delivered."""
+        self._pool.discard(connection)
         if not connection.established:
             self._opening -= 1
-        self._pool.discard(connection)
-        if stale:
+            self._retry(connection.post, connection.tries, type(reason).__name__)
+        elif isinstance(reason, TimeoutError):
+            self._remember_slow(connection.post)
+            self._fail(connection.post, type(reason).__name__)
+        elif connection.stale:
             self._open(connection.post, connection.tries, connection.expires)
         else:
-            self._retry(connection.post, connection.tries, type(reason).__name__)
+            self._fail(connection.post, type(reason).__name__)
+
+    def _remember_slow(self, post: P) -> None:
+        if len(self._slow) >= _MOST_SLOW:
+            self._slow.clear()
+        self._slow.add(post.connection_id)
 
     def _retry(self, post: P, tries: int, reason: str, *, throttled: bool = False) -> None:
         tries += 1

@@ -11,7 +11,7 @@ from handlers.tables import connections
 from handlers.tables.aws import dynamodb
 from tests.rows import put_row
 
-from .chat import ANA, BOB, EVE, Chat, Context
+from .chat import ANA, BOB, EVE, Chat
 from .conftest import Log
 from .management_api_server import GONE, GONE_AS_AWS_SAYS_IT, HANG, RESET, Answer
 from .tables import CONNECTIONS, aws_error
@@ -109,16 +109,23 @@ def test_a_connection_with_another_fault_is_kept_and_the_others_are_served(
     assert log.served().items() >= {"recipients": 3, "delivered": 2, "stale": 0, "failed": 1}.items()
 
 
-def test_a_connection_that_hangs_is_given_up_in_time_and_the_others_are_served(chat: Chat, log: Log) -> None:
-    chat.context = Context(milliseconds=4000)
+def test_a_connection_that_hangs_is_given_up_and_the_others_are_served_at_once(chat: Chat, log: Log) -> None:
     chat.gateway.answers[BOB] = HANG
+    served_after: list[float] = []
+    chat.gateway.on_delivery = lambda *_: served_after.append(time.monotonic() - started)
+    started = time.monotonic()
     assert chat.send(ANA, clientMessageId="c1") == 200
 
     assert BOB in chat.tables.connections()
     assert len(chat.pushes(ANA)) == len(chat.acks(ANA)) == 1
+    assert max(served_after) < 1
     served = log.served()
     assert served.items() >= {"recipients": 2, "delivered": 1, "stale": 0, "failed": 1}.items()
-    assert served["durationMs"] < 4000
+    assert 3000 <= served["durationMs"] < 5000
+
+    started = time.monotonic()
+    chat.send(ANA, clientMessageId="c2")  # The process remembers Bob's connection.
+    assert time.monotonic() - started < 2
 
 
 def test_forbidden_posts_are_logged_as_an_error(chat: Chat, log: Log) -> None:

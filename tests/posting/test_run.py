@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import socket
 import threading
 import time
+from contextlib import suppress
+from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import pytest
 import trustme
 
 from handlers.posting.posts import Outcome, Post
+from handlers.posting.run import Limits
 
 from .posting import FAR, Client, Outcomes, Serve, post_all, posts
 from .server import OK, FakeManagementApi, accept, always, never
@@ -45,14 +49,20 @@ def test_each_status_has_its_outcome(
     assert len(server.requests) == requests
 
 
-@pytest.mark.parametrize("trouble", ["429", "500", "reset", "close", "garbage", "half", "hang"])
-def test_a_temporary_fault_is_retried(serve: Serve, client: Client, trouble: str) -> None:
+@pytest.mark.parametrize("status", [429, 500])
+def test_a_frame_that_was_not_delivered_is_posted_again(serve: Serve, client: Client, status: int) -> None:
     async def behave(request: Request, answer: Answer) -> None:
-        if request.number > 0:
-            await answer.raw(OK)
-        elif trouble.isdigit():
-            await answer.status(int(trouble))
-        elif trouble == "reset":
+        await (answer.raw(OK) if request.number else answer.status(status))
+
+    server = serve(behave)
+    assert post_all(client(server), posts(1)).ids(Outcome.DELIVERED) == {"id-0="}
+    assert len(server.requests) == 2
+
+
+@pytest.mark.parametrize("trouble", ["reset", "close", "garbage", "half", "hang"])
+def test_a_frame_that_may_have_been_delivered_is_posted_once(serve: Serve, client: Client, trouble: str) -> None:
+    async def behave(_: Request, answer: Answer) -> None:
+        if trouble == "reset":
             answer.reset()
         elif trouble == "close":
             answer.close()
@@ -66,8 +76,45 @@ def test_a_temporary_fault_is_retried(serve: Serve, client: Client, trouble: str
 
     server = serve(behave)
     api = client(server, request_timeout=2.0 if trouble == "hang" else FAR)
-    assert post_all(api, posts(1)).ids(Outcome.DELIVERED) == {"id-0="}
-    assert len(server.requests) == 2
+    assert post_all(api, posts(1)).ids(Outcome.FAILED) == {"id-0="}
+    assert len(server.requests) == 1
+
+
+def test_a_connection_that_cannot_be_opened_is_tried_again(client: Client) -> None:
+    handshakes: list[bytes] = []
+
+    def refuse_handshakes() -> None:
+        with suppress(OSError):  # At the end, when the listener is closed.
+            while True:
+                sock, _ = listener.accept()
+                handshakes.append(sock.recv(1))
+                sock.close()
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        threading.Thread(target=refuse_handshakes).start()
+        server = SimpleNamespace(endpoint=f"https://127.0.0.1:{listener.getsockname()[1]}/production")
+        assert post_all(client(server), posts(1)).ids(Outcome.FAILED) == {"id-0="}
+        listener.shutdown(socket.SHUT_RDWR)
+    assert len(handshakes) == Limits().attempts
+
+
+def test_a_recipient_that_hung_gets_less_time_until_it_answers(serve: Serve, client: Client) -> None:
+    patience: list[float] = []
+    hangs = [True, True, False, True]
+
+    async def behave(_: Request, answer: Answer) -> None:
+        if hangs.pop(0):
+            await never()
+        await answer.raw(OK)
+
+    api = client(serve(behave), request_timeout=2.0)
+    for _ in range(4):
+        started = time.monotonic()
+        post_all(api, posts(1))
+        patience.append(time.monotonic() - started)
+    assert patience[0] >= 2.0
+    assert 0.5 <= patience[1] < 2.0
+    assert patience[3] >= 2.0
 
 
 def test_a_stale_connection_is_replaced_once_without_using_up_an_attempt(serve: Serve, client: Client) -> None:
