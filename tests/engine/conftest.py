@@ -43,8 +43,8 @@ def provider(emulator: Emulator) -> Iterator[Provider]:
 def new_stack(cli: Path, emulator: Emulator, provider: Provider, tmp_path: Path) -> Callable[..., Stack]:
     """Make a stack by its name."""
 
-    def make(name: str = "dev", **options: Path) -> Stack:
-        return Stack(cli, emulator, provider, tmp_path / name, name=name, **options)
+    def make(name: str | None = "dev", **options: Path) -> Stack:
+        return Stack(cli, emulator, provider, tmp_path / (name or "new"), name=name, **options)
 
     return make
 

@@ -7,48 +7,18 @@ from typing import Any
 
 import pytest
 
-from local.aws.provider import Operation
 from local.aws.resources import resource
 from local.emulator import Emulator
 
 from .chatting import Chatting
-from .world import PulumiError, Run, Stack
+from .interrupting import half_way
+from .world import PulumiError, Stack
 
 RENAMED = ("-permission", "-policy", "failures")
 
 
-def _half_way(stack: Stack, sign: signal.Signals, at: str) -> Run:
-    """Run ``pulumi up``, and send it a signal when it starts to create a resource."""
-    begun = len(stack.provider.operations)
-    running = stack.start("up", "--yes", "--skip-preview")
-
-    def interrupt(operation: Operation) -> None:
-        if operation.name == f"chat-{at}":
-            _send(stack, running.pid, sign)
-
-    stack.provider.before = interrupt
-    text, _ = running.communicate(timeout=100)
-    stack.provider.before = lambda _: None
-    assert running.returncode, text
-    return Run(text, tuple(stack.provider.operations[begun:]))
-
-
-def _send(stack: Stack, pid: int, sign: signal.Signals) -> None:
-    """Send a signal, but not while the CLI writes the state: a state in a file would be cut off there."""
-    while True:
-        os.kill(pid, signal.SIGSTOP)
-        time.sleep(0.02)
-        whole = stack.state_is_whole()
-        if whole:
-            os.kill(pid, sign)
-        os.kill(pid, signal.SIGCONT)
-        if whole:
-            return
-        time.sleep(0.02)
-
-
 def test_an_interrupted_up_is_continued_by_the_next(stack: Stack) -> None:
-    first = _half_way(stack, signal.SIGINT, at="role")
+    first = half_way(stack, signal.SIGINT, at="role")
     second = stack.up()
     created = [*first.names("create"), *second.names("create")]
     assert first.names("create")
@@ -73,11 +43,9 @@ def test_an_interrupted_change_is_continued_by_the_next(stack: Stack) -> None:
     assert stack.outputs()["WebSocketURL"] == url
 
 
-@pytest.mark.parametrize(
-    "at", ["api", "role", "failures", "connect-function", "connect-route", "connect-permission", "stage"]
-)
+@pytest.mark.parametrize("at", ["api", "failures", "connect-function", "connect-route", "connect-permission", "stage"])
 def test_a_killed_up_takes_back_what_it_had_begun(stack: Stack, at: str) -> None:
-    first = _half_way(stack, signal.SIGKILL, at=at)
+    first = half_way(stack, signal.SIGKILL, at=at)
     with pytest.raises(PulumiError, match="the stack is currently locked"):
         stack.up()
     stack.pulumi("cancel", "--yes")

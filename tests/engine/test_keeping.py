@@ -40,29 +40,6 @@ def test_without_pulumis_protection_a_table_still_keeps_the_api(stack: Stack) ->
     assert stack.outputs()["WebSocketURL"] == url
 
 
-def test_the_messages_outlive_the_stack_and_are_taken_back_into_use(stack: Stack) -> None:
-    tables = stack.emulator.client("dynamodb")
-    tables.delete_table(TableName="ChatMessages")
-    stack.up(createMessagesTable=True)
-    with Chatting(stack.outputs()["WebSocketURL"]) as chatting:
-        pass
-    stack.destroy()
-    assert tables.list_tables()["TableNames"] == ["ChatMessages"]
-    with pytest.raises(PulumiError, match="already exists"):
-        stack.up()
-    stack.up(createMessagesTable=False)
-    assert tables.scan(TableName="ChatMessages", Select="COUNT")["Count"] == len(chatting.said)
-    assert stack.outputs()["MessagesTable"] == "ChatMessages"
-
-
-def test_messages_are_destroyed_only_on_purpose(stack: Stack) -> None:
-    stack.emulator.client("dynamodb").delete_table(TableName="ChatMessages")
-    stack.up(createMessagesTable=True)
-    assert stack.up(destroyMessages=True).operations == ()
-    stack.destroy()
-    assert stack.emulator.client("dynamodb").list_tables()["TableNames"] == []
-
-
 def test_a_second_stack_with_the_same_names_is_refused_and_takes_nothing_away(
     new_stack: Callable[..., Stack],
 ) -> None:

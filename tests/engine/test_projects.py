@@ -9,9 +9,7 @@ from pathlib import Path
 import pytest
 
 from .chatting import Chatting
-from .world import PROJECT, Stack
-
-PROGRAM = ("Pulumi.yaml", "Pulumi.production.yaml", "__main__.py", "components", "handlers")
+from .world import PROJECT, Stack, copy_program
 
 
 @pytest.mark.parametrize("command", [("preview",), ("up", "--yes", "--skip-preview")])
@@ -34,10 +32,7 @@ def test_an_old_python_is_told_once(stack: Stack) -> None:
 
 def test_a_new_project_of_another_name_keeps_the_settings_of_production(stack: Stack, tmp_path: Path) -> None:
     stack.emulator.client("dynamodb").delete_table(TableName="ChatMessages")  # pulumi new has the project make it.
-    template = tmp_path / "template"
-    template.mkdir()
-    for name in PROGRAM:
-        (shutil.copytree if (PROJECT / name).is_dir() else shutil.copy)(PROJECT / name, template / name)
+    template = copy_program(tmp_path / "template")
     project = tmp_path / "my-chat"
     stack.pulumi("new", str(template), "--dir", str(project), "--name", "my-chat", "--stack", "production", "--yes")
     stack.directory = project

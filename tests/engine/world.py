@@ -44,6 +44,14 @@ class Run:
         return [operation.name.removeprefix("chat-") for operation in self.operations if operation.verb == verb]
 
 
+def copy_program(to: Path) -> Path:
+    """Copy the program, with its settings for production, into a new folder. Returns the folder."""
+    to.mkdir()
+    for name in ("Pulumi.yaml", "Pulumi.production.yaml", "__main__.py", "components", "handlers"):
+        (shutil.copytree if (PROJECT / name).is_dir() else shutil.copy)(PROJECT / name, to / name)
+    return to
+
+
 class Stack:
     """A stack with a folder, a state and an environment of its own."""
 
@@ -55,7 +63,7 @@ class Stack:
         directory: Path,
         *,
         program: Path = PROJECT,
-        name: str = "dev",
+        name: str | None = "dev",
     ) -> None:
         """Prepare a stack.
 
@@ -65,7 +73,7 @@ class Stack:
             provider: The AWS provider.
             directory: Where the project, the state and the CLI's own files go.
             program: The folder of the program: ``Pulumi.yaml`` and ``__main__.py``.
-            name: Name of the stack.
+            name: Name of the stack. None makes no stack yet.
         """
         self.emulator = emulator
         self.provider = provider
@@ -78,7 +86,14 @@ class Stack:
             folder.mkdir(parents=True, exist_ok=True)
         host = tools / "pulumi-language-python"
         host.write_text(f'#!/bin/sh\nexec "{sys.executable}" -P "{_LANGUAGE_HOST}" "$@"\n')
-        host.chmod(0o755)
+        # A person answers what the CLI asks. Nobody talks to wscat here.
+        (tools / "pulumi").write_text(
+            '#!/bin/sh\ncase $1 in cancel|destroy|import|new|refresh|up) set -- "$@" --yes ;; esac\n'
+            f'exec "{cli}" "$@" --non-interactive --color=never\n'
+        )
+        (tools / "npx").write_text('#!/bin/sh\necho "$@"\n')
+        for tool in tools.iterdir():
+            tool.chmod(0o755)
         self.environment = loopback_only(dict(os.environ)) | {
             "PATH": os.pathsep.join((str(tools), str(cli.parent), os.environ["PATH"])),
             "PYTHONDONTWRITEBYTECODE": "1",
@@ -91,7 +106,8 @@ class Stack:
             "WEBSOCKET_CHAT_IAM_WAIT_SECONDS": "0",
         }
         self.use(program)
-        self.pulumi("stack", "init", name)
+        if name:
+            self.pulumi("stack", "init", name)
 
     def use(self, program: Path, packages: Path = PROJECT) -> None:
         """Make the stack one of another program.
@@ -195,17 +211,34 @@ class Stack:
         Raises:
             PulumiError: It failed.
         """
-        begun = len(self.provider.operations)
-        done = self.start(*arguments)
-        text, _ = done.communicate(timeout=100)
-        if done.returncode:
-            raise PulumiError(text)
-        return Run(text, tuple(self.provider.operations[begun:]))
+        return self._run(self._command(arguments))
+
+    def shell(self, line: str) -> Run:
+        """Run a line of a shell. ``pulumi`` is the CLI, and is told yes. ``npx`` prints its arguments.
+
+        Raises:
+            PulumiError: It failed.
+        """
+        return self._run(("/bin/sh", "-e", "-c", line))
 
     def start(self, *arguments: str) -> "subprocess.Popen[str]":
         """Start a command. Its process is the leader of its process group."""
+        return self._start(self._command(arguments))
+
+    def _command(self, arguments: Iterable[str]) -> tuple[str, ...]:
+        return (str(self._cli), *arguments, "--non-interactive", "--color=never")
+
+    def _run(self, command: tuple[str, ...]) -> Run:
+        begun = len(self.provider.operations)
+        running = self._start(command)
+        text, _ = running.communicate(timeout=100)
+        if running.returncode:
+            raise PulumiError(text)
+        return Run(text, tuple(self.provider.operations[begun:]))
+
+    def _start(self, command: tuple[str, ...]) -> "subprocess.Popen[str]":
         return subprocess.Popen(
-            [self._cli, *arguments, "--non-interactive", "--color=never"],
+            command,
             cwd=self.directory,
             env=self.environment,
             stdin=subprocess.DEVNULL,

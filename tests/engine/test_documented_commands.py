@@ -1,0 +1,284 @@
+"""Every command of the Pulumi CLI in the documents works, and does what they say.
+
+A story is what a person does who follows them. Its lines are typed as the documents have them, into a shell. A new line
+in a document fails the first test until a story has it.
+"""
+
+import json
+import re
+import signal
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from websockets.sync.client import connect
+
+from tests.clients import ChatClient
+
+from .commands import documented
+from .interrupting import half_way
+from .world import PROJECT, PulumiError, Run, Stack, copy_program
+
+NOT_TYPED = {
+    "pulumi state unprotect": "the documents say not to use it",
+}
+"""Commands that are in no story, and why."""
+
+FILLED = {
+    "YOUR_APP_CLIENT_ID": "4q2example",
+    "KEY": "memorySize",
+    "VALUE": "256",
+    "TOKEN": "eyJhbGciOiJSUzI1NiJ9.e30.c2lnbmF0dXJl",
+    "python3.13": f"python3.{sys.version_info.minor}",
+}
+"""What the person types in place of a word."""
+
+
+class Reader:
+    """A person who types what the documents say.
+
+    Attributes:
+        stack: The folder, the environment and the state.
+        last: The last line, and what it printed.
+    """
+
+    def __init__(self, stack: Stack, template: Path) -> None:
+        self.stack = stack
+        self.last = Run("", ())
+        self.messages = 0
+        self._filled = FILLED | {"https://YOUR-GIT-SERVER/websocket-chat": str(template)}
+
+    def type(self, line: str) -> None:
+        """Type a line. It must succeed."""
+        if urn := re.search(r"urn:\S+:WebSocketChat::chat\b", self.last.text):
+            self._filled["URN"] = urn[0]
+        for word, value in self._filled.items():
+            line = re.sub(rf"(?<!\w){re.escape(word)}(?!\w)", value, line)
+        self.last = self.stack.shell(line)
+
+    def is_refused(self, line: str, match: str) -> None:
+        """Type a line that must fail."""
+        with pytest.raises(PulumiError, match=match):
+            self.type(line)
+
+
+def has_settings_for_production(reader: Reader) -> None:
+    (reader.stack.directory / "Pulumi.production.yaml").write_bytes((PROJECT / "Pulumi.production.yaml").read_bytes())
+
+
+def connects(reader: Reader) -> None:
+    *_, url = reader.last.text.split()
+    with connect(url) as client:
+        client.send('{"action":"ping"}')
+        assert json.loads(client.recv(timeout=10))["action"] == "pong"
+
+
+def front_end_has_the_url(reader: Reader) -> None:
+    line = f"NEXT_PUBLIC_WS_ENDPOINT={reader.stack.outputs()['WebSocketURL']}\n"
+    assert (reader.stack.directory / ".env.local").read_text() == line
+
+
+def nothing_changed(reader: Reader) -> None:
+    assert reader.last.operations == ()
+
+
+def goes_back_to_production(reader: Reader) -> None:
+    reader.type("pulumi stack select production")
+
+
+def destroy_is_refused(reader: Reader) -> None:
+    reader.is_refused("pulumi destroy", "protected")
+
+
+def only_the_old_messages_are_left(reader: Reader) -> None:
+    assert reader.stack.state() == {}
+    assert _tables(reader) == ["ChatMessages"]
+
+
+def audience_of_digits_is_refused(reader: Reader) -> None:
+    reader.type("pulumi config set --path 'jwtAudience[0]' 1234567890")
+    reader.is_refused("pulumi preview", "jwtAudience")
+
+
+def starts_in_an_empty_folder(reader: Reader) -> None:
+    reader.stack.directory = reader.stack.directory.parent / "my-chat"
+    reader.stack.directory.mkdir()
+    reader.stack.emulator.client("dynamodb").delete_table(TableName="ChatMessages")
+
+
+def somebody_says_something(reader: Reader) -> None:
+    with ChatClient(reader.stack.outputs()["WebSocketURL"], "alice", "demo") as alice:
+        alice.say("Hello")
+        assert alice.receive()["message"] == "Hello"
+    reader.messages += 1
+
+
+def messages_are_there(reader: Reader) -> None:
+    found = reader.stack.emulator.client("dynamodb").scan(TableName="ChatMessages", Select="COUNT")
+    assert found["Count"] == reader.messages > 0
+
+
+def only_messages_are_left(reader: Reader) -> None:
+    only_the_old_messages_are_left(reader)
+    messages_are_there(reader)
+
+
+def up_meets_the_table(reader: Reader) -> None:
+    reader.is_refused("pulumi up", "Table already exists: ChatMessages")
+
+
+def pulumi_shall_manage_the_table(reader: Reader) -> None:
+    reader.type("pulumi config set createMessagesTable true")
+
+
+def table_is_managed(reader: Reader) -> None:
+    assert set(reader.last.names("update")) <= {"messages"}
+    assert "messages" in reader.stack.state()
+    assert reader.stack.up().operations == ()
+
+
+def no_table_is_left(reader: Reader) -> None:
+    assert _tables(reader) == []
+
+
+def up_is_killed(reader: Reader) -> None:
+    half_way(reader.stack, signal.SIGKILL, "--parallel=1", at="role")
+
+
+def lists_the_role(reader: Reader) -> None:
+    [begun] = json.loads(reader.last.text)["deployment"]["pending_operations"]
+    assert begun["resource"]["urn"].endswith("::chat-role")
+
+
+def writes_the_file(reader: Reader) -> None:
+    [file] = re.findall(
+        r"^ *```json\n(.*?)^ *```$", (PROJECT / "docs/operations.md").read_text(), re.MULTILINE | re.DOTALL
+    )
+    (reader.stack.directory / "import.json").write_text(file)
+
+
+def _tables(reader: Reader) -> list[str]:
+    names: list[str] = reader.stack.emulator.client("dynamodb").list_tables()["TableNames"]
+    return names
+
+
+IMPORT_TABLE = (
+    "pulumi import aws:dynamodb/table:Table chat-messages ChatMessages --parent chat=URN "
+    "--generate-code=false --protect=false"
+)
+Step = str | Callable[[Reader], None]
+
+STORIES: dict[str, tuple[str | None, tuple[Step, ...]]] = {
+    "deploy, update, delete": (
+        None,
+        (
+            has_settings_for_production,
+            "pulumi stack init production",
+            "pulumi preview",
+            "pulumi up",
+            "pulumi stack output WebSocketURL",
+            "pulumi stack output FailuresQueueURL",
+            'echo "NEXT_PUBLIC_WS_ENDPOINT=$(pulumi stack output WebSocketURL)" >> .env.local',
+            front_end_has_the_url,
+            'npx wscat -c "$(pulumi stack output WebSocketURL)?userId=alice&groupId=demo"',
+            connects,
+            'npx wscat -c "$(pulumi stack output WebSocketURL)?groupId=demo&token=TOKEN"',
+            "pulumi install",
+            "PULUMI_PYTHON_CMD=python3.13 pulumi install",
+            "pulumi up",
+            nothing_changed,
+            "pulumi stack history",
+            "pulumi refresh",
+            nothing_changed,
+            "pulumi stack init dev",
+            "pulumi config set aws:region us-east-1",
+            "pulumi config set namePrefix Dev",
+            "pulumi preview",
+            goes_back_to_production,
+            destroy_is_refused,
+            "pulumi config set deletionProtection false",
+            "pulumi up",
+            "pulumi destroy",
+            only_the_old_messages_are_left,
+        ),
+    ),
+    "configure": (
+        "dev",
+        (
+            "pulumi config set KEY VALUE",
+            "pulumi config set --path 'tags[0]' Team=chat",
+            "pulumi config set authentication jwt",
+            "pulumi config set cognitoUserPoolId us-east-1_AbCdEfGhI",
+            "pulumi config set --path 'jwtAudience[0]' YOUR_APP_CLIENT_ID",
+            "pulumi config set groupClaim cognito:groups",
+            "pulumi preview",
+            audience_of_digits_is_refused,
+            "pulumi config set --path --type string 'jwtAudience[0]' 1234567890",
+            "pulumi config rm KEY",
+            "pulumi preview",
+        ),
+    ),
+    "the messages table stays": (
+        None,
+        (
+            starts_in_an_empty_folder,
+            "pulumi new https://YOUR-GIT-SERVER/websocket-chat",
+            "pulumi up",
+            somebody_says_something,
+            "pulumi destroy",
+            only_messages_are_left,
+            up_meets_the_table,
+            "pulumi config set createMessagesTable false",
+            "pulumi up",
+            messages_are_there,
+            somebody_says_something,
+            pulumi_shall_manage_the_table,
+            up_meets_the_table,
+            "pulumi stack --show-urns",
+            IMPORT_TABLE,
+            "pulumi up",
+            table_is_managed,
+            messages_are_there,
+            somebody_says_something,
+            "pulumi config set destroyMessages true",
+            "pulumi up",
+            nothing_changed,
+            "pulumi destroy",
+            no_table_is_left,
+        ),
+    ),
+    "an update was killed": (
+        "production",
+        (
+            up_is_killed,
+            "pulumi cancel",
+            "pulumi stack export",
+            lists_the_role,
+            "pulumi refresh --clear-pending-creates",
+            writes_the_file,
+            "pulumi import --file import.json --generate-code=false --protect=false",
+            "pulumi up",
+            somebody_says_something,
+        ),
+    ),
+}
+"""Stories: the stack that is there already, and what the person does."""
+
+
+def test_every_command_is_in_a_story() -> None:
+    typed = {step for _, steps in STORIES.values() for step in steps if isinstance(step, str)}
+    found = documented()
+    assert {command: files for command, files in found.items() if command not in typed | NOT_TYPED.keys()} == {}
+    assert typed | NOT_TYPED.keys() == found.keys()
+
+
+@pytest.mark.parametrize("story", STORIES)
+def test_a_person_who_follows_the_documents(new_stack: Callable[..., Stack], tmp_path: Path, story: str) -> None:
+    name, steps = STORIES[story]
+    reader = Reader(new_stack(name), copy_program(tmp_path / "websocket-chat"))
+    for step in steps:
+        if isinstance(step, str):
+            reader.type(step)
+        else:
+            step(reader)
