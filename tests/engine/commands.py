@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from .world import PROJECT
 
 DOCUMENTS = ("README.md", "CONTRIBUTING.md", "SECURITY.md", "docs/**/*.md", "examples/**/*.md", "package/**/*.md")
-PROGRAMS = ("components/**/*.py", "local/**/*.py")
+PROGRAMS = ("components/**/*.py", "local/**/*.py", "package/**/*.py")
 
-_BLOCK = re.compile(r"^( *)```(\w*)\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
+_BLOCK = re.compile(r"^( *)```\w*\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
 _PULUMI = r"(?:[A-Z_]+=\S+ )*pulumi [a-z]"
 _COMMAND = re.compile(rf"(?:{_PULUMI}|.*\$\({_PULUMI}).*")
 _COMMENT = re.compile(r"\s+# .*")
@@ -32,10 +32,8 @@ def documented() -> dict[str, set[str]]:
 
 
 def _of_document(text: str) -> Iterator[str]:
-    for _, language, block in _BLOCK.findall(text):
-        if not language:
-            lines = (_COMMENT.sub("", line.strip()) for line in block.splitlines())
-            yield from filter(_COMMAND.fullmatch, lines)
+    for _, block in _BLOCK.findall(text):
+        yield from filter(_COMMAND.fullmatch, (_COMMENT.sub("", line.strip()) for line in block.splitlines()))
     yield from _code(_BLOCK.sub("", text), "`")
 
 

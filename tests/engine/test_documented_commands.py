@@ -151,6 +151,10 @@ def lists_the_role(reader: Reader) -> None:
     assert begun["resource"]["urn"].endswith("::chat-role")
 
 
+def role_is_not_made_again(reader: Reader) -> None:
+    assert "role" not in reader.last.names("create")
+
+
 def writes_the_file(reader: Reader) -> None:
     [file] = re.findall(
         r"^ *```json\n(.*?)^ *```$", (PROJECT / "docs/operations.md").read_text(), re.MULTILINE | re.DOTALL
@@ -259,6 +263,7 @@ STORIES: dict[str, tuple[str | None, tuple[Step, ...]]] = {
             writes_the_file,
             "pulumi import --file import.json --generate-code=false --protect=false",
             "pulumi up",
+            role_is_not_made_again,
             somebody_says_something,
         ),
     ),

@@ -37,7 +37,6 @@ def test_an_update_from_0_1_0_replaces_only_the_queue_and_the_policy(
         update = stack.up()
     assert set(update.names("create")) == {"failures", "serving-policy", "presence-policy", "background-policy"}
     assert set(update.names("delete")) == {"failures", "policy"}
-    assert "deployment" not in update.names("update")
     assert tables.scan(TableName="ChatMessages", Select="COUNT")["Count"] == len(chatting.said)
     changed = {name for name, value in stack.outputs().items() if value != before[name]}
     assert changed == {"FailuresQueueURL"}
