@@ -96,8 +96,10 @@ def _read(config: pulumi.Config, key: str, type_: Any) -> Any:  # noqa: ANN401 -
     return Authentication(text) if type_ is Authentication and text is not None else text
 
 
-def _pairs(key: str, texts: list[object]) -> dict[str, str]:
+def _pairs(key: str, texts: object) -> dict[str, str]:
     """Read a map from a list of ``Key=Value``: the config schema of Pulumi has no maps."""
+    if not isinstance(texts, list):
+        raise InvalidArgumentError(key, texts, "a list of texts, each written Key=Value")
     found = {}
     for text in texts:
         name, equals, value = str(text).partition("=")

@@ -145,12 +145,14 @@ class WebSocketChatArgs(TypedDict, total=False):
 
     Allowed: the id of a user pool, like us-east-1_AbCdEfGhI. Default: none."""
     user_claim: pulumi.Input[str]
-    """For ``jwt`` only. Claim of a token that is the user's id.
+    """For ``jwt`` only. Claim of a token that is the user's id. A number counts as its digits. For a claim inside
+    another, write both with a dot between them.
 
     Allowed: a claim's name of 1 to 128 ASCII characters. Default: ``sub``."""
     group_claim: str
-    """For ``jwt`` only. Claim of a token that lists the groups that its user may join, such as ``cognito:groups``. You
-    cannot use it together with ``group_members_table``.
+    """For ``jwt`` only. Claim of a token that lists the groups that its user may join, such as ``cognito:groups``, or
+    ``realm_access.roles`` for ``roles`` inside ``realm_access``. You cannot use it together with
+    ``group_members_table``.
 
     Allowed: a claim's name of up to 128 ASCII characters. Default: none, every group is open."""
     clock_skew: pulumi.Input[int]
@@ -168,7 +170,8 @@ class WebSocketChatArgs(TypedDict, total=False):
 
     Allowed: an integer from 1 to 3600 (seconds). Default: 60."""
     allowed_origins: list[str]
-    """Origins of the pages that may connect. ``*.`` before a domain allows its subdomains.
+    """Origins of the pages that may connect. ``*.`` before a domain allows its subdomains. In Electron, pages that come
+    from files have ``file://``.
 
     Allowed: up to 20 of 1,024 characters in all, each in lower case and without a path, such as https://app.example.com
     or https://*.example.com. Default: none, pages of every origin may connect."""

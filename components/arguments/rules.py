@@ -7,12 +7,15 @@ from typing import Any
 
 import pulumi
 
+from .urls import wrong_part_of_url
+
 OWN_TAGS = "websocket-chat:"
 """Start of the keys of the component's own tags."""
 
 _MAX_TAGS = 49  # AWS allows 50. One is the component's own.
 _MAX_TAG_KEY = 128
 _MAX_TAG_VALUE = 256
+_MAX_URL = 512
 
 
 class InvalidArgumentError(pulumi.RunError):
@@ -22,16 +25,18 @@ class InvalidArgumentError(pulumi.RunError):
         key: Name of the argument.
     """
 
-    def __init__(self, key: str, value: object, allowed: str) -> None:
+    def __init__(self, key: str, value: object, allowed: str, *, part: object = None) -> None:
         """Say which argument is wrong, and what is allowed.
 
         Args:
             key: Name of the argument in Python. The message adds its name in the config.
             value: The value that was given.
             allowed: What is allowed, in words.
+            part: The part of the value that is wrong, if it is not all of it.
         """
         spelling = key if key == config_key(key) else f"{key} (in config: {config_key(key)})"
-        super().__init__(f"{spelling} = {value!r} is not allowed: it must be {allowed}")
+        because = "" if part is None or part == value else f" because of {part!r}"
+        super().__init__(f"{spelling} = {value!r} is not allowed{because}: it must be {allowed}")
         self.key = key
 
 
@@ -49,11 +54,25 @@ class Rule:
         type: Type of the value, such as ``int`` or ``list[str]``.
         allowed: What is allowed, in words that follow "it must be", with the unit.
         accepts: Whether a value is allowed. It gets values of every type.
+        wrong_part: The part of a value that is wrong, or None if that is all of it. If the type is a list or a map, it
+            gets lists or maps.
     """
 
     type: Any
     allowed: str
     accepts: Callable[[Any], bool]
+    wrong_part: Callable[[Any], object] = lambda _: None
+
+    def refusal(self, key: str, value: object) -> InvalidArgumentError:
+        """The error for a value that is not allowed."""
+        kind = {list[str]: "a list", dict[str, str]: "an object"}.get(self.type)
+        if kind and kind != _kind(value):
+            return InvalidArgumentError(key, value, f"{kind}, not {_kind(value)}: {self.allowed}")
+        return InvalidArgumentError(key, value, self.allowed, part=self.wrong_part(value))
+
+
+def _kind(value: object) -> str:
+    return "a list" if isinstance(value, list) else "an object" if isinstance(value, Mapping) else "a single value"
 
 
 BOOLEAN = Rule(bool, "true or false", lambda value: isinstance(value, bool))
@@ -76,41 +95,62 @@ def text(pattern: str, allowed: str) -> Rule:
     return Rule(str, allowed, lambda value: isinstance(value, str) and re.fullmatch(pattern, value) is not None)
 
 
-def texts(pattern: str, most: int, allowed: str, *, least: int = 0, together: int = 1_024) -> Rule:
+def matches(pattern: str) -> Callable[[str], bool]:
+    """Whether a whole text matches a pattern."""
+    return lambda value: re.fullmatch(pattern, value) is not None
+
+
+def url(*, query: bool = False) -> Rule:
+    """An https URL, or an empty text. All environment variables of a function share 4 KB, so it is short.
+
+    https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
+    """
+
+    def wrong_part(value: object) -> str | None:
+        return wrong_part_of_url(value, query=query) if isinstance(value, str) and value else None
+
+    return Rule(
+        str,
+        f"an https URL of up to {_MAX_URL} characters",
+        lambda value: isinstance(value, str) and len(value) <= _MAX_URL and wrong_part(value) is None,
+        wrong_part,
+    )
+
+
+def texts(accepts: Callable[[str], object], most: int, allowed: str, *, least: int = 0, together: int = 1_024) -> Rule:
     """A list of texts.
 
     Args:
-        pattern: Every text matches it as a whole.
+        accepts: Whether a text is allowed.
         most: The list has at most this many texts.
         allowed: See :class:`Rule`.
         least: The list has at least this many texts.
         together: All texts together have at most this many characters.
     """
 
-    def accepts(value: object) -> bool:
-        return (
+    def is_wrong(value: object) -> bool:
+        return not (isinstance(value, str) and accepts(value))
+
+    return Rule(
+        list[str],
+        allowed,
+        lambda value: (
             isinstance(value, list)
             and least <= len(value) <= most
-            and all(isinstance(one, str) and re.fullmatch(pattern, one) for one in value)
+            and not any(map(is_wrong, value))
             and sum(map(len, value)) <= together
-        )
-
-    return Rule(list[str], allowed, accepts)
-
-
-def _are_tags(value: object) -> bool:
-    return (
-        isinstance(value, Mapping)
-        and len(value) <= _MAX_TAGS
-        and all(
-            isinstance(key, str)
-            and isinstance(one, str)
-            and 0 < len(key) <= _MAX_TAG_KEY
-            and len(one) <= _MAX_TAG_VALUE
-            and not key.lower().startswith(("aws:", OWN_TAGS))
-            for key, one in value.items()
-        )
+        ),
+        lambda value: next(filter(is_wrong, value), None),
     )
+
+
+def _wrong_tag(tags: Mapping[Any, Any]) -> object:
+    for key, value in tags.items():
+        if not isinstance(key, str) or not 0 < len(key) <= _MAX_TAG_KEY or key.lower().startswith(("aws:", OWN_TAGS)):
+            return key
+        if not isinstance(value, str) or len(value) > _MAX_TAG_VALUE:
+            return value
+    return None
 
 
 # https://docs.aws.amazon.com/tag-editor/latest/userguide/tagging.html
@@ -118,5 +158,6 @@ TAGS = Rule(
     dict[str, str],
     f"up to {_MAX_TAGS}, with keys of 1 to {_MAX_TAG_KEY} and values of up to {_MAX_TAG_VALUE} characters, "
     f"no key starting aws: (AWS reserves these) or {OWN_TAGS} (the component's own)",
-    _are_tags,
+    lambda value: isinstance(value, Mapping) and len(value) <= _MAX_TAGS and _wrong_tag(value) is None,
+    _wrong_tag,
 )

@@ -1,5 +1,6 @@
 """The checked arguments, as the component uses them."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -7,7 +8,7 @@ import pulumi
 
 from .authentication import Authentication
 from .generated import CheckedArguments, WebSocketChatArgs
-from .rules import InvalidArgumentError
+from .rules import InvalidArgumentError, is_integer
 from .table import ARGUMENTS, Argument
 
 
@@ -64,11 +65,29 @@ def _checked(name: str, value: Any) -> Any:  # noqa: ANN401 - arguments are of m
         if argument.plain:
             raise InvalidArgumentError(name, pulumi.Output, "a plain value, known before the deployment")
         return value.apply(lambda known: _checked(name, _given(argument, known)))
-    if isinstance(value, float) and value.is_integer():
-        value = int(value)  # Pulumi's wire format has one kind of number.
-    if not argument.rule.accepts(value):
-        raise InvalidArgumentError(name, value, argument.rule.allowed)
+    checked = _with_digits(argument, _integer(value))
+    if not argument.rule.accepts(checked):
+        raise argument.rule.refusal(name, value)
+    return checked
+
+
+def _integer(value: Any) -> Any:  # noqa: ANN401 - the same
+    """Pulumi's wire format has one kind of number."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+def _with_digits(argument: Argument, value: Any) -> Any:  # noqa: ANN401 - the same
+    """In a list or map of texts, an integer stands for its digits: an audience or an account may look like a number."""
+    if argument.rule.type == list[str] and isinstance(value, list):
+        return [_digits(one) for one in value]
+    if argument.rule.type == dict[str, str] and isinstance(value, Mapping):
+        return {key: _digits(one) for key, one in value.items()}
     return value
+
+
+def _digits(value: Any) -> Any:  # noqa: ANN401 - the same
+    value = _integer(value)
+    return str(value) if is_integer(value) else value
 
 
 def _given(argument: Argument, known: Any) -> Any:  # noqa: ANN401 - arguments are of many types

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from .authentication import Authentication
-from .rules import BOOLEAN, TAGS, Rule, integer, is_integer, text, texts
+from .rules import BOOLEAN, TAGS, Rule, integer, is_integer, matches, text, texts, url
+from .urls import is_origin
 
 LOG_RETENTION_DAYS = (
     *(0, 1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731),
@@ -17,16 +18,7 @@ LOG_RETENTION_DAYS = (
 )
 """https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutRetentionPolicy.html, and 0 for ever."""
 
-_URL = r"(https://[A-Za-z0-9.-]+|http://(127\.0\.0\.1|localhost))(:[0-9]{1,5})?(/[A-Za-z0-9_.~%/-]*)?"
-"""Plain http only on this machine. Up to 512 characters: all environment variables of a function share 4 KB.
-https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html"""
-_SHORT = r"(?=.{0,512}\Z)"
 _WORD = "[!-~]"
-_ORIGIN = (
-    # A browser leaves out the default port.
-    r"(?!https://.*:443\Z|http://.*:80\Z)"
-    r"[a-z][a-z0-9+.-]*://(\*\.(?=[^.]+\.[^.]))?[a-z0-9-]+(\.[a-z0-9-]+)*(:[0-9]{1,5})?"
-)
 _TABLE_NAME = "[A-Za-z0-9_.-]{3,100}"
 """DynamoDB allows 255 characters. The policies name a table several times, and must stay below MAX_CHARACTERS of
 ``policy.py``."""
@@ -244,7 +236,7 @@ _ROWS = (
     ),
     Argument(
         name="jwt_issuer",
-        rule=text(f"{_SHORT}({_URL})?", "an https URL of up to 512 characters"),
+        rule=url(),
         default="",
         only_for="jwt",
         text="Issuer of the tokens: the value that a token's ``iss`` must have. Needed for ``jwt``, unless you set "
@@ -253,7 +245,10 @@ _ROWS = (
     Argument(
         name="jwt_audience",
         rule=texts(
-            f"{_WORD}{{1,256}}", 10, "up to 10 texts of 1 to 256 ASCII characters, 2,000 in all", together=2_000
+            matches(f"{_WORD}{{1,256}}"),
+            10,
+            "up to 10 texts of 1 to 256 ASCII characters, 2,000 in all",
+            together=2_000,
         ),
         default=[],
         only_for="jwt",
@@ -262,7 +257,7 @@ _ROWS = (
     ),
     Argument(
         name="jwt_jwks_url",
-        rule=text(rf"{_SHORT}({_URL}(\?[A-Za-z0-9_.~%&=-]*)?)?", "an https URL of up to 512 characters"),
+        rule=url(query=True),
         default="",
         unset="the issuer's ``/.well-known/jwks.json``",
         only_for="jwt",
@@ -271,7 +266,10 @@ _ROWS = (
     Argument(
         name="jwt_algorithms",
         rule=texts(
-            _ALGORITHMS, 10, "a list of RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, ES512, EdDSA", least=1
+            matches(_ALGORITHMS),
+            10,
+            "a list of RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, ES512, EdDSA",
+            least=1,
         ),
         default=["RS256"],
         plain=True,
@@ -290,7 +288,8 @@ _ROWS = (
         rule=text(f"{_WORD}{{1,128}}", "a claim's name of 1 to 128 ASCII characters"),
         default="sub",
         only_for="jwt",
-        text="Claim of a token that is the user's id.",
+        text="Claim of a token that is the user's id. A number counts as its digits. For a claim inside another, write "
+        "both with a dot between them.",
     ),
     Argument(
         name="group_claim",
@@ -299,8 +298,9 @@ _ROWS = (
         unset="none, every group is open",
         plain=True,
         only_for="jwt",
-        text="Claim of a token that lists the groups that its user may join, such as ``cognito:groups``. You cannot "
-        "use it together with ``group_members_table``.",
+        text="Claim of a token that lists the groups that its user may join, such as ``cognito:groups``, or "
+        "``realm_access.roles`` for ``roles`` inside ``realm_access``. You cannot use it together with "
+        "``group_members_table``.",
     ),
     Argument(
         name="clock_skew",
@@ -327,7 +327,7 @@ _ROWS = (
     Argument(
         name="allowed_origins",
         rule=texts(
-            _ORIGIN,
+            is_origin,
             20,
             "up to 20 of 1,024 characters in all, each in lower case and without a path, such as "
             "https://app.example.com or https://*.example.com",
@@ -335,7 +335,8 @@ _ROWS = (
         default=[],
         unset="none, pages of every origin may connect",
         plain=True,
-        text="Origins of the pages that may connect. ``*.`` before a domain allows its subdomains.",
+        text="Origins of the pages that may connect. ``*.`` before a domain allows its subdomains. In Electron, pages "
+        "that come from files have ``file://``.",
     ),
     Argument(
         name="require_origin",

@@ -124,6 +124,8 @@ def verify(token: str, settings: TokenSettings, key: Key) -> Claims:
             options={
                 "require": ["exp"],
                 "verify_aud": False,  # Cognito's access tokens name their audience in another claim.
+                "verify_sub": False,  # Another claim may name the user, and some issuers number their users.
+                "verify_jti": False,  # It is not used.
                 "enforce_minimum_key_length": True,
             },
         )
@@ -170,12 +172,12 @@ def identify(claims: Claims, event: Event, settings: TokenSettings) -> Identity:
     """
     if settings.jwt_audience.isdisjoint(_texts(_audience(claims))):
         raise RefusedError(Reason.AUDIENCE)
-    user_id = claims.get(settings.user_claim)
+    user_id = _text(_claim(claims, settings.user_claim))
     if not is_id(user_id) or query_values(event, "userId") not in ([], [user_id]):
         raise RefusedError(Reason.USER)
     if settings.group_claim:
         asked = query_values(event, "groupId")
-        if len(asked) != 1 or asked[0] not in _texts(claims.get(settings.group_claim)):
+        if len(asked) != 1 or asked[0] not in _texts(_claim(claims, settings.group_claim)):
             raise RefusedError(Reason.GROUP)
     return Identity(str(user_id), int(claims["exp"]) + settings.clock_skew_seconds)
 
@@ -187,7 +189,25 @@ def _audience(claims: Claims) -> object:
     return claims.get("aud")
 
 
+def _claim(claims: object, name: str) -> object:
+    """The claim of this name, or at this path: ``realm_access.roles`` is ``roles`` inside ``realm_access``."""
+    if not isinstance(claims, dict):
+        return None
+    if name in claims:  # Names can have dots, too: https://app.example.com/groups
+        return claims[name]
+    parts = name.split(".")
+    paths = ((".".join(parts[:end]), ".".join(parts[end:])) for end in range(1, len(parts)))
+    return next((inner for outer, rest in paths if (inner := _claim(claims.get(outer), rest)) is not None), None)
+
+
 def _texts(claim: object) -> list[str]:
     """The texts in a claim, which is one text or a list of texts."""
     several = claim if isinstance(claim, list) else [claim]
-    return [one for one in several if isinstance(one, str)]
+    return [text for one in several if (text := _text(one)) is not None]
+
+
+def _text(value: object) -> str | None:
+    """A text. A number is its digits: some issuers number users and groups."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(value)
+    return value if isinstance(value, str) else None

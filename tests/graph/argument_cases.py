@@ -20,6 +20,8 @@ NO_URLS = [
         "https://issuer.example:port",
         "HTTPS://issuer.example",
     ),
+    *("https://[::1", "https://[fe80::1%25eth0]", "http://[2001:db8::1]", "https://issuer.example:65536"),
+    *("https://issuer.example?", "https://issuer.example#", "https://issuer.example/a b", "https://issuer.example/\\a"),
     *(1, True, ["https://issuer.example"]),
 ]
 NO_ORIGINS = [
@@ -28,6 +30,8 @@ NO_ORIGINS = [
     *("https://app.*.com", "https://*", "https://*.", "https://*app.example.com", "https://app*.example.com"),
     *("https://*.*.example.com", "*", "*://app.example.com", "https://.example.com", "https://app..example.com"),
     *("https://user@app.example.com", "https://app.example.com:", "https://app.example.com:port", "null", "", 1, None),
+    *("http://[::1", "http://[0:0:0:0:0:0:0:1]:3000", "http://[::1]:80", "http://[fe80::1%eth0]", "http://::1"),
+    *("file:///", "file:///index.html", "file:", "https://app.example.com:65536"),
 ]
 
 
@@ -177,7 +181,8 @@ CASES: Mapping[str, Case] = {
             {"aws:k": "v"},
             {"AWS:k": "v"},
             {"websocket-chat:stack": "v"},
-            {"k": 1},
+            {"k": 1.5},
+            {"k": True},
             {1: "v"},
             ["k=v"],
             "k=v",
@@ -231,7 +236,7 @@ CASES: Mapping[str, Case] = {
                 "https://issuer.example/",
                 "https://issuer.example:8443/realms/Chat_1/v2.0/~a%20",
             ),
-            *("http://127.0.0.1:8080", "http://localhost/issuer"),
+            *("http://127.0.0.1:8080", "http://localhost/issuer", "http://[::1]:8080", "https://[2001:db8::1]/a;b=c"),
         ],
         refused=NO_URLS,
     ),
@@ -249,7 +254,8 @@ CASES: Mapping[str, Case] = {
             ["x" * 257],
             ["app"] * 11,
             ["app\n"],
-            [1],
+            [1.5],
+            [True],
             [None],
             [["app"]],
             "app",
@@ -265,6 +271,7 @@ CASES: Mapping[str, Case] = {
         allowed="an https URL",
         accepted=[
             *("https://keys.example/.well-known/jwks.json", "https://keys.example/keys?appid=1-2&p=a_b", ""),
+            "https://www.googleapis.com/service_accounts/v1/jwk/securetoken@system.gserviceaccount.com",
             *("http://127.0.0.1:8080/jwks.json", "http://localhost:1", "https://" + "x" * 504),
         ],
         refused=[url for url in NO_URLS if "?" not in str(url)],
@@ -347,6 +354,7 @@ CASES: Mapping[str, Case] = {
             ["https://app.example.com"],
             [],
             ["https://*.example.com", "http://localhost:3000", "http://127.0.0.1", "chrome-extension://abcdef"],
+            ["http://[::1]:3000", "file://", "capacitor://localhost"],
             ["https://" + "x" * 504] * 2,
             ["https://a"] * 20,
         ],

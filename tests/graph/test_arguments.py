@@ -80,6 +80,57 @@ def test_another_value_is_refused(key: str, value: object) -> None:
     assert refused.value.key == key
 
 
+@pytest.mark.parametrize(
+    ("key", "value", "part"),
+    [
+        ("allowed_origins", ["https://a", "https://b/"], "https://b/"),
+        ("jwt_audience", ["a", "b c"], "b c"),
+        ("jwt_algorithms", ["RS256", "HS256"], "HS256"),
+        ("tags", {"k": "v", "aws:k": "v"}, "aws:k"),
+        ("tags", {"k": 1.5}, 1.5),
+        ("jwt_issuer", "http://issuer.example", "http:"),
+        ("jwt_issuer", "https://me:secret@issuer.example/a", "me:secret@"),
+        ("jwt_issuer", "https://issuer.example:port", None),
+        ("jwt_issuer", "https://issuer_1.example/a", "issuer_1.example"),
+        ("jwt_issuer", "https://issuer.example/a\\b", "/a\\b"),
+        ("jwt_issuer", "https://issuer.example/a?b=c", "?b=c"),
+        ("jwt_jwks_url", "https://issuer.example/a?b=c#d", "#d"),
+        ("jwt_jwks_url", "https://issuer.example/a?b=<", "?b=<"),
+        ("jwt_issuer", "https://issuer.example/" + "x" * 512, None),
+    ],
+)
+def test_the_refusal_quotes_the_part_that_is_wrong(key: str, value: object, part: object) -> None:
+    with pytest.raises(InvalidArgumentError) as refused:
+        Settings.of(_args(key, value))
+    quoted = "" if part is None else f" because of {part!r}"
+    assert f" = {value!r} is not allowed{quoted}: it must be" in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "words"),
+    [
+        ("jwt_audience", {"a": "b"}, "a list, not an object: up to 10 texts"),
+        ("jwt_audience", "a", "a list, not a single value: up to 10 texts"),
+        ("tags", ["k=v"], "an object, not a list: up to 49"),
+        ("tags", "k=v", "an object, not a single value: up to 49"),
+    ],
+)
+def test_the_refusal_says_where_a_list_or_an_object_is_needed(key: str, value: object, words: str) -> None:
+    with pytest.raises(InvalidArgumentError, match=f"it must be {words}"):
+        Settings.of(_args(key, value))
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "text"),
+    [
+        ("jwt_audience", [123456789012, 7.0, "app"], ["123456789012", "7", "app"]),
+        ("tags", {"CostCenter": 42, "Team": "chat"}, {"CostCenter": "42", "Team": "chat"}),
+    ],
+)
+def test_a_number_where_a_text_belongs_is_its_digits(key: str, value: object, text: object) -> None:
+    assert getattr(Settings.of(_args(key, value)), key) == text
+
+
 @pytest.mark.parametrize("key", CASES)
 def test_an_argument_is_refused_before_anything_is_registered(key: str) -> None:
     graph = Graph()

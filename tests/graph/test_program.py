@@ -121,6 +121,13 @@ def test_a_tag_that_is_not_a_pair_is_refused(tag: str) -> None:
     assert graph.resources == {}
 
 
+def test_tags_that_are_an_object_in_the_config_are_refused() -> None:
+    graph = Graph()
+    with pytest.raises(InvalidArgumentError, match="it must be a list of texts, each written Key=Value"):
+        program({"tags": {"Team": "chat"}}, graph=graph)
+    assert graph.resources == {}
+
+
 def test_pulumi_up_installs_the_environment() -> None:
     runtime = yaml.safe_load((PROJECT / "Pulumi.yaml").read_text())["runtime"]
     assert runtime == {"name": "python", "options": {"toolchain": "pip", "virtualenv": "venv"}}

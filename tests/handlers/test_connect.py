@@ -138,6 +138,9 @@ class TestAuthenticated:
         ("https://a.example.org", 200),
         ("https://a.b-2.example.org", 200),
         ("http://localhost:3000", 200),
+        ("http://[::1]:3000", 200),
+        ("file://", 200),
+        ("file:///", 403),
         ("https://app.example.com.evil.net", 403),
         ("https://evil-app.example.com", 403),
         ("https://app.example.com:8443", 403),
@@ -162,7 +165,14 @@ class TestAuthenticated:
 def test_pages_can_connect_only_from_allowed_origins(
     chat: Chat, monkeypatch: pytest.MonkeyPatch, origin: str, status: int
 ) -> None:
-    _allow(monkeypatch, "https://app.example.com", "https://*.example.org", "http://localhost:3000")
+    _allow(
+        monkeypatch,
+        "https://app.example.com",
+        "https://*.example.org",
+        "http://localhost:3000",
+        "http://[::1]:3000",
+        "file://",
+    )
     assert chat.connect(NEW, "userId=dora&groupId=red", headers={"Origin": [origin]}) == status
     assert (NEW in chat.tables.connections()) is (status == 200)
 
