@@ -7,8 +7,16 @@ from collections.abc import Iterator
 
 from .world import PROJECT
 
-DOCUMENTS = ("README.md", "CONTRIBUTING.md", "SECURITY.md", "docs/**/*.md", "examples/**/*.md", "package/**/*.md")
-PROGRAMS = ("components/**/*.py", "local/**/*.py", "package/**/*.py")
+DOCUMENTS = (
+    "README.md",
+    "CONTRIBUTING.md",
+    "SECURITY.md",
+    "docs/**/*.md",
+    "examples/*.md",
+    "examples/*/*.md",
+    "package/*.md",
+)
+PROGRAMS = ("components/**/*.py", "local/**/*.py", "package/*.py")
 
 _BLOCK = re.compile(r"^( *)```\w*\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
 _PULUMI = r"(?:[A-Z_]+=\S+ )*pulumi [a-z]"
