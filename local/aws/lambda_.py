@@ -91,7 +91,10 @@ class Function(Resource):
         if values:
             functions.update_function_configuration(FunctionName=resource_id, **values)
         if "code" in changed:
-            functions.update_function_code(FunctionName=resource_id, ZipFile=_zip(changed.take("code")))
+            architectures = changed.taken({"Architectures": "architectures"})
+            functions.update_function_code(
+                FunctionName=resource_id, ZipFile=_zip(changed.take("code")), **architectures
+            )
         if "reservedConcurrentExecutions" in changed:
             self._set_concurrency(emulator, resource_id, changed)
 

@@ -61,7 +61,7 @@ def _same(before: object, after: object) -> bool:
 
 
 def _given(value: Any, default: object) -> Any:  # noqa: ANN401 - properties are of any type
-    if value is None:
+    if value is None or value == {}:
         return default
     # The state has only the hash of an archive.
     if isinstance(value, dict) and value.get(_SIGNATURE) == _ARCHIVE:

@@ -23,6 +23,7 @@ from local.emulator import HOST, Emulator
 
 from .inputs import Inputs, Properties, UnsupportedError
 from .properties import DEFAULTS, changes, refreshed, with_integers, with_name
+from .resource import Resource, own_tags
 from .resources import create, look_up, resource
 from .schema import RESOURCE_TYPES, deletes_before_replace
 
@@ -140,7 +141,7 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
 
     def Read(self, request: Any, context: Any) -> Any:
         """Read a resource as it is now, for a refresh or an import."""
-        found = resource(request.type, request.name).read(self._emulator, request.id, _plain(request.properties))
+        found = self._read(resource(request.type, request.name), request.id, _plain(request.properties))
         if found is None:
             return provider_pb2.ReadResponse()
         resource_id = found.pop("id", request.id)
@@ -170,7 +171,7 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
         with self._operation(context, Operation("update", request.type, request.name, frozenset(changed))):
             type_.update(self._emulator, request.id, known, inputs)
             inputs.close()
-            found = type_.read(self._emulator, request.id, known) or {}
+            found = self._read(type_, request.id, known) or {}
         return provider_pb2.UpdateResponse(properties=_struct(state, found))
 
     def Delete(self, request: Any, context: Any) -> Any:
@@ -188,6 +189,11 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
         except LookupError as error:
             return provider_pb2.InvokeResponse(failures=[provider_pb2.CheckFailure(property="name", reason=str(error))])
         return provider_pb2.InvokeResponse(**{"return": _struct({}, found)})
+
+    def _read(self, type_: Resource, resource_id: str, known: Properties) -> Properties | None:
+        """Read a resource, without the tags that are AWS's own."""
+        found = type_.read(self._emulator, resource_id, known)
+        return found | {"tags": own_tags(found["tags"])} if found and "tags" in found else found
 
     @contextmanager
     def _operation(self, context: Any, operation: Operation) -> Iterator[None]:

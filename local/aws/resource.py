@@ -62,10 +62,18 @@ def retag(
     if "tags" not in changed:
         return
     new: dict[str, str] = changed.take("tags") or {}
-    if gone := sorted(tags().keys() - new.keys()):
+    if gone := sorted(own_tags(tags()).keys() - new.keys()):
         untag(gone)
     if new:
         tag(new)
+
+
+def own_tags(tags: Properties) -> Properties:
+    """Leave out the tags that AWS services have set, such as CloudFormation. The provider ignores them.
+
+    https://github.com/hashicorp/terraform-provider-aws/blob/main/internal/tags/key_value_tags.go
+    """
+    return {key: value for key, value in tags.items() if not key.startswith("aws:")}
 
 
 def tag_list(tags: Properties | None) -> list[dict[str, str]]:

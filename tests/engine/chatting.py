@@ -1,6 +1,7 @@
 """Two clients that chat while the deployment changes."""
 
 import asyncio
+import json
 import threading
 import time
 from collections import Counter
@@ -8,17 +9,31 @@ from collections.abc import Callable
 from contextlib import suppress
 from itertools import count
 from types import TracebackType
-from typing import Self
+from typing import Protocol, Self
+from urllib.parse import urlencode
+
+from websockets.asyncio.client import connect
 
 from local.reliable_client import Frame, ReliableClient
 
-_EVERY_S = 0.1
 _PATIENCE_S = 60
 
 
+class _Client(Protocol):
+    pause_s: float
+    heard: Counter[str]
+    at: list[float]
+
+    def say(self, text: str) -> object: ...
+
+    async def run(self) -> None: ...
+
+
 class _Listener(ReliableClient):
-    def __init__(self, url: str, user_id: str) -> None:
-        super().__init__(url, user_id, "engine")
+    pause_s = 0.1
+
+    def __init__(self, url: str, user_id: str, group_id: str) -> None:
+        super().__init__(url, user_id, group_id)
         self.heard: Counter[str] = Counter()
         self.at: list[float] = []
 
@@ -27,8 +42,41 @@ class _Listener(ReliableClient):
         self.at.append(time.monotonic())
 
 
+class OldClient:
+    """A client as users of the old stack have it. It connects once, sends once, and knows no frame but ``message``."""
+
+    pause_s = 0.3  # The emulator serves one frame at a time. Those that pile up must not exceed ``messageBurst``.
+
+    def __init__(self, url: str, user_id: str, group_id: str) -> None:
+        self.heard: Counter[str] = Counter()
+        self.at: list[float] = []
+        self._url = f"{url}?{urlencode({'userId': user_id, 'groupId': group_id})}"
+        self._said: asyncio.Queue[str] = asyncio.Queue()
+        self._frame = {"action": "sendMessage", "groupId": group_id, "senderId": user_id, "senderName": user_id.title()}
+
+    def say(self, text: str) -> None:
+        self._said.put_nowait(text)
+
+    async def run(self) -> None:
+        async with connect(self._url, ping_interval=None) as connection, asyncio.TaskGroup() as tasks:
+
+            async def send() -> None:
+                while True:
+                    await connection.send(json.dumps(self._frame | {"message": await self._said.get()}))
+
+            sending = tasks.create_task(send())
+            async for text in connection:
+                frame = json.loads(text)
+                assert frame["action"] == "message", f"an old client received {frame}"
+                self.heard[frame["message"]] += 1
+                self.at.append(time.monotonic())
+            sending.cancel()
+
+
 class Chatting:
-    """Alice says something ten times a second, from the start of a ``with`` statement to its end, and Bob hears it.
+    """Alice says something again and again, from the start of a ``with`` statement to its end, and Bob hears it.
+
+    It is ten times a second, unless their clients are old.
 
     At the end it waits until Bob has heard everything, and fails if he has not, or heard something twice.
 
@@ -36,9 +84,18 @@ class Chatting:
         said: The texts, in order.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(
+        self, url: str, client: Callable[[str, str, str], _Client] = _Listener, *, group_id: str = "engine"
+    ) -> None:
+        """Prepare the clients.
+
+        Args:
+            url: Where they connect.
+            client: Makes a client from the URL, a user and a group.
+            group_id: Their group. It must have no messages yet: a new client reads them all.
+        """
         self.said: list[str] = []
-        self._alice, self._bob = _Listener(url, "alice"), _Listener(url, "bob")
+        self._alice, self._bob = client(url, "alice", group_id), client(url, "bob", group_id)
         self._thread = threading.Thread(target=lambda: asyncio.run(self._run()))
         self._ending = threading.Event()
 
@@ -80,9 +137,11 @@ class Chatting:
             text = f"message {number}"
             self.said.append(text)
             self._alice.say(text)
-            await asyncio.sleep(_EVERY_S)
+            await asyncio.sleep(self._alice.pause_s)
         deadline = time.monotonic() + _PATIENCE_S
-        while self._bob.heard.total() < len(self.said) and time.monotonic() < deadline:  # noqa: ASYNC110 - with a limit
+        while self._bob.heard.total() < len(self.said) and time.monotonic() < deadline:
+            if any(client.done() for client in clients):
+                break
             await asyncio.sleep(0.05)
         for client in clients:
             client.cancel()

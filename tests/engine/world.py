@@ -88,7 +88,7 @@ class Stack:
         host.write_text(f'#!/bin/sh\nexec "{sys.executable}" -P "{_LANGUAGE_HOST}" "$@"\n')
         # A person answers what the CLI asks. Nobody talks to wscat here.
         (tools / "pulumi").write_text(
-            '#!/bin/sh\ncase $1 in cancel|destroy|import|new|refresh|up) set -- "$@" --yes ;; esac\n'
+            '#!/bin/sh\ncase $1$2 in cancel*|destroy*|import*|new*|refresh*|stackrm|up*) set -- "$@" --yes ;; esac\n'
             f'exec "{cli}" "$@" --non-interactive --color=never\n'
         )
         (tools / "npx").write_text('#!/bin/sh\necho "$@"\n')

@@ -1,4 +1,4 @@
-"""The figures in README.md equal those in the code."""
+"""The figures in the documents equal those in the code."""
 
 import re
 import tomllib
@@ -10,14 +10,14 @@ from handlers.protocol.frames import MAX_ID_BYTES
 
 from .stack import PROJECT, WITH_TOKENS, Graph, chat
 
-README = " ".join((PROJECT / "README.md").read_text().split())
+README, MIGRATION = (" ".join((PROJECT / name).read_text().split()) for name in ("README.md", "docs/migration.md"))
 TIMES = {"two": 2, "three": 3, "four": 4, "five": 5}
 
 
-def _figures(sentence: str) -> list[str]:
-    """The matched groups of a sentence that occurs once in README.md."""
-    found = list(re.finditer(sentence, README))
-    assert len(found) == 1, f"README.md must contain this exactly once: {sentence}"
+def _figures(sentence: str, document: str = README) -> list[str]:
+    """The matched groups of a sentence that occurs once in a document."""
+    found = list(re.finditer(sentence, document))
+    assert len(found) == 1, f"The document must contain this exactly once: {sentence}"
     return list(found[0].groups())
 
 
@@ -27,7 +27,9 @@ def graph() -> Graph:
 
 
 def test_limits_of_a_connection_and_a_user() -> None:
-    rate = _figures(r"may send (\d+) frames at once and (\d+) per second .{0,60} a user may have (\d+) connections")
+    rate = _figures(
+        r"may send (\d+) frames at once and (\d+) per second .{0,60} a user may have (\d+) connections", MIGRATION
+    )
     default = Settings()
     assert rate == [str(default.message_burst), str(default.message_rate), str(default.connections_per_user)]
 
