@@ -16,8 +16,10 @@ PARALLEL := --numprocesses auto --dist loadgroup
 # The value as you typed it, not the one of an environment variable called NAME.
 given = '$(subst ','\'',$(if $(filter command,$(origin $(1))),$(value $(1))))'
 
-# The Pulumi CLI: the one on PATH, or one that is built once. make clean spares it.
+# The Pulumi CLI: the one on PATH, or one that is built once, with what runs programs in YAML beside it. make clean
+# spares them.
 PULUMI := $(or $(shell command -v pulumi),.tools/pulumi)
+PULUMI_TOOLS := $(if $(filter .tools/pulumi,$(PULUMI)),.tools/pulumi .tools/pulumi-language-yaml)
 PULUMI_VERSION := v3.274.1
 
 .PHONY: help chat join emulator test engine mutants soak bench check format generate dist lock clean
@@ -39,7 +41,7 @@ test: $(STAMP) node_modules/.installed ## Run the tests; ARGS="-m graph" for one
 	@$(RUN) $(if $(COVERAGE),-m coverage run) -m pytest $(PARALLEL) -m "not soak and not engine" $(ARGS)
 	@$(if $(COVERAGE),$(RUN) -m coverage combine --quiet && $(RUN) -m coverage report)
 
-engine: $(STAMP) $(PULUMI) ## Deploy with the Pulumi CLI, change, break and destroy, while clients chat; ARGS="-k name" for some
+engine: $(STAMP) $(PULUMI_TOOLS) ## Deploy with the Pulumi CLI, change, break and destroy, while clients chat; ARGS="-k name" for some
 	@PULUMI_CLI="$(abspath $(PULUMI))" $(RUN) -m pytest $(PARALLEL) -m engine $(ARGS)
 
 mutants: $(STAMP) ## Change the code in many small ways and show the changes that no test notices; ARGS="handlers.protocol.ids.*" limits it
@@ -87,11 +89,11 @@ $(STAMP): requirements-dev.txt
 	@$(RUN) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
 	@touch $@
 
-.tools/pulumi: .ci/pulumi/go.sum
+.tools/pulumi .tools/pulumi-language-yaml: .tools/%: .ci/%/go.sum
 	@command -v go >/dev/null || { echo "This needs the Pulumi CLI: https://www.pulumi.com/docs/install/. Or install Go 1.26 or newer, and it is built from source" >&2; exit 1; }
-	@echo "Building the Pulumi CLI $(PULUMI_VERSION) into .tools; this takes some minutes, once" >&2
-	@cd $(<D) && go build -ldflags "-s -w -X github.com/pulumi/pulumi/sdk/v3/go/common/version.Version=$(PULUMI_VERSION)" \
-		-o ../../$@ github.com/pulumi/pulumi/pkg/v3/cmd/pulumi
+	@echo "Building $@; this takes some minutes, once" >&2
+	@cd $(<D) && go build -o ../../$@ \
+		-ldflags "-s -w -X github.com/pulumi/pulumi/sdk/v3/go/common/version.Version=$(PULUMI_VERSION)" tool
 
 # Real clients that the tests compare with. The chat itself needs none of them.
 node_modules/.installed benchmarks/node/node_modules/.installed: %node_modules/.installed: %package-lock.json

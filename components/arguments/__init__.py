@@ -3,8 +3,9 @@
 from .authentication import Authentication
 from .config import UnknownKeyError, args_from_config
 from .generated import WebSocketChatArgs
-from .rules import InvalidArgumentError
+from .rules import InvalidArgumentError, config_key
 from .settings import Settings
+from .table import with_config_keys
 
 __all__ = [
     "Authentication",
@@ -13,4 +14,6 @@ __all__ = [
     "UnknownKeyError",
     "WebSocketChatArgs",
     "args_from_config",
+    "config_key",
+    "with_config_keys",
 ]

@@ -12,7 +12,7 @@ from typing import Any
 
 from .authentication import Authentication
 from .rules import config_key
-from .table import ARGUMENTS, Argument
+from .table import ARGUMENTS, Argument, with_config_keys
 
 _PROJECT = Path(__file__).resolve().parents[2]
 _TYPES = Path(__file__).with_name("generated.py")
@@ -88,7 +88,7 @@ def _config() -> str:
             f"  {config_key(one.name)}:",
             f"    type: {kind}",
             *(["    items:", "      type: string"] if kind == "array" else []),
-            f"    description: {json.dumps(_with_config_keys(text).replace('``', ''))}",
+            f"    description: {json.dumps(with_config_keys(text).replace('``', ''))}",
             f"    default: {json.dumps(default)}",
         ]
     return "\n".join(lines) + "\n"
@@ -96,7 +96,7 @@ def _config() -> str:
 
 def _readme() -> str:
     rows = [
-        f"| `{config_key(one.name)}` | {_default(one, '``')} | {one.rule.allowed} | {_with_config_keys(_text(one))} |"
+        f"| `{config_key(one.name)}` | {_default(one, '``')} | {one.rule.allowed} | {with_config_keys(_text(one))} |"
         for one in ARGUMENTS.values()
     ]
     lines = ["| key | default | allowed | what it is |", "| --- | --- | --- | --- |", *rows]
@@ -146,10 +146,6 @@ def _default(one: Argument, marks: str = "") -> str:
         marks = "``"
     words = ", ".join(one.default) if isinstance(one.default, list) else json.dumps(one.default).strip('"')
     return f"{marks}{words}{marks}"
-
-
-def _with_config_keys(text: str) -> str:
-    return re.sub(r"``(\w+)``", lambda name: f"``{config_key(name[1])}``" if name[1] in ARGUMENTS else name[0], text)
 
 
 def main() -> None:

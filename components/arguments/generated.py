@@ -91,7 +91,8 @@ class WebSocketChatArgs(TypedDict, total=False):
     deletion_protection: bool
     """Deletion protection of the API and of the tables that the component creates, so the URL and the data stay: Pulumi
     refuses to delete them, and DynamoDB refuses to delete the tables. To turn it off, do not use ``pulumi state
-    unprotect``, as Pulumi suggests. Run ``pulumi config set deletionProtection false``, then ``pulumi up``.
+    unprotect``, as Pulumi suggests. Set this to false (in the config: ``pulumi config set deletionProtection false``),
+    then run ``pulumi up``.
 
     Default: false."""
     connection_ttl: pulumi.Input[int]

@@ -22,7 +22,9 @@ class InvalidArgumentError(pulumi.RunError):
     """An argument is not allowed. Pulumi prints this error without a stack trace.
 
     Attributes:
-        key: Name of the argument.
+        key: Name of the argument in Python.
+        value: The value that was given. The class ``Output`` stands for one that is not known yet.
+        reason: What is wrong with it, in a sentence that does not repeat the name and the value.
     """
 
     def __init__(self, key: str, value: object, allowed: str, *, part: object = None) -> None:
@@ -30,14 +32,17 @@ class InvalidArgumentError(pulumi.RunError):
 
         Args:
             key: Name of the argument in Python. The message adds its name in the config.
-            value: The value that was given.
-            allowed: What is allowed, in words.
+            value: See above.
+            allowed: What is allowed, in words that follow "it must be".
             part: The part of the value that is wrong, if it is not all of it.
         """
         spelling = key if key == config_key(key) else f"{key} (in config: {config_key(key)})"
+        given = "an Output" if value is pulumi.Output else repr(value)
         because = "" if part is None or part == value else f" because of {part!r}"
-        super().__init__(f"{spelling} = {value!r} is not allowed{because}: it must be {allowed}")
+        super().__init__(f"{spelling} = {given} is not allowed{because}: it must be {allowed}")
         self.key = key
+        self.value = value
+        self.reason = f"it must be {allowed}{because and f', so {part!r} is not allowed'}"
 
 
 def config_key(name: str) -> str:

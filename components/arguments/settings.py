@@ -59,7 +59,8 @@ def _checked(name: str, value: Any) -> Any:  # noqa: ANN401 - arguments are of m
             name, value, f"left out, because no argument has this name. The arguments are {', '.join(ARGUMENTS)}"
         )
     argument = ARGUMENTS[name]
-    if isinstance(value, list) and any(isinstance(part, pulumi.Output) for part in value):
+    parts = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    if any(isinstance(part, pulumi.Output) for part in parts):
         value = pulumi.Output.from_input(value)
     if isinstance(value, pulumi.Output):
         if argument.plain:

@@ -5,11 +5,12 @@ Validation and the reading of the config use the rows. ``make generate`` writes 
 its row here, and run ``make generate``.
 """
 
+import re
 from dataclasses import dataclass
 from typing import Any
 
 from .authentication import Authentication
-from .rules import BOOLEAN, TAGS, Rule, integer, is_integer, matches, text, texts, url
+from .rules import BOOLEAN, TAGS, Rule, config_key, integer, is_integer, matches, text, texts, url
 from .urls import is_origin
 
 LOG_RETENTION_DAYS = (
@@ -188,8 +189,8 @@ _ROWS = (
         plain=True,
         text="Deletion protection of the API and of the tables that the component creates, so the URL and the data "
         "stay: Pulumi refuses to delete them, and DynamoDB refuses to delete the tables. To turn it off, do not use "
-        "``pulumi state unprotect``, as Pulumi suggests. Run ``pulumi config set deletionProtection false``, then "
-        "``pulumi up``.",
+        "``pulumi state unprotect``, as Pulumi suggests. Set this to false (in the config: ``pulumi config set "
+        "deletionProtection false``), then run ``pulumi up``.",
     ),
     Argument(
         name="connection_ttl",
@@ -376,3 +377,9 @@ _ROWS = (
 
 ARGUMENTS = {row.name: row for row in _ROWS}
 """The rows by their names, in the order in which they are documented."""
+
+
+def with_config_keys(text: str) -> str:
+    """A text that names the arguments as the config does, and as other languages do."""
+    once = re.sub(r"\w+ \(in config: (\w+)\)", r"\1", text)
+    return re.sub(r"\w+", lambda word: config_key(word[0]) if word[0] in ARGUMENTS else word[0], once)

@@ -6,6 +6,7 @@ https://pulumi-developer-docs.readthedocs.io/latest/docs/architecture/providers/
 """
 
 import importlib.metadata
+import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -79,6 +80,19 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
 
     def GetPluginInfo(self, request: Any, context: Any) -> Any:
         return plugin_pb2.PluginInfo(version=importlib.metadata.version("pulumi-aws"))
+
+    def GetSchema(self, request: Any, context: Any) -> Any:
+        """Name the types and their properties, for programs in YAML. A property may have any value."""
+        anything = {"$ref": "pulumi.json#/Any"}
+        types = {
+            name: {
+                "inputProperties": dict.fromkeys(sorted(type_.inputs), anything),
+                "properties": dict.fromkeys(sorted(type_.inputs | type_.computed), anything),
+            }
+            for name, type_ in RESOURCE_TYPES.items()
+        }
+        schema = {"name": "aws", "meta": {"moduleFormat": "(.*)(?:/[^/]*)"}, "resources": types}
+        return provider_pb2.GetSchemaResponse(schema=json.dumps(schema))
 
     def Attach(self, request: Any, context: Any) -> Any:
         return empty_pb2.Empty()

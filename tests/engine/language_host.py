@@ -7,11 +7,14 @@ https://pulumi-developer-docs.readthedocs.io/latest/docs/architecture/languages.
 import os
 import runpy
 import signal
+import subprocess
 import sys
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from queue import SimpleQueue
 from typing import Any
 
 import grpc
@@ -32,6 +35,27 @@ class LanguageHost(LanguageServer):
         answer: Any = super().Run(request, context)  # type: ignore[no-untyped-call]
         # The error was logged. As pulumi's own host does, end without a second message.
         return language_pb2.RunResponse(bail=True) if answer.error else answer
+
+    def RunPlugin(self, request: Any, context: Any) -> Iterator[Any]:
+        # Pulumi's own host has an environment for each plugin. So nothing but the packages is on its path (-E).
+        command = [sys.executable, "-E", "-B", request.info.program_directory, *request.args]
+        environment = dict(variable.split("=", 1) for variable in request.env)
+        response: Any = language_pb2.RunPluginResponse
+        said: SimpleQueue[Any] = SimpleQueue()
+
+        def listen(name: str, stream: Iterable[bytes]) -> None:
+            for line in stream:
+                said.put(response(**{name: line}))
+            said.put(None)
+
+        pipe = subprocess.PIPE
+        with subprocess.Popen(command, cwd=request.pwd, env=environment, stdout=pipe, stderr=pipe) as plugin:
+            context.add_callback(plugin.kill)
+            for heard in (("stdout", plugin.stdout), ("stderr", plugin.stderr)):
+                threading.Thread(target=listen, args=heard).start()
+            for _ in range(2):
+                yield from iter(said.get, None)
+        yield response(exitcode=plugin.returncode)
 
     def _run_program(self) -> None:
         os.chdir(self._directory)

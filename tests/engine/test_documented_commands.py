@@ -23,6 +23,8 @@ from .world import PROJECT, PulumiError, Run, Stack, copy_program
 
 NOT_TYPED = {
     "pulumi state unprotect": "the documents say not to use it",
+    "pulumi package add YOUR-GIT-SERVER/YOUR-TEAM/websocket-chat.git/package@VERSION": "it needs a Git server",
+    "pulumi package add ../websocket-chat/package": "a CLI that was built here has no language to generate an SDK for",
 }
 """Commands that are in no story, and why."""
 

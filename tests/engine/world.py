@@ -72,7 +72,7 @@ class Stack:
             emulator: The account.
             provider: The AWS provider.
             directory: Where the project, the state and the CLI's own files go.
-            program: The folder of the program: ``Pulumi.yaml`` and ``__main__.py``.
+            program: The folder of the program: ``Pulumi.yaml``, and ``__main__.py`` unless it is in YAML.
             name: Name of the stack. None makes no stack yet.
         """
         self.emulator = emulator
@@ -117,7 +117,8 @@ class Stack:
             packages: The folder of the packages that it imports.
         """
         shutil.copy(program / "Pulumi.yaml", self.directory)
-        (self.directory / "__main__.py").write_text(f"import runpy\nrunpy.run_path({str(program / '__main__.py')!r})\n")
+        if (main := program / "__main__.py").exists():
+            (self.directory / main.name).write_text(f"import runpy\nrunpy.run_path({str(main)!r})\n")
         self.environment["PYTHONPATH"] = str(packages)
 
     def config(self, **values: object) -> None:

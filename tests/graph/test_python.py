@@ -17,24 +17,29 @@ import runpy, sys
 import pulumi
 sys.version_info = tuple(map(int, sys.argv[1].split("."))) + (0, "final", 0)
 try:
-    runpy.run_path("__main__.py", run_name="__main__")
-except pulumi.RunError as error:
+    runpy.run_path(sys.argv[2], run_name="__main__")
+except (pulumi.RunError, SystemExit) as error:
     print(error)
-print([module for module in sys.modules if module.startswith(("components.", "handlers"))])
+print([module for module in sys.modules if module.startswith(("components.", "handlers", "package.provider"))])
 """
 
 
-def outcome(version: str) -> list[str]:
-    """What the program prints with another version of Python: its error, and the modules that it read before."""
+def outcome(version: str, program: str) -> list[str]:
+    """What a program prints with another version of Python: its error, and the modules that it read before."""
     done = subprocess.run(
-        [sys.executable, "-c", AS_PULUMI_DOES, version], cwd=PROJECT, capture_output=True, text=True, check=True
+        [sys.executable, "-c", AS_PULUMI_DOES, version, program],
+        cwd=PROJECT,
+        capture_output=True,
+        text=True,
+        check=True,
     )
     return done.stdout.splitlines()
 
 
 @pytest.mark.parametrize("version", ["3.8", "3.10"])
-def test_an_older_python_is_refused_with_what_to_do(version: str) -> None:
-    [error, read] = outcome(version)
+@pytest.mark.parametrize("program", ["__main__.py", "package/__main__.py"])
+def test_an_older_python_is_refused_with_what_to_do(version: str, program: str) -> None:
+    [error, read] = outcome(version, program)
     assert error == (
         f"This needs Python {OLDEST} or newer, but {sys.executable} is Python {version}. Delete that virtual "
         "environment, and make one with a newer Python: PULUMI_PYTHON_CMD=python3.13 pulumi install"
@@ -42,6 +47,6 @@ def test_an_older_python_is_refused_with_what_to_do(version: str) -> None:
     assert read == "[]"
 
 
-@pytest.mark.parametrize("file", ["__main__.py", "components/__init__.py"])
+@pytest.mark.parametrize("file", ["__main__.py", "package/__main__.py", "components/__init__.py"])
 def test_an_older_python_can_read_what_comes_before_the_check(file: str) -> None:
     ast.parse(Path(PROJECT / file).read_text(), feature_version=(3, 8))

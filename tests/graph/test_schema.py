@@ -1,17 +1,21 @@
 """The component in other languages. Pulumi infers its schema from the code."""
 
+import json
 import re
+from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any
 
+import pulumi
 import pytest
 from pulumi.provider.experimental.analyzer import Analyzer, ComponentDefinition, PropertyType
-from pulumi.provider.experimental.component import ComponentProvider
+from pulumi.provider.server import ComponentInitError
 
 from components import Authentication, WebSocketChat
 from components.arguments import Settings
+from package.provider import Package
 
-from .stack import Graph, run
+from .stack import PROJECT, Graph, run
 
 WITHOUT_DEFAULT = {
     "role_name": "Default: the prefix, then ``LambdaRole``.",
@@ -85,8 +89,7 @@ def test_every_output_is_documented(schema: ComponentDefinition) -> None:
 
 def _from_another_language(**inputs: object) -> Graph:
     def construct() -> None:
-        provider = ComponentProvider([WebSocketChat], "websocket-chat")
-        provider.construct("chat", "websocket-chat:index:WebSocketChat", inputs)
+        Package().construct("chat", "websocket-chat:index:WebSocketChat", inputs)
 
     return run(construct)
 
@@ -109,3 +112,54 @@ def test_choices_and_lists_from_another_language_are_accepted() -> None:
     assert resources["chat-connect-function"].inputs["environment"]["variables"]["AUTHENTICATION"] == "jwt"
     assert resources["chat-connect-function"].inputs["environment"]["variables"]["ALLOWED_ORIGINS"] == '["https://app"]'
     assert resources["chat-authorizer-function"].inputs["environment"]["variables"]["JWT_AUDIENCE"] == '["app"]'
+
+
+def test_an_integer_may_be_an_output() -> None:
+    def construct() -> None:
+        inputs = {"memorySize": pulumi.Output.from_input(1024.0), "timeout": pulumi.Output.from_input(pulumi.UNKNOWN)}
+        Package().construct("chat", "websocket-chat:index:WebSocketChat", inputs)
+
+    function = run(construct, preview=True).resources["chat-connect-function"].inputs
+    assert function["memorySize"] == 1024
+    assert pulumi.contains_unknowns(function["timeout"])
+
+
+def test_an_input_that_the_component_does_not_have_is_refused() -> None:
+    with pytest.raises(ComponentInitError, match=r"memory = 512.0 is not allowed: .* no argument has this name"):
+        _from_another_language(memory=512.0)
+
+
+def _camel(name: str) -> str:
+    return name
+
+
+def _pascal(name: str) -> str:
+    return name[0].upper() + name[1:]
+
+
+def _snake(name: str) -> str:
+    return re.sub("(?=[A-Z])", "_", name).lower()
+
+
+SAMPLES: list[tuple[str, str, Callable[[str], str]]] = [
+    ("typescript", r"(\w+): ", _camel),
+    ("go", r"^\t+(\w+): +pulumi\.", _pascal),
+    ("csharp", r"^ +(\w+) = [^(\n]*,$", _pascal),
+    ("java", r"^ +\.(\w+)\(.+\)$", _camel),
+    ("yaml", r"^      (\w+): ", _camel),
+    ("python", r"(\w+)=", _snake),
+]
+"""The samples in README.md: the language, what sets a property there, and how it spells one."""
+
+
+@pytest.mark.parametrize(("language", "setting", "spelled"), SAMPLES, ids=[language for language, *_ in SAMPLES])
+def test_a_sample_in_the_readme_uses_properties_that_exist(
+    language: str, setting: str, spelled: Callable[[str], str]
+) -> None:
+    resource = json.loads(Package().schema or "")["resources"]["websocket-chat:index:WebSocketChat"]
+    blocks = re.findall(rf"^```{language}\n(.*?)^```$", (PROJECT / "README.md").read_text(), re.MULTILINE | re.DOTALL)
+    [sample] = [block for block in blocks if "WebSocketChat" in block and "url" in block]
+    found = set(re.findall(setting, sample, re.MULTILINE))
+    assert len(found) == 3
+    assert found <= set(map(spelled, resource["inputProperties"]))
+    assert re.search(rf"\bchat\.({'|'.join(map(spelled, resource['properties']))})\b", sample)

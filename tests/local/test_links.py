@@ -25,7 +25,9 @@ DOCUMENTS = sorted(_documents())
 _FENCE = re.compile(r"^[ ]*```.*?^[ ]*```", re.MULTILINE | re.DOTALL)
 _LINK = re.compile(r'\]\(([^)\s]+)\)|(?:src|href)="([^"]+)"')
 _HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
-_FILE = re.compile(r"`((?:\.ci|\.github|benchmarks|components|docs|examples|handlers|local|tests|web)/[\w./-]*)`")
+_FILE = re.compile(
+    r"`((?:\.ci|\.github|benchmarks|components|docs|examples|handlers|local|package|tests|web)/[\w./-]*)`"
+)
 
 
 @cache
