@@ -16,6 +16,7 @@ AS_PULUMI_DOES = """
 import runpy, sys
 import pulumi
 sys.version_info = tuple(map(int, sys.argv[1].split("."))) + (0, "final", 0)
+sys.modules["tomllib"] = None  # An older Python has none.
 try:
     runpy.run_path(sys.argv[2], run_name="__main__")
 except (pulumi.RunError, SystemExit) as error:
