@@ -36,14 +36,13 @@ _PREFIX, _STAGE, _ROLE = "WebSocket", "production", "LambdaRole"
 _KEY, _BY_USER, _STREAM = "connectionId", "UserIdIndex", "NEW_AND_OLD_IMAGES"
 """The key of a table of connections, and what the program needs of one unless its config says otherwise."""
 
-_CODE = "handlers."
-"""How the handlers of the program's functions begin."""
 _FUNCTION = re.compile(r"(arn:[^:]+:lambda:[^:]+:\d+:function:([^:/]+))(?::([^/]+))?/invocations$")
 """The end of an integration's URI: ARN and name of the function, and the version or alias that it runs."""
 
 _STAYS = {f"AWS::ApiGatewayV2::{part}" for part in ("Api", "Stage", "Route", "Integration")} | {"AWS::DynamoDB::Table"}
 """What the stack must not delete."""
 _STAYS_IF_IMPORTED = {"AWS::Lambda::Function", "AWS::IAM::Role", "AWS::Logs::LogGroup"}
+"""What the stack must not delete if Pulumi takes it over. A function with another name may go with the stack."""
 _RETAINING = ("Retain", "RetainExceptOnCreate")
 _RETAINS = re.compile(rf"DeletionPolicy: *[\"']?({'|'.join(_RETAINING)})\b")
 
@@ -80,11 +79,15 @@ class OldStack:
             raise MigrationError(
                 f"There is no stack {name} in {self.region}. Check its name, AWS_REGION and AWS_PROFILE"
             ) from error
-        self.resources = [(one["LogicalResourceId"], one["ResourceType"], one["PhysicalResourceId"]) for one in found]
+        self.resources = [
+            (one["LogicalResourceId"], one["ResourceType"], one.get("PhysicalResourceId", "")) for one in found
+        ]
+        """Name in the template, type, and id in AWS of each resource."""
         apis = [
             id_
             for _, type_, id_ in self.resources
-            if type_ == "AWS::ApiGatewayV2::Api" and self._apis.get_api(ApiId=id_)["ProtocolType"] == "WEBSOCKET"
+            if type_ == "AWS::ApiGatewayV2::Api"
+            and self._client("apigatewayv2").get_api(ApiId=id_)["ProtocolType"] == "WEBSOCKET"
         ]
         if len(apis) != 1:
             raise MigrationError(f"The stack {name} has {len(apis)} WebSocket APIs. It must have one. {_BESIDE}")
@@ -148,7 +151,7 @@ class OldStack:
             functions[key] = self._client("lambda").get_function_configuration(FunctionName=match[2])
             if functions[key]["PackageType"] != "Zip":
                 raise MigrationError(f"The function {match[2]} is a container image. {_BESIDE}")
-            if functions[key]["Handler"].startswith(_CODE):
+            if functions[key]["Handler"] == f"handlers.{_ROUTES[key][0].replace('-', '_')}.handler":
                 raise MigrationError(
                     f"{match[2]} runs this program already. Go on with what this command printed before `pulumi up`"
                 )
@@ -217,11 +220,10 @@ class OldStack:
         """
         for key in self.functions:
             arn, name, version = self.runs[key].groups()
-            if version:
+            if version not in {None, "$LATEST"}:
                 continue
             partition, account = arn.split(":")[1], arn.split(":")[4]
-            uri = self.integrations[self.integration_id(key)]["IntegrationUri"]
-            uri = uri.replace(f"{arn}/", f"{arn}:$version/")
+            uri = f"{self.runs[key].string.partition(arn)[0]}{arn}:$version/invocations"
             yield f"version=$(aws lambda publish-version --function-name {name} --query Version --output text)"
             yield (
                 f"aws lambda add-permission --function-name {name} --qualifier $version --statement-id websocket-api "
@@ -319,10 +321,6 @@ class OldStack:
         given = " ".join(f"--{name.replace('_', '-')} {value}" for name, value in options.items())
         return f"aws apigatewayv2 {operation} --api-id {self.api} {given}"
 
-    @property
-    def _apis(self) -> Any:  # noqa: ANN401 - boto3's clients are made at runtime
-        return self._client("apigatewayv2")
-
     def _client(self, service: str) -> Any:  # noqa: ANN401 - boto3's clients are made at runtime
         if service not in self._clients:
             client: Any = self._session.client
@@ -356,7 +354,7 @@ def _retained(template: str | Answer) -> set[str]:
         if indent == 0:
             section, outer = text.partition(" ")[0], 0
         elif section == "Resources:" and indent == (outer := outer or indent):
-            resource, inner = text.partition(":")[0], 0
+            resource, inner = text.partition(":")[0].strip("'\""), 0
         elif section == "Resources:" and indent == (inner := inner or indent) and _RETAINS.match(text):
             retained.add(resource)
     return retained

@@ -167,6 +167,8 @@ def test_the_old_stack_moves_in_under_its_url(checkout: Stack, emulator: Emulato
         switched = checkout.shell(switch)
         assert switched.counts.keys() == {"create", "update"}
         assert imported.isdisjoint(switched.names("create"))
+        same = {"role", "connect-route", "disconnect-route", "send-message-route"}
+        assert same.isdisjoint(switched.names("update"))
         assert checkout.shell(output).text.strip() == url
 
         new = deployed()

@@ -91,29 +91,35 @@ def _imported() -> list[dict[str, Any]]:
     return resources
 
 
-def test_it_imports_what_the_program_creates(run: Callable[..., str], create: Callable[..., str]) -> None:
+def test_it_imports_what_the_program_creates(
+    run: Callable[..., str], create: Callable[..., str], emulator: Emulator
+) -> None:
     stack = create()
     run(stack)
     component, *children = _imported()
     assert component == {"type": "websocket-chat:index:WebSocketChat", "name": "chat", "component": True}
+    assert {child["parent"] for child in children} == {"chat"}
     resources = chat({"name_prefix": stack}).resources
-    assert {one["parent"] for one in children} == {"chat"}
-    assert {one["name"]: one["type"] for one in children} == {
-        one["name"]: resources[one["name"]].type for one in children
+    assert {child["name"]: child["type"] for child in children} == {
+        child["name"]: resources[child["name"]].type for child in children
     }
-    named = {one["name"]: one["id"] for one in children if "name" in resources[one["name"]].inputs}
-    assert {name: resources[name].inputs["name"] for name in named} == {
-        name: stack + "Api" if name == "chat-api" else id_.rpartition("/")[2] if name == "chat-stage" else id_
-        for name, id_ in named.items()
-    }
-    assert len(children) == 2 + 1 + 3 * 3
+    api = _api(emulator, stack)
+    ids = {"chat-api": api, "chat-stage": f"{api}/production", "chat-role": resources["chat-role"].inputs["name"]}
+    for route in emulator.client("apigatewayv2").get_routes(ApiId=api)["Items"]:
+        name = {"$connect": "chat-connect", "$disconnect": "chat-disconnect"}.get(
+            route["RouteKey"], "chat-send-message"
+        )
+        ids[f"{name}-route"] = f"{api}/{route['RouteId']}"
+        ids[f"{name}-integration"] = f"{api}/{route['Target'].removeprefix('integrations/')}"
+        ids[f"{name}-function"] = resources[f"{name}-function"].inputs["name"]
+    assert {child["name"]: child["id"] for child in children} == ids
 
 
 def test_it_imports_log_groups_that_exist(
     run: Callable[..., str], create: Callable[..., str], emulator: Emulator
 ) -> None:
     stack = create()
-    for name in ("Connect", "ConnectOther"):
+    for name in ("Connect", "DisconnectOther"):
         emulator.client("logs").create_log_group(logGroupName=f"/aws/lambda/{stack}{name}")
     run(stack)
     found = [one for one in _imported() if one["type"] == "aws:cloudwatch/logGroup:LogGroup"]
@@ -183,10 +189,13 @@ def test_routes_that_the_program_lacks_are_deleted_before_the_switch(
     [
         (TEMPLATE, 13),
         (_retained(TEMPLATE, "Delete"), 13),
+        (RETAINED.replace("DeletionPolicy:", "Metadata:\n      DeletionPolicy:"), 13),
         (RETAINED.replace("DynamoDB::Table\n    DeletionPolicy: Retain", "DynamoDB::Table"), 1),
         (RETAINED.replace("IAM::Role\n    DeletionPolicy: Retain", "IAM::Role"), 1),
         (RETAINED.replace("Permission\n    DeletionPolicy: Retain", "Permission"), 0),
         (_retained(TEMPLATE, "'RetainExceptOnCreate' # for now"), 0),
+        (RETAINED.replace("  LambdaRole:", '  "LambdaRole":  # for all functions'), 0),
+        (READY.replace("FunctionName: WebSocketConnect\n", "FunctionName: WebSocketHello\n"), 0),
     ],
 )
 def test_what_the_stack_would_delete_is_refused(
@@ -220,10 +229,11 @@ def test_a_template_in_json_is_read(
 def test_functions_that_would_change_in_use_are_held_first(
     run: Callable[..., str], create: Callable[..., str], emulator: Emulator
 ) -> None:
-    stack = create(RETAINED.replace("SendMessageFunction.Arn}/", "SendMessageFunction.Arn}:live/"))
+    template = RETAINED.replace("SendMessageFunction.Arn}/", "SendMessageFunction.Arn}:live/")
+    stack = create(template.replace("DisconnectFunction.Arn}/", "DisconnectFunction.Arn}:$LATEST/"))
     printed = run(stack)
     assert re.findall(r"publish-version --function-name (\w+)", printed) == [f"{stack}Connect", f"{stack}Disconnect"]
-    assert f":function:{stack}Connect:$version/invocations" in printed
+    assert len(re.findall(rf":function:{stack}(?:Connect|Disconnect):\$version/invocations\"\n", printed)) == 2
     assert f"create-deployment --api-id {_api(emulator, stack)} --stage-name production" in printed
 
 
@@ -249,6 +259,31 @@ def test_two_stages_are_refused(run: Callable[..., str], create: Callable[..., s
     stack = create()
     emulator.client("apigatewayv2").create_stage(ApiId=_api(emulator, stack), StageName="test")
     assert "must have one stage. It has: production, test" in run(stack)
+
+
+def test_it_prints_what_is_left_of_the_old_stack(
+    run: Callable[..., str], create: Callable[..., str], emulator: Emulator
+) -> None:
+    stack = create()
+    emulator.client("lambda").publish_version(FunctionName=f"{stack}Connect")
+    api = _api(emulator, stack)
+    [deployment] = emulator.client("apigatewayv2").get_deployments(ApiId=api)["Items"]
+    *lines, last = run(stack).partition("# Remove what is left of the old stack\n")[2].splitlines()
+    role, policies = f"--role-name {stack}LambdaRole", "arn:aws:iam::aws:policy/service-role"
+    left = {
+        f"aws lambda delete-function --function-name {stack}Connect --qualifier 1",
+        f"aws apigatewayv2 delete-deployment --api-id {api} --deployment-id {deployment['DeploymentId']}",
+        f"aws iam delete-role-policy {role} --policy-name DynamoDBAccess",
+        f"aws iam delete-role-policy {role} --policy-name ApiGatewayManageConnections",
+        f"aws iam detach-role-policy {role} --policy-arn {policies}/AWSLambdaBasicExecutionRole",
+    }
+    permissions = [line for line in lines if line not in left]
+    assert left < set(lines)
+    assert [re.sub("--statement-id .*", "", line) for line in permissions] == [
+        f"aws lambda remove-permission --function-name {stack}{name} "
+        for name in ("Connect", "Disconnect", "SendMessage")
+    ]
+    assert last == f"aws cloudformation delete-stack --stack-name {stack}"
 
 
 def test_a_chat_that_has_moved_already_is_refused(
