@@ -23,8 +23,6 @@ https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-executio
 _INDEX_LAG_S = 4.0
 """Time from a recovery until the client asks for history once more."""
 _RECOVER_EVERY_S = 240.0
-"""Time between further recoveries. They find failed pushes, keep the connection below the idle limit, and notice a
-dead network."""
 _PATIENCE_S = 8.0
 """How long to wait for the first reply before asking again. It doubles with each further attempt."""
 _SILENCE_S = 30.0
@@ -87,6 +85,7 @@ class ReliableClient:
         sender_name: str | None = None,
         token: str | None = None,
         first_pages: int | None = None,
+        recover_every: float = _RECOVER_EVERY_S,
     ) -> None:
         """Set the user, the group and the address.
 
@@ -97,6 +96,8 @@ class ReliableClient:
             sender_name: The name that others see. Default: the user id.
             token: For a chat with authentication. Sent with each handshake.
             first_pages: How many pages of 100 messages to read at first. Default: all.
+            recover_every: Seconds between further recoveries. They find failed pushes, keep the connection below the
+                idle limit, and notice a dead network.
         """
         self.url = url
         self.user_id = user_id
@@ -110,6 +111,7 @@ class ReliableClient:
             None if urlsplit(url).hostname in {"localhost", "127.0.0.1", "::1"} else True
         )
         self._first_pages = first_pages
+        self._recover_every = recover_every
         self._known: set[str] = set()
         self._oldest = ""
         self._cursor: str | None = None
@@ -229,7 +231,7 @@ class ReliableClient:
         while True:
             await self._recover()
             await self.on_recovered(first=False)
-            await asyncio.sleep(_RECOVER_EVERY_S)
+            await asyncio.sleep(self._recover_every)
 
     async def _recover(self) -> None:
         try:

@@ -9,14 +9,16 @@ from collections.abc import Callable
 from contextlib import suppress
 from itertools import count
 from types import TracebackType
-from typing import Protocol, Self
+from typing import Any, Protocol, Self
 from urllib.parse import urlencode
 
 from websockets.asyncio.client import connect
 
 from local.reliable_client import Frame, ReliableClient
 
-_PATIENCE_S = 60
+GROUP = "engine"
+"""Where they chat."""
+_PATIENCE_S = 120
 
 
 class _Client(Protocol):
@@ -29,11 +31,13 @@ class _Client(Protocol):
     async def run(self) -> None: ...
 
 
-class _Listener(ReliableClient):
-    pause_s = 0.1
+class NewClient(ReliableClient):
+    """One of our clients."""
 
-    def __init__(self, url: str, user_id: str, group_id: str) -> None:
-        super().__init__(url, user_id, group_id)
+    pause_s = 0.2  # Half as often as the server lets a connection speak, so that Alice can make up for a silence.
+
+    def __init__(self, url: str, user_id: str, group_id: str, **options: Any) -> None:
+        super().__init__(url, user_id, group_id, **options)
         self.heard: Counter[str] = Counter()
         self.at: list[float] = []
 
@@ -76,7 +80,7 @@ class OldClient:
 class Chatting:
     """Alice says something again and again, from the start of a ``with`` statement to its end, and Bob hears it.
 
-    It is ten times a second, unless their clients are old.
+    It is five times a second, unless their clients are old.
 
     At the end it waits until Bob has heard everything, and fails if he has not, or heard something twice.
 
@@ -85,7 +89,7 @@ class Chatting:
     """
 
     def __init__(
-        self, url: str, client: Callable[[str, str, str], _Client] = _Listener, *, group_id: str = "engine"
+        self, url: str, client: Callable[[str, str, str], _Client] = NewClient, *, group_id: str = GROUP
     ) -> None:
         """Prepare the clients.
 
@@ -104,9 +108,18 @@ class Chatting:
         """Longest time in which Bob heard nothing, in seconds."""
         return max(after - before for before, after in zip(self._bob.at, self._bob.at[1:], strict=False))
 
+    def catch_up(self) -> None:
+        """Wait until Bob has heard what was said so far."""
+        said = Counter(self.said)
+        self._wait(lambda: not said - self._bob.heard, "Bob does not hear Alice any more")
+
     def __enter__(self) -> Self:
         self._thread.start()
-        self._wait(lambda: self._bob.heard.total() > 1, "nobody heard anything")
+        try:
+            self._wait(lambda: self._bob.heard.total() > 1, "nobody heard anything")
+        except AssertionError:
+            self._end()
+            raise
         return self
 
     def __exit__(
@@ -117,11 +130,15 @@ class Chatting:
             if not kind:  # Let them speak a little longer, over what is deployed now.
                 self._wait(lambda: len(self.said) > said + 5, "Alice cannot speak any more")
         finally:
-            self._ending.set()
-            self._thread.join()
+            self._end()
         if not kind:
             print(f"longest silence: {self.gap:.1f} s, {len(self.said)} messages")
-            assert self._bob.heard == Counter(self.said), "a message was lost or came twice"
+            assert not self._bob.heard - Counter(self.said), "messages came twice"
+            assert not Counter(self.said) - self._bob.heard, "messages were lost"
+
+    def _end(self) -> None:
+        self._ending.set()
+        self._thread.join()
 
     def _wait(self, done: Callable[[], bool], otherwise: str) -> None:
         deadline = time.monotonic() + _PATIENCE_S
@@ -139,7 +156,7 @@ class Chatting:
             self._alice.say(text)
             await asyncio.sleep(self._alice.pause_s)
         deadline = time.monotonic() + _PATIENCE_S
-        while self._bob.heard.total() < len(self.said) and time.monotonic() < deadline:
+        while Counter(self.said) - self._bob.heard and time.monotonic() < deadline:
             if any(client.done() for client in clients):
                 break
             await asyncio.sleep(0.05)

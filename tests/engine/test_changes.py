@@ -1,58 +1,77 @@
 """Changes of a live stack: what changes, what is replaced, and what the clients notice of it."""
 
 import re
+from collections.abc import Callable
 
-import pytest
+from local.emulator import Emulator
+from local.identity_provider import IdentityProvider
+from local.prerequisites import create_members_table
 
-from .chatting import Chatting
-from .world import Run, Stack
-
-ROUTES = ("connect", "disconnect", "send-message", "default")
-_NAMES = (*ROUTES, "broadcast", "presence-events")
-FUNCTIONS = {f"{name}-function" for name in _NAMES}
-LOGS = {f"{name}-logs" for name in _NAMES}
-IN_PLACE: dict[str, tuple[object, set[str]]] = {
-    "memorySize": (256, FUNCTIONS),
-    "timeout": (20, FUNCTIONS),
-    "reservedConcurrency": (5, FUNCTIONS),
-    "logRetentionDays": (1, LOGS),
-    "throttlingRate": (900, {"stage"}),
-    "throttlingBurst": (400, {"stage"}),
-    "tags": (
-        ["Team=chat"],
-        FUNCTIONS | LOGS | {"api", "stage", "connections", "failures", "role", "presence-stream"},
-    ),
-    "pointInTimeRecovery": (True, {"connections"}),
-    "deletionProtection": (True, {"connections"}),
-    "connectionTtl": (7200, FUNCTIONS),
-    "eventMemberLimit": (100, FUNCTIONS),
-    "broadcastThreshold": (500, FUNCTIONS),
-    "membershipRecheck": (30, FUNCTIONS),
-    "allowedOrigins": (["https://app.example.com"], FUNCTIONS),
-    "messageRate": (20, FUNCTIONS),
-    "messageBurst": (30, FUNCTIONS),
-    "connectionsPerUser": (40, FUNCTIONS),
-}
-"""Arguments that change resources in place: another value, and the resources."""
+from .argument_changes import FUNCTIONS, IN_PLACE, OF_TOKENS, ROUTES, WITH_POLICIES, Change
+from .chatting import GROUP, Chatting, NewClient
+from .world import Stack
 
 
-def _in_place(run: Run) -> set[str]:
-    assert run.counts.keys() <= {"update"}, run.operations
-    return set(run.names("update"))
+def _change_and_change_back(stack: Stack, changes: dict[str, Change], first: dict[str, object] | None = None) -> None:
+    """Change arguments, all of them in one update, and back.
 
+    Args:
+        stack: The stack.
+        changes: What changes, and what that does.
+        first: Values of some of them in the stack. The others have their defaults.
+    """
+    before, outputs = stack.inputs(), stack.outputs()
+    values = {name: change.value for name, change in changes.items()}
+    updates = {(resource, change.input) for change in changes.values() for resource in change.of}
+    added = {resource for change in changes.values() for resource in change.adds}
+    replaced = {resource for change in changes.values() for resource in change.replaces}
 
-@pytest.mark.parametrize("part", range(3))
-def test_arguments_change_and_change_back_in_place(stack: Stack, part: int) -> None:
-    stack.up()
-    before = stack.outputs()
-    changed = dict(sorted(IN_PLACE.items())[part::3])
-    with Chatting(before["WebSocketURL"]):
-        for name, (value, resources) in changed.items():
-            assert _in_place(stack.up(**{name: value})) == resources, name
-        back = stack.up(**dict.fromkeys(changed))
-        assert _in_place(back) == set().union(*(resources for _, resources in changed.values()))
-    assert stack.outputs() == before
+    there = stack.up(**values)
+    assert there.inputs() == updates
+    assert sorted(there.names("create")) == sorted(added | replaced)
+    assert there.names("delete") == sorted(replaced)
+
+    back = stack.up(**dict.fromkeys(values) | (first or {}))
+    assert back.inputs() == updates
+    assert back.names("create") == sorted(replaced)
+    assert sorted(back.names("delete")) == sorted(replaced | added - {"messages"})  # The messages stay in AWS.
+    assert stack.inputs() == before
+    assert stack.outputs() == outputs
     assert stack.refresh("--expect-no-changes").operations == ()
+
+
+def test_arguments_change_and_change_back_in_place(stack: Stack) -> None:
+    stack.up()
+    with Chatting(stack.outputs()["WebSocketURL"]):
+        _change_and_change_back(stack, IN_PLACE)
+
+
+def test_arguments_change_and_change_back_with_what_functions_may_do(stack: Stack) -> None:
+    _create_members(stack.emulator)
+    stack.up()
+    with Chatting(stack.outputs()["WebSocketURL"]):
+        _change_and_change_back(stack, WITH_POLICIES)
+
+
+def test_arguments_of_tokens_change_and_change_back(stack: Stack) -> None:
+    with IdentityProvider() as provider:
+        first: dict[str, object] = {"jwtIssuer": provider.issuer, "jwtAudience": [provider.audience]}
+        stack.up(authentication="jwt", **first)
+        with Chatting(stack.outputs()["WebSocketURL"], _with_tokens(provider)):
+            _change_and_change_back(stack, OF_TOKENS, first)
+
+
+def _with_tokens(provider: IdentityProvider) -> Callable[[str, str, str], NewClient]:
+    """Make clients with tokens. They ask for news every 5 seconds, and then notice that they must connect again."""
+    return lambda url, user, group: NewClient(url, user, group, token=provider.mint(user), recover_every=5)
+
+
+def _create_members(emulator: Emulator) -> None:
+    create_members_table(emulator)
+    for user in ("alice", "bob"):
+        row = {"memberId": user, "userId": user, "groupId": GROUP}
+        item = {name: {"S": value} for name, value in row.items()}
+        emulator.client("dynamodb").put_item(TableName="GroupMembers", Item=item)
 
 
 def test_presence_goes_and_comes_back(stack: Stack) -> None:
@@ -78,11 +97,31 @@ def test_another_stage_name_is_another_address(stack: Stack) -> None:
     stack.up()
     before = stack.outputs()
     run = stack.up(stageName="live")
-    assert set(run.names("delete")) == {"stage", "serving-policy", *(f"{route}-permission" for route in ROUTES)}
+    replaced = {"stage", "serving-policy", *(f"{route}-permission" for route in ROUTES)}
+    assert set(run.names("create")) == set(run.names("delete")) == replaced
+    assert run.inputs() == {(function, "environment") for function in FUNCTIONS}
+    assert run.names("create")[-1] == run.names("delete")[0] == "stage"  # The new one exists before the old one goes.
     assert stack.outputs()["ApiId"] == before["ApiId"]
     assert stack.outputs()["WebSocketURL"] == re.sub("production$", "live", before["WebSocketURL"])
     with Chatting(stack.outputs()["WebSocketURL"]):
-        pass
+        back = stack.up(stageName=None)
+    assert set(back.names("create")) == set(back.names("delete")) == replaced
+    assert stack.outputs() == before
+
+
+def test_another_role_name_is_another_role(stack: Stack) -> None:
+    stack.up()
+    before = stack.outputs()
+    with Chatting(before["WebSocketURL"]):
+        for name in ("Other", None):
+            run = stack.up(roleName=name)
+            replaced = {"role", "background-policy", "presence-policy", "serving-policy"}
+            assert set(run.names("create")) == set(run.names("delete")) == replaced
+            assert run.inputs() == {(function, "role") for function in FUNCTIONS}
+            # The old role goes last, when no function has it any more.
+            assert [operation.verb for operation in run.operations[-len(replaced) :]] == ["delete"] * len(replaced)
+            assert run.names("delete")[-1] == "role"
+    assert stack.outputs() == before
 
 
 def test_another_prefix_is_another_chat(stack: Stack) -> None:
@@ -97,12 +136,15 @@ def test_another_prefix_is_another_chat(stack: Stack) -> None:
 def test_authentication_changes(stack: Stack) -> None:
     stack.up()
     before = stack.outputs()
-    jwt = {"jwtIssuer": "https://example.com", "jwtAudience": ["chat"], "authentication": "jwt"}
-    run = stack.up(**jwt)
-    assert set(run.names("create")) >= {"authorizer", "authorizer-function", "authorizer-layer", "authorizer-logs"}
-    assert stack.outputs()["WebSocketURL"] == before["WebSocketURL"]
-    stack.up(authentication="iam", jwtIssuer=None, jwtAudience=None)
-    stack.up(authentication=None)
-    with Chatting(before["WebSocketURL"]):
-        assert stack.up().operations == ()
+    url = before["WebSocketURL"]
+    with IdentityProvider() as provider, Chatting(url, _with_tokens(provider)) as chatting:
+        jwt = {"authentication": "jwt", "jwtIssuer": provider.issuer, "jwtAudience": [provider.audience]}
+        run = stack.up(**jwt)
+        assert set(run.names("create")) >= {"authorizer", "authorizer-function", "authorizer-layer", "authorizer-logs"}
+        assert stack.outputs()["WebSocketURL"] == url
+        chatting.catch_up()
+        stack.up(authentication="iam", jwtIssuer=None, jwtAudience=None)  # Now they cannot connect.
+        stack.up(authentication=None)
+        chatting.catch_up()
+    assert stack.up().operations == ()
     assert stack.outputs() == before

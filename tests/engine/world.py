@@ -43,6 +43,10 @@ class Run:
         """Names of the resources that an operation was done to, without the name of the component."""
         return [operation.name.removeprefix("chat-") for operation in self.operations if operation.verb == verb]
 
+    def inputs(self) -> set[tuple[str, str]]:
+        """What was updated: the resources' names, without that of the component, each with an input that changed."""
+        return {(one.name.removeprefix("chat-"), name) for one in self.operations for name in one.changed}
+
 
 def copy_program(to: Path) -> Path:
     """Copy the program, with its settings for production, into a new folder. Returns the folder."""
@@ -123,14 +127,16 @@ class Stack:
 
     def config(self, **values: object) -> None:
         """Set values of the project's config. None takes one away."""
+        texts: list[str] = []
         for key, value in values.items():
-            if value is None:
-                self.pulumi("config", "rm", key)
-            elif isinstance(value, list):
-                for n, item in enumerate(value):
-                    self.pulumi("config", "set", "--path", f"{key}[{n}]", str(item))
-            else:
-                self.pulumi("config", "set", key, value if isinstance(value, str) else json.dumps(value))
+            if isinstance(value, list):
+                texts += [f"{key}[{n}]={item}" for n, item in enumerate(value)]
+            elif value is not None:
+                texts.append(f"{key}={value if isinstance(value, str) else json.dumps(value)}")
+        if texts:
+            self.pulumi("config", "set-all", "--path", *(f"--plaintext={text}" for text in texts))
+        if gone := [key for key, value in values.items() if value is None]:
+            self.pulumi("config", "rm-all", *gone)
 
     def preview(self, *options: str) -> str:
         """Show what would change. Returns the text."""
@@ -177,6 +183,14 @@ class Stack:
         return {
             resource["urn"].rpartition("::")[2].removeprefix("chat-"): resource
             for resource in self._exported().get("resources", [])
+        }
+
+    def inputs(self) -> dict[str, dict[str, Any]]:
+        """Return the inputs of the resources in the state, without the names that Pulumi makes up."""
+        return {
+            name: {key: value for key, value in inputs.items() if key not in inputs.get("__defaults", [])}
+            for name, resource in self.state().items()
+            if (inputs := resource.get("inputs")) is not None
         }
 
     def import_(self, resources: Iterable[dict[str, str]]) -> Run:

@@ -1,7 +1,7 @@
 """The allowed values of the component's arguments. Config keys are the same names in camelCase."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, cast
 
 import pulumi
@@ -9,7 +9,9 @@ import pytest
 
 from components import Authentication, InvalidArgumentError, WebSocketChat, WebSocketChatArgs
 from components.arguments import Settings
+from components.arguments.rules import config_key
 from components.arguments.table import ARGUMENTS
+from tests.engine import argument_changes, test_changes, test_documented_commands, test_existing_tables, test_rights
 
 from .argument_cases import CASES, POOL
 from .stack import GROUP_MEMBERS, TABLES, WEB_SOCKET_CONNECTIONS, WITH_TOKENS, Graph, chat, run
@@ -30,6 +32,18 @@ TOGETHER: Mapping[str, tuple[set[str], dict[str, Authentication]]] = {
 }
 """Arguments that are valid together. One table cannot be both the messages table and the members table."""
 
+IN_SCENARIOS: Mapping[str, Callable[..., None]] = {
+    "stageName": test_changes.test_another_stage_name_is_another_address,
+    "namePrefix": test_changes.test_another_prefix_is_another_chat,
+    "roleName": test_changes.test_another_role_name_is_another_role,
+    "presence": test_changes.test_presence_goes_and_comes_back,
+    "authentication": test_changes.test_authentication_changes,
+    "connectionsTable": test_existing_tables.test_a_stack_moves_to_an_existing_connections_table,
+    "destroyMessages": test_documented_commands.test_a_person_who_follows_the_documents,
+    "kmsKeyArn": test_rights.test_a_key_is_allowed_before_it_is_used_and_after,
+}
+"""Tests of the engine that change an argument on a live stack, where no table of changes can say what that does."""
+
 
 def _args(key: str, value: object) -> WebSocketChatArgs:
     return cast("WebSocketChatArgs", {**COMPANIONS.get(key, {}), key: value})
@@ -45,6 +59,12 @@ REFUSED = [(key, value) for key, case in CASES.items() for value in case.refused
 
 def test_every_argument_has_a_case() -> None:
     assert CASES.keys() == WebSocketChatArgs.__annotations__.keys() == ARGUMENTS.keys()
+
+
+def test_every_argument_is_changed_on_a_live_stack() -> None:
+    tables = (argument_changes.IN_PLACE, argument_changes.WITH_POLICIES, argument_changes.OF_TOKENS, IN_SCENARIOS)
+    changed = [name for table in tables for name in table]
+    assert sorted(changed) == sorted(map(config_key, ARGUMENTS))
 
 
 @pytest.mark.parametrize("key", ARGUMENTS)

@@ -1,0 +1,77 @@
+"""What a change of each argument does to a live stack. The keys are those of the config."""
+
+from dataclasses import dataclass
+
+ROUTES = ("connect", "disconnect", "send-message", "default")
+_NAMES = (*ROUTES, "broadcast", "presence-events")
+FUNCTIONS = frozenset(f"{name}-function" for name in _NAMES)
+LOGS = frozenset(f"{name}-logs" for name in _NAMES)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Change:
+    """A change of an argument.
+
+    Attributes:
+        value: The other value.
+        input: The input that it changes in place.
+        of: The resources that have this input.
+        adds: Resources that exist only with the other value.
+        replaces: Policies that are replaced.
+    """
+
+    value: object
+    input: str
+    of: frozenset[str] = FUNCTIONS
+    adds: frozenset[str] = frozenset()
+    replaces: frozenset[str] = frozenset()
+
+
+_TAGGED = FUNCTIONS | LOGS | {"api", "stage", "connections", "failures", "role", "presence-stream"}
+_CONNECTIONS = frozenset({"connections"})
+_STAGE = frozenset({"stage"})
+_SERVING = frozenset({"serving-policy"})
+_AUTHORIZER = frozenset({"authorizer-function"})
+
+IN_PLACE: dict[str, Change] = {
+    "memorySize": Change(value=256, input="memorySize"),
+    "timeout": Change(value=20, input="timeout"),
+    "reservedConcurrency": Change(value=5, input="reservedConcurrentExecutions"),
+    "logRetentionDays": Change(value=1, input="retentionInDays", of=LOGS),
+    "throttlingRate": Change(value=900, input="defaultRouteSettings", of=_STAGE),
+    "throttlingBurst": Change(value=400, input="defaultRouteSettings", of=_STAGE),
+    "tags": Change(value=["Team=chat"], input="tags", of=_TAGGED),
+    "pointInTimeRecovery": Change(value=True, input="pointInTimeRecovery", of=_CONNECTIONS),
+    "deletionProtection": Change(value=True, input="deletionProtectionEnabled", of=_CONNECTIONS),
+    "connectionTtl": Change(value=7200, input="environment"),
+    "eventMemberLimit": Change(value=100, input="environment"),
+    "broadcastThreshold": Change(value=500, input="environment"),
+    "membershipRecheck": Change(value=30, input="environment"),
+    "allowedOrigins": Change(value=["https://app.example.com"], input="environment"),
+    "requireOrigin": Change(value=True, input="environment"),
+    "messageRate": Change(value=20, input="environment"),
+    "messageBurst": Change(value=30, input="environment"),
+}
+"""Arguments that change resources in place."""
+
+WITH_POLICIES: dict[str, Change] = {
+    "tracing": Change(value=True, input="tracingConfig", adds=frozenset({"tracing-policy"})),
+    "groupMembersTable": Change(value="GroupMembers", input="environment", adds=frozenset({"members-policy"})),
+    "connectionsPerUser": Change(value=0, input="environment", replaces=_SERVING),
+    "messagesTable": Change(value="OtherMessages", input="environment", replaces=_SERVING),
+    # Another name, because the table of the first one exists.
+    "createMessagesTable": Change(value=True, input="environment", adds=frozenset({"messages"}), replaces=_SERVING),
+}
+"""Arguments that also change what the functions may do."""
+
+OF_TOKENS: dict[str, Change] = {
+    "jwtIssuer": Change(value=None, input="environment", of=_AUTHORIZER),
+    "cognitoUserPoolId": Change(value="us-east-1_AbCdEfGhI", input="environment", of=_AUTHORIZER),
+    "jwtJwksUrl": Change(value="https://example.com/keys", input="environment", of=_AUTHORIZER),
+    "jwtAudience": Change(value=["mobile"], input="environment", of=_AUTHORIZER),
+    "jwtAlgorithms": Change(value=["ES256"], input="environment", of=_AUTHORIZER),
+    "userClaim": Change(value="username", input="environment", of=_AUTHORIZER),
+    "groupClaim": Change(value="teams", input="environment", of=_AUTHORIZER),
+    "clockSkew": Change(value=0, input="environment", of=_AUTHORIZER),
+}
+"""Arguments of ``authentication: jwt``, which only the authorizer reads."""
