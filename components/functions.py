@@ -76,6 +76,7 @@ class Functions(Part):
                     kms_key_id=self.kms_key_arn,
                     tags=self.settings.tags,
                 ),
+                pulumi.ResourceOptions(delete_before_replace=False),
             )
             for function in self.deployed
         }
@@ -144,7 +145,8 @@ class Functions(Part):
                 ),
                 tags=self.settings.tags,
             )
-            opts = pulumi.ResourceOptions(depends_on=[*after])
+            # Otherwise another prefix would first delete the API's deployment with them, although the stage uses it.
+            opts = pulumi.ResourceOptions(depends_on=[*after], delete_before_replace=False)
             return self.children.make(aws.lambda_.Function, "function", f"{config.child}-function", args, opts)
 
         # It comes first, because the others start it by its name, which a transform may have changed.

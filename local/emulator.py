@@ -11,6 +11,7 @@ import threading
 import time
 import urllib.error
 import urllib.request
+from copy import copy
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -65,7 +66,12 @@ def websocket_urls(port: int) -> list[str]:
 
 
 class Emulator:
-    """A running emulator that enforces IAM policies. As a context manager, it leaves no process or file behind."""
+    """A running emulator that enforces IAM policies. As a context manager, it leaves no process or file behind.
+
+    Attributes:
+        port: Where it listens.
+        region: The AWS region of its clients.
+    """
 
     def __init__(self, port: int = USUAL_PORT) -> None:
         """Choose a port.
@@ -76,7 +82,8 @@ class Emulator:
         self.port = _free_port(port)
         self._directory = ""
         self._session = _session()
-        self._clients: dict[str, Any] = {}
+        self.region = REGION
+        self._clients: dict[tuple[str, str], Any] = {}
         self._lock = threading.Lock()
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -88,9 +95,16 @@ class Emulator:
     def client(self, service: str) -> Any:  # noqa: ANN401 - boto3's clients are made at runtime
         """Return a client of a service, as the root user of the account."""
         with self._lock:  # Creating a client is slow and not safe in threads. Using one is safe.
-            if service not in self._clients:
-                self._clients[service] = self._session.client(service, endpoint_url=self.endpoint)
-            return self._clients[service]
+            key = (service, self.region)
+            if key not in self._clients:
+                self._clients[key] = self._session.client(service, self.region, endpoint_url=self.endpoint)
+            return self._clients[key]
+
+    def in_region(self, region: str) -> "Emulator":
+        """Return another region of the same account. Only this one starts and stops the process."""
+        other = copy(self)
+        other.region = region
+        return other
 
     def start(self) -> None:
         """Start the process. It ends when this process ends, no matter how."""

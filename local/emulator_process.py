@@ -1,5 +1,6 @@
 """Runs the emulator in this process until its standard input ends: when the parent process ends, no matter how."""
 
+import json
 import os
 import shutil
 import signal
@@ -10,6 +11,8 @@ from typing import Any
 
 from ministack.app import main
 from ministack.core import iam_actions, lambda_runtime
+from ministack.core.responses import json_response
+from ministack.services import cloudwatch_logs
 
 
 def _end_with_input(directory: str) -> None:
@@ -37,7 +40,27 @@ def _compare_log_groups_as_aws_does() -> None:
     iam_actions.extract_resource_arn = as_aws_does
 
 
+def _let_log_groups_change_their_key() -> None:
+    """Let a log group get and lose a KMS key. MiniStack knows only the key with which a group is created.
+
+    https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_AssociateKmsKey.html
+    https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_DisassociateKmsKey.html
+    """
+    handle_request = cloudwatch_logs.handle_request
+
+    async def with_keys(method: str, path: str, headers: dict[str, str], body: bytes, query: Any) -> Any:  # noqa: ANN401 - MiniStack's own
+        _, _, action = headers.get("x-amz-target", "").rpartition(".")
+        if action not in {"AssociateKmsKey", "DisassociateKmsKey"}:
+            return await handle_request(method, path, headers, body, query)
+        request = json.loads(body)
+        cloudwatch_logs._log_groups[request["logGroupName"]]["kmsKeyId"] = request.get("kmsKeyId")  # noqa: SLF001 - MiniStack has no other way
+        return json_response({})
+
+    cloudwatch_logs.handle_request = with_keys
+
+
 if __name__ == "__main__":
+    _let_log_groups_change_their_key()
     _compare_log_groups_as_aws_does()
     threading.Thread(target=_end_with_input, args=(sys.argv.pop(),), daemon=True).start()
     main()

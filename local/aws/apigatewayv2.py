@@ -5,7 +5,7 @@ from typing import Any
 
 from local.emulator import Emulator
 
-from .inputs import Inputs, Names, Properties, named, only
+from .inputs import Inputs, Names, Properties, UnsupportedError, named, only
 from .resource import Resource, retag
 
 _API = {
@@ -96,6 +96,18 @@ class Part(Resource):
         return answer
 
 
+class Deployment(Part):
+    """A deployment of an API. A stage uses it."""
+
+    def delete(self, emulator: Emulator, resource_id: str, known: Properties) -> None:
+        # API Gateway says so of REST APIs, and nothing of WebSocket APIs. The emulator would delete it.
+        # https://docs.aws.amazon.com/apigateway/latest/api/API_DeleteDeployment.html
+        stages = emulator.client("apigatewayv2").get_stages(ApiId=known["apiId"])["Items"]
+        if resource_id in {stage.get("DeploymentId") for stage in stages}:
+            raise UnsupportedError("Active stages pointing to this deployment must be moved or deleted")
+        super().delete(emulator, resource_id, known)
+
+
 class Stage(Resource):
     """A stage of an API. Its name is its id."""
 
@@ -162,7 +174,7 @@ TYPES: dict[str, Resource] = {
         },
     ),
     # Pulumi replaces a deployment when its triggers change.
-    "aws:apigatewayv2/deployment:Deployment": Part("deployment", {}, own=("triggers",)),
+    "aws:apigatewayv2/deployment:Deployment": Deployment("deployment", {}, own=("triggers",)),
     "aws:apigatewayv2/integration:Integration": Part(
         "integration",
         {

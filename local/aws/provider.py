@@ -20,7 +20,7 @@ from google.protobuf import empty_pb2, json_format, struct_pb2
 from pulumi.runtime import rpc
 from pulumi.runtime.proto import plugin_pb2, provider_pb2, provider_pb2_grpc
 
-from local.emulator import HOST, Emulator
+from local.emulator import HOST, REGION, Emulator
 
 from .inputs import Inputs, Properties, UnsupportedError
 from .properties import DEFAULTS, changes, refreshed, with_integers, with_name
@@ -107,6 +107,9 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
         return provider_pb2.DiffResponse(changes=provider_pb2.DiffResponse.DIFF_NONE)
 
     def Configure(self, request: Any, context: Any) -> Any:
+        """Take the config ``aws:region``. Each command of the CLI begins with this."""
+        region = request.variables.get("aws:config:region", REGION)
+        self._emulator = self._emulator.in_region(region)
         return provider_pb2.ConfigureResponse(supportsPreview=True)
 
     def Check(self, request: Any, context: Any) -> Any:

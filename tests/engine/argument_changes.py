@@ -6,6 +6,7 @@ ROUTES = ("connect", "disconnect", "send-message", "default")
 _NAMES = (*ROUTES, "broadcast", "presence-events")
 FUNCTIONS = frozenset(f"{name}-function" for name in _NAMES)
 LOGS = frozenset(f"{name}-logs" for name in _NAMES)
+POLICIES = ("background-policy", "presence-policy", "serving-policy")
 
 
 @dataclass(frozen=True, kw_only=True)

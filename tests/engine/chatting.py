@@ -7,7 +7,6 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
-from itertools import count
 from types import TracebackType
 from typing import Any, Protocol, Self
 from urllib.parse import urlencode
@@ -18,6 +17,8 @@ from local.reliable_client import Frame, ReliableClient
 
 GROUP = "engine"
 """Where they chat."""
+_MOST_AHEAD = 50
+"""Messages that Bob has not heard yet. On a slow machine, Alice would never make up for more."""
 _PATIENCE_S = 120
 
 
@@ -148,12 +149,11 @@ class Chatting:
 
     async def _run(self) -> None:
         clients = [asyncio.create_task(client.run()) for client in (self._alice, self._bob)]
-        for number in count(1):
-            if self._ending.is_set():
-                break
-            text = f"message {number}"
-            self.said.append(text)
-            self._alice.say(text)
+        while not self._ending.is_set():
+            if len(self.said) - self._bob.heard.total() < _MOST_AHEAD:
+                text = f"message {len(self.said) + 1}"
+                self.said.append(text)
+                self._alice.say(text)
             await asyncio.sleep(self._alice.pause_s)
         deadline = time.monotonic() + _PATIENCE_S
         while Counter(self.said) - self._bob.heard and time.monotonic() < deadline:

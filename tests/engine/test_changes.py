@@ -7,7 +7,7 @@ from local.emulator import Emulator
 from local.identity_provider import IdentityProvider
 from local.prerequisites import create_members_table
 
-from .argument_changes import FUNCTIONS, IN_PLACE, OF_TOKENS, ROUTES, WITH_POLICIES, Change
+from .argument_changes import FUNCTIONS, IN_PLACE, OF_TOKENS, POLICIES, ROUTES, WITH_POLICIES, Change
 from .chatting import GROUP, Chatting, NewClient
 from .world import Stack
 
@@ -61,9 +61,13 @@ def test_arguments_of_tokens_change_and_change_back(stack: Stack) -> None:
             _change_and_change_back(stack, OF_TOKENS, first)
 
 
+def _asking(url: str, user: str, group: str, token: str | None = None) -> NewClient:
+    """Make a client that asks for news every 5 seconds, and then notices that it must connect again."""
+    return NewClient(url, user, group, token=token, recover_every=5)
+
+
 def _with_tokens(provider: IdentityProvider) -> Callable[[str, str, str], NewClient]:
-    """Make clients with tokens. They ask for news every 5 seconds, and then notice that they must connect again."""
-    return lambda url, user, group: NewClient(url, user, group, token=provider.mint(user), recover_every=5)
+    return lambda url, user, group: _asking(url, user, group, provider.mint(user))
 
 
 def _create_members(emulator: Emulator) -> None:
@@ -115,7 +119,7 @@ def test_another_role_name_is_another_role(stack: Stack) -> None:
     with Chatting(before["WebSocketURL"]):
         for name in ("Other", None):
             run = stack.up(roleName=name)
-            replaced = {"role", "background-policy", "presence-policy", "serving-policy"}
+            replaced = {"role", *POLICIES}
             assert set(run.names("create")) == set(run.names("delete")) == replaced
             assert run.inputs() == {(function, "role") for function in FUNCTIONS}
             # The old role goes last, when no function has it any more.
@@ -125,12 +129,23 @@ def test_another_role_name_is_another_role(stack: Stack) -> None:
 
 
 def test_another_prefix_is_another_chat(stack: Stack) -> None:
-    stack.up()
-    stack.up(namePrefix="Other")
-    outputs = stack.outputs()
-    assert outputs["ConnectionsTable"] == "OtherConnections"
-    with Chatting(outputs["WebSocketURL"]):
-        assert stack.up().operations == ()
+    first = stack.up()
+    url = stack.outputs()["WebSocketURL"]
+    with Chatting(url, _asking) as chatting:
+        run = stack.up(namePrefix="Other")
+        chatting.catch_up()
+    parts = {f"{route}-{part}" for route in ROUTES for part in ("integration", "route")}
+    replaced = set(first.names("create")) - {"api", "stage", "failures"} - parts
+    assert set(run.names("create")) == set(run.names("delete")) == replaced
+    # The old ones go when the new ones are in use, and what they need goes after them.
+    assert {operation.verb for operation in run.operations[-len(replaced) :]} == {"delete"}
+    gone = run.names("delete")
+    policies = ("presence-policy", "serving-policy")
+    assert min(map(gone.index, policies)) > max(map(gone.index, ["presence-stream", *FUNCTIONS]))
+    assert gone[-1] == "role"
+    assert stack.outputs()["WebSocketURL"] == url
+    assert stack.outputs()["ConnectionsTable"] == "OtherConnections"
+    assert stack.up().operations == ()
 
 
 def test_authentication_changes(stack: Stack) -> None:

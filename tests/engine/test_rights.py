@@ -9,6 +9,7 @@ import pytest
 from local.aws.provider import Operation, Provider
 from local.emulator import Emulator
 
+from .argument_changes import LOGS
 from .chatting import Chatting
 from .world import Stack
 
@@ -69,13 +70,30 @@ def test_functions_wait_until_their_permissions_hold(stack: Stack) -> None:
         pass
 
 
-def test_a_key_is_allowed_before_it_is_used_and_after(stack: Stack) -> None:
-    # The emulator cannot change the key of a log group, so the key is there from the first deployment to the last.
+def test_a_key_comes_changes_and_goes(stack: Stack) -> None:
+    tables, keys = stack.emulator.client("dynamodb"), stack.emulator.client("kms")
+    tables.delete_table(TableName="ChatMessages")
+    stack.up(createMessagesTable=True)
+    users = {"connections", "messages", "failures", *LOGS}
+    with Chatting(stack.outputs()["WebSocketURL"]) as chatting:
+        for key in (keys.create_key()["KeyMetadata"]["Arn"], keys.create_key()["KeyMetadata"]["Arn"], None):
+            first, last = "kmsKeyArn" in stack.state()["connections"]["inputs"]["serverSideEncryption"], key is None
+            run = stack.up(kmsKeyArn=key)
+            assert set(run.names("update")) == users
+            assert run.names("create") == ([] if last else ["key-policy"])
+            assert run.names("delete") == (["key-policy"] if first else [])
+            done = [f"{operation.verb} {operation.name}" for operation in run.operations]
+            at = [done.index(f"update chat-{name}") for name in users - LOGS]
+            assert last or done.index("create chat-key-policy") < min(at)
+            assert not first or done.index("delete chat-key-policy") > max(at)
+    assert stack.refresh("--expect-no-changes").operations == ()
+    assert tables.scan(TableName="ChatMessages", Select="COUNT")["Count"] == len(chatting.said)
+
+
+def test_the_key_of_a_table_that_exists_is_allowed(stack: Stack) -> None:
     key = stack.emulator.client("kms").create_key()["KeyMetadata"]["Arn"]
-    users = ["connections", "failures", "connect-function"]
-    created = stack.up(kmsKeyArn=key).names("create")
-    assert created.index("key-policy") < min(map(created.index, users))
-    with Chatting(stack.outputs()["WebSocketURL"]):
-        assert stack.up().operations == ()
-    deleted = stack.destroy().names("delete")
-    assert deleted.index("key-policy") > max(map(deleted.index, users))
+    encryption = {"Enabled": True, "SSEType": "KMS", "KMSMasterKeyId": key}
+    stack.emulator.client("dynamodb").update_table(TableName="ChatMessages", SSESpecification=encryption)
+    assert f"The table ChatMessages is encrypted with the KMS key {key}" in stack.preview()
+    stack.up()
+    assert key in stack.state()["serving-policy"]["inputs"]["policy"]

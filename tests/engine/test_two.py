@@ -1,9 +1,13 @@
-"""Two chats beside each other, in one stack and in two."""
+"""Two chats beside each other: in one stack, in two, and in two regions."""
 
 from collections.abc import Callable
 
+import pytest
+
+from local.prerequisites import create_messages_table
+
 from .chatting import Chatting
-from .world import PROJECT, Stack
+from .world import PROJECT, PulumiError, Stack
 
 
 def test_two_instances_in_one_stack(new_stack: Callable[..., Stack]) -> None:
@@ -24,5 +28,22 @@ def test_two_stacks_in_one_account(new_stack: Callable[..., Stack]) -> None:
     one.up()
     two.up(namePrefix="Two")
     with Chatting(one.outputs()["WebSocketURL"]):
+        two.destroy()
+        assert one.up().operations == ()
+
+
+def test_two_regions_of_one_account(new_stack: Callable[..., Stack]) -> None:
+    one, two = new_stack("one"), new_stack("two")
+    create_messages_table(two.emulator.in_region("eu-west-1"))
+    one.up()
+    two.config(**{"aws:region": "eu-west-1"})
+    with pytest.raises(PulumiError, match="Role with name WebSocketLambdaRole already exists"):
+        two.up()
+    with Chatting(one.outputs()["WebSocketURL"]):
+        two.up(roleName="WebSocketLambdaRole-eu-west-1")
+        assert two.outputs()["ConnectionsTable"] == one.outputs()["ConnectionsTable"]
+        with Chatting(two.outputs()["WebSocketURL"]):
+            assert one.up().operations == ()
+            assert two.up().operations == ()
         two.destroy()
         assert one.up().operations == ()

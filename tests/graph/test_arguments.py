@@ -40,7 +40,7 @@ IN_SCENARIOS: Mapping[str, Callable[..., None]] = {
     "authentication": test_changes.test_authentication_changes,
     "connectionsTable": test_existing_tables.test_a_stack_moves_to_an_existing_connections_table,
     "destroyMessages": test_documented_commands.test_a_person_who_follows_the_documents,
-    "kmsKeyArn": test_rights.test_a_key_is_allowed_before_it_is_used_and_after,
+    "kmsKeyArn": test_rights.test_a_key_comes_changes_and_goes,
 }
 """Tests of the engine that change an argument on a live stack, where no table of changes can say what that does."""
 
