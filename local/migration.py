@@ -200,16 +200,20 @@ class OldStack:
                 return table
         return {}
 
+    @cached_property
+    def deleted(self) -> list[tuple[str, str, str]]:
+        """The resources that CloudFormation deletes with the stack."""
+        retained = _retained(self._client("cloudformation").get_template(StackName=self.name)["TemplateBody"])
+        return [resource for resource in self.resources if resource[0] not in retained]
+
     def not_retained(self) -> list[str]:
         """Return the resources that must stay, and that the stack would delete."""
         imported = {function["FunctionName"] for function in self.functions.values()}
         imported |= {self.role, *self.log_groups.values()}
-        template = self._client("cloudformation").get_template(StackName=self.name)["TemplateBody"]
-        retained = _retained(template)
         return [
             f"{logical_id} ({type_})"
-            for logical_id, type_, id_ in self.resources
-            if (type_ in _STAYS or (type_ in _STAYS_IF_IMPORTED and id_ in imported)) and logical_id not in retained
+            for logical_id, type_, id_ in self.deleted
+            if type_ in _STAYS or (type_ in _STAYS_IF_IMPORTED and id_ in imported)
         ]
 
     def hold(self) -> Iterator[str]:
@@ -291,12 +295,14 @@ class OldStack:
 
     def clean_up(self) -> Iterator[str]:
         """Commands that remove what neither Pulumi nor the deletion of the stack removes."""
+        deleted = {id_ for _, _, id_ in self.deleted}
         for function in self.functions.values():
-            yield from self._clean_up_function(function["FunctionName"])
+            yield from self._clean_up_function(function["FunctionName"], deleted)
         for integration in sorted(self.integrations.keys() - {self.integration_id(key) for key in self.runs}):
             yield self._line("delete-integration", integration_id=integration)
         for deployment in self._all("apigatewayv2", "get_deployments", "Items", ApiId=self.api):
-            yield self._line("delete-deployment", deployment_id=deployment["DeploymentId"])
+            if deployment["DeploymentId"] not in deleted:
+                yield self._line("delete-deployment", deployment_id=deployment["DeploymentId"])
         if self.role:
             for name in self._all("iam", "list_role_policies", "PolicyNames", RoleName=self.role):
                 yield f"aws iam delete-role-policy --role-name {self.role} --policy-name {name}"
@@ -304,7 +310,7 @@ class OldStack:
                 yield f"aws iam detach-role-policy --role-name {self.role} --policy-arn {policy['PolicyArn']}"
         yield f"aws cloudformation delete-stack --stack-name {self.name}"
 
-    def _clean_up_function(self, name: str) -> Iterator[str]:
+    def _clean_up_function(self, name: str, deleted: set[str]) -> Iterator[str]:
         for version in self._all("lambda", "list_versions_by_function", "Versions", FunctionName=name):
             if version["Version"] != "$LATEST":
                 yield f"aws lambda delete-function --function-name {name} --qualifier {version['Version']}"
@@ -314,7 +320,8 @@ class OldStack:
         except functions.exceptions.ResourceNotFoundException:
             return
         for statement in policy["Statement"]:
-            yield f"aws lambda remove-permission --function-name {name} --statement-id {statement['Sid']}"
+            if statement["Sid"] not in deleted:
+                yield f"aws lambda remove-permission --function-name {name} --statement-id {statement['Sid']}"
 
     def _line(self, operation: str, **options: str) -> str:
         """Return a command for the API."""

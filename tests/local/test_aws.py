@@ -5,7 +5,9 @@ from typing import Any
 import pytest
 
 from local import deploy as deploy_module
+from local.aws.inputs import Inputs
 from local.aws.properties import changes, refreshed, with_name
+from local.aws.resource import retag
 from local.aws.resources import create, resource
 from local.aws.schema import RESOURCE_TYPES, deletes_before_replace
 from local.deploy import deploy
@@ -62,6 +64,7 @@ def test_every_input_of_the_program_is_read_back(created: list[tuple[str, str, d
         ({"name": "a"}, {"name": "a"}, set()),
         ({"name": "a"}, {"name": "b"}, {"name"}),
         ({"tags": {"a": "b"}}, {"tags": {"a": "c"}}, {"tags"}),
+        ({}, {"tags": {}}, set()),
         ({"ttl": {"enabled": True}}, {"ttl": {"enabled": False}}, {"ttl.enabled"}),
         ({"ttl": {"enabled": False}}, {"ttl": {}}, set()),  # the default
         ({"streamViewType": "KEYS_ONLY"}, {}, set()),  # kept
@@ -77,6 +80,13 @@ def test_every_input_of_the_program_is_read_back(created: list[tuple[str, str, d
 )
 def test_changes(old: dict[str, Any], new: dict[str, Any], changed: set[str]) -> None:
     assert changes(TABLE, old, new) == changed
+
+
+def test_tags_of_aws_are_left_alone() -> None:
+    removed: list[str] = []
+    tags = {"aws:cloudformation:stack-name": "old", "Team": "chat"}
+    retag(Inputs("role", {"tags": None}), lambda: tags, tag=str, untag=removed.extend)
+    assert removed == ["Team"]
 
 
 def test_an_archive_changes_with_its_content() -> None:

@@ -286,6 +286,16 @@ def test_it_prints_what_is_left_of_the_old_stack(
     assert last == f"aws cloudformation delete-stack --stack-name {stack}"
 
 
+def test_what_the_stack_deletes_is_not_deleted_twice(run: Callable[..., str], create: Callable[..., str]) -> None:
+    deleted = "ConnectPermission:\n    Type: AWS::Lambda::Permission"
+    stack = create(READY.replace(f"{deleted}\n    DeletionPolicy: Retain", deleted))
+    printed = run(stack)
+    assert re.findall(r"remove-permission --function-name (\w+)", printed) == [
+        f"{stack}Disconnect",
+        f"{stack}SendMessage",
+    ]
+
+
 def test_a_chat_that_has_moved_already_is_refused(
     run: Callable[..., str], create: Callable[..., str], emulator: Emulator
 ) -> None:
