@@ -191,6 +191,7 @@ class EventSourceMapping(Resource):
             return None
         destination = found.get("DestinationConfig", {}).get("OnFailure", {})
         return named(found, _MAPPING | _MAPPING_AT_CREATION) | {
+            "uuid": resource_id,
             "functionName": found["FunctionArn"],
             "destinationConfig": {"onFailure": named(destination, {"Destination": "destinationArn"})},
             "filterCriteria": {

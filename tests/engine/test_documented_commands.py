@@ -6,17 +6,21 @@ in a document fails the first test until a story has it. docs/migration.md is th
 
 import json
 import re
+import shutil
 import signal
 import sys
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 from websockets.sync.client import connect
 
+from local.aws.schema import RESOURCE_TYPES
 from tests.clients import ChatClient
 
 from . import test_migration
+from .chatting import Chatting
 from .commands import documented
 from .interrupting import half_way
 from .world import PROJECT, PulumiError, Run, Stack, copy_program
@@ -44,12 +48,16 @@ class Reader:
     Attributes:
         stack: The folder, the environment and the state.
         last: The last line, and what it printed.
+        meanwhile: What ends with the story.
+        ids: Ids of the resources, as an import takes them, by their names in the program.
     """
 
     def __init__(self, stack: Stack, template: Path) -> None:
         self.stack = stack
         self.last = Run("", ())
         self.messages = 0
+        self.meanwhile = ExitStack()
+        self.ids: dict[str, str] = {}
         self._filled = FILLED | {"https://YOUR-GIT-SERVER/websocket-chat": str(template)}
 
     def type(self, line: str) -> None:
@@ -165,6 +173,35 @@ def writes_the_file(reader: Reader) -> None:
     (reader.stack.directory / "import.json").write_text(file)
 
 
+def clients_chat(reader: Reader) -> None:
+    reader.meanwhile.enter_context(Chatting(reader.stack.outputs()["WebSocketURL"]))
+
+
+def state_is_lost(reader: Reader) -> None:
+    for name, found in reader.stack.state().items():
+        if declared := RESOURCE_TYPES.get(found["type"]):
+            reader.ids[f"chat-{name}"] = declared.import_id.format(**(found["outputs"] | {"id": found["id"]}))
+    shutil.rmtree(reader.stack.directory.parent / "state")
+    (reader.stack.directory.parent / "state").mkdir()
+
+
+def fills_in_the_ids(reader: Reader) -> None:
+    file = reader.stack.directory / "import.json"
+    resources = json.loads(file.read_text())["resources"]
+    assert {one["name"] for one in resources if one.get("id") == "<PLACEHOLDER>"} == reader.ids.keys()
+    filled = [one | ({"id": reader.ids[one["name"]]} if "id" in one else {}) for one in resources]
+    file.write_text(json.dumps({"resources": filled}))
+
+
+def only_what_pulumi_names_is_replaced(reader: Reader) -> None:
+    replaced = reader.last.names("create")
+    assert sorted(replaced) == sorted(reader.last.names("delete"))
+    assert {name.rpartition("-")[2] for name in replaced} == {"deployment", "failures", "permission", "policy"}
+    url = f"/{reader.ids['chat-api']}/production"
+    assert reader.stack.outputs()["WebSocketURL"].endswith(url)
+    assert reader.stack.up().operations == ()
+
+
 def _tables(reader: Reader) -> list[str]:
     names: list[str] = reader.stack.emulator.client("dynamodb").list_tables()["TableNames"]
     return names
@@ -270,6 +307,22 @@ STORIES: dict[str, tuple[str | None, tuple[Step, ...]]] = {
             somebody_says_something,
         ),
     ),
+    "the state is lost": (
+        None,
+        (
+            has_settings_for_production,
+            "pulumi stack init production",
+            "pulumi up",
+            clients_chat,
+            state_is_lost,
+            "pulumi stack init production",
+            "pulumi preview --import-file import.json",
+            fills_in_the_ids,
+            "pulumi import --file import.json --generate-code=false --protect=false",
+            "pulumi up",
+            only_what_pulumi_names_is_replaced,
+        ),
+    ),
 }
 """Stories: the stack that is there already, and what the person does."""
 
@@ -286,8 +339,9 @@ def test_every_command_is_in_a_story() -> None:
 def test_a_person_who_follows_the_documents(new_stack: Callable[..., Stack], tmp_path: Path, story: str) -> None:
     name, steps = STORIES[story]
     reader = Reader(new_stack(name), copy_program(tmp_path / "websocket-chat"))
-    for step in steps:
-        if isinstance(step, str):
-            reader.type(step)
-        else:
-            step(reader)
+    with reader.meanwhile:
+        for step in steps:
+            if isinstance(step, str):
+                reader.type(step)
+            else:
+                step(reader)
