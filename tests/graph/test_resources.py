@@ -336,7 +336,7 @@ def test_exactly_these_resources_are_registered(
 
 
 UNPROVEN = "authentication is none: anyone with the URL can connect as any user, and read and write every group"
-NOBODY_KEPT_OUT = "group_members_table keeps nobody out while authentication is none"
+NOBODY_KEPT_OUT = "groupMembersTable keeps nobody out while authentication is none"
 
 
 @pytest.mark.parametrize(
