@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
-from moto import mock_aws
+from moto import backend_index, mock_aws
 
 from handlers.posting import fan_out, management_api
 from handlers.protocol import ids
@@ -55,8 +55,16 @@ def cold_start(
     members._checked.clear()  # noqa: SLF001 - the same
 
 
+@pytest.fixture(scope="session")
+def only_dynamodb() -> None:
+    """Moto prepares answers for every address of every service, again in each test."""
+    backend_index.backend_url_patterns[:] = [
+        (service, address) for service, address in backend_index.backend_url_patterns if service == "dynamodb"
+    ]
+
+
 @pytest.fixture
-def tables(cold_start: None) -> Iterator[Tables]:  # noqa: ARG001 - the client needs the environment
+def tables(cold_start: None, only_dynamodb: None) -> Iterator[Tables]:  # noqa: ARG001 - the client needs them
     """Both tables, empty. Tests share the client, because building it is slow and it does not change."""
     with mock_aws():
         yield Tables(dynamodb())
