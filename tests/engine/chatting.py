@@ -47,6 +47,11 @@ class NewClient(ReliableClient):
         self.at.append(time.monotonic())
 
 
+def asking(url: str, user_id: str, group_id: str, token: str | None = None) -> NewClient:
+    """Make a client that asks for news every 5 seconds, and then notices that it must connect again."""
+    return NewClient(url, user_id, group_id, token=token, recover_every=5)
+
+
 class OldClient:
     """A client as users of the old stack have it. It connects once, sends once, and knows no frame but ``message``."""
 

@@ -8,7 +8,7 @@ from local.identity_provider import IdentityProvider
 from local.prerequisites import create_members_table
 
 from .argument_changes import FUNCTIONS, IN_PLACE, OF_TOKENS, POLICIES, ROUTES, WITH_POLICIES, Change
-from .chatting import GROUP, Chatting, NewClient
+from .chatting import GROUP, Chatting, NewClient, asking
 from .world import Stack
 
 
@@ -61,13 +61,8 @@ def test_arguments_of_tokens_change_and_change_back(stack: Stack) -> None:
             _change_and_change_back(stack, OF_TOKENS, first)
 
 
-def _asking(url: str, user: str, group: str, token: str | None = None) -> NewClient:
-    """Make a client that asks for news every 5 seconds, and then notices that it must connect again."""
-    return NewClient(url, user, group, token=token, recover_every=5)
-
-
 def _with_tokens(provider: IdentityProvider) -> Callable[[str, str, str], NewClient]:
-    return lambda url, user, group: _asking(url, user, group, provider.mint(user))
+    return lambda url, user, group: asking(url, user, group, provider.mint(user))
 
 
 def _create_members(emulator: Emulator) -> None:
@@ -131,7 +126,7 @@ def test_another_role_name_is_another_role(stack: Stack) -> None:
 def test_another_prefix_is_another_chat(stack: Stack) -> None:
     first = stack.up()
     url = stack.outputs()["WebSocketURL"]
-    with Chatting(url, _asking) as chatting:
+    with Chatting(url, asking) as chatting:
         run = stack.up(namePrefix="Other")
         chatting.catch_up()
     parts = {f"{route}-{part}" for route in ROUTES for part in ("integration", "route")}

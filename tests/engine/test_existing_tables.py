@@ -7,7 +7,7 @@ import pytest
 
 from local.prerequisites import create_connections_table
 
-from .chatting import Chatting
+from .chatting import Chatting, asking
 from .world import PulumiError, Stack
 
 PROGRAM = '''"""A chat, and its messages table."""
@@ -91,9 +91,15 @@ def test_an_existing_connections_table_is_used_and_left_as_it_is(stack: Stack) -
     assert tables.describe_table(TableName="Theirs")["Table"] == before
 
 
-def test_a_stack_moves_to_an_existing_connections_table(stack: Stack) -> None:
+def test_a_stack_moves_to_an_existing_connections_table_and_back(stack: Stack) -> None:
     create_connections_table(stack.emulator, "Theirs")
     stack.up(presence=False, connectionsPerUser=0)
-    assert set(stack.up(connectionsTable="Theirs").names("delete")) == {"connections", "serving-policy"}
-    with Chatting(stack.outputs()["WebSocketURL"]):
-        pass
+    before = stack.outputs()
+    with Chatting(before["WebSocketURL"], asking) as chatting:
+        there = stack.up(connectionsTable="Theirs")
+        assert set(there.names("delete")) == {"connections", "serving-policy"}
+        chatting.catch_up()
+        back = stack.up(connectionsTable=None)
+        assert set(back.names("create")) == {"connections", "serving-policy"}
+        chatting.catch_up()
+    assert stack.outputs() == before

@@ -38,7 +38,7 @@ IN_SCENARIOS: Mapping[str, Callable[..., None]] = {
     "roleName": test_changes.test_another_role_name_is_another_role,
     "presence": test_changes.test_presence_goes_and_comes_back,
     "authentication": test_changes.test_authentication_changes,
-    "connectionsTable": test_existing_tables.test_a_stack_moves_to_an_existing_connections_table,
+    "connectionsTable": test_existing_tables.test_a_stack_moves_to_an_existing_connections_table_and_back,
     "destroyMessages": test_documented_commands.test_a_person_who_follows_the_documents,
     "kmsKeyArn": test_rights.test_a_key_comes_changes_and_goes,
 }
