@@ -11,6 +11,7 @@ _HERE = Path(__file__).parent
 _IN_ONE_PROCESS = {
     "security",  # The attacks share their chats, and the last test reads the logs of all of them.
     "local/test_join.py",  # One emulator and one deployment for the file.
+    "local/test_migration.py",  # One emulator for the file.
 }
 """Folders and files. All other tests are distributed over the processes one by one."""
 
