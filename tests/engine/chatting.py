@@ -55,7 +55,7 @@ def asking(url: str, user_id: str, group_id: str, token: str | None = None) -> N
 class OldClient:
     """A client as users of the old stack have it. It connects once, sends once, and knows no frame but ``message``."""
 
-    pause_s = 0.3  # The emulator serves one frame at a time. Those that pile up must not exceed ``messageBurst``.
+    pause_s = 0.5  # The emulator serves one frame at a time. Those that pile up must not exceed ``messageBurst``.
 
     def __init__(self, url: str, user_id: str, group_id: str) -> None:
         self.heard: Counter[str] = Counter()
