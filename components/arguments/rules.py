@@ -1,7 +1,7 @@
 """The rules for the values of arguments, and the error for a value that is not allowed."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -68,12 +68,18 @@ class Rule:
     accepts: Callable[[Any], bool]
     wrong_part: Callable[[Any], object] = lambda _: None
 
-    def refusal(self, key: str, value: object) -> InvalidArgumentError:
-        """The error for a value that is not allowed."""
+    def refusal(self, key: str, value: object, checked: object) -> InvalidArgumentError:
+        """The error for a value that is not allowed.
+
+        Args:
+            key: Name of the argument in Python.
+            value: The value that was given.
+            checked: What stands for it, and was checked.
+        """
         kind = {list[str]: "a list", dict[str, str]: "an object"}.get(self.type)
         if kind and kind != _kind(value):
             return InvalidArgumentError(key, value, f"{kind}, not {_kind(value)}: {self.allowed}")
-        return InvalidArgumentError(key, value, self.allowed, part=self.wrong_part(value))
+        return InvalidArgumentError(key, value, self.allowed, part=self.wrong_part(checked))
 
 
 def _kind(value: object) -> str:
@@ -149,13 +155,12 @@ def texts(accepts: Callable[[str], object], most: int, allowed: str, *, least: i
     )
 
 
-def _wrong_tag(tags: Mapping[Any, Any]) -> object:
+def _wrong_in_tags(tags: Mapping[Any, Any]) -> Iterator[object]:
     for key, value in tags.items():
         if not isinstance(key, str) or not 0 < len(key) <= _MAX_TAG_KEY or key.lower().startswith(("aws:", OWN_TAGS)):
-            return key
+            yield key
         if not isinstance(value, str) or len(value) > _MAX_TAG_VALUE:
-            return value
-    return None
+            yield value
 
 
 # https://docs.aws.amazon.com/tag-editor/latest/userguide/tagging.html
@@ -163,6 +168,6 @@ TAGS = Rule(
     dict[str, str],
     f"up to {_MAX_TAGS}, with keys of 1 to {_MAX_TAG_KEY} and values of up to {_MAX_TAG_VALUE} characters, "
     f"no key starting aws: (AWS reserves these) or {OWN_TAGS} (the component's own)",
-    lambda value: isinstance(value, Mapping) and len(value) <= _MAX_TAGS and _wrong_tag(value) is None,
-    _wrong_tag,
+    lambda value: isinstance(value, Mapping) and len(value) <= _MAX_TAGS and not [*_wrong_in_tags(value)],
+    lambda value: next(_wrong_in_tags(value), None),
 )

@@ -68,7 +68,7 @@ def _checked(name: str, value: Any) -> Any:  # noqa: ANN401 - arguments are of m
         return value.apply(lambda known: _checked(name, _given(argument, known)))
     checked = _with_digits(argument, _integer(value))
     if not argument.rule.accepts(checked):
-        raise argument.rule.refusal(name, value)
+        raise argument.rule.refusal(name, value, checked)
     return checked
 
 

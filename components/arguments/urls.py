@@ -5,6 +5,7 @@ from ipaddress import IPv6Address
 from urllib.parse import urlsplit
 
 _HOST = r"[a-z0-9-]+(\.[a-z0-9-]+)*"
+_NETLOC = rf"({_HOST}|\[[^]]+\])(:[0-9]+)?"
 _ALLOWED_HOST = rf"(\*\.(?=[^.]+\.[^.]))?{_HOST}"
 # https://www.rfc-editor.org/rfc/rfc3986#section-3.3
 _PATH = r"[A-Za-z0-9._~!$&'()*+,;=:@%/-]*"
@@ -27,9 +28,11 @@ def wrong_part_of_url(text: str, *, query: bool = False) -> str | None:
     host = parts.hostname or ""
     user, at, _ = parts.netloc.rpartition("@")
     for part, allowed in (
+        (text, parts.scheme and parts.netloc),
         (f"{parts.scheme}:", parts.scheme == "https" or (parts.scheme == "http" and host in _THIS_MACHINE)),
         (user + at, not at),
-        (parts.netloc, re.fullmatch(_HOST, host) or (host and _is_ipv6(host))),
+        (parts.netloc, re.fullmatch(_NETLOC, parts.netloc.lower())),
+        (parts.netloc, "[" not in parts.netloc or _is_ipv6(host)),
         (parts.path, re.fullmatch(_PATH, parts.path)),
         (f"?{parts.query}", not parts.query or (query and re.fullmatch(rf"({_PATH}|\?)*", parts.query))),
         (f"#{parts.fragment}", not parts.fragment),
