@@ -123,7 +123,9 @@ def _install(packages: Path) -> None:
 
 def _own_settings() -> dict[str, str]:
     """The environment for pip: the user's, with only those settings of pip that say how to reach the package index."""
-    listed = [line.partition("=") for line in _pip("config", "list", environment=dict(os.environ)).splitlines()]
+    # The user's setting quiet, of up to 3, would hide the list.
+    text = _pip("config", "list", "-vvv", environment=dict(os.environ))
+    listed = [line.partition("=") for line in text.splitlines()]
     settings = {
         f"PIP_{name.removeprefix(section).upper().replace('-', '_')}": str(ast.literal_eval(value))
         for section in _SECTIONS

@@ -162,8 +162,10 @@ def test_missing_pip_is_said_with_what_to_do(tmp_path: Path, monkeypatch: pytest
 
 
 @pytest.mark.usefixtures("builds")
-def test_an_index_that_cannot_be_reached_is_said_with_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, value in {"INDEX_URL": "http://127.0.0.1:9/simple", "RETRIES": "0", "NO_CACHE_DIR": "1"}.items():
+@pytest.mark.parametrize("quiet", ["0", "3"])
+def test_an_index_that_cannot_be_reached_is_said_with_what_to_do(monkeypatch: pytest.MonkeyPatch, quiet: str) -> None:
+    settings = {"INDEX_URL": "http://127.0.0.1:9/simple", "RETRIES": "0", "NO_CACHE_DIR": "1", "QUIET": quiet}
+    for name, value in settings.items():
         monkeypatch.setenv(f"PIP_{name}", value)
     monkeypatch.delenv("PIP_FIND_LINKS", raising=False)
     with pytest.raises(
