@@ -73,7 +73,7 @@ class OldStack:
         self._clients: dict[str, Any] = {}
         try:
             found = self._all("cloudformation", "list_stack_resources", "StackResourceSummaries", StackName=name)
-        except self._client("cloudformation").exceptions.ClientError as error:
+        except ClientError as error:
             if "does not exist" not in str(error):
                 raise
             raise MigrationError(
@@ -135,14 +135,15 @@ class OldStack:
     def prefix(self) -> str:
         """What the program's ``namePrefix`` must be, so that the functions keep their names."""
         name = self.runs["$connect"][2] if "$connect" in self.runs else ""
-        return name.removesuffix("Connect") if name.endswith("Connect") else _PREFIX
+        return (name.endswith("Connect") and name.removesuffix("Connect")) or _PREFIX
 
     @cached_property
     def functions(self) -> dict[str, Answer]:
         """The functions that have their names in the program too, by route. Pulumi creates the others.
 
         Raises:
-            MigrationError: One of them cannot be taken over, or was taken over already.
+            MigrationError: One of them cannot be taken over, or was taken over already. Or a client must prove who it
+                is: that would end with the program's default.
         """
         functions: dict[str, Answer] = {}
         for key, match in self.runs.items():
@@ -155,6 +156,12 @@ class OldStack:
                 raise MigrationError(
                     f"{match[2]} runs this program already. Go on with what this command printed before `pulumi up`"
                 )
+        asks = self.routes.get("$connect", {}).get("AuthorizationType", "NONE")
+        if asks != "NONE":
+            raise MigrationError(
+                f"The route $connect has the authorization {asks}. Pulumi would take it away, and then everybody could "
+                f"connect. {_BESIDE} There, set authentication"
+            )
         return functions
 
     @cached_property
@@ -227,11 +234,12 @@ class OldStack:
             if version not in {None, "$LATEST"}:
                 continue
             partition, account = arn.split(":")[1], arn.split(":")[4]
-            uri = f"{self.runs[key].string.partition(arn)[0]}{arn}:$version/invocations"
+            uri = f"{self.runs[key].string.partition(arn)[0]}{arn}:${{version:?}}/invocations"
             yield f"version=$(aws lambda publish-version --function-name {name} --query Version --output text)"
+            # If the first command fails, the shell does not run the next two.
             yield (
-                f"aws lambda add-permission --function-name {name} --qualifier $version --statement-id websocket-api "
-                "--action lambda:InvokeFunction --principal apigateway.amazonaws.com "
+                f"aws lambda add-permission --function-name {name} --qualifier ${{version:?}} "
+                "--statement-id websocket-api --action lambda:InvokeFunction --principal apigateway.amazonaws.com "
                 f'--source-arn "arn:{partition}:execute-api:{self.region}:{account}:{self.api}/*"'
             )
             changed = self._line("update-integration", integration_id=self.integration_id(key))
@@ -305,15 +313,16 @@ class OldStack:
                 yield self._line("delete-deployment", deployment_id=deployment["DeploymentId"])
         if self.role:
             for name in self._all("iam", "list_role_policies", "PolicyNames", RoleName=self.role):
-                yield f"aws iam delete-role-policy --role-name {self.role} --policy-name {name}"
+                yield _aws("iam", "delete-role-policy", role_name=self.role, policy_name=name)
             for policy in self._all("iam", "list_attached_role_policies", "AttachedPolicies", RoleName=self.role):
-                yield f"aws iam detach-role-policy --role-name {self.role} --policy-arn {policy['PolicyArn']}"
-        yield f"aws cloudformation delete-stack --stack-name {self.name}"
+                arn = policy["PolicyArn"]
+                yield _aws("iam", "detach-role-policy", role_name=self.role, policy_arn=arn)
+        yield _aws("cloudformation", "delete-stack", stack_name=self.name)
 
     def _clean_up_function(self, name: str, deleted: set[str]) -> Iterator[str]:
         for version in self._all("lambda", "list_versions_by_function", "Versions", FunctionName=name):
             if version["Version"] != "$LATEST":
-                yield f"aws lambda delete-function --function-name {name} --qualifier {version['Version']}"
+                yield _aws("lambda", "delete-function", function_name=name, qualifier=version["Version"])
         functions = self._client("lambda")
         try:
             policy = json.loads(functions.get_policy(FunctionName=name)["Policy"])
@@ -321,12 +330,11 @@ class OldStack:
             return
         for statement in policy["Statement"]:
             if statement["Sid"] not in deleted:
-                yield f"aws lambda remove-permission --function-name {name} --statement-id {statement['Sid']}"
+                yield _aws("lambda", "remove-permission", function_name=name, statement_id=statement["Sid"])
 
     def _line(self, operation: str, **options: str) -> str:
         """Return a command for the API."""
-        given = " ".join(f"--{name.replace('_', '-')} {value}" for name, value in options.items())
-        return f"aws apigatewayv2 {operation} --api-id {self.api} {given}"
+        return _aws("apigatewayv2", operation, api_id=self.api, **options)
 
     def _client(self, service: str) -> Any:  # noqa: ANN401 - boto3's clients are made at runtime
         if service not in self._clients:
@@ -338,6 +346,12 @@ class OldStack:
         """Return what an operation lists, over all pages."""
         pages = self._client(service).get_paginator(operation).paginate(**arguments)
         return [item for page in pages for item in page[key]]
+
+
+def _aws(service: str, operation: str, **options: str) -> str:
+    """Return a command of the AWS CLI, quoted for a shell."""
+    given = (word for name, value in options.items() for word in (f"--{name.replace('_', '-')}", value))
+    return shlex.join(("aws", service, operation, *given))
 
 
 def _retained(template: str | Answer) -> set[str]:
@@ -402,7 +416,8 @@ def plan(stack: OldStack) -> str:
     }
     Path(_FILE).write_text(json.dumps(imported, indent=2) + "\n")
     text = "\n\n".join("\n".join((f"# {title}", *lines)) for title, lines in sections.items())
-    return f"Wrote {_FILE}. Nothing has changed in AWS. Keep these commands, and run them in this order:\n\n{text}"
+    done = f"Wrote {_FILE}. Nothing has changed in AWS."
+    return f"{done} Keep these commands, and run them part by part, in this order:\n\n{text}"
 
 
 def main() -> None:
@@ -420,7 +435,8 @@ def main() -> None:
     except MigrationError as error:
         sys.exit(str(error))
     except (BotoCoreError, ClientError) as error:
-        sys.exit(f"AWS did not answer: {str(error).rstrip('.')}. Set AWS_REGION and AWS_PROFILE as for the AWS CLI")
+        reason = str(error).rstrip(".")
+        sys.exit(f"AWS refused, or did not answer: {reason}. Set AWS_REGION and AWS_PROFILE as for the AWS CLI")
 
 
 if __name__ == "__main__":

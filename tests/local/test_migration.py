@@ -233,7 +233,7 @@ def test_functions_that_would_change_in_use_are_held_first(
     stack = create(template.replace("DisconnectFunction.Arn}/", "DisconnectFunction.Arn}:$LATEST/"))
     printed = run(stack)
     assert re.findall(r"publish-version --function-name (\w+)", printed) == [f"{stack}Connect", f"{stack}Disconnect"]
-    assert len(re.findall(rf":function:{stack}(?:Connect|Disconnect):\$version/invocations\"\n", printed)) == 2
+    assert len(re.findall(rf":function:{stack}(?:Connect|Disconnect):\${{version:\?}}/invocations\"\n", printed)) == 2
     assert f"create-deployment --api-id {_api(emulator, stack)} --stage-name production" in printed
 
 
@@ -243,6 +243,7 @@ def test_functions_that_would_change_in_use_are_held_first(
         ("ProtocolType: WEBSOCKET", "ProtocolType: HTTP", "has 0 WebSocket APIs"),
         ("IntegrationType: AWS_PROXY", "IntegrationType: AWS", "$connect has no AWS_PROXY integration"),
         ("RoleName: WebSocketLambdaRole", "RoleName: WebSocketLambdaRole\n      Path: /chat/", "has the path /chat/"),
+        ("AuthorizationType: NONE", "AuthorizationType: AWS_IAM", "has the authorization AWS_IAM"),
         ("DisconnectIntegration}", "ConnectIntegration}", "have the same integration"),
     ],
 )
