@@ -90,7 +90,7 @@ class Function(Resource):
         values = changed.taken(_FUNCTION) | _nested(changed)
         if "Role" in values:
             # With the role alone, the emulator's running functions would keep the old one.
-            values["Timeout"] = known["timeout"]
+            values.setdefault("Timeout", known["timeout"])
         if values:
             functions.update_function_configuration(FunctionName=resource_id, **values)
         if "code" in changed:

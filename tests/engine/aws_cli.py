@@ -42,8 +42,10 @@ def aws_cli(folder: Path, emulator: Emulator) -> Iterator[None]:
         command.write_text(_COMMAND.format(python=sys.executable, host=HOST, port=server.server_address[1]))
         command.chmod(0o755)
         threading.Thread(target=server.serve_forever, args=(0.05,)).start()
-        yield
-        server.shutdown()
+        try:
+            yield
+        finally:
+            server.shutdown()
 
 
 def _run(emulator: Emulator, directory: Path, service: str, operation: str, *options: str) -> str:
