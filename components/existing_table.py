@@ -7,6 +7,10 @@ import pulumi_aws as aws
 
 from .shared import Index
 
+_MISSING = "couldn't find resource"
+"""How the AWS provider says that there is no such table. It has no other sign.
+https://github.com/hashicorp/terraform-provider-aws/blob/main/internal/retry/error.go"""
+
 STREAM_VIEW_TYPE = "NEW_AND_OLD_IMAGES"
 """What a stream of connections shows. A deleted row appears in it only as its old image."""
 
@@ -24,6 +28,11 @@ class ExistingTable:
 
 AnyTable = aws.dynamodb.Table | ExistingTable
 """A table that the component makes, or one that exists already."""
+
+
+def is_missing(error: Exception) -> bool:
+    """Whether a look-up failed because there is no such table."""
+    return _MISSING in str(error)
 
 
 class ExistingTableError(pulumi.RunError):
@@ -124,6 +133,8 @@ class Requirements:
         raise self._refusal(name, reason)
 
     def _refusal(self, name: str, reason: object) -> ExistingTableError:
+        if isinstance(reason, Exception) and is_missing(reason):
+            reason = "there is no such table in this account and region"
         needed = [f"the key {self.key}"] if self.key else []
         needed += [f"the {_in_words(index)} projected" for index in self.indexes]
         needed += ["a stream with new and old images"] if self.stream else []

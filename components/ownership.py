@@ -8,12 +8,9 @@ import pulumi
 import pulumi_aws as aws
 
 from .arguments.rules import OWN_TAGS
+from .existing_table import is_missing
 
 TAG = f"{OWN_TAGS}stack"
-
-_MISSING = "couldn't find resource"
-"""How the AWS provider says that there is no such table. It has no other sign.
-https://github.com/hashicorp/terraform-provider-aws/blob/main/internal/retry/error.go"""
 
 
 class ForeignTableError(pulumi.RunError):
@@ -39,7 +36,7 @@ def refuse_foreign_table(name: str, advice: str, component: pulumi.Resource) -> 
     try:
         table = aws.dynamodb.get_table(name=name, opts=pulumi.InvokeOptions(parent=component))
     except Exception as error:  # Pulumi raises no narrower one.
-        if _MISSING in str(error):
+        if is_missing(error):
             return
         raise ForeignTableError(
             f"Pulumi could not look up whether there is a table {name!r} already: {error}"

@@ -114,8 +114,9 @@ class Tables(Part):
         if not settings.connections_table:
             refuse_foreign_table(
                 self._connections_name,
-                "To make another table, set name_prefix (in config: namePrefix). To use this one, set "
-                "connections_table (in config: connectionsTable).",
+                "To make another table, set name_prefix (in config: namePrefix). To use this one "
+                "together with the chat that has it, set connections_table (in config: connectionsTable) and another "
+                "name_prefix.",
                 component,
             )
         # The name of a table to create is plain.

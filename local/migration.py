@@ -304,8 +304,8 @@ class OldStack:
     def clean_up(self) -> Iterator[str]:
         """Commands that remove what neither Pulumi nor the deletion of the stack removes."""
         deleted = {id_ for _, _, id_ in self.deleted}
-        for function in self.functions.values():
-            yield from self._clean_up_function(function["FunctionName"], deleted)
+        for key, function in self.functions.items():
+            yield from self._clean_up_function(function["FunctionName"], self.runs[key][3], deleted)
         for integration in sorted(self.integrations.keys() - {self.integration_id(key) for key in self.runs}):
             yield self._line("delete-integration", integration_id=integration)
         for deployment in self._all("apigatewayv2", "get_deployments", "Items", ApiId=self.api):
@@ -319,10 +319,9 @@ class OldStack:
                 yield _aws("iam", "detach-role-policy", role_name=self.role, policy_arn=arn)
         yield _aws("cloudformation", "delete-stack", stack_name=self.name)
 
-    def _clean_up_function(self, name: str, deleted: set[str]) -> Iterator[str]:
-        for version in self._all("lambda", "list_versions_by_function", "Versions", FunctionName=name):
-            if version["Version"] != "$LATEST":
-                yield _aws("lambda", "delete-function", function_name=name, qualifier=version["Version"])
+    def _clean_up_function(self, name: str, version: str, deleted: set[str]) -> Iterator[str]:
+        if version.isdecimal():  # An alias, and the version behind it, may have other users.
+            yield _aws("lambda", "delete-function", function_name=name, qualifier=version)
         functions = self._client("lambda")
         try:
             policy = json.loads(functions.get_policy(FunctionName=name)["Policy"])
@@ -411,8 +410,8 @@ def plan(stack: OldStack) -> str:
             shlex.join(("pulumi", "import", "--file", _FILE, "--generate-code=false", "--protect=false")),
             "pulumi up",
         ],
-        "Only if you must go back to the old functions, before you remove them": [stack.back()],
         "Remove what is left of the old stack": [*stack.clean_up()],
+        "Only if you must go back to the old functions, before you remove them": [stack.back()],
     }
     Path(_FILE).write_text(json.dumps(imported, indent=2) + "\n")
     text = "\n\n".join("\n".join((f"# {title}", *lines)) for title, lines in sections.items())

@@ -155,7 +155,7 @@ def test_the_old_stack_moves_in_under_its_url(checkout: Stack, emulator: Emulato
         [hold] = commands(refusal(checkout, read))
         checkout.shell(hold)
 
-        printed_config, take_over, back, clean_up = commands(checkout.shell(prepare).text)
+        printed_config, take_over, clean_up, back = commands(checkout.shell(prepare).text)
         assert (printed_config, take_over) == (config.strip(), (import_ + switch).strip())
         checkout.shell(config)
         before = account(emulator)

@@ -88,7 +88,7 @@ def test_a_table_with_what_is_needed_is_used(found: Properties, args: WebSocketC
 @pytest.mark.parametrize(
     ("found", "reason"),
     [
-        pytest.param(None, "couldn't find resource", id="missing"),
+        pytest.param(None, "there is no such table in this account and region", id="missing"),
         pytest.param(_table(hashKey="id"), "its key is id", id="another key"),
         pytest.param(_table(rangeKey="userId"), "its key is connectionId and userId", id="more key"),
         pytest.param(_table(globalSecondaryIndexes=[]), "it has no index GroupIdIndex on groupId", id="no index"),

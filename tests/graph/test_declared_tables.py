@@ -49,7 +49,7 @@ def test_a_preview_that_would_create_the_table_asks_for_nothing(argument: str) -
 
 
 @pytest.mark.parametrize("argument", ARGUMENTS)
-@pytest.mark.parametrize("reason", ["couldn't find resource", "no index"])
+@pytest.mark.parametrize("reason", ["there is no such table in this account and region", "no index"])
 def test_a_declared_table_that_does_not_fit_fails_the_update(argument: str, reason: str) -> None:
     graph = Graph()
     found = {"Declared": ARGUMENTS[argument] | {"globalSecondaryIndexes": []}}

@@ -51,7 +51,7 @@ def test_only_the_indexes_are_checked(found: Properties) -> None:
 @pytest.mark.parametrize(
     ("found", "reason"),
     [
-        pytest.param(None, "couldn't find resource", id="missing"),
+        pytest.param(None, "there is no such table in this account and region", id="missing"),
         pytest.param(GROUP_MEMBERS | {"globalSecondaryIndexes": []}, "no index UserIdIndex on userId", id="no index"),
         pytest.param(_indexes(without="UserIdIndex"), "it has no index UserIdIndex on userId", id="no index of users"),
         pytest.param(_indexes(without="GroupIdIndex"), "it has no index GroupIdIndex", id="no index of groups"),

@@ -38,7 +38,7 @@ def test_other_attributes_may_have_other_types() -> None:
 @pytest.mark.parametrize(
     ("found", "reason"),
     [
-        pytest.param(None, "couldn't find resource", id="missing"),
+        pytest.param(None, "there is no such table in this account and region", id="missing"),
         pytest.param(_table(hashKey="id"), "its key is id", id="other key"),
         pytest.param(_table(rangeKey="timestamp"), "its key is messageId and timestamp", id="more key"),
         pytest.param(_typed("messageId", "N"), "its attribute messageId has the type N", id="key of another type"),

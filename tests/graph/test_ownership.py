@@ -57,7 +57,7 @@ def test_the_refusal_prints_the_command_that_makes_the_table_this_stacks() -> No
 
 
 def test_a_table_that_cannot_be_looked_up_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("components.ownership._MISSING", "nothing says so")
+    monkeypatch.setattr("components.existing_table._MISSING", "nothing says so")
     with pytest.raises(ForeignTableError, match="could not look up whether there is a table 'WebSocketConnections'"):
         chat()
 

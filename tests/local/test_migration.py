@@ -266,13 +266,16 @@ def test_it_prints_what_is_left_of_the_old_stack(
     run: Callable[..., str], create: Callable[..., str], emulator: Emulator
 ) -> None:
     stack = create()
-    emulator.client("lambda").publish_version(FunctionName=f"{stack}Connect")
+    emulator.client("lambda").publish_version(FunctionName=f"{stack}Connect")  # The API does not run it.
     api = _api(emulator, stack)
     [deployment] = emulator.client("apigatewayv2").get_deployments(ApiId=api)["Items"]
-    *lines, last = run(stack).partition("# Remove what is left of the old stack\n")[2].splitlines()
+    *lines, last = run(stack).partition("# Remove what is left of the old stack\n")[2].partition("\n\n")[0].splitlines()
     role, policies = f"--role-name {stack}LambdaRole", "arn:aws:iam::aws:policy/service-role"
     left = {
-        f"aws lambda delete-function --function-name {stack}Connect --qualifier 1",
+        *(
+            f"aws lambda delete-function --function-name {stack}{name} --qualifier 7"
+            for name in ("Connect", "Disconnect", "SendMessage")
+        ),
         f"aws apigatewayv2 delete-deployment --api-id {api} --deployment-id {deployment['DeploymentId']}",
         f"aws iam delete-role-policy {role} --policy-name DynamoDBAccess",
         f"aws iam delete-role-policy {role} --policy-name ApiGatewayManageConnections",

@@ -230,7 +230,7 @@ for name, story, reason, make in (
     (
         "list of users",
         "names two users, Mallory and Alice",
-        "malformed",
+        "user",
         lambda f: f.genuine(sub=[f.scene.user, ALICE]),
     ),
     ("oversized user", "names a user with 257 bytes", "user", lambda f: f.genuine(sub="é" * 128 + "x")),
