@@ -74,7 +74,10 @@ class Retries(Generic[P]):
 
 
 def is_retried(status: int) -> bool:
-    """Whether an answer says that the frame was not delivered, but may be later: 408, 429 and every 5xx."""
+    """Whether an answer says that the frame was not delivered, but may be later: 408, 429 and every 5xx.
+
+    A gateway on the way that answers 502 or 504 does not know. Then the frame may come twice.
+    """
     return status == 429 or status >= 500 or status == 408
 
 
