@@ -184,7 +184,7 @@ def _warn(settings: Settings, component: WebSocketChat) -> None:
     )
     if settings.group_members_table:
         pulumi.log.warn(
-            "groupMembersTable keeps nobody out while authentication is none: a stranger can connect with a member's "
-            "id. To verify ids: pulumi config set authentication jwt.",
+            "groupMembersTable does not keep strangers out while authentication is none: a stranger can connect with "
+            "a member's id. To verify ids: pulumi config set authentication jwt.",
             resource=component,
         )

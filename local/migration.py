@@ -195,7 +195,7 @@ class OldStack:
 
     @cached_property
     def connections_table(self) -> Answer:
-        """The table of connections: in the stack, or beside it under the program's name. Empty if there is none."""
+        """The table of connections: in the stack, or beside it under the program's name. Empty if neither exists."""
         tables = self._client("dynamodb")
         in_stack = [id_ for _, type_, id_ in self.resources if type_ == "AWS::DynamoDB::Table"]
         for name in (*in_stack, f"{self.prefix}Connections"):

@@ -7,6 +7,7 @@ from itertools import chain
 
 from handlers.protocol import times
 from handlers.runtime.log import log_failure
+from handlers.runtime.memory import make_room
 from handlers.tables import connections
 from handlers.tables.connections import Connection
 
@@ -104,6 +105,5 @@ def push(frame: bytes, recipients: Iterable[Connection], *replies: Post, deadlin
 
 
 def _remember(connection_id: str) -> None:
-    if len(_stale) >= _MOST_STALE:
-        _stale.clear()
+    make_room(_stale, _MOST_STALE)
     _stale.add(connection_id)

@@ -7,6 +7,8 @@ import time
 from collections import Counter
 from typing import TYPE_CHECKING, Generic, NamedTuple
 
+from handlers.runtime.memory import make_room
+
 from .http1 import ProtocolError, Response
 from .posts import Outcome, P
 from .read_ahead import ReadAhead
@@ -193,22 +195,19 @@ class Run(Generic[P]):
 
     def _break(self, connection: Connection, reason: Exception) -> None:
         """Give up a connection, and try its post again unless the frame may have been delivered."""
+        post, name = connection.post, type(reason).__name__
+        silent = isinstance(reason, TimeoutError)
         self._pool.discard(connection)
         if not connection.established:
             self._opening -= 1
-            self._retry(connection.post, connection.tries, type(reason).__name__)
-        elif isinstance(reason, TimeoutError):
-            self._remember_slow(connection.post)
-            self._fail(connection.post, type(reason).__name__)
-        elif connection.stale:
-            self._open(connection.post, connection.tries, connection.expires)
+            self._retry(post, connection.tries, name)
+        elif connection.stale and not silent:
+            self._open(post, connection.tries, connection.expires)
         else:
-            self._fail(connection.post, type(reason).__name__)
-
-    def _remember_slow(self, post: P) -> None:
-        if len(self._slow) >= _MOST_SLOW:
-            self._slow.clear()
-        self._slow.add(post.connection_id)
+            if silent:
+                make_room(self._slow, _MOST_SLOW)
+                self._slow.add(post.connection_id)
+            self._fail(post, name)
 
     def _retry(self, post: P, tries: int, reason: str, *, throttled: bool = False) -> None:
         tries += 1

@@ -4,6 +4,7 @@ import time
 from dataclasses import dataclass
 
 from handlers.protocol import times
+from handlers.runtime.memory import make_room
 from handlers.runtime.settings import settings
 
 from .aws import query_pages
@@ -88,7 +89,6 @@ def is_still_member(user_id: str, group_id: str) -> bool:
         return True
     if not is_member(user_id, group_id):
         return False
-    if len(_checked) >= _MOST_USERS:
-        _checked.clear()
+    make_room(_checked, _MOST_USERS)
     _checked[user_id, group_id] = now + settings().membership_recheck_seconds
     return True

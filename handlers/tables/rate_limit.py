@@ -8,6 +8,7 @@ import time
 from typing import TYPE_CHECKING
 
 from handlers.protocol.errors import ChatError, Code
+from handlers.runtime.memory import make_room
 from handlers.runtime.settings import settings
 
 from .aws import dynamodb
@@ -42,8 +43,7 @@ def take_turn(connection_id: str) -> Connection:
             _busy_until.pop(connection_id, None)
             raise not_connected()
         busy_until = int(row[BUSY_UNTIL]["N"]) if BUSY_UNTIL in row else 0
-        if len(_busy_until) >= _MOST_HINTS:
-            _busy_until.clear()
+        make_room(_busy_until, _MOST_HINTS)
         _busy_until[connection_id] = busy_until
         if taken:
             return from_image(row)

@@ -336,14 +336,16 @@ def test_exactly_these_resources_are_registered(
 
 
 UNPROVEN = "authentication is none: anyone with the URL can connect as any user, and read and write every group"
-NOBODY_KEPT_OUT = "groupMembersTable keeps nobody out while authentication is none"
+STRANGERS_NOT_KEPT_OUT = "groupMembersTable does not keep strangers out while authentication is none"
 
 
 @pytest.mark.parametrize(
     ("args", "warnings"),
     [
         pytest.param({}, [UNPROVEN], id="none"),
-        pytest.param({"group_members_table": "GroupMembers"}, [UNPROVEN, NOBODY_KEPT_OUT], id="none, members table"),
+        pytest.param(
+            {"group_members_table": "GroupMembers"}, [UNPROVEN, STRANGERS_NOT_KEPT_OUT], id="none, members table"
+        ),
         pytest.param({"allowed_origins": ["https://app.example"]}, [UNPROVEN], id="none, origins"),
         pytest.param({"authentication": Authentication.IAM}, [], id="iam"),
         pytest.param(

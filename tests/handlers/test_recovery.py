@@ -1,4 +1,4 @@
-"""A client that catches up at any times has every message at the end, whoever stored it and however late."""
+"""A client that catches up now and then has every message at the end, also late ones and those of other programs."""
 
 import json
 from datetime import UTC, datetime, timedelta

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import pytest
 import trustme
 
+from handlers.posting import run
 from handlers.posting.posts import Outcome, Post
 from handlers.posting.run import Limits
 
@@ -142,6 +143,15 @@ def test_a_recipient_that_hangs_does_not_delay_the_others(serve: Serve, client: 
 
     outcomes = post_all(client(serve(behave), connections=2, request_timeout=FAR), posts(200))
     assert len(outcomes.ids(Outcome.DELIVERED)) == 200
+
+
+def test_the_process_remembers_a_limited_number_of_recipients_that_hung(
+    serve: Serve, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(run, "_MOST_SLOW", 2)
+    api = client(serve(never), request_timeout=0.2)
+    post_all(api, posts(3))
+    assert len(api._slow) == 1  # noqa: SLF001 - the memory has no other trace
 
 
 def test_the_deadline_ends_every_post(serve: Serve, client: Client) -> None:
