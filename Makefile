@@ -10,8 +10,9 @@ UV_COMPILE := $(VENV)/bin/uv pip compile --quiet --generate-hashes --no-annotate
 UV_HERE := --universal --python-version 3.11
 UV_LAMBDA := --python-version 3.13 --python-platform aarch64-manylinux_2_28
 
-# Run the tests in parallel. tests/conftest.py says in how many processes, and which tests stay in one process.
-PARALLEL := --numprocesses auto --dist loadgroup
+# Run the tests in parallel. tests/conftest.py says in how many processes, and which tests stay in one process. A process
+# that crashes ends the run: with another one in its place, the run would not end (pytest-xdist's issue 1323).
+PARALLEL := --numprocesses auto --dist loadgroup --max-worker-restart 0
 
 # The value as you typed it, not the one of an environment variable called NAME.
 given = '$(subst ','\'',$(if $(filter command,$(origin $(1))),$(value $(1))))'

@@ -40,6 +40,17 @@ class _IntoEmulator(Mocks):
             return {}, [("name", str(error))]
 
 
+class _NoCallbacks:
+    """Takes a resource hook, which the mocks do not run.
+
+    Pulumi would start a gRPC server for the engine's calls. A process that starts and stops several of them can crash:
+    https://github.com/grpc/grpc/issues/43364
+    """
+
+    def register_resource_hook(self, _: pulumi.ResourceHook) -> None:
+        pass
+
+
 def deploy(emulator: Emulator, config: Mapping[str, object] | None = None) -> dict[str, Any]:
     """Deploy the program into an emulator.
 
@@ -60,6 +71,7 @@ def deploy(emulator: Emulator, config: Mapping[str, object] | None = None) -> di
     try:
         SETTINGS.outputs.clear()  # A failed deployment leaves outputs behind, in a loop that is closed.
         set_mocks(_IntoEmulator(emulator), project=name, stack=STACK, preview=False)
+        SETTINGS.callbacks = _NoCallbacks()
         set_all_config({key: _config_text(value) for key, value in (defaults | given).items()})
         return loop.run_until_complete(_outputs())
     finally:

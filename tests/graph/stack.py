@@ -12,7 +12,7 @@ from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-from unittest.mock import patch
+from unittest.mock import AsyncMock, MagicMock, patch
 
 import pulumi
 import yaml
@@ -255,6 +255,14 @@ def _no_stack_traces() -> AbstractContextManager[object]:
     return patch("pulumi.runtime.resource._get_stack_trace", StackTrace)
 
 
+def _no_grpc_server() -> AbstractContextManager[object]:
+    """Pulumi starts a server for the engine's calls, which the mocks do not make.
+
+    A process that starts and stops many of them can crash: https://github.com/grpc/grpc/issues/43364
+    """
+    return patch("grpc.aio.server", lambda **_: MagicMock(start=AsyncMock(), stop=AsyncMock()))
+
+
 def run(
     program: Callable[[], object],
     *,
@@ -290,7 +298,7 @@ def run(
         cloud = _Cloud(graph, tables, outputs or {})
         logger = logging.Logger("pulumi", logging.INFO)  # noqa: LOG001 - one logger per run, or its handlers would accumulate
         logger.addHandler(_UserSees(graph))
-        with _no_stack_traces(), asyncio.Runner() as runner, _engine_thread() as thread:
+        with _no_stack_traces(), _no_grpc_server(), asyncio.Runner() as runner, _engine_thread() as thread:
             loop = runner.get_loop()
             loop.set_default_executor(thread)
             # After a failed program, nobody waits for its remaining resources.
