@@ -42,6 +42,11 @@ def loopback_only(environment: dict[str, str]) -> dict[str, str]:
     return kept | files | {"NO_PROXY": HOST, "no_proxy": HOST}
 
 
+_NO_PROXY = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+_CLIENT = Config(proxies={})
+"""A proxy that the environment names cannot reach this machine's loopback address."""
+
+
 def _session() -> Any:  # noqa: ANN401 - boto3's clients are made at runtime
     return boto3.Session(aws_access_key_id=ROOT, aws_secret_access_key=ROOT, region_name=REGION)
 
@@ -52,7 +57,7 @@ def websocket_urls(port: int) -> list[str]:
     Returns:
         Their URLs, stage included. Empty if no emulator answers.
     """
-    config = Config(connect_timeout=2, read_timeout=5, retries={"total_max_attempts": 1}, proxies={})
+    config = _CLIENT.merge(Config(connect_timeout=2, read_timeout=5, retries={"total_max_attempts": 1}))
     apis = _session().client("apigatewayv2", endpoint_url=f"http://{HOST}:{port}", config=config)
     try:
         return [
@@ -97,7 +102,9 @@ class Emulator:
         with self._lock:  # Creating a client is slow and not safe in threads. Using one is safe.
             key = (service, self.region)
             if key not in self._clients:
-                self._clients[key] = self._session.client(service, self.region, endpoint_url=self.endpoint)
+                self._clients[key] = self._session.client(
+                    service, self.region, endpoint_url=self.endpoint, config=_CLIENT
+                )
             return self._clients[key]
 
     def in_region(self, region: str) -> "Emulator":
@@ -149,7 +156,7 @@ class Emulator:
             if self._process is None or self._process.poll() is not None:
                 raise EmulatorError(f"the emulator ended while it started. Its log says:\n{self._log.read_text()}")
             try:
-                with urllib.request.urlopen(f"{self.endpoint}/_ministack/health", timeout=1) as answer:  # noqa: S310
+                with _NO_PROXY.open(f"{self.endpoint}/_ministack/health", timeout=1) as answer:
                     json.load(answer)
                     return
             except (urllib.error.URLError, ConnectionError, TimeoutError):

@@ -7,6 +7,7 @@ import getpass
 import io
 import json
 import os
+import re
 import signal
 import ssl
 import sys
@@ -18,7 +19,7 @@ from datetime import datetime
 from typing import Any, TextIO
 from urllib.parse import urlsplit
 
-from websockets.exceptions import InvalidStatus
+from websockets.exceptions import InvalidProxy, InvalidStatus, ProxyError
 
 from .reliable_client import Frame, RefusedError, ReliableClient
 
@@ -145,18 +146,15 @@ class TerminalClient(ReliableClient):
 
     def on_lost(self, reason: Exception | None) -> None:
         """Say that the connection is lost. Give up if it never worked, or if the chat refuses the handshake."""
-        status = reason.response.status_code if isinstance(reason, InvalidStatus) else None
+        status = _status(reason)
         if status in _HANDSHAKE_ADVICE and (status != _TRY_AGAIN or not self.recovered.is_set()):
             self._end(f"The chat refuses the connection ({status}). {_HANDSHAKE_ADVICE[status]}")
         elif reason is not None and not self.recovered.is_set():
-            # Never show the error's own text: it may quote the address, with its token.
-            why: object = status and f"its answer is {status}"
-            if isinstance(reason, ssl.SSLError):
-                why = "it has no TLS that can be trusted. If it has no TLS at all, use ws:// instead of wss://"
-            elif isinstance(reason, OSError):
-                why = reason.strerror
-            why = why or "the answer is not from a chat"
-            self._end(f"No chat can be reached at {harmless(self.url)}: {why}. Check the URL.")
+            through = proxy = ""
+            if self.proxy:
+                through = f" through the proxy {harmless(_without_user(self.proxy))}"
+                proxy = ", and the proxy in the environment variables https_proxy, http_proxy and no_proxy"
+            self._end(f"No chat can be reached at {harmless(self.url)}{through}: {_why(reason)}. Check the URL{proxy}.")
         elif self._connected:
             self._connected = False
             self._notice("The connection is lost. Connecting again. What you type is sent after that.")
@@ -196,6 +194,27 @@ class TerminalClient(ReliableClient):
     def _end(self, why: str) -> None:
         if not self.over.done():
             self.over.set_result(why)
+
+
+def _status(reason: Exception | None) -> int | None:
+    return reason.response.status_code if isinstance(reason, InvalidStatus) else None
+
+
+def _why(reason: Exception) -> str:
+    """Why a handshake failed. Most errors' own texts may quote the address, with its token, so they are not shown."""
+    status = _status(reason)
+    why: object = status and f"its answer is {status}"
+    if isinstance(reason, ssl.SSLError):
+        why = "it has no TLS that can be trusted. If it has no TLS at all, use ws:// instead of wss://"
+    elif isinstance(reason, OSError):
+        why = reason.strerror or "it does not answer"
+    elif isinstance(reason, InvalidProxy):
+        why = reason.msg
+    elif isinstance(reason, ProxyError):
+        why = harmless(reason.__cause__ or reason)
+    elif isinstance(reason, ValueError):
+        why = "the proxy's address is not valid"
+    return str(why or "the answer is not from a chat")
 
 
 def _reason(error: Frame) -> str:
@@ -310,6 +329,11 @@ def _subject(token: str) -> str | None:
         return str(json.loads(base64.urlsafe_b64decode(payload + "=="))["sub"])
     except (IndexError, ValueError, KeyError, TypeError):
         return None
+
+
+def _without_user(proxy: str) -> str:
+    """The address of a proxy without its user and password. It need not be a URL."""
+    return re.sub(r"(?s)^([\w+.-]*://)?.*@", r"\1", proxy)
 
 
 def _is_websocket_url(url: str) -> bool:

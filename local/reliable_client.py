@@ -4,13 +4,16 @@ import asyncio
 import json
 import random
 from dataclasses import dataclass
+from ipaddress import ip_address
 from itertools import count
-from typing import Any, Literal
+from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
 from uuid import uuid4
 
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import WebSocketException
+from websockets.proxy import get_proxy
+from websockets.uri import parse_uri
 
 Frame = dict[str, Any]
 
@@ -73,6 +76,7 @@ class ReliableClient:
 
     Attributes:
         url: The address to connect to, without the query.
+        proxy: Address of the proxy that the environment names for it, with its password. None if there is none.
         outbox: Messages that are not acknowledged yet, by ``clientMessageId``, oldest first.
     """
 
@@ -107,9 +111,7 @@ class ReliableClient:
         query = {"userId": user_id, "groupId": group_id} | ({"token": token} if token else {})
         self._address = f"{url}{'&' if urlsplit(url).query else '?'}{urlencode(query, quote_via=quote)}"
         # A proxy cannot reach the emulator.
-        self._proxy: Literal[True] | None = (
-            None if urlsplit(url).hostname in {"localhost", "127.0.0.1", "::1"} else True
-        )
+        self.proxy = None if _is_this_machine(urlsplit(url).hostname or "") else get_proxy(parse_uri(url))
         self._first_pages = first_pages
         self._recover_every = recover_every
         self._known: set[str] = set()
@@ -186,9 +188,9 @@ class ReliableClient:
         """Use one connection, from its handshake to its end."""
         try:
             connection = await connect(
-                self._address, compression=None, proxy=self._proxy, ping_interval=None, open_timeout=60, close_timeout=1
+                self._address, compression=None, proxy=self.proxy, ping_interval=None, open_timeout=60, close_timeout=1
             )
-        except (OSError, WebSocketException) as reason:
+        except (OSError, WebSocketException, ValueError) as reason:  # ValueError: the proxy's address is no URL.
             self.on_lost(reason)
             return
         try:
@@ -327,6 +329,13 @@ class ReliableClient:
         if message["messageId"] not in self._known and message["timestamp"] >= self._oldest:
             self._known.add(message["messageId"])
             self.on_message(message)
+
+
+def _is_this_machine(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def _jitter(most: float) -> float:

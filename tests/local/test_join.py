@@ -11,6 +11,7 @@ import termios
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -23,26 +24,33 @@ from tests.browser.network import Network
 from tests.clients import ChatClient
 from tests.rows import put_row
 
+from .proxy import Proxy
+
 ROOT = Path(__file__).parent.parent.parent
 TOKEN = "eyJhbGciOiJub25lIn0.eyJzdWIiOiJhbm4tMSJ9.planted-secret"
 """Its `sub` is ann-1."""
+NO_PROXY_HERE = "socks5h://127.0.0.1:9"
+"""An address where nothing listens."""
+PROXIES = ("all_proxy", "http_proxy", "https_proxy", "no_proxy", "socks_proxy", "ws_proxy", "wss_proxy")
 NOT_A_WEBSOCKET_URL = "URL is not a WebSocket URL. Use the output WebSocketURL, such as wss://host/production"
 
 
 class Joined:
     """A join whose input and output are pipes, or both a terminal."""
 
-    def __init__(self, *arguments: str, terminal: bool = False, token: str = "") -> None:
+    def __init__(self, *arguments: str, terminal: bool = False, token: str = "", proxy: str = NO_PROXY_HERE) -> None:
         if terminal:
             self._input, their_input = pty.openpty()
             self._output, their_output = os.dup(self._input), os.dup(their_input)
         else:
             their_input, self._input = os.pipe()
             self._output, their_output = os.pipe()
+        environment = {name: value for name, value in os.environ.items() if name.lower() not in PROXIES}
+        environment |= {"TZ": "UTC", "TERM": "xterm", "CHAT_TOKEN": token, "AWS_PROFILE": "not-to-be-touched"}
         self.process = subprocess.Popen(
             [sys.executable, "-m", "local.join", *arguments],
             cwd=ROOT,
-            env=os.environ | {"TZ": "UTC", "TERM": "xterm", "CHAT_TOKEN": token, "AWS_PROFILE": "not-to-be-touched"},
+            env=environment | {"http_proxy": proxy, "https_proxy": proxy},
             stdin=their_input,
             stdout=their_output,
             stderr=their_output,
@@ -120,8 +128,8 @@ def start() -> Iterator[Start]:
     """Start a join with arguments of the command line."""
     joined: list[Joined] = []
 
-    def start(*arguments: str, terminal: bool = False, token: str = "") -> Joined:
-        joined.append(Joined(*arguments, terminal=terminal, token=token))
+    def start(*arguments: str, terminal: bool = False, token: str = "", proxy: str = NO_PROXY_HERE) -> Joined:
+        joined.append(Joined(*arguments, terminal=terminal, token=token, proxy=proxy))
         return joined[-1]
 
     yield start
@@ -133,8 +141,8 @@ def start() -> Iterator[Start]:
 def join(start: Start, url: str, group: str) -> Start:
     """Join the test's group."""
 
-    def join(name: str, to: str = url, *, terminal: bool = False, token: str = "") -> Joined:
-        return start(f"--group={group}", f"--name={name}", f"--url={to}", terminal=terminal, token=token)
+    def join(name: str, to: str = url, **how: Any) -> Joined:
+        return start(f"--group={group}", f"--name={name}", f"--url={to}", **how)
 
     return join
 
@@ -326,6 +334,44 @@ def test_a_refused_handshake_is_explained(join: Start, url: str) -> None:
     joined = join("Ann", re.sub("/execute-api/[^/]+", "/execute-api/nobodys", url), token=TOKEN)
     assert joined.end() == 1
     assert joined.shown.startswith("The chat refuses the connection (403). ")
+    assert "planted-secret" not in joined.shown
+
+
+@pytest.mark.parametrize("scheme", ["http", "socks5h"])
+def test_a_chat_elsewhere_is_reached_through_the_proxy_of_the_environment(
+    emulator: Emulator, join: Start, url: str, scheme: str
+) -> None:
+    with Proxy(emulator.port) as proxy:
+        port = proxy.server_address[1]
+        joined = join("Ann", url.replace("127.0.0.1", "chat.example"), proxy=f"{scheme}://127.0.0.1:{port}")
+        joined.type("Hello\n")
+        joined.end_input()
+        assert joined.end() == 0
+        assert "Ann: Hello\n" in joined.shown
+        assert set(proxy.hosts) == {"chat.example"}
+
+
+@pytest.mark.parametrize(
+    ("proxy", "named", "why"),
+    [
+        ("http://me:planted-secret@127.0.0.1:{port}", "http://127.0.0.1:{port}", "proxy rejected connection: HTTP 407"),
+        ("socks5h://me:planted-secret@127.0.0.1:{port}", "socks5h://127.0.0.1:{port}", "No acceptable authentication"),
+        ("socks5h://me:planted-secret@127.0.0.1:9", "socks5h://127.0.0.1:9", "Could"),
+        ("http://me:planted-secret@127.0.0.1:9", "http://127.0.0.1:9", "Connect call failed"),
+        ("ftp://me:planted-secret@proxy.example", "ftp://proxy.example", "scheme ftp isn't supported"),
+        ("me:planted-secret@proxy.example:3128", "proxy.example:3128", "scheme me isn't supported"),
+        ("http://me:planted-secret@proxy:port", "http://proxy:port", "the proxy's address is not valid"),
+        ("http://[::1", "http://[::1", "the proxy's address is not valid"),
+    ],
+)
+def test_a_proxy_that_cannot_be_used_is_named_in_one_line(start: Start, proxy: str, named: str, why: str) -> None:
+    with Proxy(9, refuses=True) as refusing:
+        port = refusing.server_address[1]
+        joined = start("--group=g", "--url=wss://chat.example/production", token=TOKEN, proxy=proxy.format(port=port))
+        assert joined.end() == 1
+    head = f"No chat can be reached at wss://chat.example/production through the proxy {named.format(port=port)}: {why}"
+    assert joined.shown.startswith(head)
+    assert len(joined.shown.splitlines()) == 1
     assert "planted-secret" not in joined.shown
 
 

@@ -20,6 +20,8 @@ from local.emulator import Emulator
 from tests.clients import ChatClient
 
 ROOT = Path(__file__).parent.parent.parent
+USELESS_PROXIES = {"http_proxy": "http://127.0.0.1:9", "https_proxy": "socks5h://127.0.0.1:9"}
+"""Nothing listens there. What runs on this machine needs no proxy."""
 
 
 @contextmanager
@@ -31,7 +33,7 @@ def local_chat(directory: Path, *arguments: str, port: int = 0) -> Iterator[tupl
     process = subprocess.Popen(
         [sys.executable, "-m", "local", "--port", str(port), *arguments],
         cwd=ROOT,
-        env=os.environ | {"TMPDIR": str(directory), "AWS_PROFILE": "not-to-be-touched"},
+        env=os.environ | {"TMPDIR": str(directory), "AWS_PROFILE": "not-to-be-touched"} | USELESS_PROXIES,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -142,7 +144,8 @@ def test_unknown_resource_type_is_refused() -> None:
         create(emulator, "aws:kinesis/stream:Stream", "chat-feed", {})
 
 
-def test_a_property_that_would_be_lost_is_refused() -> None:
+def test_a_property_that_would_be_lost_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("http_proxy", USELESS_PROXIES["http_proxy"])
     with (
         Emulator(port=0) as emulator,
         pytest.raises(UnsupportedError, match=r"chat-logs: the emulator would not get skipDestroy\."),
