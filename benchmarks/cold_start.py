@@ -18,10 +18,7 @@ def engine() -> None:
     from handlers.posting.fan_out import push  # noqa: PLC0415
     from handlers.tables.connections import Connection  # noqa: PLC0415
 
-    recipients = (
-        Connection(connection_id=each, user_id="u", group_id="g", connected_at="2026-01-01T00:00:00.000000Z")
-        for each in IDS
-    )
+    recipients = (Connection(each, "u", "g", "2026-01-01T00:00:00.000000Z") for each in IDS)
     tally = push(BODY, recipients, deadline=time.monotonic() + 60)
     if tally.delivered != len(IDS):
         raise RuntimeError(tally)

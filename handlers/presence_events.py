@@ -32,9 +32,9 @@ def presence_events(event: dict[str, Any], deadline: float) -> dict[str, int]:
 def _tell(record: dict[str, Any], deadline: float) -> bool:
     joined = record["eventName"] == "INSERT"
     image = record["dynamodb"]["NewImage" if joined else "OldImage"]
-    if not connections.is_connection(image):
+    changed = connections.read(image)
+    if changed is None or not changed.group_id:
         return False
-    changed = connections.from_image(image)
     connected = small_group(changed.group_id)
     if any(_speaks_for(other, changed, joined=joined) for other in connected):
         return False

@@ -15,7 +15,8 @@ from .management_api import management_api
 from .posts import Outcome, Post
 
 HANDSHAKE_SECONDS = 15
-"""Age in seconds under which a connection that answers 410 keeps its row: its handshake may still be under way."""
+"""Age in seconds under which a connection that answers 410 keeps its row: its handshake may still be under way. A row
+that is dated further ahead than that was not written just now."""
 
 _stale: set[str] = set()
 """Connections that answered 410, but whose rows stay because they may be another API's."""
@@ -80,7 +81,7 @@ def push(frame: bytes, recipients: Iterable[Connection], *replies: Post, deadlin
         tally.recipients += 1
         if outcome is Outcome.DELIVERED:
             tally.delivered += 1
-        elif outcome is Outcome.GONE and times.age(post.recipient.connected_at) > HANDSHAKE_SECONDS:
+        elif outcome is Outcome.GONE and abs(times.age(post.recipient.connected_at)) > HANDSHAKE_SECONDS:
             tally.stale += 1
             gone.append(post.recipient)
         else:
@@ -99,8 +100,10 @@ def push(frame: bytes, recipients: Iterable[Connection], *replies: Post, deadlin
             if time.monotonic() >= deadline:
                 break  # The next message tries to delete the rest.
             with log_failure("stale row not deleted"):
-                if not connections.delete_stale(connection.connection_id):
-                    _remember(connection.connection_id)
+                # A group row ends with its connection.
+                for row_id in {connection.connection_id, connection.row_id}:
+                    if not connections.delete_stale(row_id):
+                        _remember(connection.connection_id)
     return tally
 
 

@@ -32,7 +32,7 @@ def split(frame: bytes, recipients: Iterator[Connection], *, deadline: float) ->
             raise TimeoutError
         slice_ = {
             "frame": frame.decode(),
-            "recipients": [[one.connection_id, one.connected_at] for one in recipients_of_slice],
+            "recipients": [[one.row_id, one.connected_at] for one in recipients_of_slice],
         }
         answer = _lambda_client().invoke(
             FunctionName=settings().broadcast_function, InvocationType="Event", Payload=json.dumps(slice_)
@@ -42,8 +42,8 @@ def split(frame: bytes, recipients: Iterator[Connection], *, deadline: float) ->
 
 def recipients_of(slice_: dict[str, Any]) -> Iterator[Connection]:
     """The recipients of a slice. A slice does not contain their users and group."""
-    for connection_id, connected_at in slice_["recipients"]:
-        yield Connection(connection_id=connection_id, user_id="", group_id="", connected_at=connected_at)
+    for row_id, connected_at in slice_["recipients"]:
+        yield Connection(row_id.partition("#")[0], "", "", connected_at, row_id=row_id)
 
 
 @cache

@@ -7,22 +7,25 @@ from handlers.tables.rate_limit import take_turn
 
 
 def admit(connection_id: str) -> Connection:
-    """Admit a frame of a connection.
+    """Admit a frame of a connection to its group.
 
     Raises:
-        ChatError: NOT_CONNECTED, RATE_LIMITED, or FORBIDDEN if the user is no longer a member. The connection is then
-            deleted from the table and closed.
+        ChatError: NOT_CONNECTED, RATE_LIMITED, BAD_REQUEST if the connection has no group, or FORBIDDEN if the user is
+            no longer a member. The connection is then deleted from the table and closed.
     """
-    return require_member(take_turn(connection_id))
+    connection = take_turn(connection_id)
+    if not connection.group_id:
+        raise ChatError(Code.BAD_REQUEST, "this connection has no groupId: connect with one")
+    return require_member(connection)
 
 
 def require_member(connection: Connection) -> Connection:
-    """Return a connection whose user still belongs to its group.
+    """Return a connection whose user still belongs to its group, if it has one.
 
     Raises:
         ChatError: FORBIDDEN. The connection is deleted from the table and closed.
     """
-    if not members.is_still_member(connection.user_id, connection.group_id):
+    if connection.group_id and not members.is_still_member(connection.user_id, connection.group_id):
         connections.close_connection(connection.connection_id)
         raise ChatError(
             Code.FORBIDDEN,

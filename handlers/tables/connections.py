@@ -12,6 +12,7 @@ from handlers.runtime.settings import settings
 
 from . import members
 from .aws import dynamodb, query_pages
+from .rows import OddRowError, report, text
 from .schema import (
     API_ID,
     AUTHENTICATION,
@@ -21,27 +22,43 @@ from .schema import (
     CONNECTIONS_BY_USER,
     EXPIRES_AT,
     GROUP_ID,
+    JOINED_AT,
+    MEMBER,
     USER_ID,
 )
 
 if TYPE_CHECKING:
     from .aws import Row
 
-_NEEDED = (CONNECTION_ID, USER_ID, GROUP_ID, CONNECTED_AT)
-"""What makes a row a connection. Each is a text."""
 _LONGEST_SECONDS = 3 * 60 * 60
 """Age at which a row without ``expiresAt`` counts as gone. API Gateway closes a connection after 2 hours.
 https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-execution-service-websocket-limits-table.html"""
+_WEST_SECONDS = 12 * 60 * 60
+"""How much later than in UTC a time without a zone may be meant: it may be the local time of the westernmost zone."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True)  # A frozen one takes three times as long to make, and there is one per recipient.
 class Connection:
-    """An open connection, from its row."""
+    """A connection in a group, from its row.
+
+    Attributes:
+        connection_id: The connection that is posted to.
+        user_id: Its user.
+        group_id: The group that the row is about. Empty in an own row without a group.
+        connected_at: When it opened. Other programs' times are brought into our format. Empty if it cannot be read.
+        joined_at: When it joined the group, in the same format.
+        expires_at: Second since the epoch at which the row ends. Infinite if no time of the row can be read: then it
+            ends with a 410.
+        row_id: Key of the row.
+    """
 
     connection_id: str
     user_id: str
     group_id: str
     connected_at: str
+    joined_at: str = ""
+    expires_at: float = math.inf
+    row_id: str = ""
 
 
 def open_connection(connection_id: str, user_id: str, group_id: str, *, rights_end: int | None = None) -> None:
@@ -69,26 +86,26 @@ def open_connection(connection_id: str, user_id: str, group_id: str, *, rights_e
     )
 
 
-def close_connection(connection_id: str) -> None:
+def close_connection(row_id: str) -> None:
     """Delete a connection's row. Nothing happens if there is no row."""
-    dynamodb().delete_item(TableName=settings().connections_table, Key=key(connection_id))
+    dynamodb().delete_item(TableName=settings().connections_table, Key=key(row_id))
 
 
-def delete_stale(connection_id: str) -> bool:
-    """Delete the row of a connection that API Gateway says is gone.
+def delete_stale(row_id: str) -> bool:
+    """Delete a row of a connection that API Gateway says is gone.
 
     Returns:
         Whether the row is deleted. It stays if it may be another API's: in a table that existed already, a row without
         ``apiId`` says nothing, and to our API every connection of another API is gone.
     """
     if not settings().connections_table_adopted:
-        close_connection(connection_id)
+        close_connection(row_id)
         return True
     client = dynamodb()
     try:
         client.delete_item(
             TableName=settings().connections_table,
-            Key=key(connection_id),
+            Key=key(row_id),
             ConditionExpression=f"{API_ID} = :api",
             ExpressionAttributeValues={":api": {"S": settings().api_id}},
         )
@@ -100,8 +117,8 @@ def delete_stale(connection_id: str) -> bool:
 def find(connection_id: str) -> Connection | None:
     """Read a connection consistently. ``None`` if it has no row, or its row is no longer valid."""
     answer = dynamodb().get_item(TableName=settings().connections_table, Key=key(connection_id), ConsistentRead=True)
-    row = answer.get("Item")
-    return from_image(row) if row and counts(row) else None
+    found = read(answer["Item"]) if "Item" in answer else None
+    return found if found and is_open(found) else None
 
 
 def require(connection_id: str) -> Connection:
@@ -122,72 +139,104 @@ def not_connected() -> ChatError:
 
 
 def number_of(user_id: str) -> int:
-    """Count the connections of a user in all groups, without expired ones and other APIs'. The index may lag."""
-    is_open = f"{EXPIRES_AT} > :now OR (attribute_not_exists({EXPIRES_AT}) AND {CONNECTED_AT} > :start)"
-    pages = query_pages(
-        settings().connections_table,
-        CONNECTIONS_BY_USER,
-        user_id,
-        FilterExpression=f"({is_open}) AND (attribute_not_exists({API_ID}) OR {API_ID} = :api)",
-        values={
-            ":now": {"N": str(int(time.time()))},
-            ":start": {"S": times.earlier(times.timestamp(), _LONGEST_SECONDS)},
-            ":api": {"S": settings().api_id},
-        },
-        Select="COUNT",
-    )
-    return sum(page["Count"] for page in pages)
+    """Count the connections of a user in all groups, without expired ones and other APIs'. The index may lag.
+
+    A row of which nobody knows when it ends does not count: it could lock its user out for ever.
+    """
+    pages = query_pages(settings().connections_table, CONNECTIONS_BY_USER, user_id)
+    found = (read(row) for page in pages for row in page["Items"])
+    return sum(is_open(one) and one.expires_at < math.inf for one in found if one)
 
 
 def in_group(group_id: str) -> Iterator[list[Connection]]:
-    """Read the connections of a group page by page, without expired ones. Each page is a query of up to 1 MB.
+    """Read the connections of a group page by page, each of them once. Each page is a query of up to 1 MB.
 
-    Connections of users who are no longer members of the group are left out, so that they receive nothing from it. The
-    index is eventually consistent: it may miss a connection that has just opened, and list one that has just closed.
+    Expired connections are left out, and those of users who are no longer members of the group, so that they receive
+    nothing from it. The index is eventually consistent: it may miss a connection that has just opened, and list one
+    that has just closed.
     """
     pages = query_pages(settings().connections_table, CONNECTIONS_BY_GROUP, group_id)
     membership = members.of_group(group_id)
+    known: set[str] = set()
     for page in pages:
-        connected = (from_image(row) for row in page["Items"] if counts(row))
-        yield [one for one in connected if membership.has(one.user_id, one.connected_at)]
+        connected: list[Connection] = []
+        now = time.time()
+        for row in page["Items"]:
+            one = read(row)
+            if (
+                one
+                and one.expires_at > now
+                and one.connection_id not in known
+                and membership.has(one.user_id, one.joined_at)
+            ):
+                # A connection may have an own row and a group row for the same group.
+                known.add(one.connection_id)
+                connected.append(one)
+        yield connected
 
 
-def key(connection_id: str) -> "Row":
-    """The primary key of a connection's row."""
-    return {CONNECTION_ID: {"S": connection_id}}
-
-
-def from_image(row: "Row") -> Connection:
-    """Make a connection from a row of the table, or from a row's image in the table's stream."""
-    return Connection(
-        connection_id=row[CONNECTION_ID]["S"],
-        user_id=row[USER_ID]["S"],
-        group_id=row[GROUP_ID]["S"],
-        connected_at=row[CONNECTED_AT]["S"],
-    )
-
-
-def is_connection(row: "Row") -> bool:
-    """Whether a row is a connection of this API, or may be one because it has no ``apiId``."""
-    # Other programs can write rows. A row that is not a connection must not cost the group its messages.
-    # This runs for each recipient: all() with a generator takes twice as long.
-    for name in _NEEDED:
-        if "S" not in row.get(name, ()):
-            return False
-    api = row.get(API_ID)
-    return not api or api.get("S") == settings().api_id
-
-
-def counts(row: "Row") -> bool:
-    """Whether a row still gives its connection any rights."""
-    if not is_connection(row):
-        return False
-    # Connections from before you turned authentication on are not authenticated. Their rows may lack the attribute.
-    if row.get(AUTHENTICATION, {"S": "none"}).get("S") != settings().authentication:
-        return False
-    if EXPIRES_AT not in row:
-        # Another program wrote it. If its time cannot be read, the row counts until its connection answers 410.
-        return not _LONGEST_SECONDS < times.age(row[CONNECTED_AT]["S"]) < math.inf
+def is_open(connection: Connection) -> bool:
+    """Whether a connection's row still gives it rights."""
     # DynamoDB removes expired rows within days, not at once.
     # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/howitworks-ttl.html
-    return float(row[EXPIRES_AT].get("N", 0)) > time.time()
+    return connection.expires_at > time.time()
+
+
+def key(row_id: str) -> "Row":
+    """The primary key of a connection's row."""
+    return {CONNECTION_ID: {"S": row_id}}
+
+
+def read(row: "Row") -> Connection | None:
+    """Make a connection from a row, or from its image in the table's stream. It may have expired.
+
+    There are two types of rows, told apart by their keys. An own row is the connection itself: its key is the
+    connection's id. ``groupId`` is the group of the handshake, if there is one. A group row adds one group: its key is
+    the id, ``#`` and a suffix, and its user is in ``member``.
+
+    Returns:
+        None if the row gives no connection of this API any rights. A row that is not a connection is logged, once.
+    """
+    try:
+        return _read(row)
+    except OddRowError as odd:
+        report(settings().connections_table, row[CONNECTION_ID]["S"], odd)
+        return None
+
+
+def _read(row: "Row") -> Connection | None:
+    # This runs for each recipient.
+    ours, row_id, connection_id, user = settings(), row[CONNECTION_ID]["S"], row[CONNECTION_ID]["S"], USER_ID
+    if "#" in row_id:
+        connection_id, user = row_id.partition("#")[0], MEMBER
+    # An adopted table has rows of other APIs, and rows of programs that do not know apiId.
+    if (text(row, API_ID) or ours.api_id) != ours.api_id:
+        return None
+    # Connections from before you turned authentication on are not authenticated. Their rows may lack the attribute.
+    if (text(row, AUTHENTICATION) or "none") != ours.authentication:
+        return None
+    user_id, group_id = text(row, user), text(row, GROUP_ID)
+    if not (connection_id and user_id and CONNECTED_AT in row and (group_id or user is USER_ID)):
+        raise OddRowError(f"it needs {user}, {CONNECTED_AT} and, if its key has a #, {GROUP_ID}")
+    joined_at = connected_at = times.normal(text(row, CONNECTED_AT))
+    if user is MEMBER:
+        joined_at = times.normal(text(row, JOINED_AT))
+    return Connection(connection_id, user_id, group_id, connected_at, joined_at, _end(row), row_id)
+
+
+def _end(row: "Row") -> float:
+    """Second since the epoch at which a row ends. Infinite if nothing in it says when."""
+    now = time.time()
+    latest = now + settings().connection_ttl_seconds + times.CLOCKS_DIFFER_SECONDS
+    value = row.get(EXPIRES_AT)
+    if value and "N" in value and (end := float(value["N"])) <= latest:
+        return end
+    # Other programs write texts, milliseconds, or times that cannot be right.
+    expiry = times.read(text(row, EXPIRES_AT))
+    if expiry and (end := times.seconds(expiry)) <= latest:
+        return end
+    opened = times.read(text(row, CONNECTED_AT))
+    if not opened or times.seconds(opened) > now + times.CLOCKS_DIFFER_SECONDS:
+        return math.inf
+    longest = _LONGEST_SECONDS if opened.tzinfo else _LONGEST_SECONDS + _WEST_SECONDS
+    return times.seconds(opened) + longest

@@ -8,6 +8,7 @@ from handlers.runtime.memory import make_room
 from handlers.runtime.settings import settings
 
 from .aws import query_pages
+from .rows import NOT_TEXT, texts
 from .schema import GROUP_ID, MEMBERS_BY_GROUP, MEMBERS_BY_USER, USER_ID
 
 _INDEX_LAG_SECONDS = 5
@@ -32,12 +33,14 @@ class Membership:
     read_at: str = ""
     good_until: float = 0
 
-    def has(self, user_id: str, connected_at: str) -> bool:
-        """Whether a user is a member, if their connection was opened at a given time."""
+    def has(self, user_id: str, joined_at: str) -> bool:
+        """Whether a user is a member, if their connection joined the group at a given time."""
         if self.user_ids is None or user_id in self.user_ids:
             return True
-        # The user may have become a member after the read.
-        return connected_at > self.read_at and is_still_member(user_id, self.group_id)
+        # The user may have become a member after the read. But a time that lies ahead says nothing, and must not cost
+        # a query for each message.
+        just_now = joined_at > self.read_at and times.age(joined_at) > -times.CLOCKS_DIFFER_SECONDS
+        return just_now and is_still_member(user_id, self.group_id)
 
 
 _OPEN = Membership("", None)
@@ -63,7 +66,7 @@ def _read_group(group_id: str) -> Membership:
     good_until = time.time() + settings().membership_recheck_seconds
     read_at = times.earlier(times.timestamp(), _INDEX_LAG_SECONDS)
     pages = query_pages(settings().members_table, MEMBERS_BY_GROUP, group_id, ProjectionExpression=USER_ID)
-    user_ids = frozenset(row[USER_ID]["S"] for page in pages for row in page["Items"] if "S" in row.get(USER_ID, {}))
+    user_ids = frozenset(texts(row).get(USER_ID, NOT_TEXT) for page in pages for row in page["Items"]) - {NOT_TEXT}
     return Membership(group_id, user_ids, read_at, good_until)
 
 

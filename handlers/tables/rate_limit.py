@@ -12,7 +12,7 @@ from handlers.runtime.memory import make_room
 from handlers.runtime.settings import settings
 
 from .aws import dynamodb
-from .connections import Connection, counts, from_image, key, not_connected
+from .connections import Connection, is_open, key, not_connected, read
 from .schema import API_ID, BUSY_UNTIL, CONNECTION_ID
 
 if TYPE_CHECKING:
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 _busy_until: dict[str, int] = {}
 """What this process last wrote into the rows. It suggests which of the two conditions to try first."""
 _MOST_HINTS = 10_000
+_CLOCKS_DIFFER = 5_000_000
+"""Microseconds by which the clocks of two processes may differ. Busier than that nobody can be."""
 
 
 def take_turn(connection_id: str) -> Connection:
@@ -28,7 +30,7 @@ def take_turn(connection_id: str) -> Connection:
 
     An update cannot write the larger of two values, so there are two conditions: the connection is idle
     (nearly always), or it is busy. A second request happens only if frames come faster than the rate and another
-    process served the frame before.
+    process served the frame before. If another program wrote what cannot be right, the connection counts as idle.
 
     Raises:
         ChatError: NOT_CONNECTED, or RATE_LIMITED with the time to wait.
@@ -38,16 +40,17 @@ def take_turn(connection_id: str) -> Connection:
     ahead = now + interval * (settings().message_burst - 1)
     idle = _busy_until.get(connection_id, 0) <= now
     for is_idle in (idle, not idle, idle):
-        row, taken = _occupy(connection_id, now, interval, None if is_idle else ahead)
-        if row is None or not counts(row):
+        row, taken = _occupy(connection_id, now, interval, ahead, is_idle=is_idle)
+        connection = read(row) if row else None
+        if row is None or connection is None or not is_open(connection):
             _busy_until.pop(connection_id, None)
             raise not_connected()
-        busy_until = int(row[BUSY_UNTIL]["N"]) if BUSY_UNTIL in row else 0
+        busy_until = int(float(row.get(BUSY_UNTIL, {}).get("N", 0)))
         make_room(_busy_until, _MOST_HINTS)
         _busy_until[connection_id] = busy_until
         if taken:
-            return from_image(row)
-        if busy_until > ahead:
+            return connection
+        if ahead < busy_until <= ahead + interval + _CLOCKS_DIFFER:
             break
     raise ChatError(
         Code.RATE_LIMITED,
@@ -57,33 +60,34 @@ def take_turn(connection_id: str) -> Connection:
     )
 
 
-def _occupy(connection_id: str, now: int, interval: int, ahead: int | None) -> "tuple[Row | None, bool]":
+def _occupy(connection_id: str, now: int, interval: int, ahead: int, *, is_idle: bool) -> "tuple[Row | None, bool]":
     """Make a connection busy for one more frame.
 
-    Without ``ahead`` the connection must be idle. With it the connection must be busy, but not beyond ``ahead``.
+    If ``is_idle``, the connection must be idle. Otherwise it must be busy, but not beyond ``ahead``.
 
     Returns:
         The row (None if it does not exist), and whether the frame was counted.
     """
-    values = {":now": now, ":interval": interval} | ({":next": now + interval} if ahead is None else {":ahead": ahead})
-    used = (":now", ":next") if ahead is None else (":now", ":interval", ":ahead")
+    number = f"attribute_type({BUSY_UNTIL}, :number)"
+    if is_idle:
+        values = {":now": now, ":next": now + interval, ":far": ahead + interval + _CLOCKS_DIFFER}
+        until = ":next"
+        condition = f"(NOT {number} OR {BUSY_UNTIL} <= :now OR {BUSY_UNTIL} > :far)"
+    else:
+        values = {":now": now, ":interval": interval, ":ahead": ahead}
+        until = f"{BUSY_UNTIL} + :interval"
+        condition = f"{number} AND {BUSY_UNTIL} > :now AND {BUSY_UNTIL} <= :ahead"
     client = dynamodb()
     try:
         answer = client.update_item(
             TableName=settings().connections_table,
             Key=key(connection_id),
             # A row that another program wrote gets the API's id with its first frame: only our API can receive one.
-            UpdateExpression=f"SET {BUSY_UNTIL} = {':next' if ahead is None else f'{BUSY_UNTIL} + :interval'}, "
-            f"{API_ID} = :api",
+            UpdateExpression=f"SET {BUSY_UNTIL} = {until}, {API_ID} = :api",
             ConditionExpression=f"attribute_exists({CONNECTION_ID}) AND "
-            f"(attribute_not_exists({API_ID}) OR {API_ID} = :api) AND "
-            + (
-                f"(attribute_not_exists({BUSY_UNTIL}) OR {BUSY_UNTIL} <= :now)"
-                if ahead is None
-                else f"{BUSY_UNTIL} > :now AND {BUSY_UNTIL} <= :ahead"
-            ),
-            ExpressionAttributeValues={":api": {"S": settings().api_id}}
-            | {name: {"N": str(values[name])} for name in used},
+            f"(attribute_not_exists({API_ID}) OR {API_ID} = :api) AND {condition}",
+            ExpressionAttributeValues={":api": {"S": settings().api_id}, ":number": {"S": "N"}}
+            | {name: {"N": str(value)} for name, value in values.items()},
             ReturnValues="ALL_NEW",
             # Shows without a second request whether the rate is exceeded or the connection is gone.
             ReturnValuesOnConditionCheckFailure="ALL_OLD",

@@ -11,7 +11,7 @@ from moto import backend_index, mock_aws
 from handlers.posting import fan_out, management_api
 from handlers.protocol import ids
 from handlers.runtime import settings
-from handlers.tables import members, rate_limit
+from handlers.tables import members, rate_limit, rows
 from handlers.tables.aws import dynamodb
 from tests.graph.stack import chat as deployed
 
@@ -53,6 +53,7 @@ def cold_start(
     fan_out._stale.clear()  # noqa: SLF001 - the same
     members._read.clear()  # noqa: SLF001 - the same
     members._checked.clear()  # noqa: SLF001 - the same
+    rows._reported.clear()  # noqa: SLF001 - the same
 
 
 @pytest.fixture(scope="session")

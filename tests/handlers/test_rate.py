@@ -1,6 +1,7 @@
 """The limits of frames per connection and of connections per user."""
 
 import json
+from typing import Any
 
 import pytest
 
@@ -139,6 +140,35 @@ def test_the_cache_of_connections_is_bounded(chat: Chat, monkeypatch: pytest.Mon
 def test_a_row_without_rate_limit_state_is_served(chat: Chat) -> None:
     assert "busyUntil" not in chat.tables.connections()[ANA]
     assert chat.send(ANA) == 200
+
+
+@pytest.mark.parametrize("known", [True, False], ids=["warm", "cold"])
+@pytest.mark.parametrize(
+    "busy_until",
+    [{"S": "later"}, {"N": "9.9E+125"}, {"N": str((NOW + 60) * 1e6)}, {"N": "-1.5"}, {"M": {}}, {"NULL": True}],
+    ids=str,
+)
+def test_a_rate_that_another_program_spoiled_is_repaired(chat: Chat, busy_until: Any, *, known: bool) -> None:
+    if known:
+        chat.send(ANA)
+    dynamodb().update_item(
+        TableName=CONNECTIONS,
+        Key={"connectionId": {"S": ANA}},
+        UpdateExpression="SET busyUntil = :spoiled",
+        ExpressionAttributeValues={":spoiled": busy_until},
+    )
+    assert [chat.send(ANA) for _ in range(BURST + 1)] == [200] * BURST + [429]
+
+
+def test_a_rate_in_fractions_is_kept(chat: Chat) -> None:
+    set_busy_until(NOW)
+    dynamodb().update_item(
+        TableName=CONNECTIONS,
+        Key={"connectionId": {"S": ANA}},
+        UpdateExpression="SET busyUntil = busyUntil + :half",
+        ExpressionAttributeValues={":half": {"N": "0.5"}},
+    )
+    assert [chat.send(ANA) for _ in range(BURST + 1)] == [200] * (BURST - 1) + [429] * 2
 
 
 def test_a_frame_never_recreates_the_row_of_a_closed_connection(chat: Chat) -> None:
