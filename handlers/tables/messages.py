@@ -10,6 +10,7 @@ from handlers.protocol.frames import SendMessage
 from handlers.runtime.settings import settings
 
 from .aws import dynamodb
+from .rows import texts
 from .schema import GROUP_ID, MESSAGE_ID, MESSAGES_BY_GROUP, PUSHED_AT, TIMESTAMP
 
 if TYPE_CHECKING:
@@ -76,13 +77,15 @@ def store(message: dict[str, str]) -> Stored:
 
 
 def _stored_before(message: dict[str, str], row: "Row") -> Stored:
-    stored = _texts(row)
+    stored = texts(row)
     if stored.get("message") != message["message"]:
         raise ChatError(Code.CONFLICT, "you used this clientMessageId for another message: give each message its own")
+    # Another program may have changed the row. Its group, its sender and its ids are those of the frame.
+    kept = {name: stored[name] for name in (TIMESTAMP, "senderName") if name in stored}
     return Stored(
-        row=stored,
+        row=message | kept,
         # With the same timestamp, the SDK itself repeated a put because the first answer was lost.
-        duplicate=stored[TIMESTAMP] != message[TIMESTAMP],
+        duplicate=stored.get(TIMESTAMP) != message[TIMESTAMP],
         pushed=PUSHED_AT in stored,
     )
 
@@ -143,9 +146,5 @@ def _read(
         query["ExpressionAttributeNames"] = {"#timestamp": TIMESTAMP}
         query["ExpressionAttributeValues"] = {":group": {"S": group_id}, ":since": {"S": since}}
     answer = dynamodb().query(**query)
-    rows = [_texts(row) for row in answer["Items"]]
+    rows = [texts(row) for row in answer["Items"]]
     return rows[:limit], len(rows) > limit or "LastEvaluatedKey" in answer
-
-
-def _texts(row: "Row") -> dict[str, str]:
-    return {name: value["S"] for name, value in row.items() if "S" in value}

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterable
+from typing import Any
 
 import pytest
 
@@ -223,3 +224,29 @@ def test_rows_with_another_time_zone_are_found_after_a_cursor(chat: Chat) -> Non
     page = history(chat)
     put("second", "2026-01-01T10:00:05-05:00")
     assert "second" in ids(history(chat, after=page["after"]))
+
+
+def test_what_another_program_stored_is_shown_or_named(chat: Chat) -> None:
+    odd: dict[str, Any] = {
+        "message": {"N": "42"},
+        "senderId": {"N": "1E+2"},
+        "senderName": {"M": {"first": {"S": "Dora"}}},
+        "clientMessageId": {"NULL": True},
+        "attachments": {"L": []},
+    }
+    texts = {"messageId": "m1", "groupId": "red", "timestamp": "2026-01-01T00:00:00.000000Z"}
+    dynamodb().put_item(TableName=MESSAGES, Item=odd | {name: {"S": value} for name, value in texts.items()})
+    shown = {"message": "42", "senderId": "100", "senderName": "(not text)"}
+    assert history(chat)["messages"] == [texts | shown]
+
+
+@pytest.mark.parametrize("value", [{"L": []}, {"M": {}}, {"B": b"x"}, {"BOOL": False}, {"SS": ["x"]}, {"NS": ["1"]}])
+def test_a_message_that_is_not_text_is_named(chat: Chat, value: Any) -> None:
+    put("m1", "2026-01-01T00:00:00.000000Z")
+    dynamodb().update_item(
+        TableName=MESSAGES,
+        Key={"messageId": {"S": "m1"}},
+        UpdateExpression="SET message = :value",
+        ExpressionAttributeValues={":value": value},
+    )
+    assert history(chat)["messages"] == [row("m1", "2026-01-01T00:00:00.000000Z", "(not text)")]

@@ -2,12 +2,15 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
+from typing import Any
 
 import pytest
 
+from handlers.tables.aws import dynamodb
+
 from .chat import ANA, BOB, EVE, Chat, Context
 from .management_api_server import GONE, HANG, RESET, Answer, Frame
-from .tables import ProcessKilledError, aws_error
+from .tables import MESSAGES, ProcessKilledError, aws_error
 
 
 @contextmanager
@@ -125,3 +128,55 @@ def test_a_message_that_another_program_deletes_stays_deleted(chat: Chat) -> Non
     chat.gateway.on_delivery = lambda _connection_id, _frame: chat.tables.forget_messages()
     assert chat.send(ANA, clientMessageId="c1") == 200
     assert chat.tables.messages() == []
+
+
+def change(attribute: str, value: Any) -> None:
+    """Change an attribute of the only message, as another program could. None removes it."""
+    [key] = [{"messageId": row["messageId"]} for row in dynamodb().scan(TableName=MESSAGES)["Items"]]
+    names = {"#name": attribute}
+    if value is None:
+        dynamodb().update_item(
+            TableName=MESSAGES, Key=key, UpdateExpression="REMOVE #name", ExpressionAttributeNames=names
+        )
+        return
+    dynamodb().update_item(
+        TableName=MESSAGES,
+        Key=key,
+        UpdateExpression="SET #name = :value",
+        ExpressionAttributeNames=names,
+        ExpressionAttributeValues={":value": value},
+    )
+
+
+@pytest.mark.parametrize("attribute", ["timestamp", "senderName", "senderId", "groupId", "clientMessageId"])
+@pytest.mark.parametrize("value", [None, {"S": "other"}, {"N": "42"}, {"M": {}}], ids=str)
+def test_a_message_that_another_program_changed_is_still_sent_by_its_sender_to_its_group(
+    chat: Chat, attribute: str, value: Any
+) -> None:
+    with chat.tables.failing("Query", ProcessKilledError()), suppress(ProcessKilledError):
+        chat.send(ANA, clientMessageId="c1", message="42")
+    change(attribute, value)
+    assert chat.send(ANA, clientMessageId="c1", message="42") == 200
+
+    [push] = chat.pushes(BOB)
+    own = {"groupId": "red", "senderId": "ana", "message": "42", "clientMessageId": "c1"}
+    assert push.items() >= own.items()
+    [ack] = chat.acks(ANA)
+    assert ack["duplicate"]
+    assert (ack["messageId"], ack["timestamp"]) == (push["messageId"], push["timestamp"])
+    assert chat.gateway.recipients() == {ANA, BOB}
+
+
+def test_a_text_that_another_program_changed_to_the_same_digits_is_a_duplicate(chat: Chat) -> None:
+    chat.send(ANA, clientMessageId="c1", message="42")
+    change("message", {"N": "42"})
+    assert chat.send(ANA, clientMessageId="c1", message="42") == 200
+    assert chat.send(ANA, clientMessageId="c1", message="43") == 409
+
+
+def test_a_message_that_another_program_deleted_is_stored_again(chat: Chat) -> None:
+    chat.send(ANA, clientMessageId="c1")
+    chat.tables.forget_messages()
+    assert chat.send(ANA, clientMessageId="c1") == 200
+    assert [ack["duplicate"] for ack in chat.acks(ANA)] == [False, False]
+    assert len(chat.tables.messages()) == 1
