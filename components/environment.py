@@ -6,6 +6,10 @@ import pulumi
 
 from .arguments import Authentication, Settings
 
+MAX_ENVIRONMENT = 4_096
+"""Bytes of all environment variables of a function, as JSON. The limits of the arguments keep them below it.
+https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html"""
+
 
 def environment(
     settings: Settings,

@@ -9,6 +9,7 @@ import pulumi
 from pulumi._types import is_input_type
 
 from .arguments import Settings
+from .names import claim_name
 from .transforms import Transforms, apply_transform, check_fixed
 
 Child = TypeVar("Child", bound=pulumi.CustomResource)
@@ -64,7 +65,9 @@ class Children:
             apply_transform(self._transforms[kind], arguments, opts, full_name)
             check_fixed(fixed, arguments, full_name)
         self.arguments[name] = _plain(arguments)
-        return type_(full_name, opts=opts, **arguments)
+        child = type_(full_name, opts=opts, **arguments)
+        claim_name(child, full_name, self.component)
+        return child
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ import pulumi_aws as aws
 
 from .arguments import Settings
 from .existing_table import STREAM_VIEW_TYPE, ExistingTable, Requirements
+from .kms_key import check_key
 from .ownership import refuse_foreign_table, stack_tag
 from .part import Part
 from .shared import (
@@ -72,14 +73,16 @@ class Tables(Part):
     """The tables."""
 
     def existing(self) -> ExistingTables:
-        """Look up the tables that exist already. Nothing may be registered before.
+        """Look up the tables that exist already, and the key for those that do not. Nothing may be registered before.
 
         Raises:
+            InvalidArgumentError: The key cannot be used.
             ExistingTableError: One of them cannot be used.
             ForeignTableError: The component would make a table that another stack has made.
         """
         self._refuse_foreign()
         settings, component = self.settings, self.children.component
+        check_key(settings.kms_key_arn, component)
         members, connections = settings.group_members_table, settings.connections_table
         return ExistingTables(
             messages=None if settings.create_messages_table else _MESSAGES.look_up(settings.messages_table, component),

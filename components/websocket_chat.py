@@ -55,6 +55,7 @@ class WebSocketChat(pulumi.ComponentResource):
 
         Raises:
             InvalidArgumentError: An argument is not allowed. Nothing has been registered.
+            SameNameError: Two resources of the program would have the same name in AWS.
             TransformError: A transform has an unknown kind, or is neither a mapping nor a function. Nothing has been
                 registered. Or a transform returned something, or changed what other resources rely on.
             ExistingTableError: A table that exists already cannot be used. Nothing has been registered, unless the

@@ -105,5 +105,7 @@ def _pairs(key: str, texts: object) -> dict[str, str]:
         name, equals, value = str(text).partition("=")
         if not equals:
             raise InvalidArgumentError(key, text, "written Key=Value")
+        if name in found:
+            raise InvalidArgumentError(key, texts, f"without a second tag {name}", part=text)
         found[name] = value
     return found

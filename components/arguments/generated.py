@@ -81,8 +81,9 @@ class WebSocketChatArgs(TypedDict, total=False):
     """Tags of every resource that can have tags. In the config this is a list, and each tag is written ``Key=Value``:
     ``pulumi config set --path 'tags[0]' Team=chat``.
 
-    Allowed: up to 49, with keys of 1 to 128 and values of up to 256 characters, no key starting aws: (AWS reserves
-    these) or websocket-chat: (the component's own). Default: none."""
+    Allowed: up to 49, with keys of 1 to 128 and values of up to 256 characters. These are letters, digits, spaces and
+    _.:/=+-@. No two keys may differ only in upper and lower case. No key may start with aws: (AWS reserves these) or
+    websocket-chat: (the component's own). Default: none."""
     point_in_time_recovery: pulumi.Input[bool]
     """Point-in-time recovery of the tables that the component creates: you can restore them to any second of the last
     35 days.
@@ -132,7 +133,7 @@ class WebSocketChatArgs(TypedDict, total=False):
     """For ``jwt`` only. Accepted audiences: a token's ``aud`` must have one of these values. For Cognito, use the ids
     of your app clients. Needed for ``jwt``.
 
-    Allowed: up to 10 texts of 1 to 256 ASCII characters, 2,000 in all. Default: none."""
+    Allowed: up to 10 texts of 1 to 256 ASCII characters, but no quotes or backslashes, 2,000 in all. Default: none."""
     jwt_jwks_url: pulumi.Input[str]
     """For ``jwt`` only. Address of the issuer's public keys.
 
@@ -144,7 +145,7 @@ class WebSocketChatArgs(TypedDict, total=False):
     cognito_user_pool_id: pulumi.Input[str]
     """For ``jwt`` only. Cognito user pool whose tokens are accepted. Set it in place of ``jwt_issuer``.
 
-    Allowed: the id of a user pool, like us-east-1_AbCdEfGhI. Default: none."""
+    Allowed: the id of a user pool, of up to 55 characters, like us-east-1_AbCdEfGhI. Default: none."""
     user_claim: pulumi.Input[str]
     """For ``jwt`` only. Claim of a token that is the user's id. A number counts as its digits. For a claim inside
     another, write both with a dot between them.

@@ -1,6 +1,8 @@
 """The rules for the values of arguments, and the error for a value that is not allowed."""
 
 import re
+import unicodedata
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -155,19 +157,32 @@ def texts(accepts: Callable[[str], object], most: int, allowed: str, *, least: i
     )
 
 
+def _is_tag_text(text: object, *, least: int, most: int) -> bool:
+    return (
+        isinstance(text, str)
+        and least <= len(text) <= most
+        and all(unicodedata.category(one)[0] in "LNZ" or one in "_.:/=+-@" for one in text)
+    )
+
+
 def _wrong_in_tags(tags: Mapping[Any, Any]) -> Iterator[object]:
+    keys = Counter(str(key).lower() for key in tags)
     for key, value in tags.items():
-        if not isinstance(key, str) or not 0 < len(key) <= _MAX_TAG_KEY or key.lower().startswith(("aws:", OWN_TAGS)):
+        reserved = str(key).lower().startswith(("aws:", OWN_TAGS))
+        if not _is_tag_text(key, least=1, most=_MAX_TAG_KEY) or reserved or keys[key.lower()] > 1:
             yield key
-        if not isinstance(value, str) or len(value) > _MAX_TAG_VALUE:
+        if not _is_tag_text(value, least=0, most=_MAX_TAG_VALUE):
             yield value
 
 
-# https://docs.aws.amazon.com/tag-editor/latest/userguide/tagging.html
+# A role has the narrowest rules. https://docs.aws.amazon.com/IAM/latest/APIReference/API_Tag.html has its characters,
+# and https://docs.aws.amazon.com/IAM/latest/UserGuide/id_tags.html says that its keys do not tell upper and lower case
+# apart.
 TAGS = Rule(
     dict[str, str],
-    f"up to {_MAX_TAGS}, with keys of 1 to {_MAX_TAG_KEY} and values of up to {_MAX_TAG_VALUE} characters, "
-    f"no key starting aws: (AWS reserves these) or {OWN_TAGS} (the component's own)",
+    f"up to {_MAX_TAGS}, with keys of 1 to {_MAX_TAG_KEY} and values of up to {_MAX_TAG_VALUE} characters. These are "
+    f"letters, digits, spaces and _.:/=+-@. No two keys may differ only in upper and lower case. No key may start with "
+    f"aws: (AWS reserves these) or {OWN_TAGS} (the component's own)",
     lambda value: isinstance(value, Mapping) and len(value) <= _MAX_TAGS and not [*_wrong_in_tags(value)],
     lambda value: next(_wrong_in_tags(value), None),
 )

@@ -246,9 +246,10 @@ _ROWS = (
     Argument(
         name="jwt_audience",
         rule=texts(
-            matches(f"{_WORD}{{1,256}}"),
+            # Quotes and backslashes would take more room in the environment variables: see MAX_ENVIRONMENT.
+            matches(r"[!#-[\]-~]{1,256}"),
             10,
-            "up to 10 texts of 1 to 256 ASCII characters, 2,000 in all",
+            "up to 10 texts of 1 to 256 ASCII characters, but no quotes or backslashes, 2,000 in all",
             together=2_000,
         ),
         default=[],
@@ -279,7 +280,11 @@ _ROWS = (
     ),
     Argument(
         name="cognito_user_pool_id",
-        rule=text(r"([a-z]{2}(-[a-z]+)+-[0-9]_[A-Za-z0-9]{1,55})?", "the id of a user pool, like us-east-1_AbCdEfGhI"),
+        # https://docs.aws.amazon.com/cognito-user-identity-pools/latest/APIReference/API_DescribeUserPool.html
+        rule=text(
+            r"(?=.{0,55}\Z)([a-z]{2}(-[a-z]+)+-[0-9]_[A-Za-z0-9]+)?",
+            "the id of a user pool, of up to 55 characters, like us-east-1_AbCdEfGhI",
+        ),
         default="",
         only_for="jwt",
         text="Cognito user pool whose tokens are accepted. Set it in place of ``jwt_issuer``.",

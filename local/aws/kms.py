@@ -2,7 +2,7 @@
 
 from local.emulator import Emulator
 
-from .inputs import Properties
+from .inputs import Properties, named
 
 
 def look_up(emulator: Emulator, key_id: str) -> Properties:
@@ -16,4 +16,11 @@ def look_up(emulator: Emulator, key_id: str) -> Properties:
         key = keys.describe_key(KeyId=key_id)["KeyMetadata"]
     except keys.exceptions.NotFoundException:
         raise LookupError("couldn't find resource") from None
-    return {"arn": key["Arn"], "keyManager": key["KeyManager"]}
+    names = {
+        "Arn": "arn",
+        "Enabled": "enabled",
+        "KeyManager": "keyManager",
+        "KeySpec": "keySpec",
+        "KeyState": "keyState",
+    }
+    return named(key, names | {"KeyUsage": "keyUsage"})

@@ -1,6 +1,9 @@
 """Two chats beside each other: in one stack, in two, and in two regions."""
 
+import re
+import shutil
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -21,6 +24,16 @@ def test_two_instances_in_one_stack(new_stack: Callable[..., Stack]) -> None:
             pass
     assert stack.up().operations == ()
     stack.destroy()
+
+
+def test_two_instances_with_the_same_names_are_refused_in_the_preview(
+    new_stack: Callable[..., Stack], tmp_path: Path
+) -> None:
+    program = tmp_path / "program"
+    shutil.copytree(PROJECT / "examples" / "two_chats", program)
+    main = program / "__main__.py"
+    main.write_text(main.read_text().replace('"name_prefix": "Staff"', '"name_prefix": "Customers"'))
+    assert re.search(r"customers-(\S+) and staff-\1 would both be named", new_stack(program=program).refusal("preview"))
 
 
 def test_two_stacks_in_one_account(new_stack: Callable[..., Stack]) -> None:

@@ -87,6 +87,13 @@ SURROUNDINGS: dict[str, Properties] = {
 AWS_MANAGED_KEY = f"arn:aws:kms:{REGION}:{ACCOUNT}:key/aws-managed"
 """The account's key for DynamoDB, which AWS manages. Every other key is the customer's."""
 
+USABLE_KEY: Properties = {
+    "enabled": True,
+    "keyState": "Enabled",
+    "keyUsage": "ENCRYPT_DECRYPT",
+    "keySpec": "SYMMETRIC_DEFAULT",
+}
+
 WITH_TOKENS: WebSocketChatArgs = {
     "authentication": Authentication.JWT,
     "jwt_issuer": "https://issuer.example",
@@ -97,6 +104,10 @@ WITH_TOKENS: WebSocketChatArgs = {
 
 def arn(service: str, resource: str) -> str:
     return f"arn:aws:{service}:{REGION}:{ACCOUNT}:{resource}"
+
+
+def _region(own: str) -> str:
+    return own.split(":")[3]
 
 
 def aws_outputs(type_: str, name: str, inputs: Properties) -> Properties:
@@ -198,7 +209,10 @@ class _Cloud(Mocks):
             return SURROUNDINGS[args.token], []
         if args.token == "aws:kms/getKey:getKey":
             key = args.args["keyId"]
-            return {"arn": key, "keyManager": "AWS" if key == AWS_MANAGED_KEY else "CUSTOMER"}, []
+            if _region(key) != REGION:  # As KMS says it.
+                return {}, [("keyId", f"InvalidArnException: Invalid arn {_region(key)}")]
+            manager = "AWS" if key == AWS_MANAGED_KEY else "CUSTOMER"
+            return USABLE_KEY | {"arn": key, "keyManager": manager} | self._outputs.get(key, {}), []
         name = args.args["name"]
         if name not in self._tables:
             return {}, [("name", "couldn't find resource")]
@@ -279,7 +293,7 @@ def run(
         program: Registers resources.
         config: Values by key, with the project's name.
         tables: The existing tables, by name.
-        outputs: More outputs of a resource, by its logical name.
+        outputs: More outputs of a resource, by its logical name, and of a KMS key, by its ARN.
         preview: Whether this is a preview: nothing is created, and values that AWS decides are unknown.
         graph: Where to record. Pass it to inspect the graph of a program that fails.
         project: Name of the program's project.

@@ -9,6 +9,7 @@ import pytest
 
 from components import Authentication, WebSocketChat, WebSocketChatArgs, role
 from components.arguments.table import ARGUMENTS
+from components.environment import MAX_ENVIRONMENT
 from components.policy import MAX_CHARACTERS
 
 from .stack import (
@@ -246,6 +247,23 @@ def test_all_policies_fit_into_a_role_twice(place: str) -> None:
     partition, region = place.split(":")
     length = sum(len(text.replace("arn:aws:", f"arn:{partition}:").replace(REGION, region)) for text in texts)
     assert length < MAX_CHARACTERS
+
+
+def test_the_longest_environment_is_accepted_by_lambda() -> None:
+    environment: WebSocketChatArgs = {
+        "jwt_issuer": "https://" + "i" * 504,
+        "jwt_jwks_url": "https://" + "k" * 504,
+        "jwt_audience": ["a" * 200] * 10,
+        "jwt_algorithms": ["RS256"] * 10,
+        # Lambda measures JSON, where these take two bytes each.
+        "user_claim": '"' * 128,
+        "group_claim": "\\" * 128,
+        "group_members_table": "",
+        "allowed_origins": ["https://" + "o" * 43] * 20,
+    }
+    functions = chat(LONGEST | environment).of_type("aws:lambda/function:Function").values()
+    texts = [json.dumps(one.inputs["environment"]["variables"], separators=(",", ":")) for one in functions]
+    assert max(map(len, texts)) <= MAX_ENVIRONMENT
 
 
 def test_another_policy_is_created_before_the_old_one_is_deleted() -> None:

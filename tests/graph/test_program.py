@@ -123,6 +123,8 @@ def test_a_tag_that_is_not_a_pair_is_refused(tag: str) -> None:
 
 def test_tags_that_are_an_object_in_the_config_are_refused() -> None:
     graph = Graph()
+    with pytest.raises(InvalidArgumentError, match=r"because of 'Team=b': it must be without a second tag Team"):
+        program({"tags": ["Team=a", "Team=b"]})
     with pytest.raises(InvalidArgumentError, match="it must be a list of texts, each written Key=Value"):
         program({"tags": {"Team": "chat"}}, graph=graph)
     assert graph.resources == {}

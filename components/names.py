@@ -1,0 +1,54 @@
+"""The names in AWS that must differ: two chats in a program, or two resources of a chat, could have the same."""
+
+from weakref import WeakKeyDictionary
+
+import pulumi
+import pulumi_aws as aws
+from pulumi.runtime.settings import get_root_resource
+
+_UNIQUE = (aws.cloudwatch.LogGroup, aws.dynamodb.Table, aws.iam.Role, aws.lambda_.Function)
+"""The types whose names AWS allows once: a role's in an account, the others in a region of an account."""
+
+_Name = tuple[str, pulumi.ProviderResource | None, str]
+_taken: WeakKeyDictionary[pulumi.Resource, dict[_Name, str]] = WeakKeyDictionary()
+"""Who has a name, for each run of a program: its stack is the key."""
+
+
+class SameNameError(pulumi.RunError):
+    """Two resources would have the same name in AWS. Pulumi prints this error without a stack trace."""
+
+
+def claim_name(resource: pulumi.CustomResource, logical_name: str, component: pulumi.Resource) -> None:
+    """Refuse the run if another resource of the program has the same name in AWS, which would end the update half way.
+
+    The name is the one that the engine knows in the preview, after all transforms. Resources with different providers
+    may have the same name, because their regions or accounts may differ.
+
+    Args:
+        resource: The resource. Only some types have names that must differ.
+        logical_name: Its name in the stack.
+        component: The component, whose provider creates it.
+
+    Raises:
+        SameNameError: Later, when the name is known: another resource has it.
+    """
+    stack = get_root_resource()
+    if not isinstance(resource, _UNIQUE) or stack is None:
+        return
+    taken = _taken.setdefault(stack, {})
+
+    def claim(name: str) -> None:
+        # IAM does not tell upper and lower case apart.
+        # https://docs.aws.amazon.com/IAM/latest/APIReference/API_CreateRole.html
+        compared = name.lower() if isinstance(resource, aws.iam.Role) else name
+        owner = taken.setdefault(
+            (type(resource).__name__, component.get_provider("aws:index:Any"), compared), logical_name
+        )
+        if owner != logical_name:
+            raise SameNameError(
+                f"{owner} and {logical_name} would both be named {name!r} in AWS. Give one of them another name with "
+                f"name_prefix (in config: namePrefix), role_name (in config: roleName) or messages_table (in config: "
+                f"messagesTable)."
+            )
+
+    resource.name.apply(claim)
