@@ -5,14 +5,19 @@ PYTHON ?= python3
 VENV := .venv
 RUN := $(VENV)/bin/python
 STAMP := $(VENV)/.installed
+LAMBDA_PYTHON := python3.13
 UV_COMPILE := $(VENV)/bin/uv pip compile --quiet --generate-hashes --no-annotate --no-emit-index-url \
 	--custom-compile-command "make lock"
 UV_HERE := --universal --python-version 3.11
-UV_LAMBDA := --python-version 3.13 --python-platform aarch64-manylinux_2_28
+UV_LAMBDA := --python-version $(LAMBDA_PYTHON:python%=%) --python-platform aarch64-manylinux_2_28
 
 # Run the tests in parallel. tests/conftest.py says in how many processes, and which tests stay in one process. A process
 # that crashes ends the run: with another one in its place, the run would not end (pytest-xdist's issue 1323).
 PARALLEL := --numprocesses auto --dist loadgroup --max-worker-restart 0
+
+# The Python of Lambda: the first one that starts, on PATH or among those of pyenv. A shim of pyenv on PATH may not start.
+LAMBDA = $(shell for python in $(LAMBDA_PYTHON) "$${PYENV_ROOT:-$$HOME/.pyenv}"/versions/*/bin/$(LAMBDA_PYTHON); do \
+	"$$python" -c '' 2>/dev/null && echo "$$python" && break; done)
 
 # The value as you typed it, not the one of an environment variable called NAME.
 given = '$(subst ','\'',$(if $(filter command,$(origin $(1))),$(value $(1))))'
@@ -23,7 +28,7 @@ PULUMI := $(or $(shell command -v pulumi),.tools/pulumi)
 PULUMI_TOOLS := $(if $(filter .tools/pulumi,$(PULUMI)),.tools/pulumi .tools/pulumi-language-yaml)
 PULUMI_VERSION := v3.274.1
 
-.PHONY: help chat join emulator test engine mutants soak bench check format generate dist lock clean
+.PHONY: help chat join emulator test test-lambda engine mutants soak bench check format generate dist lock clean
 
 help: ## Show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -41,6 +46,15 @@ test: $(STAMP) node_modules/.installed ## Run the tests; ARGS="-m graph" for one
 	@$(if $(COVERAGE),rm -rf .build/coverage && mkdir -p .build/coverage)
 	@$(RUN) $(if $(COVERAGE),-m coverage run) -m pytest $(PARALLEL) -m "not soak and not engine" $(ARGS)
 	@$(if $(COVERAGE),$(RUN) -m coverage combine --quiet && $(RUN) -m coverage report)
+
+test-lambda: ## Run the functions' tests on the Python of Lambda. If this machine does not have it, say so
+	@python="$(LAMBDA)"; if [ -n "$$python" ]; then \
+		$(MAKE) --no-print-directory VENV=.build/lambda PYTHON="$$python" .build/lambda/.installed && \
+		.build/lambda/bin/python -m pytest $(PARALLEL) -m handlers; \
+	else \
+		echo "The functions' tests did not run on $(LAMBDA_PYTHON), on which Lambda runs the functions: this machine does" \
+			"not have it. Install it (pyenv install $(LAMBDA_PYTHON:python%=%)), then: make test-lambda" >&2; \
+	fi
 
 engine: $(STAMP) $(PULUMI_TOOLS) ## Deploy with the Pulumi CLI, change, break and destroy, while clients chat; ARGS="-k name" for some
 	@PULUMI_CLI="$(abspath $(PULUMI))" $(RUN) -m pytest $(PARALLEL) -m engine $(ARGS)
