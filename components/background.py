@@ -66,12 +66,16 @@ class Background(Part):
             event_source_arn=connections.stream_arn,
             function_name=functions[PRESENCE.key].arn,
             starting_position="LATEST",
-            batch_size=100,
-            # The index with the other connections lags behind the stream.
-            maximum_batching_window_in_seconds=2,
+            # A group gets one frame per batch, and a user who reconnects within a batch is not announced at all. The
+            # index with the other connections also lags behind the stream.
+            batch_size=1_000,
+            maximum_batching_window_in_seconds=5,
             # Presence events that are minutes old are useless.
             maximum_record_age_in_seconds=5 * 60,
             maximum_retry_attempts=3,
+            # The function names the records that failed. Without this, Lambda ignores what it returns.
+            function_response_types=["ReportBatchItemFailures"],
+            # For a run that ends without an answer.
             bisect_batch_on_function_error=True,
             # AWS returns the text as it is, and the provider compares texts. Its own test has a text in this form:
             # TestAccLambdaEventSourceMapping_SQS_filterCriteria in internal/service/lambda of terraform-provider-aws.

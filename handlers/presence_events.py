@@ -1,65 +1,147 @@
-"""Function ``WebSocketPresence``: tells a group which users have joined and left.
+"""Function ``WebSocketPresence``: tells groups which users have joined and left.
 
 It reads the stream of the connections table, so every end of a connection counts: a ``$disconnect``, the clean-up after
-a 410, and the table's time to live. An event may come twice or late.
+a 410, and the table's time to live. A record may come twice or late.
 """
 
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
-from .posting.events import push_to_others, small_group
+from .posting.events import small_group
+from .posting.fan_out import push
 from .posting.management_api import management_api
-from .requests.background import background
+from .protocol import frames
+from .protocol.errors import ChatError
+from .requests.background import PartialFailureError, background
 from .requests.invocation import prepare
+from .runtime.log import failure, logger
+from .runtime.memory import make_room
 from .tables import connections
-from .tables.aws import dynamodb
+from .tables.aws import dynamodb, unavailable_on_failure
 from .tables.connections import Connection
+
+_IMAGES = {"INSERT": "NewImage", "REMOVE": "OldImage"}
+_told: set[str] = set()
+"""Records that were served. If one of them fails, Lambda also repeats those after it."""
+_MOST_TOLD = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A connection that has opened or closed, from a record of the stream.
+
+    Attributes:
+        record: Sequence number of the record.
+        connection: The connection.
+        opened: Whether it has opened.
+    """
+
+    record: str
+    connection: Connection
+    opened: bool
 
 
 def presence_events(event: dict[str, Any], deadline: float) -> dict[str, int]:
-    """Send an event for every connection that a batch adds or removes.
+    """Tell each group of a batch, in one frame, who has joined and who has left.
 
     Args:
         event: A batch of the stream's records, with old and new images.
         deadline: Moment of :func:`time.monotonic` by which all is over.
 
     Returns:
-        The number of records, and the number of events sent.
+        The number of records, and the number of groups that were told something.
+
+    Raises:
+        PartialFailureError: Some groups could not be told. Lambda repeats the batch from the first of their records.
     """
-    told = sum(_tell(record, deadline) for record in event["Records"])
+    told, failed, reason = 0, [], None
+    for group_id, changes in _by_group(event["Records"]).items():
+        records = [change.record for change in changes]
+        try:
+            with unavailable_on_failure():
+                told += _tell(group_id, changes, deadline)
+        except ChatError as error:
+            failed += records
+            reason = reason or error.__cause__
+            continue
+        except Exception as error:  # It would fail again, and hold up the other groups.
+            logger.error("group not told, and not tried again", extra=failure(error))
+        make_room(_told, _MOST_TOLD)
+        _told.update(records)
+    if failed:
+        raise PartialFailureError(failed) from reason
     return {"records": len(event["Records"]), "told": told}
 
 
-def _tell(record: dict[str, Any], deadline: float) -> bool:
-    joined = record["eventName"] == "INSERT"
-    image = record["dynamodb"]["NewImage" if joined else "OldImage"]
-    changed = connections.read(image)
-    if changed is None or not changed.group_id:
-        return False
-    connected = small_group(changed.group_id)
-    if any(_speaks_for(other, changed, joined=joined) for other in connected):
-        return False
-    frame = {
-        "action": "presenceEvent",
-        "event": "joined" if joined else "left",
-        "groupId": changed.group_id,
-        "userId": changed.user_id,
-    }
-    if not push_to_others(frame, changed.user_id, connected, deadline=deadline).complete:
-        raise TimeoutError  # Lambda halves the batch and repeats it.
-    return bool(connected)
+def _by_group(records: list[dict[str, Any]]) -> dict[str, list[Change]]:
+    """What has changed in each group, in the order of the records, without records that were served before."""
+    groups: dict[str, list[Change]] = {}
+    for record in records:
+        kind, stored = record["eventName"], record["dynamodb"]
+        image = stored.get(_IMAGES.get(kind))
+        connection = connections.read(image) if image and stored["SequenceNumber"] not in _told else None
+        if connection and connection.group_id:
+            change = Change(stored["SequenceNumber"], connection, kind == "INSERT")
+            groups.setdefault(connection.group_id, []).append(change)
+    return groups
 
 
-def _speaks_for(other: Connection, changed: Connection, *, joined: bool) -> bool:
-    """Whether there is no event, because another device of the same user is connected.
+def _tell(group_id: str, changes: list[Change], deadline: float) -> bool:
+    """Tell a group. Returns whether there was anything to tell, and anybody to tell it.
 
-    Only the earliest device announces a join. So two devices that join at the same moment cause one event. The
-    index lags, so the table decides whether the other device is still there.
+    Raises:
+        TimeoutError: The deadline has come before everybody was told.
     """
-    if other.user_id != changed.user_id or other.connection_id == changed.connection_id:
+    if time.monotonic() >= deadline:
+        raise TimeoutError
+    first = {change.connection.row_id: change for change in reversed(changes)}
+    last = {change.connection.row_id: change for change in changes}
+    before = dict.fromkeys(change.connection.user_id for change in first.values() if not change.opened)
+    now = dict.fromkeys(change.connection.user_id for change in last.values() if change.opened)
+    joined = [user_id for user_id in now if user_id not in before]
+    left = [user_id for user_id in before if user_id not in now]
+    if not joined and not left:
         return False
-    if joined and (other.connected_at, other.connection_id) > (changed.connected_at, changed.connection_id):
+    connected = small_group(group_id)
+    if not connected:
         return False
-    return connections.find(other.connection_id) is not None
+    others = [other for other in connected if other.row_id not in last]
+    opened = [change.connection for change in last.values() if change.opened]
+    joined = [user_id for user_id in joined if not _was_here(user_id, others, opened)]
+    left = [user_id for user_id in left if not _is_here(user_id, others)]
+    for frame in _frames(group_id, joined, left):
+        if not push(frame, connected, deadline=deadline).complete:
+            raise TimeoutError
+    return bool(joined or left)
+
+
+def _was_here(user_id: str, others: list[Connection], opened: list[Connection]) -> bool:
+    """Whether a user who has opened connections had another device before.
+
+    If devices open at the same moment, in batches that are served side by side, only the earliest counts as the first.
+    """
+    since = min(_age(one) for one in opened if one.user_id == user_id)
+    return _is_here(user_id, [other for other in others if _age(other) < since])
+
+
+def _is_here(user_id: str, others: list[Connection]) -> bool:
+    """Whether a user has another device. The index lags, so the table decides."""
+    return any(connections.find(other.row_id) for other in others if other.user_id == user_id)
+
+
+def _age(connection: Connection) -> tuple[str, str]:
+    return connection.joined_at, connection.row_id
+
+
+def _frames(group_id: str, joined: list[str], left: list[str]) -> Iterator[bytes]:
+    """The frames for all recipients. There is one, unless it would be too large."""
+    while joined or left:
+        now, _ = frames.fit({"userId": user_id} for user_id in [*joined, *left])
+        joins, leaves = now[: len(joined)], now[len(joined) :]
+        yield frames.encode({"action": "presenceChanged", "groupId": group_id, "joined": joins, "left": leaves})
+        joined, left = joined[len(joins) :], left[len(leaves) :]
 
 
 prepare(dynamodb, management_api)

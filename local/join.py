@@ -162,8 +162,10 @@ class TerminalClient(ReliableClient):
     def on_frame(self, frame: Frame) -> None:
         """Say who joins and leaves, and what the chat refuses."""
         match frame.get("action"):
-            case "presenceEvent":
-                self._notice(f"{harmless(frame['userId'])} has {harmless(frame['event'])}")
+            case "presenceChanged":
+                for event in ("joined", "left"):
+                    if users := [harmless(one["userId"]) for one in frame[event] if one["userId"] != self.user_id]:
+                        self._notice(f"{', '.join(users)} {'has' if len(users) == 1 else 'have'} {event}")
             case "error" if frame.get("retryable"):
                 now = asyncio.get_running_loop().time()
                 if self._told_at.get(frame["code"], -_TOLD_AGAIN_S) + _TOLD_AGAIN_S <= now:

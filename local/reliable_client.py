@@ -100,8 +100,8 @@ class ReliableClient:
             sender_name: The name that others see. Default: the user id.
             token: For a chat with authentication. Sent with each handshake.
             first_pages: How many pages of 100 messages to read at first. Default: all.
-            recover_every: Seconds between further recoveries. They find failed pushes, keep the connection below the
-                idle limit, and notice a dead network.
+            recover_every: Most seconds between further recoveries. Each comes at a random moment in its last
+                tenth. They find failed pushes, keep the connection below the idle limit, and notice a dead network.
         """
         self.url = url
         self.user_id = user_id
@@ -233,7 +233,8 @@ class ReliableClient:
         while True:
             await self._recover()
             await self.on_recovered(first=False)
-            await asyncio.sleep(self._recover_every)
+            # Clients that connected together, such as after a failure, must not stay together.
+            await asyncio.sleep(random.uniform(0.9, 1) * self._recover_every)  # noqa: S311 - no secret
 
     async def _recover(self) -> None:
         try:

@@ -36,11 +36,19 @@ class ChatClient:
         self.send("sendMessage", **(own | fields))
 
     def receive(self, action: str | None = None, *, seconds: float = 10) -> Frame:
-        """Wait for a frame with an action. Without one, wait for any frame except presence events."""
+        """Wait for a frame with an action. Without one, wait for any frame except presenceChanged.
+
+        Nobody needs to know that they joined themselves: the own user is left out of presenceChanged.
+        """
         deadline = time.monotonic() + seconds
         while True:
             frame: Frame = json.loads(self._socket.recv(timeout=max(0, deadline - time.monotonic())))
-            if frame["action"] == action or (action is None and frame["action"] != "presenceEvent"):
+            if frame["action"] == "presenceChanged":
+                for event in ("joined", "left"):
+                    frame[event] = [member for member in frame[event] if member["userId"] != self.user_id]
+                if not frame["joined"] + frame["left"]:
+                    continue
+            if frame["action"] == action or (action is None and frame["action"] != "presenceChanged"):
                 return frame
 
     def receive_nothing(self, action: str | None = None, *, seconds: float = 0.5) -> None:

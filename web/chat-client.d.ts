@@ -13,8 +13,9 @@ export interface Timing {
    */
   replyTimeoutMs: number;
   /**
-   * Time between keep-alives. Each one also fetches the messages that a failed push may have left out. API Gateway
-   * closes a connection that is idle for 10 minutes. Default: 4 min.
+   * Longest time between keep-alives. Each comes at a random moment in the last tenth of this time, and also fetches
+   * the messages that a failed push may have left out. API Gateway closes a connection that is idle for 10 minutes.
+   * Default: 4 min.
    */
   pingIntervalMs: number;
   /**
@@ -89,7 +90,7 @@ export interface Message {
 
 export interface Presence {
   members: { userId: string; devices: number }[];
-  /** Whether there are more members than these. */
+  /** Whether there are more members than these. The client then does not ask again until it reconnects. */
   truncated: boolean;
 }
 

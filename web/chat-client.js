@@ -399,7 +399,8 @@ export class ChatClient {
 
   /** @param {Link} link */
   #keepAlive(link) {
-    link.after(this.#timing.pingIntervalMs, () => {
+    // Clients that connected together, such as after a failure, must not stay together.
+    link.after(this.#timing.pingIntervalMs * (1 - this.#random() / 10), () => {
       this.#probe(link);
       this.#sync(link);
       this.#keepAlive(link);
@@ -439,9 +440,9 @@ export class ChatClient {
       return;
     }
     const { userId, groupId } = this.#options;
+    if ((frame.groupId ?? groupId) !== groupId) return;
     switch (frame.action) {
       case "message":
-        if (frame.groupId !== groupId) return;
         this.#stopTyping(frame.senderId);
         if (this.state === "syncing") this.#aside.push(frame);
         else this.#merge([frame]);
@@ -457,12 +458,14 @@ export class ChatClient {
         return link.answer(frame.requestId, frame);
       case "error":
         return this.#refused(link, frame);
-      case "presenceEvent": {
-        const { members, truncated } = this.presence;
-        const others = members.filter((member) => member.userId !== frame.userId);
-        if (frame.event === "joined") others.push({ userId: frame.userId, devices: 1 });
-        else this.#stopTyping(frame.userId);
-        return this.#set("presence", { members: others, truncated });
+      case "presenceChanged": {
+        const members = new Map(this.presence.members.map((member) => [member.userId, member]));
+        for (const { userId } of frame.joined) members.set(userId, members.get(userId) ?? { userId, devices: 1 });
+        for (const { userId } of frame.left) {
+          members.delete(userId);
+          this.#stopTyping(userId);
+        }
+        return this.#set("presence", { ...this.presence, members: [...members.values()] });
       }
       case "typing":
         if (frame.userId === userId) return;
@@ -541,7 +544,8 @@ export class ChatClient {
   /** @param {Link} link */
   #sync(link) {
     this.#catchUp(link);
-    this.#fetchPresence(link);
+    // In a large group, the list would be incomplete again, and all its members would ask.
+    if (!this.presence.truncated) this.#fetchPresence(link);
   }
 
   async #loadOlder() {

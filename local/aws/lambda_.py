@@ -31,6 +31,8 @@ _MAPPING = {
     "MaximumRecordAgeInSeconds": "maximumRecordAgeInSeconds",
     "MaximumRetryAttempts": "maximumRetryAttempts",
     "BisectBatchOnFunctionError": "bisectBatchOnFunctionError",
+    # The emulator keeps it, but repeats no records of a table's stream that the function reports as failed.
+    "FunctionResponseTypes": "functionResponseTypes",
 }
 _MAPPING_AT_CREATION = {"EventSourceArn": "eventSourceArn", "StartingPosition": "startingPosition", "Tags": "tags"}
 _PERMISSION = {

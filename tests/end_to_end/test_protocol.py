@@ -159,18 +159,19 @@ class TestPresence:
     def test_first_device_joins_and_last_one_leaves(self, chat: Chat, group: str) -> None:
         with chat.join("alice", group) as alice:
             with chat.join("bob", group):
-                joined = alice.receive("presenceEvent")
-                assert joined == {"action": "presenceEvent", "event": "joined", "groupId": group, "userId": "bob"}
+                bob = [{"userId": "bob"}]
+                joined = alice.receive("presenceChanged")
+                assert joined == {"action": "presenceChanged", "groupId": group, "joined": bob, "left": []}
                 with chat.join("bob", group):
-                    alice.receive_nothing("presenceEvent", seconds=2)
-                alice.receive_nothing("presenceEvent", seconds=2)
-            assert alice.receive("presenceEvent") == joined | {"event": "left"}
+                    alice.receive_nothing("presenceChanged", seconds=2)
+                alice.receive_nothing("presenceChanged", seconds=2)
+            assert alice.receive("presenceChanged") == joined | {"joined": [], "left": bob}
 
     def test_killed_connection_leaves(self, chat: Chat, group: str) -> None:
         with chat.join("alice", group) as alice, chat.join("bob", group) as bob:
-            assert alice.receive("presenceEvent")["event"] == "joined"
+            assert alice.receive("presenceChanged")["joined"] == [{"userId": "bob"}]
             bob.kill()
-            assert alice.receive("presenceEvent")["event"] == "left"
+            assert alice.receive("presenceChanged")["left"] == [{"userId": "bob"}]
 
     @pytest.mark.parametrize("end", ["410 clean-up", "time to live"])
     def test_a_user_whose_disconnect_was_lost_leaves_later(self, chat: Chat, group: str, end: str) -> None:
@@ -183,22 +184,21 @@ class TestPresence:
         dynamodb = chat.emulator.client("dynamodb")
         with chat.join("alice", group) as alice:
             put_row(dynamodb, "WebSocketConnections", row)
-            assert alice.receive("presenceEvent")["event"] == "joined"
+            assert alice.receive("presenceChanged")["joined"] == [{"userId": "bob"}]
             if end == "time to live":  # DynamoDB deletes expired rows later.
                 dynamodb.delete_item(TableName="WebSocketConnections", Key={"connectionId": {"S": row["connectionId"]}})
             else:
                 alice.say("anybody?")
-            assert alice.receive("presenceEvent")["event"] == "left"
+            assert alice.receive("presenceChanged")["left"] == [{"userId": "bob"}]
 
     def test_no_events_above_the_member_limit(self, emulator: Emulator, group: str) -> None:
         small = Chat(emulator, deploy(emulator, {"namePrefix": "Small", "eventMemberLimit": 2}))
         with small.join("alice", group) as alice, small.join("bob", group) as bob:
-            assert alice.receive("presenceEvent")["userId"] == "bob"
+            assert alice.receive("presenceChanged")["joined"] == [{"userId": "bob"}]
             with small.join("carol", group):
-                alice.receive_nothing("presenceEvent", seconds=2)
+                alice.receive_nothing("presenceChanged", seconds=2)
                 bob.send("typing", isTyping=True)
                 alice.receive_nothing("typing", seconds=1)
-            alice.receive("presenceEvent")
 
     def test_without_presence_its_resources_do_not_exist(self, emulator: Emulator, group: str) -> None:
         off = Chat(emulator, deploy(emulator, {"namePrefix": "Off", "presence": False}))
@@ -206,7 +206,7 @@ class TestPresence:
         table = emulator.client("dynamodb").describe_table(TableName="OffConnections")["Table"]
         assert not table.get("LatestStreamArn")
         with off.join("alice", group) as alice, off.join("bob", group):
-            alice.receive_nothing("presenceEvent", seconds=2)
+            alice.receive_nothing("presenceChanged", seconds=2)
             assert len(alice.ask("getPresence")["members"]) == 2
 
 

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from moto import backend_index, mock_aws
 
-from handlers.posting import fan_out, management_api
+from handlers import presence_events
+from handlers.posting import events, fan_out, management_api
 from handlers.protocol import ids
 from handlers.runtime import settings
 from handlers.tables import members, rate_limit, rows
@@ -51,6 +52,8 @@ def cold_start(
     settings.settings.cache_clear()
     rate_limit._busy_until.clear()  # noqa: SLF001 - of a process that has ended
     fan_out._stale.clear()  # noqa: SLF001 - the same
+    events._large.clear()  # noqa: SLF001 - the same
+    presence_events._told.clear()  # noqa: SLF001 - the same
     members._read.clear()  # noqa: SLF001 - the same
     members._checked.clear()  # noqa: SLF001 - the same
     rows._reported.clear()  # noqa: SLF001 - the same

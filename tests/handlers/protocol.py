@@ -13,7 +13,7 @@ FRAMES: dict[str, Shape] = {
     "error": {"code": TEXT, "message": TEXT, "retryable": FLAG, "retryAfterMs?": NUMBER} | ECHOED,
     "history": {"messages": LIST, "before": CURSOR, "after": CURSOR, "more": FLAG} | ECHOED,
     "presence": {"members": LIST, "truncated": FLAG} | ECHOED,
-    "presenceEvent": {"event": TEXT, "groupId": TEXT, "userId": TEXT},
+    "presenceChanged": {"groupId": TEXT, "joined": LIST, "left": LIST},
     "typing": {"groupId": TEXT, "userId": TEXT, "isTyping": FLAG, "expiresInMs": NUMBER},
     "pong": {"serverTime": TEXT} | ECHOED,
 }

@@ -207,6 +207,17 @@ class Tables:
             yield calls
 
     @contextmanager
+    def reading(self) -> Iterator[list[int]]:
+        """Record the number of rows that each query reads."""
+        rows: list[int] = []
+
+        def count(parsed: dict[str, Any], **_: object) -> None:
+            rows.append(parsed["ScannedCount"])
+
+        with self._hook("after-call.dynamodb.Query", count):
+            yield rows
+
+    @contextmanager
     def before(self, operation: str, do: Sequence[Callable[[], object]]) -> Iterator[list[str]]:
         """Record every call of an operation, and run a function before each of the first few."""
         calls: list[str] = []

@@ -143,15 +143,16 @@ def test_the_process_remembers_a_limited_number_of_stale_rows(monkeypatch: pytes
 
 @pytest.mark.parametrize("api_id", ["another", None, OURS])
 def test_presence_tells_nothing_of_a_connection_of_another_api(chat: Chat, api_id: str | None) -> None:
-    joined = {"eventName": "INSERT", "dynamodb": {"NewImage": put(THEIRS, "dora", api_id=api_id)}}
+    images = {"NewImage": put(THEIRS, "dora", api_id=api_id)}
+    joined = {"eventName": "INSERT", "dynamodb": {"SequenceNumber": "1"} | images}
     presence_events.handler({"Records": [joined]}, chat.context)
-    assert chat.gateway.recipients() == (set() if api_id == "another" else {ANA, BOB})
+    assert chat.gateway.recipients() == (set() if api_id == "another" else {ANA, BOB, THEIRS})
 
 
 @pytest.mark.parametrize("kind", ["INSERT", "REMOVE"])
 def test_presence_skips_a_row_that_is_not_a_connection(chat: Chat, kind: str) -> None:
     image = {"connectionId": {"S": THEIRS}, "groupId": {"S": "red"}}
-    record = {"eventName": kind, "dynamodb": {"NewImage": image, "OldImage": image}}
+    record = {"eventName": kind, "dynamodb": {"SequenceNumber": "1", "NewImage": image, "OldImage": image}}
     presence_events.handler({"Records": [record]}, chat.context)
     assert chat.gateway.delivered == []
 

@@ -21,7 +21,7 @@ from .management_api_server import GONE, HANG, Answer
 MEMBERS = [f"Member{number}=" for number in range(10)]
 FRAME = '{"action":"message","messageId":"m1","message":"Hi"}'
 
-Serve = Callable[[dict[str, Any]], None]
+Serve = Callable[[dict[str, Any]], dict[str, Any] | None]
 
 
 @pytest.fixture

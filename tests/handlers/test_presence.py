@@ -1,8 +1,11 @@
 """``getPresence``: the connected users, as many as fit into a frame."""
 
 import json
+from types import SimpleNamespace
 
 import pytest
+
+from handlers.runtime import settings
 
 from .chat import ANA, EVE, Chat
 from .management_api_server import Frame
@@ -55,7 +58,28 @@ def test_a_group_above_one_page_of_its_index_is_truncated_there(chat: Chat) -> N
         answer = presence(chat)
     assert answer["truncated"] is True
     assert 5 < len(answer["members"]) < 15
-    assert len(queries) == 2  # The second page shows that there is more.
+    assert len(queries) == 1
+
+
+@pytest.mark.parametrize("users", [20, 1], ids=["many users", "many devices"])
+def test_a_large_group_is_read_in_part_and_remembered(chat: Chat, monkeypatch: pytest.MonkeyPatch, users: int) -> None:
+    now = [1000.0]
+    monkeypatch.setattr("handlers.posting.events.time", SimpleNamespace(time=lambda: now[0]))
+    monkeypatch.setattr("random.uniform", lambda _least, most: most)
+    monkeypatch.setenv("EVENT_MEMBER_LIMIT", "2")
+    settings.settings.cache_clear()
+    for number in range(20):
+        chat.tables.add_connection(f"{number}=", f"user{number % users}", "green")
+    with chat.tables.reading() as rows:
+        for seconds in (0, 59, 1):
+            now[0] += seconds
+            for connection_id in ("0=", "1="):
+                answer = presence(chat, connection_id)
+                assert answer["truncated"] is True
+                assert sum(member["devices"] for member in answer["members"]) == 9
+                assert chat.receive(connection_id, '{"action":"typing","isTyping":true}', route="$default") == 200
+    assert rows == [9, 9]
+    assert chat.gateway.recipients() == {"0=", "1="}
 
 
 @pytest.mark.parametrize("operation", ["UpdateItem", "Query"])

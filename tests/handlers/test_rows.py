@@ -97,8 +97,10 @@ def test_a_connection_is_served_however_another_program_writes_it(chat: Chat, lo
         )
         == 200
     )
-    presence_events.handler({"Records": [{"eventName": "INSERT", "dynamodb": {"NewImage": row}}]}, chat.context)
-    assert chat.frames(BOB)[-1] == {"action": "presenceEvent", "event": "joined", "groupId": "red", "userId": user_id}
+    record = {"eventName": "INSERT", "dynamodb": {"SequenceNumber": "1", "NewImage": row}}
+    presence_events.handler({"Records": [record]}, chat.context)
+    joined = [{"userId": user_id}]
+    assert chat.frames(BOB)[-1] == {"action": "presenceChanged", "groupId": "red", "joined": joined, "left": []}
     assert log.warnings() == []
 
 
@@ -122,8 +124,8 @@ def test_a_row_that_is_no_connection_is_reported_once_without_its_contents(
 ) -> None:
     row = put(**attributes)
     records = [
-        {"eventName": "INSERT", "dynamodb": {"NewImage": row}},
-        {"eventName": "REMOVE", "dynamodb": {"OldImage": row}},
+        {"eventName": "INSERT", "dynamodb": {"SequenceNumber": "1", "NewImage": row}},
+        {"eventName": "REMOVE", "dynamodb": {"SequenceNumber": "2", "OldImage": row}},
     ]
     presence_events.handler({"Records": records}, chat.context)
     assert [chat.send(ANA), chat.send(ANA)] == [200, 200]
@@ -178,7 +180,9 @@ def test_a_connection_without_a_group_is_open_but_may_do_nothing_in_a_group(
     assert "groupId" in chat.frames(THEIRS)[-1]["message"]
     assert chat.tables.messages() == []
     assert chat.connect("New=", "userId=dora&groupId=red") == 429
-    presence_events.handler({"Records": [{"eventName": "INSERT", "dynamodb": {"NewImage": row}}]}, chat.context)
+    presence_events.handler(
+        {"Records": [{"eventName": "INSERT", "dynamodb": {"SequenceNumber": "1", "NewImage": row}}]}, chat.context
+    )
     assert chat.gateway.recipients() == {THEIRS}
 
 

@@ -48,6 +48,18 @@ def test_nothing_is_pushed_above_event_member_limit(
     assert chat.gateway.recipients() == told
 
 
+@pytest.mark.parametrize(("devices", "told"), [(6, 6), (7, 0)])
+def test_nothing_is_pushed_above_four_connections_for_each_member(
+    chat: Chat, monkeypatch: pytest.MonkeyPatch, devices: int, told: int
+) -> None:
+    monkeypatch.setenv("EVENT_MEMBER_LIMIT", "2")
+    settings.settings.cache_clear()
+    for number in range(devices):
+        chat.tables.add_connection(f"{number}=", "bob", "red")
+    assert typing(chat, isTyping=True) == 200
+    assert len(chat.gateway.recipients() - {BOB}) == told
+
+
 @pytest.mark.parametrize("operation", ["UpdateItem", "Query"])
 def test_a_failed_read_is_retryable(chat: Chat, operation: str) -> None:
     with chat.tables.failing(operation, aws_error(operation)):

@@ -149,7 +149,7 @@ class Scene:
         self.accept()
         with suppress(ConnectionClosed):
             client.collect(0.3)
-        heard = [frame for frame in client.received[known:] if frame["action"] != "presenceEvent"]
+        heard = [frame for frame in client.received[known:] if frame["action"] != "presenceChanged"]
         return json.dumps(heard) if heard else NOTHING
 
     def victims_talk(self) -> None:

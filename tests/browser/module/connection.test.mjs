@@ -7,7 +7,8 @@ import { FakeClock, FakeSocket, settled } from "./fakes.mjs";
 
 const REPLY_MS = 10_000;
 const RESYNC_MS = 4_000;
-const PING_MS = 240_000;
+// 4 minutes at most. The random 0.5 takes the middle of the last tenth.
+const PING_MS = 228_000;
 
 const PRESENCE = { action: "presence", members: [], truncated: false };
 const HISTORY = { action: "history", messages: [], before: null, after: "c1", more: false };
@@ -50,6 +51,12 @@ function start(options = {}) {
 const socket = () => sockets.at(-1);
 
 /** Complete the handshake and the first history of the newest socket. */
+const users = (ids) => ids.map((userId) => ({ userId }));
+
+function changed(joined, left = [], groupId = "G") {
+  socket().receive({ action: "presenceChanged", groupId, joined: users(joined), left: users(left) });
+}
+
 async function online(messages = [], page = {}) {
   socket().open();
   await settled();
@@ -644,12 +651,28 @@ describe("presence", () => {
     replies = {};
     await start();
     await online();
-    const answer = { action: "presence", members: [{ userId: "U", devices: 2 }], truncated: true };
+    const answer = { action: "presence", members: [{ userId: "U", devices: 2 }], truncated: false };
     socket().answer("getPresence", answer);
     await settled();
-    assert.deepEqual([members(), client.presence.truncated], ["U2", true]);
+    assert.deepEqual([members(), client.presence.truncated], ["U2", false]);
     await clock.advance(RESYNC_MS);
     assert.equal(socket().frames("getPresence").length, 2);
+  });
+
+  test("is requested only once per connection if the group is too large to be listed", async () => {
+    replies = { getPresence: { ...PRESENCE, members: [{ userId: "V", devices: 1 }], truncated: true } };
+    await start();
+    await online();
+    Object.assign(replies, { ping: { action: "pong" }, getHistory: HISTORY });
+    await clock.advance(RESYNC_MS + 10 * PING_MS);
+    assert.equal(socket().frames("ping").length, 10);
+    assert.equal(socket().frames("getPresence").length, 1);
+    socket().drop();
+    await clock.advance(client.retryInMs);
+    socket().open();
+    await settled();
+    assert.equal(socket().frames("getPresence").length, 1);
+    assert.deepEqual([members(), client.presence.truncated], ["V1", true]);
   });
 
   test("follows joins and leaves", async () => {
@@ -657,16 +680,19 @@ describe("presence", () => {
     await online();
     const seen = [];
     client.on("presence", () => seen.push(members()));
-    for (const [event, userId] of [
-      ["joined", "A"],
-      ["joined", "B"],
-      ["joined", "A"],
-      ["left", "A"],
-      ["left", "X"],
-    ]) {
-      socket().receive({ action: "presenceEvent", event, groupId: "G", userId });
-    }
-    assert.deepEqual(seen, ["A1", "A1 B1", "B1 A1", "B1", "B1"]);
+    changed(["A", "B"]);
+    changed(["A", "C"], ["B", "X"]);
+    changed(["A"]);
+    changed(["Z"], ["A"], "other group");
+    assert.deepEqual(seen, ["A1 B1", "A1 C1", "A1 C1"]);
+  });
+
+  test("keeps the number of devices of a member whose join is told late", async () => {
+    replies = { getPresence: { ...PRESENCE, members: [{ userId: "U", devices: 2 }] } };
+    await start();
+    await online();
+    changed(["U", "A"]);
+    assert.equal(members(), "U2 A1");
   });
 
   test("is requested again after retryAfterMs if it is refused temporarily", async () => {
@@ -765,7 +791,7 @@ describe("typing", () => {
     const ends = {
       stop: () => typing("V", false),
       message: () => push(1),
-      leaving: () => socket().receive({ action: "presenceEvent", event: "left", groupId: "G", userId: "V" }),
+      leaving: () => changed([], ["V"]),
       time: () => clock.advance(1_500),
       loss: () => socket().drop(),
     };

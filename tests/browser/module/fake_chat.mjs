@@ -169,7 +169,8 @@ export class FakeChat {
   }
 
   #presence(event, { groupId, userId }) {
-    for (const other of this.#of(groupId)) this.#post(other, { action: "presenceEvent", event, groupId, userId });
+    const frame = { action: "presenceChanged", groupId, joined: [], left: [], [event]: [{ userId }] };
+    for (const other of this.#of(groupId)) this.#post(other, frame);
   }
 
   #post(connection, frame) {

@@ -45,7 +45,7 @@ test("the module is under 10 KB minified and has no dependency", async () => {
     write: false,
     outdir: ".",
   });
-  assert.ok(outputFiles[0].contents.length < 10_000, `${outputFiles[0].contents.length} bytes`);
+  assert.ok(outputFiles[0].contents.length < 10 * 1024, `${outputFiles[0].contents.length} bytes`);
   assert.equal(Object.keys(metafile.inputs).length, 1);
 });
 

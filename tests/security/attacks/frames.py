@@ -148,7 +148,7 @@ def _reflects(request_id: object) -> Callable[[Scene], str]:
     def run(scene: Scene) -> str:
         client = scene.stranger
         client.send({"action": "ping", "requestId": request_id})
-        pong = client.receive(lambda frame: frame["action"] != "presenceEvent")
+        pong = client.receive(lambda frame: frame["action"] != "presenceChanged")
         client.send({"action": "dance", "requestId": request_id})
         error = client.receive(lambda frame: frame["action"] == "error")
         return "an answer with the `requestId`" if {"requestId"} & (pong.keys() | error.keys()) else _NOT_REFLECTED
