@@ -1,6 +1,7 @@
 """Tables that exist already. They are looked up and checked, and never changed."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import pulumi
 import pulumi_aws as aws
@@ -48,6 +49,8 @@ class Requirements:
         key: The attribute that is its whole key. Empty: any key will do.
         indexes: The indexes that it needs. More attributes may be projected.
         any_sort_key: Whether an index may have another sort key, because the functions write no rows.
+        written: The attributes that the functions write, with their types. DynamoDB refuses a row if one of them is a
+            key of any index of the table, and has another type there.
         stream: Whether it needs a stream with new and old images.
         expires_by: Attribute of its time to live. A table without it is used, with a warning. Empty: no time to live.
         advice: What to do instead, in whole sentences.
@@ -57,6 +60,7 @@ class Requirements:
     key: str = ""
     indexes: tuple[Index, ...]
     any_sort_key: bool = False
+    written: Mapping[str, str] = field(default_factory=dict)
     stream: bool = False
     expires_by: str = ""
     advice: str
@@ -114,10 +118,11 @@ class Requirements:
         for index in self.indexes:
             if not any(self._serves(found, index) for found in table.global_secondary_indexes):
                 return f"it has no {_in_words(index)}"
-        keys = {self.key, *(key for index in self.indexes for key in index.keys)}
+        # The attributes of a table are the keys of the table itself and of all its indexes.
+        types = dict.fromkeys((key for index in self.indexes for key in index.keys), "S") | dict(self.written)
         for attribute in table.attributes:
-            if attribute.name in keys and attribute.type != "S":
-                return f"its attribute {attribute.name} has the type {attribute.type}"
+            if attribute.type != (needed := types.get(attribute.name, attribute.type)):
+                return f"its attribute {attribute.name} has the type {attribute.type} in a key, and needs {needed}"
         # A disabled stream keeps its ARN.
         if self.stream and (table.stream_enabled, table.stream_view_type) != (True, STREAM_VIEW_TYPE):
             return "it has no stream with new and old images"
@@ -140,7 +145,7 @@ class Requirements:
         needed += ["a stream with new and old images"] if self.stream else []
         return ExistingTableError(
             f"The {self.contents} table {name!r} cannot be used: {reason}. It needs {' and '.join(needed)}. Each "
-            f"attribute of a key has the type S. {self.advice}"
+            f"attribute of these keys has the type S. {self.advice}"
         )
 
 

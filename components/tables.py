@@ -14,12 +14,14 @@ from .ownership import refuse_foreign_table, stack_tag
 from .part import Part
 from .shared import (
     CONNECTION_ID,
+    CONNECTION_TYPES,
     CONNECTIONS_BY_GROUP,
     CONNECTIONS_BY_USER,
     EXPIRES_AT,
     MEMBERS_BY_GROUP,
     MEMBERS_BY_USER,
     MESSAGE_ID,
+    MESSAGE_TYPES,
     MESSAGES_BY_GROUP,
     Index,
 )
@@ -28,6 +30,7 @@ _MESSAGES = Requirements(
     contents="messages",
     key=MESSAGE_ID,
     indexes=(MESSAGES_BY_GROUP,),
+    written=MESSAGE_TYPES,
     advice="Name the table to use with messages_table (in config: messagesTable), or have the component make one by "
     "setting create_messages_table (in config: createMessagesTable) to true.",
 )
@@ -48,6 +51,7 @@ def _connections(settings: Settings) -> Requirements:
         if settings.connections_per_user
         else (CONNECTIONS_BY_GROUP,),
         stream=settings.presence,
+        written=CONNECTION_TYPES,
         expires_by=EXPIRES_AT,
         advice="Name the table to use with connections_table (in config: connectionsTable), or leave that out, and the "
         "component makes one. A table without a stream can be used if presence is false, and one without the index "

@@ -11,7 +11,17 @@ from handlers.runtime.settings import settings
 
 from .aws import dynamodb
 from .rows import texts
-from .schema import GROUP_ID, MESSAGE_ID, MESSAGES_BY_GROUP, PUSHED_AT, TIMESTAMP
+from .schema import (
+    CLIENT_MESSAGE_ID,
+    GROUP_ID,
+    MESSAGE,
+    MESSAGE_ID,
+    MESSAGES_BY_GROUP,
+    PUSHED_AT,
+    SENDER_ID,
+    SENDER_NAME,
+    TIMESTAMP,
+)
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.type_defs import QueryInputTypeDef
@@ -43,16 +53,16 @@ def compose(frame: SendMessage) -> dict[str, str]:
     """Make the row of a new message: a new id and timestamp, and the fields of the frame."""
     message = {
         GROUP_ID: frame.group_id,
-        "senderId": frame.sender_id,
-        "senderName": frame.sender_name,
-        "message": frame.text,
+        SENDER_ID: frame.sender_id,
+        SENDER_NAME: frame.sender_name,
+        MESSAGE: frame.text,
         TIMESTAMP: times.timestamp(),
     }
     if frame.client_message_id is None:
         return message | {MESSAGE_ID: ids.fresh_message_id()}
     return message | {
         MESSAGE_ID: ids.derived_message_id(frame.group_id, frame.sender_id, frame.client_message_id),
-        "clientMessageId": frame.client_message_id,
+        CLIENT_MESSAGE_ID: frame.client_message_id,
     }
 
 
@@ -78,10 +88,10 @@ def store(message: dict[str, str]) -> Stored:
 
 def _stored_before(message: dict[str, str], row: "Row") -> Stored:
     stored = texts(row)
-    if stored.get("message") != message["message"]:
+    if stored.get(MESSAGE) != message[MESSAGE]:
         raise ChatError(Code.CONFLICT, "you used this clientMessageId for another message: give each message its own")
     # Another program may have changed the row. Its group, its sender and its ids are those of the frame.
-    kept = {name: stored[name] for name in (TIMESTAMP, "senderName") if name in stored}
+    kept = {name: stored[name] for name in (TIMESTAMP, SENDER_NAME) if name in stored}
     return Stored(
         row=message | kept,
         # With the same timestamp, the SDK itself repeated a put because the first answer was lost.

@@ -17,8 +17,22 @@ EVENTS = "events"
 NAME = "name"
 
 MESSAGE_ID = "messageId"
+SENDER_ID = "senderId"
+SENDER_NAME = "senderName"
+MESSAGE = "message"
 TIMESTAMP = "timestamp"
+CLIENT_MESSAGE_ID = "clientMessageId"
 PUSHED_AT = "pushedAt"
+
+CONNECTION_TYPES = dict.fromkeys((CONNECTION_ID, USER_ID, GROUP_ID, CONNECTED_AT, AUTHENTICATION, API_ID), "S") | {
+    EXPIRES_AT: "N",
+    BUSY_UNTIL: "N",
+}
+"""What the functions write into the connections table: the attributes with their types."""
+MESSAGE_TYPES = dict.fromkeys(
+    (MESSAGE_ID, GROUP_ID, SENDER_ID, SENDER_NAME, MESSAGE, TIMESTAMP, CLIENT_MESSAGE_ID, PUSHED_AT), "S"
+)
+"""What the functions write into the messages table."""
 
 
 class Index(NamedTuple):

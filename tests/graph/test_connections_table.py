@@ -79,6 +79,7 @@ def test_the_outputs_name_the_table() -> None:
         pytest.param(_projecting("UserIdIndex"), {}, id="the users' index with enough attributes"),
         pytest.param(_table(streamEnabled=False), NO_PRESENCE, id="no stream and no presence"),
         pytest.param(_index("UserIdIndex", name="Other"), NO_LIMIT, id="no users' index and no limit"),
+        pytest.param(_table(attributes=[{"name": "expiresAt", "type": "N"}]), {}, id="index of theirs by the end"),
     ],
 )
 def test_a_table_with_what_is_needed_is_used(found: Properties, args: WebSocketChatArgs) -> None:
@@ -105,6 +106,11 @@ def test_a_table_with_what_is_needed_is_used(found: Properties, args: WebSocketC
             _table(attributes=[{"name": "groupId", "type": "N"}]),
             "its attribute groupId has the type N",
             id="groups that are numbers",
+        ),
+        pytest.param(
+            _table(attributes=[{"name": "expiresAt", "type": "S"}]),
+            "its attribute expiresAt has the type S in a key, and needs N",
+            id="an index of theirs on a text that is written as a number",
         ),
     ],
 )

@@ -31,8 +31,8 @@ def test_an_existing_table_is_looked_up_and_not_managed() -> None:
     assert "Theirs" not in [part.inputs.get("name") for part in graph.resources.values()]
 
 
-def test_other_attributes_may_have_other_types() -> None:
-    assert chat({"messages_table": "Theirs"}, tables={"Theirs": _typed("senderId", "N")}).resources
+def test_attributes_that_the_functions_do_not_write_may_have_any_type() -> None:
+    assert chat({"messages_table": "Theirs"}, tables={"Theirs": _typed("likes", "N")}).resources
 
 
 @pytest.mark.parametrize(
@@ -43,6 +43,7 @@ def test_other_attributes_may_have_other_types() -> None:
         pytest.param(_table(rangeKey="timestamp"), "its key is messageId and timestamp", id="more key"),
         pytest.param(_typed("messageId", "N"), "its attribute messageId has the type N", id="key of another type"),
         pytest.param(_typed("timestamp", "N"), "its attribute timestamp has the type N", id="sort key of another type"),
+        pytest.param(_typed("senderId", "N"), "its attribute senderId has the type N", id="key of an index of theirs"),
         pytest.param(_table(globalSecondaryIndexes=[]), "it has no index GroupIdIndex", id="no index"),
         pytest.param(_index(name="ByGroup"), "it has no index GroupIdIndex", id="index of another name"),
         pytest.param(_index(hashKey="senderId"), "on groupId and timestamp", id="index on another key"),

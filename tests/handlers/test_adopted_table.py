@@ -1,5 +1,6 @@
 """A connections table that several APIs share, and the rows of programs that know nothing of ``apiId``."""
 
+import json
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -9,10 +10,11 @@ from handlers.posting import fan_out
 from handlers.runtime import settings
 from handlers.tables import connections
 from handlers.tables.aws import dynamodb
+from handlers.tables.schema import CONNECTION_TYPES, MESSAGE_TYPES
 
 from .chat import ANA, BOB, EVE, Chat
 from .management_api_server import GONE
-from .tables import CONNECTIONS, Row
+from .tables import CONNECTIONS, MESSAGES, Row
 
 THEIRS = "TheirConnection="
 OURS = "chat-api-id"
@@ -163,3 +165,12 @@ def test_a_row_with_an_attribute_of_another_type_does_not_stop_a_message(chat: C
     dynamodb().put_item(TableName=CONNECTIONS, Item=row | {attribute: {"BOOL": True}})
     assert chat.send(ANA) == 200
     assert chat.gateway.recipients() == {ANA, BOB}
+
+
+def test_the_types_that_an_existing_table_is_checked_for_are_those_that_are_written(chat: Chat) -> None:
+    chat.connect("New=", "userId=dora&groupId=red")
+    frame = {"action": "sendMessage", "groupId": "red", "senderId": "dora", "message": "Hi", "clientMessageId": "c1"}
+    chat.receive("New=", json.dumps(frame))
+    [message] = dynamodb().scan(TableName=MESSAGES)["Items"]
+    for row, types in ((chat.tables.connections()["New="], CONNECTION_TYPES), (message, MESSAGE_TYPES)):
+        assert {name: next(iter(value)) for name, value in row.items()}.items() <= types.items()
