@@ -31,6 +31,13 @@ class SoakClient(ReliableClient):
         self.counts: Counter[str] = Counter()
         self._seen: dict[str, Frame] = {}
         self._complete = asyncio.Event()
+        self._recoveries = 0
+        self._reached: set[tuple[int, bool]] = set()
+
+    @property
+    def progress(self) -> int:
+        """A number that grows only while something is left to do, however often the client connects again."""
+        return len(self.messages) + len(self.acks) + len(self._reached)
 
     @property
     def timeline(self) -> list[Frame]:
@@ -64,6 +71,7 @@ class SoakClient(ReliableClient):
     async def recover(self) -> None:
         """End the connection, and wait until a new one has caught up."""
         self._complete.clear()
+        self._recoveries += 1
         self.kill()
         await self._complete.wait()
 
@@ -73,11 +81,12 @@ class SoakClient(ReliableClient):
 
     async def on_recovered(self, *, first: bool) -> None:
         self.counts["connections"] += first
+        self._reached.add((self._recoveries, first))
         if not first:
             self._complete.set()
 
     def on_frame(self, frame: Frame) -> None:
-        match frame["action"]:
+        match frame.get("action"):
             case "message":
                 self._see([frame], "pushed again")
             case "history":
@@ -92,7 +101,7 @@ class SoakClient(ReliableClient):
                     "code"
                 ] == "INTERNAL":
                     raise RefusedError(frame)
-            case action:
+            case str(action):
                 self.counts[action] += 1
         if "groupId" in frame:
             self.groups.add(frame["groupId"])
