@@ -27,7 +27,6 @@ ROOT = "test"
 """Access key id and secret access key of the emulator's root user."""
 
 _LAMBDA_RUNTIME = Path(__file__).parent / "lambda_runtime"
-_PROCESS = Path(__file__).with_name("emulator_process.py")
 _START_SECONDS = 30
 
 
@@ -76,7 +75,10 @@ class Emulator:
     Attributes:
         port: Where it listens.
         region: The AWS region of its clients.
+        program: What runs in the process.
     """
+
+    program = Path(__file__).with_name("emulator_process.py")
 
     def __init__(self, port: int = USUAL_PORT) -> None:
         """Choose a port.
@@ -133,7 +135,7 @@ class Emulator:
         }
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(  # noqa: S603 - our own module in our own interpreter
-                [sys.executable, "-P", str(_PROCESS), self._directory],
+                [sys.executable, "-P", str(self.program), self._directory],
                 env=environment,
                 stdin=subprocess.PIPE,
                 stdout=log,

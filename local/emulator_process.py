@@ -59,8 +59,17 @@ def _let_log_groups_change_their_key() -> None:
     cloudwatch_logs.handle_request = with_keys
 
 
-if __name__ == "__main__":
+def run(directory: str) -> None:
+    """Run the emulator until the standard input ends.
+
+    Args:
+        directory: Its files. They are removed at the end.
+    """
     _let_log_groups_change_their_key()
     _compare_log_groups_as_aws_does()
-    threading.Thread(target=_end_with_input, args=(sys.argv.pop(),), daemon=True).start()
+    threading.Thread(target=_end_with_input, args=(directory,), daemon=True).start()
     main()
+
+
+if __name__ == "__main__":
+    run(sys.argv.pop())
