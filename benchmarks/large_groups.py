@@ -165,7 +165,7 @@ Conclusions:
   {most:,} members, or {most_core:,} with a whole core (`memorySize` {mb_per_core}).
 - {largest_size:,} members {verdict}. Their posts are then made at about
   {posts_per_s:,.0f} per second, {compared}.
-- Above the limit, API Gateway answers 429. The engine then makes fewer posts at a time and tries each up to six times.
+- Above the limit, API Gateway answers 429. The engine then makes fewer posts at a time and tries each up to 12 times.
   A post that fails for good counts as `failed` in the log, and its client gets the message from history.
 - {busy:,.0f} slices run at a time. By default an account may run {concurrency:,} invocations at once.
 - For {largest_size:,} members, raise two quotas:

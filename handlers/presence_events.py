@@ -9,8 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from .posting.events import small_group
-from .posting.fan_out import push
+from .posting.events import push_event, small_group
 from .posting.management_api import management_api
 from .protocol import frames
 from .protocol.errors import ChatError
@@ -112,7 +111,7 @@ def _tell(group_id: str, changes: list[Change], deadline: float) -> bool:
     joined = [user_id for user_id in joined if not _was_here(user_id, others, opened)]
     left = [user_id for user_id in left if not _is_here(user_id, others)]
     for frame in _frames(group_id, joined, left):
-        if not push(frame, connected, deadline=deadline).complete:
+        if not push_event(frame, connected, deadline=deadline).complete:
             raise TimeoutError
     return bool(joined or left)
 
@@ -135,12 +134,12 @@ def _age(connection: Connection) -> tuple[str, str]:
     return connection.joined_at, connection.row_id
 
 
-def _frames(group_id: str, joined: list[str], left: list[str]) -> Iterator[bytes]:
+def _frames(group_id: str, joined: list[str], left: list[str]) -> Iterator[frames.Frame]:
     """The frames for all recipients. There is one, unless it would be too large."""
     while joined or left:
         now, _ = frames.fit({"userId": user_id} for user_id in [*joined, *left])
         joins, leaves = now[: len(joined)], now[len(joined) :]
-        yield frames.encode({"action": "presenceChanged", "groupId": group_id, "joined": joins, "left": leaves})
+        yield {"action": "presenceChanged", "groupId": group_id, "joined": joins, "left": leaves}
         joined, left = joined[len(joins) :], left[len(leaves) :]
 
 

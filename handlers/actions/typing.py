@@ -2,7 +2,7 @@
 
 from dataclasses import asdict
 
-from handlers.posting.events import push_to_others, small_group
+from handlers.posting.events import push_event, small_group
 from handlers.protocol.errors import ChatError, Code
 from handlers.requests.admission import admit
 from handlers.requests.request import Request
@@ -31,4 +31,5 @@ def typing(request: Request) -> None:
         "isTyping": is_typing,
         "expiresInMs": EXPIRES_MS,
     }
-    request.log |= asdict(push_to_others(frame, sender.user_id, connected, deadline=request.deadline))
+    others = [connection for connection in connected if connection.user_id != sender.user_id]
+    request.log |= asdict(push_event(frame, others, deadline=request.deadline))

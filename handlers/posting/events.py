@@ -42,10 +42,9 @@ def small_group(group_id: str) -> list[Connection]:
     return connected if not more and _is_small(connected) else []
 
 
-def push_to_others(frame: frames.Frame, user_id: str, connected: list[Connection], *, deadline: float) -> Tally:
-    """Push a frame about a user to the connections of everybody else."""
-    others = [connection for connection in connected if connection.user_id != user_id]
-    return push(frames.encode(frame), others, deadline=deadline)
+def push_event(frame: frames.Frame, recipients: list[Connection], *, deadline: float) -> Tally:
+    """Push a frame that gives way to messages: if it does not arrive, the next one or the next answer repairs it."""
+    return push(frames.encode(frame), recipients, deadline=deadline, gives_way=True)
 
 
 def _is_small(connected: list[Connection]) -> bool:

@@ -60,7 +60,9 @@ def group_of(sender: Connection) -> Iterator[Connection]:
     return chain([sender], (other for other in listed if other.connection_id != sender.connection_id))
 
 
-def push(frame: bytes, recipients: Iterable[Connection], *replies: Post, deadline: float) -> Tally:
+def push(
+    frame: bytes, recipients: Iterable[Connection], *replies: Post, deadline: float, gives_way: bool = False
+) -> Tally:
     """Post a frame to every recipient. A recipient that fails does not affect the others.
 
     Args:
@@ -68,6 +70,7 @@ def push(frame: bytes, recipients: Iterable[Connection], *replies: Post, deadlin
         recipients: Read while posting, so that memory does not grow with the group.
         replies: Further posts to send along, such as the sender's ack. They do not count in the tally.
         deadline: Moment of :func:`time.monotonic` by which all is over.
+        gives_way: Whether the frame gives way to messages. See :meth:`~.management_api.ManagementApi.post_all`.
 
     Returns:
         The tally.
@@ -93,7 +96,7 @@ def push(frame: bytes, recipients: Iterable[Connection], *replies: Post, deadlin
         if recipient.connection_id not in _stale
     )
     try:
-        management_api().post_all(chain(replies, pushes), deadline=deadline, on_outcome=on_outcome)
+        management_api().post_all(chain(replies, pushes), deadline=deadline, on_outcome=on_outcome, gives_way=gives_way)
         tally.complete = time.monotonic() < deadline
     finally:
         for connection in gone:

@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING
 from handlers.runtime.settings import settings
 
 from .connection_pool import ConnectionPool
-from .run import Limits, Run
+from .retries import Quota
+from .run import Limits, Memory, Run
 from .sigv4 import CredentialSource, RequestSigner
 
 if TYPE_CHECKING:
@@ -46,10 +47,16 @@ class ManagementApi:
         self._signer = RequestSigner(endpoint, region)
         self._credentials = CredentialSource()
         self.pool = ConnectionPool(*self._signer.address, tls=self._signer.tls)
-        # Recipients that did not answer in time. They get less time until they answer.
-        self._slow: set[str] = set()
+        self._memory = Memory(slow=set(), quota=Quota())
 
-    def post_all(self, posts: Iterable[P], *, deadline: float, on_outcome: Callable[[P, Outcome], None]) -> None:
+    def post_all(
+        self,
+        posts: Iterable[P],
+        *,
+        deadline: float,
+        on_outcome: Callable[[P, Outcome], None],
+        gives_way: bool = False,
+    ) -> None:
         """Post every frame, and report the outcome of each.
 
         A post is tried again if the answer says that the frame was not delivered. It is not if no answer comes, because
@@ -60,6 +67,8 @@ class ManagementApi:
             posts: Read ahead on another thread, up to a limit: one page is read while another is posted.
             deadline: Moment of ``time.monotonic()``. After it, posts fail without an attempt.
             on_outcome: Called on the calling thread, once for each post that was read. Posting waits while it runs.
+            gives_way: Whether these posts give way to others when the account has reached its limit. A post is then not
+                tried again after a 429, and while 429s come from all sides, it fails without an attempt.
 
         Raises:
             botocore.exceptions.NoCredentialsError: There are no credentials. No post was read.
@@ -72,8 +81,9 @@ class ManagementApi:
             self._signer,
             self._credentials,
             self._limits,
-            self._slow,
+            self._memory,
             posts,
+            gives_way=gives_way,
             deadline=deadline,
             on_outcome=on_outcome,
         )

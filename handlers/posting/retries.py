@@ -8,15 +8,21 @@ from __future__ import annotations
 import heapq
 import itertools
 import random
+import time
 from typing import Generic
 
 from .posts import P
 
 _BACKOFF_S = 0.1
 """The first retry waits up to twice as many seconds. Each further retry may wait twice as long as the one before."""
-_THROTTLED = 0.5
-"""Fraction of the full window. If 429s shrink the window below it, the account has reached its limit. Single clients
-with full buffers do not shrink it so far."""
+_MAX_BACKOFF_S = 3.2
+_REFUSED = 5
+"""Recipients whose posts answer 429 shortly after each other if the account has reached its limit. A client with a full
+buffer answers 429, too."""
+_PATIENCE = 4
+"""How many times as many attempts a post has then."""
+_REFUSED_S = 2.0
+"""Seconds without a 429 after which the account is below its limit again."""
 
 
 class Window:
@@ -38,14 +44,42 @@ class Window:
         if self.size < self._most:
             self.size = min(self.size + 1 / self.size, self._most)
 
-    def narrow(self) -> bool:
-        """Count a 429.
-
-        Returns:
-            Whether there are so many 429s that the account must be at its limit.
-        """
+    def narrow(self) -> None:
+        """Count a 429."""
         self.size = max(self.size - 1, 1.0)
-        return self.size < self._most * _THROTTLED
+
+
+class Quota:
+    """The account's quota of requests, as this process sees it. It cannot be asked for.
+
+    The quota is shared by everything in the account and region that calls API Gateway.
+    https://docs.aws.amazon.com/apigateway/latest/developerguide/limits.html
+    """
+
+    def __init__(self) -> None:
+        self._refused: set[str] = set()
+        # Not the monotonic clock: it may stand still while Lambda has the process frozen.
+        self._until = 0.0
+
+    def refuse(self, connection_id: str) -> None:
+        """Count a 429."""
+        if not self._is_recent():
+            self._refused.clear()
+        self._until = time.time() + _REFUSED_S
+        if len(self._refused) < _REFUSED:
+            self._refused.add(connection_id)
+
+    def attempts(self, usual: int) -> int:
+        """The number of attempts of a post that answers 429. It is larger while the quota is exhausted."""
+        return usual * _PATIENCE if self.exhausted else usual
+
+    @property
+    def exhausted(self) -> bool:
+        """Whether the account seems to have reached its quota."""
+        return len(self._refused) == _REFUSED and self._is_recent()
+
+    def _is_recent(self) -> bool:
+        return 0 < self._until - time.time() <= _REFUSED_S
 
 
 class Retries(Generic[P]):
@@ -86,4 +120,4 @@ def backoff(tries: int) -> float:
 
     Full jitter: https://aws.amazon.com/builders-library/timeouts-retries-and-backoff-with-jitter/
     """
-    return random.uniform(0, _BACKOFF_S * 2**tries)  # noqa: S311 - not for secrets
+    return random.uniform(0, min(_BACKOFF_S * 2**tries, _MAX_BACKOFF_S))  # noqa: S311 - not for secrets

@@ -12,7 +12,7 @@ from handlers.runtime.memory import make_room
 from .http1 import ProtocolError, Response
 from .posts import Outcome, P
 from .read_ahead import ReadAhead
-from .retries import Retries, Window, backoff, is_retried
+from .retries import Quota, Retries, Window, backoff, is_retried
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -43,13 +43,25 @@ class Limits(NamedTuple):  # A dataclass would cost a cold start 0.6 ms more.
     Attributes:
         connections: Largest number of open connections, and so of posts at the same time.
         request_timeout: Seconds that one attempt may take, including connecting.
-        attempts: Largest number of attempts of a post, if the answer is 408, 429 or 5xx, or if connecting fails. Twice
-            as many while the account is at its limit.
+        attempts: Largest number of attempts of a post, if the answer is 408, 429 or 5xx, or if connecting fails. Four
+            times as many while the account is at its limit.
     """
 
     connections: int = 64
     request_timeout: float = 3.0
     attempts: int = 3
+
+
+class Memory(NamedTuple):
+    """What is remembered from one run to the next.
+
+    Attributes:
+        slow: Recipients that did not answer in time. They get less time until they answer.
+        quota: Whether the account has reached its quota.
+    """
+
+    slow: set[str]
+    quota: Quota
 
 
 class Run(Generic[P]):
@@ -61,9 +73,10 @@ class Run(Generic[P]):
         signer: RequestSigner,
         credentials: CredentialSource,
         limits: Limits,
-        slow: set[str],
+        memory: Memory,
         posts: Iterable[P],
         *,
+        gives_way: bool,
         deadline: float,
         on_outcome: Callable[[P, Outcome], None],
     ) -> None:
@@ -71,7 +84,8 @@ class Run(Generic[P]):
         self._signer = signer
         self._credential_source = credentials
         self._limits = limits
-        self._slow = slow
+        self._slow, self._quota = memory
+        self._gives_way = gives_way
         self._deadline = deadline
         self._on_outcome = on_outcome
         self._signed_at = int(time.time())
@@ -127,6 +141,9 @@ class Run(Generic[P]):
         usual = min(now + self._limits.request_timeout, self._deadline)
         short = min(now + _SLOW_TIMEOUT_S, usual)
         wait = min(_SWEEP_S, self._deadline - now)
+        if self._gives_way and self._quota.exhausted:
+            for dropped in iter(source.take, None):
+                self._fail(dropped, "gave way to messages")
         room = int(self._window.size) - self._pool.busy_count
         while room > 0 and (idle or self._opening < _MAX_OPENING):
             room -= 1
@@ -187,9 +204,13 @@ class Run(Generic[P]):
             self._on_outcome(post, Outcome.DELIVERED)
         elif status == 410:
             self._on_outcome(post, Outcome.GONE)
+        elif status == 429:
+            self._window.narrow()
+            self._quota.refuse(post.connection_id)
+            attempts = 1 if self._gives_way else self._quota.attempts(self._limits.attempts)
+            self._retry(post, tries, "429", attempts)
         elif is_retried(status):
-            throttled = status == 429 and self._window.narrow()
-            self._retry(post, tries, str(status), throttled=throttled)
+            self._retry(post, tries, str(status))
         else:
             self._fail(post, f"{status} {response.error_type}".strip())
 
@@ -209,11 +230,10 @@ class Run(Generic[P]):
                 self._slow.add(post.connection_id)
             self._fail(post, name)
 
-    def _retry(self, post: P, tries: int, reason: str, *, throttled: bool = False) -> None:
+    def _retry(self, post: P, tries: int, reason: str, attempts: int | None = None) -> None:
         tries += 1
-        attempts = self._limits.attempts * (2 if throttled else 1)
         due = time.monotonic() + backoff(tries)
-        if tries < attempts and due < self._deadline:
+        if tries < (attempts or self._limits.attempts) and due < self._deadline:
             self._retries.push(due, post, tries)
         else:
             self._fail(post, reason)
@@ -237,7 +257,7 @@ class Run(Generic[P]):
         end = time.monotonic() + _DRAIN_S
         while True:
             exhausted = self._source.exhausted
-            while (post := self._source.take()) is not None:
+            for post in iter(self._source.take, None):
                 self._fail(post, "deadline")
             if exhausted:
                 return

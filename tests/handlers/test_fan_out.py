@@ -6,6 +6,9 @@ from types import SimpleNamespace
 
 import pytest
 
+from handlers import presence_events
+from handlers.posting.posts import Post
+from handlers.posting.retries import Retries
 from handlers.protocol import times
 from handlers.tables import connections
 from handlers.tables.aws import dynamodb
@@ -164,3 +167,28 @@ def test_no_stale_row_is_deleted_after_the_deadline(chat: Chat, monkeypatch: pyt
     late[0] = 0
     assert chat.send(ANA) == 200
     assert chat.tables.connections().keys() == {ANA, EVE}
+
+
+@pytest.mark.parametrize(("action", "waits"), [("sendMessage", [1, 2]), ("typing", []), ("presence", [])])
+def test_only_messages_are_posted_again_after_429(
+    chat: Chat, monkeypatch: pytest.MonkeyPatch, action: str, waits: list[int]
+) -> None:
+    waited: list[int] = []
+    push = Retries.push
+
+    def push_due(self: Retries[Post], _due: float, post: Post, tries: int) -> None:
+        waited.append(tries)
+        push(self, 0, post, tries)
+
+    monkeypatch.setattr(Retries, "push", push_due)
+    chat.gateway.answers[BOB] = Answer(429)
+    if action == "sendMessage":
+        chat.send(ANA)
+    elif action == "typing":
+        chat.receive(ANA, '{"action":"typing","isTyping":true}', route="$default")
+    else:
+        image = chat.tables.connections()[ANA]
+        record = {"eventName": "INSERT", "dynamodb": {"SequenceNumber": "1", "NewImage": image}}
+        presence_events.handler({"Records": [record]}, chat.context)
+        assert len(chat.frames(ANA)) == 1
+    assert waited == waits

@@ -40,7 +40,7 @@ def posts(count: int, *, body: bytes = b"frame") -> list[Post]:
     return [Post(f"id-{number}=", body) for number in range(count)]
 
 
-def post_all(api: ManagementApi, work: Iterable[Post], *, seconds: float = FAR) -> Outcomes:
+def post_all(api: ManagementApi, work: Iterable[Post], *, seconds: float = FAR, gives_way: bool = False) -> Outcomes:
     outcomes = Outcomes()
-    api.post_all(work, deadline=time.monotonic() + seconds, on_outcome=outcomes)
+    api.post_all(work, deadline=time.monotonic() + seconds, on_outcome=outcomes, gives_way=gives_way)
     return outcomes

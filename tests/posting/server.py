@@ -7,6 +7,7 @@ import socket
 import ssl
 import struct
 import threading
+import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 from urllib.parse import unquote
@@ -81,6 +82,21 @@ async def never(*_: object) -> None:
 def always(status: int, *headers: str) -> Behaviour:
     async def behave(_: Request, answer: Answer) -> None:
         await answer.status(status, *headers, body=b'{"message":"secret text"}')
+
+    return behave
+
+
+def at_most(per_second: int) -> Behaviour:
+    """Deliver so many posts a second, like an account at its quota, and answer 429 to the others."""
+    free, since = per_second / 10, time.monotonic()
+
+    async def behave(_: Request, answer: Answer) -> None:
+        nonlocal free, since
+        now = time.monotonic()
+        free, since = min(per_second / 10, free + (now - since) * per_second), now
+        delivered = free >= 1
+        free -= delivered
+        await (answer.raw(OK) if delivered else answer.status(429))
 
     return behave
 

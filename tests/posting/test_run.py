@@ -151,7 +151,7 @@ def test_the_process_remembers_a_limited_number_of_recipients_that_hung(
     monkeypatch.setattr(run, "_MOST_SLOW", 2)
     api = client(serve(never), request_timeout=0.2)
     post_all(api, posts(3))
-    assert len(api._slow) == 1  # noqa: SLF001 - the memory has no other trace
+    assert len(api._memory.slow) == 1  # noqa: SLF001 - the memory has no other trace
 
 
 def test_the_deadline_ends_every_post(serve: Serve, client: Client) -> None:
