@@ -2,12 +2,15 @@
 
 import asyncio
 import json
+import random
 from collections import defaultdict
+from contextlib import suppress
 from typing import Any
 
 import pytest
 from websockets.asyncio.server import ServerConnection, serve
 
+from local import reliable_client
 from local.reliable_client import Frame, RefusedError, ReliableClient
 
 WAIT_MS = 400
@@ -99,3 +102,24 @@ def test_a_refused_history_ends_the_client() -> None:
     server = Server(getHistory=FORBIDDEN, sendMessage=RATE_LIMITED)
     with pytest.raises(RefusedError, match="not a member"):
         asyncio.run(say_through(server, "a"))
+
+
+def test_clients_that_connected_together_recover_at_different_times(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reliable_client, "_INDEX_LAG_S", 0)
+    drawn: list[tuple[float, float]] = []
+
+    def least(low: float, high: float) -> float:
+        drawn.append((low, high))
+        return low
+
+    async def recover() -> None:
+        async with serve(server.handle, "127.0.0.1", 0) as listening:
+            port = next(iter(listening.sockets)).getsockname()[1]
+            client = ReliableClient(f"ws://127.0.0.1:{port}", "u", "g", recover_every=0.1)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(client.run(), 1)
+
+    server = Server()
+    monkeypatch.setattr(random, "uniform", least)
+    asyncio.run(recover())
+    assert (0.9, 1) in drawn
