@@ -26,6 +26,9 @@ def pytest_configure() -> None:
     # A shell starts background jobs with SIGINT ignored. The programs that the tests start would inherit that, and
     # Ctrl-C would not end them.
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    # The servers of the tests are on this machine. A proxy of the environment could not reach them.
+    for name in ("no_proxy", "NO_PROXY"):
+        os.environ[name] = ",".join(filter(None, (os.environ.get(name), "127.0.0.1", "localhost")))
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:

@@ -20,7 +20,12 @@ from local.emulator import Emulator
 from tests.clients import ChatClient
 
 ROOT = Path(__file__).parent.parent.parent
-USELESS_PROXIES = {"http_proxy": "http://127.0.0.1:9", "https_proxy": "socks5h://127.0.0.1:9"}
+USELESS_PROXIES = {
+    "http_proxy": "http://127.0.0.1:9",
+    "https_proxy": "socks5h://127.0.0.1:9",
+    "no_proxy": "",
+    "NO_PROXY": "",
+}
 """Nothing listens there. What runs on this machine needs no proxy."""
 
 
@@ -145,7 +150,8 @@ def test_unknown_resource_type_is_refused() -> None:
 
 
 def test_a_property_that_would_be_lost_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("http_proxy", USELESS_PROXIES["http_proxy"])
+    for name, value in USELESS_PROXIES.items():
+        monkeypatch.setenv(name, value)
     with (
         Emulator(port=0) as emulator,
         pytest.raises(UnsupportedError, match=r"chat-logs: the emulator would not get skipDestroy\."),
