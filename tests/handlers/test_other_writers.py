@@ -9,7 +9,7 @@ from itertools import count
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from handlers.tables.aws import dynamodb
@@ -23,6 +23,16 @@ from .test_presence_events import joined, left, serve
 DORA, FRED = "DoraConnection=", "FredConnection="
 LOOSE = "loose"
 """Text of the messages that the other program changes and deletes."""
+
+
+WRITES = [
+    *["delete a message", "delete a message's time", "move a message back", "move a message ahead"],
+    *["move a message to another group", "change a sender", "store a message"],
+    *["delete the sender", "put the sender back", "spoil the sender", "spoil the rate"],
+    *["delete a recipient", "put a recipient back", "move a recipient", "spoil a recipient"],
+    *["delete a member", "put a member back"],
+]
+STEPS = ["send", "send loose", "retry", "forwards", "backwards", "presence", "typing", "ping", "connect", "stream"]
 
 
 class OtherProgram:
@@ -47,6 +57,7 @@ class OtherProgram:
             "spoil a recipient": lambda: self._set(CONNECTIONS, {"connectionId": {"S": DORA}}, "connectedAt", None),
             "delete a member": lambda: chat.tables.remove_member("dora", "red"),
             "put a member back": lambda: chat.tables.add_member("dora", "red"),
+            "": lambda: None,
         }
         self._numbers = count()
         self._own = threading.local()
@@ -57,7 +68,7 @@ class OtherProgram:
         turns = count()
 
         def write(**_: object) -> None:
-            if plan and not getattr(self._own, "writing", False):
+            if not getattr(self._own, "writing", False):
                 self._own.writing = True
                 self.writes[plan[next(turns) % len(plan)]]()
                 self._own.writing = False
@@ -172,17 +183,27 @@ def settings_of_the_chat(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MEMBERSHIP_RECHECK_SECONDS", "0")
 
 
-@settings(repeatable, max_examples=40)
+@pytest.mark.parametrize("write", WRITES)
+def test_every_step_is_served_while_another_program_repeats_a_write(chat: Chat, write: str) -> None:
+    go_on(chat, ["send loose", "retry", *STEPS, "send loose", "retry", "forwards", "backwards"], [write, ""])
+
+
+@settings(repeatable, max_examples=12, phases=[Phase.generate])  # Shrinking takes minutes.
 @given(
-    steps=st.lists(st.integers(0, 9), min_size=3, max_size=10),
-    plan=st.lists(st.integers(0, 16), min_size=1, max_size=8),
+    steps=st.lists(st.sampled_from(STEPS), min_size=5, max_size=10),
+    plan=st.lists(st.sampled_from(WRITES), min_size=3, max_size=8),
 )
-def test_the_chat_goes_on_while_another_program_writes(chat: Chat, steps: list[int], plan: list[int]) -> None:
+def test_the_chat_goes_on_while_another_program_writes(chat: Chat, steps: list[str], plan: list[str]) -> None:
+    go_on(chat, steps, plan)
+
+
+def go_on(chat: Chat, steps: list[str], plan: list[str]) -> None:
+    """Take steps while the other program writes, then check what everybody got."""
     prepare(chat)
     other, users = OtherProgram(chat), Users(chat)
-    with other.at_work([list(other.writes)[number] for number in plan]):
+    with other.at_work(plan):
         for step in steps:
-            list(users.steps.values())[step]()
+            users.steps[step]()
         for _ in range(20):  # The other program may store as many messages as the pages have.
             if not users.reader.forwards(10):
                 break
