@@ -16,6 +16,21 @@ if TYPE_CHECKING:
     import pytest
 
 
+def test_only_addresses_that_the_machine_can_reach_are_asked_for(
+    serve: Serve, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    resolve = socket.getaddrinfo
+
+    def without_ipv6(host: str, port: int, **options: Any) -> list[Any]:
+        """As for a name that has IPv6 addresses, on a machine without IPv6."""
+        if options.get("flags", 0) & socket.AI_ADDRCONFIG:
+            return resolve(host, port, **options)
+        return [(socket.AF_INET6, socket.SOCK_STREAM, 6, "", ("100::1", port, 0, 0))]
+
+    monkeypatch.setattr(socket, "getaddrinfo", without_ipv6)
+    assert post_all(client(serve(accept)), posts(1)).ids(Outcome.DELIVERED) == {"id-0="}
+
+
 def test_the_address_is_looked_up_again_after_a_freeze(
     serve: Serve, client: Client, thaw: Thaw, monkeypatch: pytest.MonkeyPatch
 ) -> None:
