@@ -4,7 +4,7 @@ from enum import Enum
 
 
 class Code(Enum):
-    """Error codes, each with the HTTP status that the function returns to API Gateway for it."""
+    """Error codes, each with the HTTP status that fits it. A handshake that is refused gets the status."""
 
     BAD_REQUEST = 400
     FORBIDDEN = 403

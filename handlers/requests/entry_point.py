@@ -41,6 +41,7 @@ def entry_point(event_type: EventType, serve: Callable[[Request], None]) -> Hand
             deadline=deadline(context),
         )
         request.log = {"connectionId": request.connection_id, "route": about.get("routeKey")}
+        is_frame = about["eventType"] == EventType.MESSAGE.value
         status, level = 200, logging.INFO
         try:
             if about["eventType"] != event_type.value:
@@ -48,12 +49,16 @@ def entry_point(event_type: EventType, serve: Callable[[Request], None]) -> Hand
             serve(request)
         except Exception as error:
             reason = _reason(error)
-            status = reason.code.value
-            level = logging.ERROR if status >= 500 else logging.INFO
+            is_fault = reason.code.value >= 500
+            level = logging.ERROR if is_fault else logging.INFO
+            # API Gateway counts every 4xx and 5xx of a function as an integration error. A refused frame is not one.
+            # https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-websocket-api-logging.html
+            if is_fault or not is_frame:
+                status = reason.code.value
             request.log |= {"outcome": reason.code.name, "reason": reason.message}
-            if level == logging.ERROR:
+            if is_fault:
                 request.log |= failure(error.__cause__ or error)
-            if about["eventType"] == EventType.MESSAGE.value:
+            if is_frame:
                 _refuse(request, reason)
             if reason.ends_connection:
                 with log_failure("connection not closed"):

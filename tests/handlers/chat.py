@@ -7,8 +7,9 @@ from typing import Any
 from urllib.parse import parse_qs
 
 from handlers import connect, default, disconnect, send_message
+from handlers.protocol.errors import Code
 
-from .management_api_server import Frame, ManagementApiServer
+from .management_api_server import Frame, ManagementApiServer, decode
 from .tables import Tables
 
 ANA, BOB, EVE = "AnaConnection=", "BobConnection=", "EveConnection="
@@ -56,7 +57,7 @@ def event(route: str, event_type: str, connection_id: str, **rest: object) -> di
 
 @dataclass
 class Chat:
-    """Calls the functions as API Gateway does. Each call returns the status code of the function."""
+    """Calls the functions as API Gateway does. Each call returns the status code of the function, or of the refusal."""
 
     tables: Tables
     gateway: ManagementApiServer
@@ -109,7 +110,16 @@ class Chat:
             rest: dict[str, object] = {"body": base64.b64encode(body).decode(), "isBase64Encoded": True}
         else:
             rest = {"body": body}
-        return self.call(route, event(route, "MESSAGE", connection_id, **rest))
+        before = len(self.gateway.delivered)
+        status = self.call(route, event(route, "MESSAGE", connection_id, **rest))
+        for recipient, answer in self.gateway.delivered[before:]:
+            frame = decode(answer)
+            if recipient == connection_id and frame["action"] == "error":
+                code = Code[frame["code"]].value
+                # API Gateway counts 4xx as a fault of the function, too.
+                assert status == (code if code >= 500 else 200)
+                return code
+        return status
 
     def send(self, connection_id: str, **fields: object) -> int:
         """Send a message from the connection's user to its group. ``fields`` add to the frame or replace its fields."""
