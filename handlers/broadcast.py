@@ -5,10 +5,14 @@ from typing import Any
 
 from .posting.fan_out import push
 from .posting.management_api import management_api
-from .posting.slices import recipients_of
+from .posting.slices import hand_over, recipients_of
 from .requests.background import background
 from .requests.invocation import prepare
 from .tables.aws import dynamodb
+from .tables.connections import Connection
+
+_MOST_REPEATS = 2
+"""How often a slice that fails for a part of its recipients is handed over again at once."""
 
 
 class DeliveryError(Exception):
@@ -16,7 +20,7 @@ class DeliveryError(Exception):
 
 
 def broadcast(event: dict[str, Any], deadline: float) -> dict[str, int]:
-    """Push the frame to every recipient of the slice.
+    """Push the frame to every recipient of the slice. Hand a new slice over if many could not be reached.
 
     Args:
         event: The slice, as :func:`posting.slices.split` makes it.
@@ -26,12 +30,17 @@ def broadcast(event: dict[str, Any], deadline: float) -> dict[str, int]:
         The tally.
 
     Raises:
-        DeliveryError: Time ran out, or most recipients could not be reached. Lambda then repeats the slice. If only a
-            few could not be reached, Lambda does not repeat the slice: they get the message from the history.
+        DeliveryError: No recipient could be reached, or most of them again and again. Lambda then repeats the slice
+            later.
     """
-    tally = push(event["frame"].encode(), recipients_of(event), deadline=deadline)
-    if not tally.complete or tally.failed > tally.recipients / 2:
-        raise DeliveryError
+    unreached: list[Connection] = []
+    tally = push(event["frame"].encode(), recipients_of(event), deadline=deadline, on_failure=unreached.append)
+    # A few who could not be reached get the message from the history.
+    if unreached and (not tally.complete or tally.failed > tally.recipients / 2):
+        repeat = event.get("repeat", 0)
+        if tally.failed == tally.recipients or repeat == _MOST_REPEATS:
+            raise DeliveryError
+        hand_over(event["frame"], unreached, repeat=repeat + 1)
     return asdict(tally)
 
 

@@ -32,9 +32,8 @@ def get_history(request: Request) -> None:
         if before and after:
             raise ChatError(Code.BAD_REQUEST, "before and after are both given: give one of them")
         now = times.timestamp()
-        rows, more = messages.read_on(group_id, after, limit) if after else messages.read_back(group_id, before, limit)
-    page, cut = frames.fit(map(frames.past_message, rows))
-    more = more or cut
+        read = messages.read_on(group_id, after, limit + 1) if after else messages.read_back(group_id, before, limit + 1)
+        page, more = frames.fit(map(frames.past_message, read), limit)
     if not after:
         page.reverse()
     older = cursors.encode(group_id, _position(page[0])) if page and (after or more) else None

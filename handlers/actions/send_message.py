@@ -13,6 +13,7 @@ from handlers.protocol import frames
 from handlers.protocol.errors import ChatError, Code
 from handlers.requests.admission import admit
 from handlers.requests.request import Request
+from handlers.runtime.deadline import call_by
 from handlers.runtime.log import log_failure
 from handlers.tables import messages
 from handlers.tables.aws import unavailable_on_failure

@@ -1,11 +1,13 @@
 """Fan-out: one frame to many connections."""
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import chain
 
 from handlers.protocol import times
+from handlers.runtime.deadline import call_by
 from handlers.runtime.log import log_failure
 from handlers.runtime.memory import make_room
 from handlers.tables import connections
@@ -33,6 +35,7 @@ class Tally:
         stale: Recipients that were gone. Their rows are deleted, unless they may be another API's.
         failed: Recipients that could not be reached, or not in time.
         complete: Whether every recipient was tried before the deadline.
+        replied: Whether every reply was delivered.
     """
 
     recipients: int = 0
@@ -40,6 +43,7 @@ class Tally:
     stale: int = 0
     failed: int = 0
     complete: bool = False
+    replied: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +65,12 @@ def group_of(sender: Connection) -> Iterator[Connection]:
 
 
 def push(
-    frame: bytes, recipients: Iterable[Connection], *replies: Post, deadline: float, gives_way: bool = False
+    frame: bytes,
+    recipients: Iterable[Connection],
+    *replies: Post,
+    deadline: float,
+    gives_way: bool = False,
+    on_failure: Callable[[Connection], None] = lambda _: None,
 ) -> Tally:
     """Post a frame to every recipient. A recipient that fails does not affect the others.
 
@@ -71,6 +80,7 @@ def push(
         replies: Further posts to send along, such as the sender's ack. They do not count in the tally.
         deadline: Moment of :func:`time.monotonic` by which all is over.
         gives_way: Whether the frame gives way to messages. See :meth:`~.management_api.ManagementApi.post_all`.
+        on_failure: Called with every recipient that counts as failed.
 
     Returns:
         The tally.
@@ -80,6 +90,7 @@ def push(
 
     def on_outcome(post: Post, outcome: Outcome) -> None:
         if not isinstance(post, Push):
+            tally.replied &= outcome is Outcome.DELIVERED
             return
         tally.recipients += 1
         if outcome is Outcome.DELIVERED:
@@ -89,6 +100,7 @@ def push(
             gone.append(post.recipient)
         else:
             tally.failed += 1
+            on_failure(post.recipient)
 
     pushes = (
         Push(recipient.connection_id, frame, recipient)
@@ -99,15 +111,21 @@ def push(
         management_api().post_all(chain(replies, pushes), deadline=deadline, on_outcome=on_outcome, gives_way=gives_way)
         tally.complete = time.monotonic() < deadline
     finally:
-        for connection in gone:
-            if time.monotonic() >= deadline:
-                break  # The next message tries to delete the rest.
-            with log_failure("stale row not deleted"):
-                # A group row ends with its connection.
-                for row_id in {connection.connection_id, connection.row_id}:
-                    if not connections.delete_stale(row_id):
-                        _remember(connection.connection_id)
+        if gone:
+            with suppress(TimeoutError):  # The next message tries to delete the rest.
+                call_by(deadline, lambda: _clean_up(gone, deadline))
     return tally
+
+
+def _clean_up(gone: list[Connection], deadline: float) -> None:
+    for connection in gone:
+        if time.monotonic() >= deadline:
+            return
+        with log_failure("stale row not deleted"):
+            # A group row ends with its connection.
+            for row_id in {connection.connection_id, connection.row_id}:
+                if not connections.delete_stale(row_id):
+                    _remember(connection.connection_id)
 
 
 def _remember(connection_id: str) -> None:

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 def split(frame: bytes, recipients: Iterator[Connection], *, deadline: float) -> Iterator[Connection]:
     """Keep as many recipients as one invocation serves, and hand the rest to asynchronous ones, slice by slice.
 
-    Lambda repeats a slice that fails. If it keeps failing, it ends in the failures queue. So a recipient may be served
-    twice. Clients drop the second copy by the message's id.
+    A slice that fails is repeated for those who were not reached. If it keeps failing, it ends in the failures queue. A
+    recipient whose answer is lost may be served twice. Clients drop the second copy by the message's id.
 
     Raises:
         TimeoutError: The deadline has come, and recipients are left.
@@ -30,14 +30,26 @@ def split(frame: bytes, recipients: Iterator[Connection], *, deadline: float) ->
         # This runs on another thread. It would continue in the next invocation, in parallel to the sender's retry.
         if time.monotonic() >= deadline:
             raise TimeoutError
-        slice_ = {
-            "frame": frame.decode(),
-            "recipients": [[one.row_id, one.connected_at] for one in recipients_of_slice],
-        }
-        answer = _lambda_client().invoke(
-            FunctionName=settings().broadcast_function, InvocationType="Event", Payload=json.dumps(slice_)
-        )
-        answer["Payload"].read()  # It is empty. Reading it to the end frees its connection for the next slice.
+        hand_over(frame.decode(), recipients_of_slice)
+
+
+def hand_over(frame: str, recipients: list[Connection], *, repeat: int = 0) -> None:
+    """Hand a slice over to an asynchronous invocation.
+
+    Args:
+        frame: The frame to push.
+        recipients: The connections of the slice.
+        repeat: How often the slice was handed over before, then with more recipients.
+    """
+    slice_ = {
+        "frame": frame,
+        "recipients": [[one.row_id, one.connected_at] for one in recipients],
+        "repeat": repeat,
+    }
+    answer = _lambda_client().invoke(
+        FunctionName=settings().broadcast_function, InvocationType="Event", Payload=json.dumps(slice_)
+    )
+    answer["Payload"].read()  # It is empty. Reading it to the end frees its connection for the next slice.
 
 
 def recipients_of(slice_: dict[str, Any]) -> Iterator[Connection]:

@@ -64,8 +64,8 @@ def require_unicode(frame: Frame) -> None:
         raise ChatError(Code.BAD_REQUEST, "the frame has half of a surrogate pair: send valid Unicode") from None
 
 
-def fit(items: Iterable[Frame]) -> tuple[list[Frame], bool]:
-    """Take items in order while they fit into one frame. The first one always fits.
+def fit(items: Iterable[Frame], most: int | None = None) -> tuple[list[Frame], bool]:
+    """Take items in order while they fit into one frame, and ``most`` at most. The first one always fits.
 
     Returns:
         The items that fit, and whether some are left.
@@ -74,7 +74,7 @@ def fit(items: Iterable[Frame]) -> tuple[list[Frame], bool]:
     size = 0
     for item in items:
         size += len(encode(item)) + 1
-        if page and size > MAX_MESSAGE_BYTES:
+        if page and (size > MAX_MESSAGE_BYTES or len(page) == most):
             return page, True
         page.append(item)
     return page, False

@@ -1,12 +1,13 @@
 """The messages table, which other programs read and write as well."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from handlers.protocol import ids, times
 from handlers.protocol.cursors import Position
 from handlers.protocol.errors import ChatError, Code
-from handlers.protocol.frames import SendMessage
+from handlers.protocol.frames import MAX_MESSAGE_BYTES, SendMessage
 from handlers.runtime.settings import settings
 
 from .aws import dynamodb
@@ -29,6 +30,9 @@ if TYPE_CHECKING:
     from .aws import Row
 
 
+_FIRST_ROWS = 8
+"""Rows that the first query of a page reads. Their size tells how many more fit into a frame. DynamoDB bills what is
+read, not what is used."""
 OVERLAP_SECONDS = 60
 """Seconds before a settled cursor at which a read begins. A message may be stored up to 29 s (a function's longest run)
 after its timestamp was made, the index lags, and the functions' clocks differ."""
@@ -112,41 +116,37 @@ def mark_pushed(message_id: str) -> None:
     )
 
 
-def read_on(group_id: str, start: Position, limit: int) -> tuple[list[dict[str, str]], bool]:
-    """Read messages after a position, oldest first.
+def read_on(group_id: str, start: Position, most: int) -> Iterator[dict[str, str]]:
+    """Read messages after a position, oldest first. After a settled position, some rows are older than the position.
 
-    Returns:
-        Up to ``limit`` rows, and whether there are more. After a settled position, some rows are older than
-        the position.
+    Args:
+        group_id: The group.
+        start: The position.
+        most: Largest number of rows. They are read in several queries, each when its first row is taken.
     """
     if not start.timestamp:
-        return _read(group_id, limit, forward=True)
+        return _read(group_id, most, forward=True)
     if start.began:
-        return _read(group_id, limit, forward=True, start=start)
-    return _read(group_id, limit, forward=True, since=times.earlier(start.timestamp, OVERLAP_SECONDS))
+        return _read(group_id, most, forward=True, start=start)
+    return _read(group_id, most, forward=True, since=times.earlier(start.timestamp, OVERLAP_SECONDS))
 
 
-def read_back(group_id: str, start: Position | None, limit: int) -> tuple[list[dict[str, str]], bool]:
-    """Read messages before a position, or the last ones, newest first.
-
-    Returns:
-        Up to ``limit`` rows, and whether there are more.
-    """
+def read_back(group_id: str, start: Position | None, most: int) -> Iterator[dict[str, str]]:
+    """Read messages before a position, or the last ones, newest first. The arguments are those of :func:`read_on`."""
     if start and not start.timestamp:
-        return [], False
-    return _read(group_id, limit, forward=False, start=start)
+        return iter(())
+    return _read(group_id, most, forward=False, start=start)
 
 
 def _read(
-    group_id: str, limit: int, *, forward: bool, start: Position | None = None, since: str = ""
-) -> tuple[list[dict[str, str]], bool]:
+    group_id: str, most: int, *, forward: bool, start: Position | None = None, since: str = ""
+) -> Iterator[dict[str, str]]:
     query: QueryInputTypeDef = {
         "TableName": settings().messages_table,
         "IndexName": MESSAGES_BY_GROUP.name,
         "KeyConditionExpression": f"{GROUP_ID} = :group",
         "ExpressionAttributeValues": {":group": {"S": group_id}},
         "ScanIndexForward": forward,
-        "Limit": limit + 1,
     }
     if start:
         place = {GROUP_ID: group_id, TIMESTAMP: start.timestamp, MESSAGE_ID: start.message_id}
@@ -155,6 +155,16 @@ def _read(
         query["KeyConditionExpression"] = f"{GROUP_ID} = :group AND #timestamp >= :since"
         query["ExpressionAttributeNames"] = {"#timestamp": TIMESTAMP}
         query["ExpressionAttributeValues"] = {":group": {"S": group_id}, ":since": {"S": since}}
-    answer = dynamodb().query(**query)
-    rows = [texts(row) for row in answer["Items"]]
-    return rows[:limit], len(rows) > limit or "LastEvaluatedKey" in answer
+    count, size, step = 0, 0, _FIRST_ROWS
+    while count < most:
+        query["Limit"] = min(step, most - count)
+        answer = dynamodb().query(**query)
+        rows = [texts(row) for row in answer["Items"]]
+        yield from rows
+        if "LastEvaluatedKey" not in answer:
+            return
+        query["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
+        count += len(rows)
+        size += sum(len(value.encode()) for row in rows for value in row.values())
+        # One row more than fits says that there are more.
+        step = max(MAX_MESSAGE_BYTES - size, 0) * count // size + 1 if size else most

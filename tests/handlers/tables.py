@@ -11,6 +11,8 @@ from botocore.exceptions import ClientError
 from moto.core.models import DEFAULT_ACCOUNT_ID
 from moto.dynamodb.models import dynamodb_backends
 
+from tests.rows import put_row
+
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
@@ -86,6 +88,7 @@ class Tables:
         age: float = 60,
         expires_in: float | None = 3600,
         padding: str = "",
+        protocol: int = 1,
     ) -> None:
         """Store a connection that opened some seconds ago."""
         opened = datetime.now(UTC) - timedelta(seconds=age)
@@ -96,6 +99,8 @@ class Tables:
             "connectedAt": {"S": opened.strftime("%Y-%m-%dT%H:%M:%S.%fZ")},
             "padding": {"S": padding},
         }
+        if protocol > 1:
+            row["protocol"] = {"N": str(protocol)}
         if expires_in is not None:
             row["expiresAt"] = {"N": str(int(time.time() + expires_in))}
         self._client.put_item(TableName=CONNECTIONS, Item=row)
@@ -136,6 +141,15 @@ class Tables:
     def messages(self) -> list[dict[str, str]]:
         """All message rows. Every attribute is text."""
         return [{name: value["S"] for name, value in row.items()} for row in self._rows(MESSAGES)]
+
+    def row(self, table: str, key: str, value: str) -> Row | None:
+        """The row with this key."""
+        return next((row for row in self._rows(table) if row[key]["S"] == value), None)
+
+    def add_message(self, message_id: str, group_id: str, timestamp: str, text: str) -> None:
+        """Store a message as another program could."""
+        row = {"messageId": message_id, "groupId": group_id, "timestamp": timestamp, "message": text}
+        put_row(self._client, MESSAGES, row | {"senderId": "ana", "senderName": "ana"})
 
     def forget_messages(self) -> None:
         """Delete all message rows, as another program could."""

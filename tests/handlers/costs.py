@@ -1,0 +1,70 @@
+"""What each thing that a client does costs: AWS calls, units of DynamoDB, and frames of API Gateway."""
+
+import json
+from collections.abc import Callable
+
+from handlers.protocol import times
+
+from .chat import ANA, BOB, EVE, Chat
+from .meter import Meter
+
+POST = "POST @connections"
+READ, WRITE, FRAMES = "read units", "write units", "frames"
+THRESHOLD, LARGE_GROUP = 10, 25
+"""``broadcastThreshold``, and the number of connections in eve's group."""
+PINGS_PER_HOUR = 15
+"""Of a client that pings every 4 minutes, as ours do."""
+LARGE_TEXT = "x" * 28_000
+
+Costs = dict[str, float]
+
+
+def _ask(chat: Chat, action: str) -> None:
+    chat.receive(ANA, json.dumps({"action": action}), route="$default")
+
+
+def _idle_hour(chat: Chat) -> None:
+    for _ in range(PINGS_PER_HOUR):
+        _ask(chat, "ping")
+
+
+CASES: dict[str, Callable[[Chat], object]] = {
+    "connect": lambda chat: chat.connect("New=", "userId=dora&groupId=green&protocol=2"),
+    "disconnect": lambda chat: chat.disconnect("New="),
+    "an hour without messages": _idle_hour,
+    "send to two members, without `clientMessageId`": lambda chat: chat.send(ANA),
+    "send to two members of protocol 2": lambda chat: chat.send(ANA, clientMessageId="c1"),
+    "the same frame again, as a retry": lambda chat: chat.send(ANA, clientMessageId="c1"),
+    "send to 25 members of protocol 1, with `broadcastThreshold: 10`": lambda chat: chat.send(
+        EVE, clientMessageId="c1"
+    ),
+    "a send that is refused": lambda chat: chat.send(ANA, senderId="bob"),
+    "a page of 50 short messages": lambda chat: _ask(chat, "getHistory"),
+    "a page of 1 message of 28 KB, of 60": lambda chat: _ask(chat, "getHistory"),
+    "who is connected": lambda chat: _ask(chat, "getPresence"),
+}
+"""What is measured, in this order. Each case has what the ones before it left."""
+
+
+def measure(chat: Chat) -> dict[str, Costs]:
+    """Measure every case, with a chat of two groups."""
+    for connection_id, user_id in ((ANA, "ana"), (BOB, "bob")):
+        chat.tables.add_connection(connection_id, user_id, "red", protocol=2)
+    for number in range(LARGE_GROUP - 1):
+        chat.tables.add_connection(f"Member{number}=", f"user{number}", "blue")
+    return {case: _measure_one(chat, case) for case in CASES}
+
+
+def _measure_one(chat: Chat, case: str) -> Costs:
+    if case.startswith("a page of"):
+        chat.tables.forget_messages()
+        for number in range(60):
+            chat.tables.add_message(str(number), "red", times.timestamp(), LARGE_TEXT if "28 KB" in case else "Hi")
+    chat.gateway.delivered.clear()
+    meter = Meter()
+    with meter.running(chat.tables):
+        CASES[case](chat)
+    posts = len(chat.gateway.delivered)
+    received = {"connect": 0, "disconnect": 0, "an hour without messages": PINGS_PER_HOUR}.get(case, 1)
+    counted = {**meter.calls, POST: posts, READ: meter.read_units, WRITE: meter.write_units, FRAMES: received + posts}
+    return {name: value for name, value in counted.items() if value}

@@ -1,0 +1,120 @@
+"""Counts what DynamoDB would bill for the functions' calls, and notes each call.
+
+Sizes of rows: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/CapacityUnitCalculations.html
+Units of writes to indexes: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/GSI.html
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from io import BytesIO
+from math import ceil
+from typing import Any
+from unittest.mock import patch
+
+from botocore.client import BaseClient
+
+from handlers.tables.schema import (
+    CONNECTION_ID,
+    CONNECTIONS_BY_GROUP,
+    CONNECTIONS_BY_USER,
+    MESSAGE_ID,
+    MESSAGES_BY_GROUP,
+    Index,
+)
+
+from .tables import CONNECTIONS, MESSAGES, Row, Tables
+
+_KEYS = {CONNECTIONS: CONNECTION_ID, MESSAGES: MESSAGE_ID}
+_INDEXES = {CONNECTIONS: (CONNECTIONS_BY_GROUP, CONNECTIONS_BY_USER), MESSAGES: (MESSAGES_BY_GROUP,)}
+
+
+@dataclass
+class Meter:
+    """What was used.
+
+    Attributes:
+        calls: Number of calls, by operation.
+        read_units: Read units.
+        write_units: Write units.
+    """
+
+    calls: Counter[str] = field(default_factory=Counter)
+    read_units: float = 0
+    write_units: int = 0
+
+    @contextmanager
+    def running(self, tables: Tables) -> Iterator[None]:
+        """Count while the context is open. Invocations of other functions are counted and not made."""
+        # Every call of every client passes through this method.
+        serve = BaseClient._make_api_call  # type: ignore[attr-defined]  # noqa: SLF001
+
+        def count(client: BaseClient, operation: str, arguments: dict[str, Any]) -> Any:
+            self.calls[operation] += 1
+            if operation == "Invoke":
+                return {"StatusCode": 202, "Payload": BytesIO()}
+            key = _key(arguments)
+            before = tables.row(arguments["TableName"], *key) if key else None
+            try:
+                answer = serve(client, operation, arguments)
+            finally:
+                if key and operation != "GetItem":
+                    after = tables.row(arguments["TableName"], *key)
+                    self.write_units += _written(arguments["TableName"], before, after)
+            if operation == "GetItem":
+                self._read([answer.get("Item", {})], None, consistent=arguments["ConsistentRead"])
+            elif operation == "Query":
+                index = next(one for one in _INDEXES[arguments["TableName"]] if one.name == arguments["IndexName"])
+                counted = arguments.get("Select") == "COUNT"
+                self._read(_of_user(tables, arguments) if counted else answer["Items"], index, consistent=False)
+            return answer
+
+        with patch.object(BaseClient, "_make_api_call", count):
+            yield
+
+    def _read(self, rows: Iterable[Row], index: Index | None, *, consistent: bool) -> None:
+        size = sum(_size(_projected(row, index)) for row in rows)
+        self.read_units += max(ceil(size / 4096), 1) * (1 if consistent else 0.5)
+
+
+def _key(arguments: dict[str, Any]) -> tuple[str, str] | None:
+    row = arguments.get("Key") or arguments.get("Item")
+    name = _KEYS[arguments["TableName"]]
+    return (name, row[name]["S"]) if row else None
+
+
+def _of_user(tables: Tables, arguments: dict[str, Any]) -> list[Row]:
+    user_id = arguments["ExpressionAttributeValues"][":key"]
+    return [row for row in tables.connections().values() if row.get(CONNECTIONS_BY_USER.keys[0]) == user_id]
+
+
+def _written(table: str, before: Row | None, after: Row | None) -> int:
+    units = _write_units(before, after)
+    for index in _INDEXES[table]:
+        old, new = (_projected(row, index) if row and set(index.keys) <= row.keys() else None for row in (before, after))
+        if old == new:
+            continue
+        moved = old and new and any(old[name] != new[name] for name in index.keys)
+        units += _write_units(old, None) + _write_units(None, new) if moved else _write_units(old, new)
+    return units
+
+
+def _write_units(before: Row | None, after: Row | None) -> int:
+    return max(ceil(max(_size(before or {}), _size(after or {})) / 1024), 1)
+
+
+def _projected(row: Row, index: Index | None) -> Row:
+    if index is None or not index.projected:
+        return row
+    # The table's own key is in every index.
+    return {name: row[name] for name in (CONNECTION_ID, *index.keys, *index.projected) if name in row}
+
+
+def _size(row: Row) -> int:
+    return sum(len(name.encode()) + _value_size(value) for name, value in row.items())
+
+
+def _value_size(value: dict[str, str]) -> int:
+    [(kind, content)] = value.items()
+    return ceil(len(content) / 2) + 1 if kind == "N" else len(content.encode())
