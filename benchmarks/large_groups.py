@@ -252,7 +252,7 @@ def page() -> str:
 
 def measure() -> float:
     """Return the CPU µs per member for listing a page and handing over all but one slice."""
-    from handlers.posting.fan_out import group_of  # noqa: PLC0415
+    from handlers.posting.fan_out import Group  # noqa: PLC0415
     from handlers.posting.slices import split  # noqa: PLC0415
     from handlers.tables.connections import Connection  # noqa: PLC0415 - the section is made without the functions
 
@@ -260,7 +260,7 @@ def measure() -> float:
 
     def once() -> float:
         cpu = time.process_time()
-        for _ in split(b"x" * 250, group_of(sender), deadline=math.inf):
+        for _ in split(b"x" * 250, iter(Group(sender)), deadline=math.inf):
             pass
         return (time.process_time() - cpu) / PAGE_ROWS * 1e6
 

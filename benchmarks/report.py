@@ -20,6 +20,8 @@ from .large_groups import Function, Measured, section
 from .loopback import find
 
 if TYPE_CHECKING:
+    from tests.handlers.costs import Costs
+
     from .end_to_end import Sends
 
 NAMES = {
@@ -119,16 +121,16 @@ simulates the tables.
 So the figures show that the path works and how it grows. They do not show how fast AWS is. Today's Node function is not
 measured this way.
 
-## AWS calls of one send
+## AWS calls and units
 
 The calls are counted, not listed by hand: the handlers ran with an in-process DynamoDB and a loopback management API,
-and every call was recorded. Before them, API Gateway makes one invocation of Lambda.
+and every call was recorded. Before them, API Gateway makes one invocation of Lambda for each frame.
 
-| a send | {operations} |
+| what a client does | {operations} |
 | --- | {columns} |
 {calls}
 
-Why each call is needed:
+What each column is:
 
 {why}
 
@@ -182,8 +184,8 @@ class ColdStart(NamedTuple):
 class Results:
     """All measurements. Keys of type int are the server's delay in ms."""
 
-    calls: dict[str, dict[str, int]]
-    """AWS calls of one send, by case, then by operation."""
+    calls: dict[str, Costs]
+    """AWS calls and units, by what a client does, then by operation."""
     list_us: float
     """CPU in µs to list a member of a large group and to hand it over."""
     ceilings: dict[int, Ceiling]
@@ -343,7 +345,7 @@ def _calls(results: Results) -> dict[str, str]:
         "operations": " | ".join(f"{name}" for name in used),
         "columns": " | ".join("---:" for _ in used),
         "calls": "\n".join(
-            f"| {case} | {' | '.join(str(operations.get(name, '')) for name in used)} |"
+            f"| {case} | {' | '.join(f'{operations[name]:g}' if name in operations else '' for name in used)} |"
             for case, operations in results.calls.items()
         ),
         "why": "\n".join(f"- {name}: {WHY[name]}" for name in used),

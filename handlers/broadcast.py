@@ -1,7 +1,7 @@
 """Function ``WebSocketBroadcast``: serves one slice of a large group. ``posting.slices`` hands the slices over."""
 
 from dataclasses import asdict
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .posting.fan_out import push
 from .posting.management_api import management_api
@@ -9,7 +9,9 @@ from .posting.slices import hand_over, recipients_of
 from .requests.background import background
 from .requests.invocation import prepare
 from .tables.aws import dynamodb
-from .tables.connections import Connection
+
+if TYPE_CHECKING:
+    from .tables.connections import Connection
 
 _MOST_REPEATS = 2
 """How often a slice that fails for a part of its recipients is handed over again at once."""

@@ -1,11 +1,12 @@
 """Function ``WebSocketConnect``: admits a connection and stores it."""
 
+import re
 from typing import Any
 
 from .identity import origins
 from .identity.handshake import SUBPROTOCOL, offered_subprotocols, query_values
 from .protocol.errors import ChatError, Code
-from .protocol.frames import MAX_ID_BYTES, is_id
+from .protocol.frames import MAX_ID_BYTES, NEWEST_PROTOCOL, is_id
 from .requests.entry_point import entry_point
 from .requests.invocation import prepare
 from .requests.request import EventType, Request
@@ -18,12 +19,14 @@ def connect(request: Request) -> None:
     """Store the connection. A refusal becomes the status of the handshake.
 
     Raises:
-        ChatError: BAD_REQUEST, if the query string does not name one user and one group; FORBIDDEN, if the page, the
-            user or the group is not allowed; RATE_LIMITED, if the user has too many connections; or UNAVAILABLE.
+        ChatError: BAD_REQUEST, if the query string does not name one user and one group, or names a protocol that is no
+            number; FORBIDDEN, if the page, the user or the group is not allowed; RATE_LIMITED, if the user has too many
+            connections; or UNAVAILABLE.
     """
     event = request.event
     origins.require_allowed(event)
     group_id = _query_parameter(event, "groupId")
+    protocol = _protocol(event)
     user_id, rights_end = (
         _authorized(event) if settings().authentication == "jwt" else (_query_parameter(event, "userId"), None)
     )
@@ -38,7 +41,7 @@ def connect(request: Request) -> None:
             raise ChatError(
                 Code.RATE_LIMITED, f"this user already has {limit} connections, which is the limit: close one"
             )
-        connections.open_connection(request.connection_id, user_id, group_id, rights_end=rights_end)
+        connections.open_connection(request.connection_id, user_id, group_id, protocol=protocol, rights_end=rights_end)
     if SUBPROTOCOL in offered_subprotocols(event):
         # Chosen by name, because another offer may be a token, which must not be sent back.
         request.response_headers["Sec-WebSocket-Protocol"] = SUBPROTOCOL
@@ -60,6 +63,14 @@ def _query_parameter(event: dict[str, Any], name: str) -> str:
     if len(values) != 1 or not is_id(values[0]):
         raise ChatError(Code.BAD_REQUEST, f"the query string must have one {name} of 1 to {MAX_ID_BYTES} bytes")
     return values[0]
+
+
+def _protocol(event: dict[str, Any]) -> int:
+    """The newest protocol that the client and the server both know. A client that names none speaks protocol 1."""
+    values = query_values(event, "protocol") or ["1"]
+    if len(values) != 1 or not re.fullmatch("[1-9][0-9]{0,8}", values[0]):
+        raise ChatError(Code.BAD_REQUEST, "protocol must be a number, such as 2, given once")
+    return min(int(values[0]), NEWEST_PROTOCOL)
 
 
 prepare(dynamodb)

@@ -33,6 +33,8 @@ _SILENCE_S = 30.0
 _BACKOFF_S = 0.2
 _MAX_BACKOFF_S = 5.0
 _PAGE = 100
+_PROTOCOL = 2
+"""The version of `docs/protocol.md` that the client speaks."""
 
 
 class RefusedError(Exception):
@@ -108,7 +110,7 @@ class ReliableClient:
         self.group_id = group_id
         self.outbox: dict[str, Outgoing] = {}
         self._sender = {"senderName": sender_name} if sender_name else {}
-        query = {"userId": user_id, "groupId": group_id} | ({"token": token} if token else {})
+        query = {"userId": user_id, "groupId": group_id, "protocol": _PROTOCOL} | ({"token": token} if token else {})
         self._address = f"{url}{'&' if urlsplit(url).query else '?'}{urlencode(query, quote_via=quote)}"
         # A proxy cannot reach the emulator.
         self.proxy = None if _is_this_machine(urlsplit(url).hostname or "") else get_proxy(parse_uri(url))

@@ -17,10 +17,10 @@ Frame = dict[str, Any]
 class ChatClient:
     """A user. Connected while the context is open."""
 
-    def __init__(self, url: str, user_id: str, group_id: str, *, token: str | None = None) -> None:
+    def __init__(self, url: str, user_id: str, group_id: str, **more: object) -> None:
         self.user_id = user_id
         self.group_id = group_id
-        query = {"userId": user_id, "groupId": group_id} | ({"token": token} if token else {})
+        query = {"userId": user_id, "groupId": group_id} | more
         self._connecting = connect(f"{url}?{urlencode(query)}", close_timeout=1)
         self._socket: ClientConnection
 

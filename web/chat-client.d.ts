@@ -20,7 +20,7 @@ export interface Timing {
   pingIntervalMs: number;
   /**
    * Longest use of one socket. The client moves to a new one at a random moment in the last tenth of this time. API
-   * Gateway closes every connection after 2 hours. Keep it below the lifetime of your tokens. Default: 1 h 55 min.
+   * Gateway closes every connection after 2 hours. Default: 1 h 55 min.
    */
   maxConnectionMs: number;
   /** Maximum of the random delay before the first retry. It doubles with each further retry. Default: 1 s. */

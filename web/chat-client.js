@@ -56,6 +56,8 @@ class Link {
   synced = false;
   probing = false;
   ended = false;
+  /** @type {unknown} */
+  due;
   #clock;
   #replyTimeoutMs;
   /** @type {Set<unknown>} */
@@ -326,7 +328,7 @@ export class ChatClient {
       const token = await getToken?.();
       if (link.ended) return;
       const address = new URL(url);
-      const query = [...address.searchParams, ["userId", userId], ["groupId", groupId]];
+      const query = [...address.searchParams, ["userId", userId], ["groupId", groupId], ["protocol", "2"]];
       if (token) query.push(["token", token]);
       // Not every server reads "+" as a space.
       address.search = `${new URLSearchParams(query)}`.replaceAll("+", "%20");
@@ -346,6 +348,8 @@ export class ChatClient {
     link.open = true;
     link.after(maxConnectionMs * (0.9 + this.#random() / 10), () => this.#open());
     this.#keepAlive(link);
+    // The answer says when the token's rights end.
+    if (this.#options.getToken) this.#probe(link);
     if (!this.#link) this.#use(link);
     if (!(await this.#catchUp(link))) return;
     link.synced = true;
@@ -412,12 +416,25 @@ export class ChatClient {
     if (link.probing) return;
     link.probing = true;
     try {
-      await link.request({ action: "ping" });
+      const { serverTime, expiresAt } = await link.request({ action: "ping" });
+      this.#renew(link, Date.parse(expiresAt) - Date.parse(serverTime));
     } catch (error) {
       // A refusal also shows that the connection works.
       if (/** @type {ChatError} */ (error).code === "TIMEOUT") this.#lost(link);
     }
     link.probing = false;
+  }
+
+  /**
+   * Move to a new connection, with a new token, one minute before the server stops serving this one.
+   *
+   * @param {Link} link @param {number} leftMs NaN if the server does not say it.
+   */
+  #renew(link, leftMs) {
+    if (!(leftMs < this.#timing.maxConnectionMs)) return;
+    link.cancel(link.due);
+    // A token that ends at once must not make the client connect in a loop.
+    link.due = link.after(Math.max(leftMs - 60_000, leftMs / 2, 1_000), () => this.#open());
   }
 
   #update() {

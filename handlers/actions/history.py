@@ -32,7 +32,9 @@ def get_history(request: Request) -> None:
         if before and after:
             raise ChatError(Code.BAD_REQUEST, "before and after are both given: give one of them")
         now = times.timestamp()
-        read = messages.read_on(group_id, after, limit + 1) if after else messages.read_back(group_id, before, limit + 1)
+        read = (
+            messages.read_on(group_id, after, limit + 1) if after else messages.read_back(group_id, before, limit + 1)
+        )
         page, more = frames.fit(map(frames.past_message, read), limit)
     if not after:
         page.reverse()

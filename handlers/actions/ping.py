@@ -1,6 +1,8 @@
 """Action ``ping``: the keep-alive, which also resets the idle limit of 10 minutes."""
 
-from handlers.protocol import times
+import math
+
+from handlers.protocol import frames, times
 from handlers.requests.admission import require_member
 from handlers.requests.request import Request
 from handlers.tables import connections
@@ -8,12 +10,15 @@ from handlers.tables.aws import unavailable_on_failure
 
 
 def ping(request: Request) -> None:
-    """Answer a keep-alive.
+    """Answer a keep-alive with the time, the protocol of the connection, and the end of its rights.
 
     Raises:
         ChatError: UNAVAILABLE, NOT_CONNECTED or FORBIDDEN. The last two tell a client that only listens that it will
             receive nothing more.
     """
     with unavailable_on_failure():
-        require_member(connections.require(request.connection_id))
-    request.post(request.reply({"action": "pong", "serverTime": times.timestamp()}))
+        connection = require_member(connections.require(request.connection_id))
+    pong: frames.Frame = {"action": "pong", "serverTime": times.timestamp(), "protocol": connection.protocol}
+    if connection.expires_at < math.inf:
+        pong["expiresAt"] = times.of(connection.expires_at)
+    request.post(request.reply(pong))

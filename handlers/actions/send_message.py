@@ -2,12 +2,13 @@
 
 DynamoDB calls of one send: the update of the sender's row (it counts the frame against the rate, and
 consistently reads the user and the group), the conditional put (it stores the message, and finds a retry), one query
-per megabyte of the group, and, if the client can retry, the mark that everybody was served.
+per megabyte of the group, and, if a second push would do harm, the mark that everybody was served.
 """
 
+from contextlib import suppress
 from dataclasses import asdict
 
-from handlers.posting.fan_out import group_of, push
+from handlers.posting.fan_out import Group, push
 from handlers.posting.slices import split
 from handlers.protocol import frames
 from handlers.protocol.errors import ChatError, Code
@@ -15,9 +16,14 @@ from handlers.requests.admission import admit
 from handlers.requests.request import Request
 from handlers.runtime.deadline import call_by
 from handlers.runtime.log import log_failure
+from handlers.runtime.memory import make_room
 from handlers.tables import messages
 from handlers.tables.aws import unavailable_on_failure
 from handlers.tables.connections import Connection
+
+_pushed: set[str] = set()
+"""Ids of messages that this process has pushed. A retry of one of them is often served by the same process."""
+_MOST_PUSHED = 10_000
 
 
 def send_message(request: Request) -> None:
@@ -32,6 +38,7 @@ def send_message(request: Request) -> None:
         sender = admit(request.connection_id)
     _authorize(sender, frame)
     message = messages.compose(frame)
+    message_id = message["messageId"]
     pushed = frames.message(message)  # Encode first: a message that is too large to be pushed must not be stored.
     repeatable = frame.client_message_id is not None
     with unavailable_on_failure(retryable=repeatable):
@@ -43,20 +50,34 @@ def send_message(request: Request) -> None:
     acks = []
     if repeatable:
         acks.append(request.reply(frames.ack(stored.row, duplicate=stored.duplicate)))
-    if stored.pushed:
+    # Another program may have deleted the message, and then the retry stored it again.
+    if stored.pushed or (stored.duplicate and message_id in _pushed):
         request.post(*acks)
         return
     with unavailable_on_failure(retryable=repeatable, retryable_if_denied=repeatable):
+        group = Group(sender)
         tally = push(
             pushed,
-            split(pushed, group_of(sender), deadline=request.deadline),
+            split(pushed, iter(group), deadline=request.deadline),
             *acks,
             deadline=request.deadline,
+            ended=group.ended,
         )
     request.log |= asdict(tally)
-    if repeatable and not tally.failed:
-        with log_failure("not marked as pushed: a retry will push it again"):
-            messages.mark_pushed(message["messageId"])
+    if not repeatable or tally.failed:
+        return
+    make_room(_pushed, _MOST_PUSHED)
+    _pushed.add(message_id)
+    # Clients of protocol 2 drop the second copy of a message, and a client with its ack sends no retry. So mostly the
+    # mark is not needed, and it would cost as much as storing the message.
+    if group.oldest_protocol < 2 or not tally.replied:
+        with suppress(TimeoutError):
+            call_by(request.deadline, lambda: _mark(message_id))
+
+
+def _mark(message_id: str) -> None:
+    with log_failure("not marked as pushed: a retry will push it again"):
+        messages.mark_pushed(message_id)
 
 
 def _authorize(sender: Connection, frame: frames.SendMessage) -> None:

@@ -44,8 +44,8 @@ class Addresses:
         return self._known[next(self._turn) % len(self._known)]
 
     def _resolve(self, expires: float) -> list[Address]:
-        # The flag leaves out IPv6 addresses where the machine has no IPv6, as in a function outside a VPC: connecting to
-        # one fails. https://man7.org/linux/man-pages/man3/getaddrinfo.3.html
+        # The flag leaves out IPv6 addresses where the machine has no IPv6, as in a function outside a VPC: a connection
+        # to one fails. https://man7.org/linux/man-pages/man3/getaddrinfo.3.html
         flags = socket.AI_ADDRCONFIG
         answers = call_by(expires, lambda: socket.getaddrinfo(*self._name, type=socket.SOCK_STREAM, flags=flags))
         return [(family, address) for family, _, _, _, address in answers]

@@ -1,7 +1,7 @@
 """Fan-out: one frame to many connections."""
 
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import chain
@@ -13,6 +13,7 @@ from handlers.runtime.memory import make_room
 from handlers.tables import connections
 from handlers.tables.connections import Connection
 
+from .closing import close
 from .management_api import management_api
 from .posts import Outcome, Post
 
@@ -23,6 +24,8 @@ that is dated further ahead than that was not written just now."""
 _stale: set[str] = set()
 """Connections that answered 410, but whose rows stay because they may be another API's."""
 _MOST_STALE = 10_000
+_MOST_CLOSED = 25
+"""Expired connections that one message closes. Closing takes time, and many tokens may expire at once."""
 
 
 @dataclass(slots=True)
@@ -53,15 +56,30 @@ class Push(Post):
     recipient: Connection
 
 
-def group_of(sender: Connection) -> Iterator[Connection]:
+class Group:
     """The sender's group, with the sender first. The sender is served even if the index does not list it yet.
 
-    The first page is read at once. So if the table cannot be read, this fails before anything is posted.
+    Attributes:
+        oldest_protocol: The oldest protocol that a recipient speaks, of those that were read.
+        ended: Connections of the group that have expired, of those that were read.
     """
-    pages = connections.in_group(sender.group_id)
-    first_page = next(pages, [])
-    listed = chain.from_iterable(chain([first_page], pages))
-    return chain([sender], (other for other in listed if other.connection_id != sender.connection_id))
+
+    def __init__(self, sender: Connection) -> None:
+        """Read the first page. So if the table cannot be read, this fails before anything is posted."""
+        self.oldest_protocol = sender.protocol
+        self.ended: list[Connection] = []
+        self._sender = sender
+        pages = connections.in_group(sender.group_id, self.ended)
+        self._pages = chain([next(pages, [])], pages)
+
+    def __iter__(self) -> Iterator[Connection]:
+        """The recipients."""
+        yield self._sender
+        for page in self._pages:
+            for other in page:
+                if other.connection_id != self._sender.connection_id:
+                    self.oldest_protocol = min(self.oldest_protocol, other.protocol)
+                    yield other
 
 
 def push(
@@ -71,6 +89,7 @@ def push(
     deadline: float,
     gives_way: bool = False,
     on_failure: Callable[[Connection], None] = lambda _: None,
+    ended: Sequence[Connection] = (),
 ) -> Tally:
     """Post a frame to every recipient. A recipient that fails does not affect the others.
 
@@ -81,6 +100,7 @@ def push(
         deadline: Moment of :func:`time.monotonic` by which all is over.
         gives_way: Whether the frame gives way to messages. See :meth:`~.management_api.ManagementApi.post_all`.
         on_failure: Called with every recipient that counts as failed.
+        ended: Connections that have expired. Their rows are deleted and they are closed, so that their clients notice.
 
     Returns:
         The tally.
@@ -111,21 +131,28 @@ def push(
         management_api().post_all(chain(replies, pushes), deadline=deadline, on_outcome=on_outcome, gives_way=gives_way)
         tally.complete = time.monotonic() < deadline
     finally:
-        if gone:
-            with suppress(TimeoutError):  # The next message tries to delete the rest.
-                call_by(deadline, lambda: _clean_up(gone, deadline))
+        ended = [one for one in ended if one.connection_id not in _stale][:_MOST_CLOSED]
+        if gone or ended:
+            with suppress(TimeoutError):  # The next message cleans up the rest.
+                call_by(deadline, lambda: _clean_up(gone, ended, deadline))
     return tally
 
 
-def _clean_up(gone: list[Connection], deadline: float) -> None:
-    for connection in gone:
-        if time.monotonic() >= deadline:
-            return
-        with log_failure("stale row not deleted"):
-            # A group row ends with its connection.
-            for row_id in {connection.connection_id, connection.row_id}:
-                if not connections.delete_stale(row_id):
-                    _remember(connection.connection_id)
+def _clean_up(gone: Iterable[Connection], ended: Iterable[Connection], deadline: float) -> None:
+    deleted = {one.connection_id for one in chain(gone, ended) if time.monotonic() < deadline and _delete(one)}
+    if to_close := deleted.intersection(one.connection_id for one in ended):
+        with log_failure("connection not closed"):
+            close(*to_close)
+
+
+def _delete(connection: Connection) -> bool:
+    with log_failure("stale row not deleted"):
+        # A group row ends with its connection.
+        rows = {connection.connection_id, connection.row_id}
+        if sum(map(connections.delete_stale, rows)) == len(rows):
+            return True
+        _remember(connection.connection_id)
+    return False
 
 
 def _remember(connection_id: str) -> None:

@@ -7,6 +7,9 @@ from typing import Any, NoReturn
 
 from .errors import ChatError, Code
 
+NEWEST_PROTOCOL = 2
+"""Newest version of the wire protocol. A client of protocol 2 drops a message that comes twice."""
+
 MAX_FRAME_BYTES = 32 * 1024
 """Largest frame API Gateway carries, in bytes of UTF-8.
 https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-execution-service-websocket-limits-table.html"""

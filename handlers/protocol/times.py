@@ -15,6 +15,11 @@ def timestamp() -> str:
     return _format(datetime.now(UTC))
 
 
+def of(second: float) -> str:
+    """The timestamp of a second since the epoch."""
+    return _format(datetime.fromtimestamp(second, UTC))
+
+
 def normal(text: str) -> str:
     """Bring a time into our format, at least so far that it sorts. Empty if it cannot be read."""
     # This runs for each recipient. Times like ours, with fewer or no decimals, are left as they are.

@@ -5,11 +5,10 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from handlers.posting.closing import close
 from handlers.protocol import frames
 from handlers.protocol.errors import ChatError, Code
 from handlers.runtime.log import failure, log_failure, logger
-from handlers.runtime.settings import settings
-from handlers.tables.aws import new_client
 
 from .invocation import Context, deadline
 from .request import EventType, Request
@@ -62,7 +61,7 @@ def entry_point(event_type: EventType, serve: Callable[[Request], None]) -> Hand
                 _refuse(request, reason)
             if reason.ends_connection:
                 with log_failure("connection not closed"):
-                    _close(request.connection_id)
+                    close(request.connection_id)
         request.log.setdefault("outcome", "OK")
         request.log["durationMs"] = round((time.monotonic() - started) * 1000, 1)
         logger.log(level, "served", extra=request.log)
@@ -88,12 +87,6 @@ def _refuse(request: Request, reason: ChatError) -> None:
         request.post(request.reply(frames.error(reason)))
     except Exception:  # The same cause may also prevent the answer.
         request.log["reply"] = "failed"
-
-
-def _close(connection_id: str) -> None:
-    # This is rare, so each call builds a client. The engine of the fan-out can only post.
-    client = new_client("apigatewaymanagementapi", endpoint_url=settings().callback_url)
-    client.delete_connection(ConnectionId=connection_id)
 
 
 def _reason(error: Exception) -> ChatError:

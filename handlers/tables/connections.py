@@ -24,6 +24,7 @@ from .schema import (
     GROUP_ID,
     JOINED_AT,
     MEMBER,
+    PROTOCOL,
     USER_ID,
 )
 
@@ -50,8 +51,9 @@ class Connection:
         connected_at: When it opened. Other programs' times are brought into our format. Empty if it cannot be read.
         joined_at: When it joined the group, in the same format.
         expires_at: Second since the epoch at which the row ends. Infinite if no time of the row can be read: then it
-            ends with a 410.
+            ends with a 410. 0 if its rights ended before.
         row_id: Key of the row.
+        protocol: The protocol that its client speaks.
     """
 
     connection_id: str
@@ -61,15 +63,19 @@ class Connection:
     joined_at: str = ""
     expires_at: float = math.inf
     row_id: str = ""
+    protocol: int = 1
 
 
-def open_connection(connection_id: str, user_id: str, group_id: str, *, rights_end: int | None = None) -> None:
+def open_connection(
+    connection_id: str, user_id: str, group_id: str, *, protocol: int, rights_end: int | None = None
+) -> None:
     """Store a connection that is about to open.
 
     Args:
         connection_id: The connection.
         user_id: The connection's user.
         group_id: The connection's group.
+        protocol: The protocol that its client speaks.
         rights_end: Second since the epoch at which the connection's rights end, if that is before the end of the row's
             time to live.
     """
@@ -84,6 +90,7 @@ def open_connection(connection_id: str, user_id: str, group_id: str, *, rights_e
             EXPIRES_AT: {"N": str(expires_at if rights_end is None else min(expires_at, rights_end))},
             AUTHENTICATION: {"S": settings().authentication},
             API_ID: {"S": settings().api_id},
+            PROTOCOL: {"N": str(protocol)},
         },
     )
 
@@ -150,16 +157,21 @@ def number_of(user_id: str) -> int:
     return sum(is_open(one) and one.expires_at < math.inf for one in found if one)
 
 
-def in_group(group_id: str) -> Iterator[list[Connection]]:
+def in_group(group_id: str, ended: list[Connection] | None = None) -> Iterator[list[Connection]]:
     """Read the connections of a group page by page, each of them once. Each page is a query of up to 1 MB.
 
     Expired connections are left out, and those of users who are no longer members of the group, so that they receive
     nothing from it. The index is eventually consistent: it may miss a connection that has just opened, and list one
     that has just closed.
+
+    Args:
+        group_id: The group.
+        ended: Gets the connections that are left out because they have expired.
     """
     known: set[str] = set()
+    ended = [] if ended is None else ended
     for page in query_pages(settings().connections_table, CONNECTIONS_BY_GROUP, group_id):
-        yield _connected(group_id, page, known)
+        yield _connected(group_id, page, known, ended)
 
 
 def start_of_group(group_id: str, most: int) -> tuple[list[Connection], bool]:
@@ -175,22 +187,21 @@ def start_of_group(group_id: str, most: int) -> tuple[list[Connection], bool]:
     # One more row than is enough shows that there are more.
     pages = query_pages(settings().connections_table, CONNECTIONS_BY_GROUP, group_id, Limit=most + 1)
     page = next(iter(pages))
-    return _connected(group_id, page, set()), page["Count"] > most or "LastEvaluatedKey" in page
+    return _connected(group_id, page, set(), []), page["Count"] > most or "LastEvaluatedKey" in page
 
 
-def _connected(group_id: str, page: "QueryOutputTypeDef", known: set[str]) -> list[Connection]:
+def _connected(group_id: str, page: "QueryOutputTypeDef", known: set[str], ended: list[Connection]) -> list[Connection]:
     """The connections on a page that are not known yet. One may have two rows for a group: its own and a group row."""
     membership = members.of_group(group_id)
     connected: list[Connection] = []
     now = time.time()
     for row in page["Items"]:
         one = read(row)
-        if (
-            one
-            and one.expires_at > now
-            and one.connection_id not in known
-            and membership.has(one.user_id, one.joined_at)
-        ):
+        if not one:
+            continue
+        if one.expires_at <= now:
+            ended.append(one)
+        elif one.connection_id not in known and membership.has(one.user_id, one.joined_at):
             known.add(one.connection_id)
             connected.append(one)
     return connected
@@ -233,16 +244,17 @@ def _read(row: "Row") -> Connection | None:
     # An adopted table has rows of other APIs, and rows of programs that do not know apiId.
     if (text(row, API_ID) or ours.api_id) != ours.api_id:
         return None
-    # Connections from before you turned authentication on are not authenticated. Their rows may lack the attribute.
-    if (text(row, AUTHENTICATION) or "none") != ours.authentication:
-        return None
     user_id, group_id = text(row, user), text(row, GROUP_ID)
     if not (connection_id and user_id and CONNECTED_AT in row and (group_id or user is USER_ID)):
         raise OddRowError(f"it needs {user}, {CONNECTED_AT} and, if its key has a #, {GROUP_ID}")
     joined_at = connected_at = times.normal(text(row, CONNECTED_AT))
     if user is MEMBER:
         joined_at = times.normal(text(row, JOINED_AT))
-    return Connection(connection_id, user_id, group_id, connected_at, joined_at, _end(row), row_id)
+    # Connections from before you turned authentication on are not authenticated. Their rows may lack the attribute.
+    rights_are_ours = (text(row, AUTHENTICATION) or "none") == ours.authentication
+    end = _end(row) if rights_are_ours else 0.0
+    protocol = 2 if PROTOCOL in row and float(row[PROTOCOL].get("N", 1)) >= 2 else 1
+    return Connection(connection_id, user_id, group_id, connected_at, joined_at, end, row_id, protocol)
 
 
 def _end(row: "Row") -> float:

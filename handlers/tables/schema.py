@@ -27,6 +27,7 @@ PUSHED_AT = "pushedAt"
 CONNECTION_TYPES = dict.fromkeys((CONNECTION_ID, USER_ID, GROUP_ID, CONNECTED_AT, AUTHENTICATION, API_ID), "S") | {
     EXPIRES_AT: "N",
     BUSY_UNTIL: "N",
+    PROTOCOL: "N",
 }
 """What the functions write into the connections table: the attributes with their types."""
 MESSAGE_TYPES = dict.fromkeys(

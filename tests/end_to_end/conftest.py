@@ -25,8 +25,8 @@ class Chat:
     def url(self) -> str:
         return str(self.outputs["WebSocketURL"])
 
-    def join(self, user_id: str, group_id: str) -> ChatClient:
-        return ChatClient(self.url, user_id, group_id)
+    def join(self, user_id: str, group_id: str, **query: object) -> ChatClient:
+        return ChatClient(self.url, user_id, group_id, **query)
 
     def rows(self, table: str) -> list[dict[str, str]]:
         """All rows of ``ConnectionsTable`` or ``MessagesTable``, with plain values."""

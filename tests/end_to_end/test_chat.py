@@ -33,7 +33,8 @@ def test_connect_without_user_or_group_is_refused(chat: Chat, query: str) -> Non
 def test_connect_stores_the_connection_row(chat: Chat, group: str) -> None:
     with chat.join("alice", group):
         (row,) = [row for row in chat.rows("ConnectionsTable") if row["groupId"] == group]
-    assert row.keys() == {"connectionId", "userId", "groupId", "connectedAt", "expiresAt", "authentication", "apiId"}
+    written = {"connectionId", "userId", "groupId", "connectedAt", "expiresAt", "authentication", "apiId", "protocol"}
+    assert row.keys() == written
     assert (row["userId"], row["apiId"]) == ("alice", chat.outputs["ApiId"])
     assert datetime.fromisoformat(row["connectedAt"]).tzinfo is not None
 
@@ -160,7 +161,7 @@ def test_ping(chat: Chat, group: str) -> None:
     with chat.join("alice", group) as alice:
         alice.send("ping", requestId="r1")
         pong = alice.receive()
-    assert pong.keys() == {"action", "requestId", "serverTime"}
+    assert pong.keys() == {"action", "requestId", "serverTime", "protocol", "expiresAt"}
     assert (pong["action"], pong["requestId"]) == ("pong", "r1")
 
 

@@ -50,7 +50,7 @@ def replay(exchange: str, alice: ChatClient, bob: ChatClient) -> None:
 
 
 def test_every_exchange_happens_as_documented(chat: Chat) -> None:
-    with chat.join("alice", "demo") as alice, chat.join("bob", "demo") as bob:
+    with chat.join("alice", "demo", protocol=2) as alice, chat.join("bob", "demo", protocol=2) as bob:
         for exchange in EXCHANGES:
             replay(exchange, alice, bob)
 

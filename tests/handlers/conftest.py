@@ -9,6 +9,7 @@ import pytest
 from moto import backend_index, mock_aws
 
 from handlers import presence_events
+from handlers.actions import send_message
 from handlers.posting import events, fan_out, management_api
 from handlers.protocol import ids
 from handlers.runtime import settings
@@ -54,6 +55,7 @@ def cold_start(
     fan_out._stale.clear()  # noqa: SLF001 - the same
     events._large.clear()  # noqa: SLF001 - the same
     presence_events._told.clear()  # noqa: SLF001 - the same
+    send_message._pushed.clear()  # noqa: SLF001 - the same
     members._read.clear()  # noqa: SLF001 - the same
     members._checked.clear()  # noqa: SLF001 - the same
     rows._reported.clear()  # noqa: SLF001 - the same

@@ -14,7 +14,7 @@ THRESHOLD, LARGE_GROUP = 10, 25
 """``broadcastThreshold``, and the number of connections in eve's group."""
 PINGS_PER_HOUR = 15
 """Of a client that pings every 4 minutes, as ours do."""
-LARGE_TEXT = "x" * 28_000
+LARGE_TEXT = "x" * 27_500
 
 Costs = dict[str, float]
 
@@ -34,7 +34,8 @@ CASES: dict[str, Callable[[Chat], object]] = {
     "an hour without messages": _idle_hour,
     "send to two members, without `clientMessageId`": lambda chat: chat.send(ANA),
     "send to two members of protocol 2": lambda chat: chat.send(ANA, clientMessageId="c1"),
-    "the same frame again, as a retry": lambda chat: chat.send(ANA, clientMessageId="c1"),
+    "send 28 KB to two members of protocol 2": lambda chat: chat.send(ANA, clientMessageId="c2", message=LARGE_TEXT),
+    "the same 28 KB again, as a retry": lambda chat: chat.send(ANA, clientMessageId="c2", message=LARGE_TEXT),
     "send to 25 members of protocol 1, with `broadcastThreshold: 10`": lambda chat: chat.send(
         EVE, clientMessageId="c1"
     ),
@@ -47,11 +48,16 @@ CASES: dict[str, Callable[[Chat], object]] = {
 
 
 def measure(chat: Chat) -> dict[str, Costs]:
-    """Measure every case, with a chat of two groups."""
+    """Measure every case.
+
+    Args:
+        chat: A chat without messages. Its functions have ``broadcastThreshold`` :data:`THRESHOLD`.
+    """
     for connection_id, user_id in ((ANA, "ana"), (BOB, "bob")):
-        chat.tables.add_connection(connection_id, user_id, "red", protocol=2)
+        chat.connect(connection_id, f"userId={user_id}&groupId=red&protocol=2")
+    chat.connect(EVE, "userId=eve&groupId=blue")
     for number in range(LARGE_GROUP - 1):
-        chat.tables.add_connection(f"Member{number}=", f"user{number}", "blue")
+        chat.connect(f"Member{number}=", f"userId=user{number}&groupId=blue")
     return {case: _measure_one(chat, case) for case in CASES}
 
 

@@ -92,7 +92,9 @@ def _of_user(tables: Tables, arguments: dict[str, Any]) -> list[Row]:
 def _written(table: str, before: Row | None, after: Row | None) -> int:
     units = _write_units(before, after)
     for index in _INDEXES[table]:
-        old, new = (_projected(row, index) if row and set(index.keys) <= row.keys() else None for row in (before, after))
+        old, new = (
+            _projected(row, index) if row and set(index.keys) <= row.keys() else None for row in (before, after)
+        )
         if old == new:
             continue
         moved = old and new and any(old[name] != new[name] for name in index.keys)

@@ -15,7 +15,7 @@ FRAMES: dict[str, Shape] = {
     "presence": {"members": LIST, "truncated": FLAG} | ECHOED,
     "presenceChanged": {"groupId": TEXT, "joined": LIST, "left": LIST},
     "typing": {"groupId": TEXT, "userId": TEXT, "isTyping": FLAG, "expiresInMs": NUMBER},
-    "pong": {"serverTime": TEXT} | ECHOED,
+    "pong": {"serverTime": TEXT, "protocol": NUMBER, "expiresAt?": TEXT} | ECHOED,
 }
 CODES = {
     "BAD_REQUEST",

@@ -89,6 +89,7 @@ class Tables:
         expires_in: float | None = 3600,
         padding: str = "",
         protocol: int = 1,
+        authentication: str = "none",
     ) -> None:
         """Store a connection that opened some seconds ago."""
         opened = datetime.now(UTC) - timedelta(seconds=age)
@@ -98,6 +99,7 @@ class Tables:
             "groupId": {"S": group_id},
             "connectedAt": {"S": opened.strftime("%Y-%m-%dT%H:%M:%S.%fZ")},
             "padding": {"S": padding},
+            "authentication": {"S": authentication},
         }
         if protocol > 1:
             row["protocol"] = {"N": str(protocol)}

@@ -107,9 +107,7 @@ def test_a_slice_that_reaches_no_recipient_fails_so_that_lambda_repeats_it_later
     assert slices.made == []
 
 
-def test_a_slice_is_handed_over_twice_at_most(
-    chat: Chat, serve: Serve, slice_: dict[str, Any], slices: Slices
-) -> None:
+def test_a_slice_is_handed_over_twice_at_most(chat: Chat, serve: Serve, slice_: dict[str, Any], slices: Slices) -> None:
     chat.gateway.answers = dict.fromkeys(MEMBERS[3:], Answer(403))
     serve(slice_)
     chat.gateway.answers.popitem()

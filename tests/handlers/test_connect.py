@@ -7,7 +7,7 @@ import pytest
 from handlers.runtime import settings
 
 from .chat import ANA, BOB, Chat
-from .conftest import CONNECTION_TTL
+from .conftest import CONNECTION_TTL, Log
 from .tables import aws_error
 
 NEW = "NewConnection="
@@ -26,6 +26,7 @@ def test_connect_stores_a_row_of_exactly_these_fields(chat: Chat) -> None:
         "groupId": {"S": "red"},
         "authentication": {"S": "none"},
         "apiId": {"S": "chat-api-id"},
+        "protocol": {"N": "1"},
     }
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z", connected_at)
     assert int(before) <= int(expires_at) - CONNECTION_TTL <= time.time()
@@ -63,6 +64,21 @@ def test_connect_without_exactly_one_valid_user_and_group_is_refused(chat: Chat,
 def test_ids_of_256_bytes_connect(chat: Chat, longest: str) -> None:
     assert chat.connect(NEW, f"userId={longest}&groupId={longest}") == 200
     assert chat.tables.connections()[NEW]["groupId"] == {"S": longest}
+
+
+@pytest.mark.parametrize(("named", "served"), [("1", "1"), ("2", "2"), ("3", "2"), ("999999999", "2")])
+def test_a_client_is_served_the_newest_protocol_that_both_know(chat: Chat, named: str, served: str) -> None:
+    assert chat.connect(NEW, f"userId=dora&groupId=red&protocol={named}") == 200
+    assert chat.tables.connections()[NEW]["protocol"] == {"N": served}
+    chat.receive(NEW, '{"action":"ping"}', route="$default")
+    assert chat.frames(NEW)[0]["protocol"] == int(served)
+
+
+@pytest.mark.parametrize("given", ["", "0", "-1", "02", "2.0", "two", "\u0662", "1" * 10, "2&protocol=2"])
+def test_a_protocol_that_is_no_number_is_refused(chat: Chat, given: str, log: Log) -> None:
+    assert chat.connect(NEW, f"userId=dora&groupId=red&protocol={given}") == 400
+    assert log.served()["reason"] == "protocol must be a number, such as 2, given once"
+    assert NEW not in chat.tables.connections()
 
 
 def test_connect_that_cannot_be_stored_is_refused(chat: Chat) -> None:

@@ -1,5 +1,34 @@
+"""What each thing that a client does costs. Another figure here is another bill."""
+
+import pytest
+
+from handlers.runtime import settings
+
 from .chat import Chat
-from .costs import measure
-def test_x(chat: Chat):
-    for k, v in measure(chat).items(): print(k, v)
-    assert 0
+from .costs import FRAMES, READ, THRESHOLD, WRITE, measure
+
+EXPECTED = {
+    # Calls of AWS, read units, write units, frames.
+    "connect": (2, 0.5, 3, 0),
+    "disconnect": (1, 0, 3, 0),
+    "an hour without messages": (30, 15, 0, 30),
+    "send to two members, without `clientMessageId`": (5, 0.5, 3, 3),
+    "send to two members of protocol 2": (6, 0.5, 3, 4),
+    "send 28 KB to two members of protocol 2": (6, 0.5, 55, 4),
+    "the same 28 KB again, as a retry": (3, 0, 28, 2),
+    "send to 25 members of protocol 1, with `broadcastThreshold: 10`": (17, 0.5, 5, 12),
+    "a send that is refused": (2, 0, 1, 2),
+    "a page of 50 short messages": (4, 1, 1, 2),
+    "a page of 1 message of 28 KB, of 60": (3, 27, 1, 2),
+    "who is connected": (3, 0.5, 1, 2),
+}
+
+
+def test_every_action_costs_as_much_as_expected(chat: Chat, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BROADCAST_THRESHOLD", str(THRESHOLD))
+    settings.settings.cache_clear()
+    measured = {}
+    for case, costs in measure(chat).items():
+        billed = [costs.pop(name, 0) for name in (READ, WRITE, FRAMES)]
+        measured[case] = (sum(costs.values()), *billed)
+    assert measured == EXPECTED

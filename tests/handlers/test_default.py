@@ -1,11 +1,16 @@
 """Actions without their own route, and frames with a route as the action."""
 
 import json
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from handlers.tables.aws import dynamodb
+from tests.rows import put_row
+
 from .chat import ANA, Chat
 from .management_api_server import Frame
+from .tables import CONNECTIONS
 from .test_send_message import TIMESTAMP
 
 NOT_AN_ACTION = [{}, *[{"action": value} for value in (None, 1, True, ["ping"], {"ping": 1})]]
@@ -16,8 +21,25 @@ def test_ping_is_answered_with_a_pong_and_the_servers_time(chat: Chat, request_i
     assert chat.receive(ANA, json.dumps({"action": "ping"} | request_id), route="$default") == 200
     [pong] = chat.frames(ANA)
     assert TIMESTAMP.fullmatch(pong.pop("serverTime"))
-    assert pong == {"action": "pong"} | request_id
+    assert TIMESTAMP.fullmatch(pong.pop("expiresAt"))
+    assert pong == {"action": "pong", "protocol": 1} | request_id
     assert len(chat.gateway.delivered) == 1
+
+
+def test_a_pong_says_when_the_rights_of_the_connection_end(chat: Chat) -> None:
+    before = datetime.now(UTC).replace(microsecond=0)
+    chat.tables.add_connection(ANA, "ana", "red", expires_in=90)
+    chat.receive(ANA, '{"action":"ping"}', route="$default")
+    [pong] = chat.frames(ANA)
+    assert timedelta(seconds=90) <= datetime.fromisoformat(pong["expiresAt"]) - before <= timedelta(seconds=95)
+
+
+def test_a_pong_omits_an_end_that_the_row_does_not_say(chat: Chat) -> None:
+    row = {"connectionId": ANA, "groupId": "red", "userId": "ana", "connectedAt": "yesterday"}
+    put_row(dynamodb(), CONNECTIONS, row)
+    chat.receive(ANA, '{"action":"ping"}', route="$default")
+    [pong] = chat.frames(ANA)
+    assert pong.keys() == {"action", "serverTime", "protocol"}
 
 
 @pytest.mark.parametrize("action", ["dance", "", "Ping", "sendmessage", "$connect", "$disconnect", "$default"])

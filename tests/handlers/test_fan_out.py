@@ -5,16 +5,18 @@ import time
 from types import SimpleNamespace
 
 import pytest
+from botocore.exceptions import ConnectTimeoutError
 
 from handlers import presence_events
 from handlers.posting.posts import Post
 from handlers.posting.retries import Retries
 from handlers.protocol import times
+from handlers.runtime import settings
 from handlers.tables import connections
 from handlers.tables.aws import dynamodb
 from tests.rows import put_row
 
-from .chat import ANA, BOB, EVE, Chat
+from .chat import ANA, BOB, EVE, Chat, Context
 from .conftest import Log
 from .management_api_server import GONE, GONE_AS_AWS_SAYS_IT, HANG, RESET, Answer
 from .tables import CONNECTIONS, aws_error
@@ -32,12 +34,52 @@ def test_every_page_of_a_group_above_one_megabyte_is_served(chat: Chat) -> None:
     assert sorted(recipient for recipient, _ in chat.gateway.delivered) == sorted([ANA, BOB, *members])
 
 
-def test_expired_rows_are_skipped_and_not_deleted(chat: Chat, log: Log) -> None:
+def test_an_expired_connection_gets_nothing_and_is_closed_so_that_its_client_notices(chat: Chat, log: Log) -> None:
     chat.tables.add_connection(BOB, "bob", "red", expires_in=-1)
     chat.send(ANA)
     assert chat.gateway.recipients() == {ANA}
-    assert BOB in chat.tables.connections()
+    assert chat.gateway.closed == [BOB]
+    assert BOB not in chat.tables.connections()
     assert log.served()["recipients"] == 1
+    assert log.warnings() == []
+
+
+def test_a_connection_from_before_authentication_is_closed(chat: Chat, monkeypatch: pytest.MonkeyPatch) -> None:
+    chat.tables.add_connection(ANA, "ana", "red", authentication="jwt")
+    monkeypatch.setenv("AUTHENTICATION", "jwt")
+    settings.settings.cache_clear()
+    assert chat.send(ANA) == 200
+    assert chat.gateway.recipients() == {ANA}
+    assert chat.gateway.closed == [BOB]
+
+
+def test_one_message_closes_a_limited_number_of_expired_connections(chat: Chat) -> None:
+    for number in range(30):
+        chat.tables.add_connection(f"Expired{number}=", "bob", "red", expires_in=-1)
+    chat.send(ANA)
+    assert len(chat.gateway.closed) == 25
+    chat.send(ANA)
+    assert len(set(chat.gateway.closed)) == 30
+
+
+@pytest.mark.parametrize("trouble", [aws_error("DeleteItem"), ConnectTimeoutError(endpoint_url="")])
+def test_an_expired_connection_stays_open_while_its_row_cannot_be_deleted(
+    chat: Chat, trouble: Exception, log: Log
+) -> None:
+    chat.tables.add_connection(BOB, "bob", "red", expires_in=-1)
+    with chat.tables.failing("DeleteItem", trouble):
+        assert chat.send(ANA) == 200
+    assert chat.gateway.closed == []
+    assert log.warnings() == ["stale row not deleted"]
+
+
+def test_a_clean_up_that_hangs_ends_at_the_deadline(chat: Chat) -> None:
+    chat.tables.add_connection(BOB, "bob", "red", expires_in=-1)
+    chat.context = Context(milliseconds=2500)
+    started = time.monotonic()
+    with chat.tables.hanging("DeleteItem"):
+        assert chat.send(ANA) == 200
+        assert time.monotonic() - started < 1.5
 
 
 def test_rows_without_an_expiry_are_served(chat: Chat) -> None:

@@ -84,6 +84,7 @@ CALLS: dict[str, tuple[Call, dict[str, Any]]] = {
             "stale": 0,
             "failed": 0,
             "complete": True,
+            "replied": True,
         },
     ),
     "unknown action": (
@@ -106,6 +107,7 @@ CALLS: dict[str, tuple[Call, dict[str, Any]]] = {
             "stale": 0,
             "failed": 0,
             "complete": True,
+            "replied": True,
         },
     ),
     "too large": (

@@ -1,11 +1,13 @@
 """The same frame sent again with its ``clientMessageId``: stored once, and pushed again only if needed."""
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from typing import Any
 
 import pytest
 
+from handlers.actions import send_message
 from handlers.tables.aws import dynamodb
 
 from .chat import ANA, BOB, EVE, Chat, Context
@@ -60,11 +62,51 @@ def test_a_retry_is_acknowledged_with_the_stored_message_and_changes_nothing(cha
     assert second == first | {"duplicate": True, "requestId": "again"}
 
 
-def test_retry_of_a_finished_push_is_not_pushed_again(chat: Chat) -> None:
+@pytest.mark.parametrize("protocol_of_bob", [1, 2])
+def test_retry_of_a_finished_push_is_not_pushed_again_by_the_same_process(chat: Chat, protocol_of_bob: int) -> None:
+    chat.tables.add_connection(ANA, "ana", "red", protocol=2)
+    chat.tables.add_connection(BOB, "bob", "red", protocol=protocol_of_bob)
     for _ in range(3):
         chat.send(ANA, clientMessageId="c1")
     assert len(chat.pushes(ANA)) == len(chat.pushes(BOB)) == 1
     assert [ack["duplicate"] for ack in chat.acks(ANA)] == [False, True, True]
+
+
+@pytest.mark.parametrize("protocols", [(1, 2), (2, 1), (1, 1)])
+def test_no_process_pushes_a_message_again_to_a_client_that_would_show_it_twice(
+    chat: Chat, protocols: tuple[int, int]
+) -> None:
+    for (connection_id, user_id), protocol in zip({ANA: "ana", BOB: "bob"}.items(), protocols, strict=True):
+        chat.tables.add_connection(connection_id, user_id, "red", protocol=protocol)
+    chat.send(ANA, clientMessageId="c1")
+    send_message._pushed.clear()  # noqa: SLF001 - another process serves the retry
+    chat.send(ANA, clientMessageId="c1")
+    assert len(chat.pushes(ANA)) == len(chat.pushes(BOB)) == 1
+
+
+def test_among_clients_of_protocol_2_a_message_is_written_once(chat: Chat) -> None:
+    """A mark that all were served would cost as much as the message. They drop the second copy of a message."""
+    for connection_id, user_id in ((ANA, "ana"), (BOB, "bob")):
+        chat.tables.add_connection(connection_id, user_id, "red", protocol=2)
+    chat.send(ANA, clientMessageId="c1")
+    assert "pushedAt" not in chat.tables.messages()[0]
+
+
+def test_without_its_ack_a_sender_retries_so_the_push_is_marked(chat: Chat) -> None:
+    for connection_id, user_id in ((ANA, "ana"), (BOB, "bob")):
+        chat.tables.add_connection(connection_id, user_id, "red", protocol=2)
+    chat.gateway.answers[ANA] = GONE
+    chat.send(ANA, clientMessageId="c1")
+    assert "pushedAt" in chat.tables.messages()[0]
+
+
+def test_a_mark_that_hangs_ends_at_the_deadline(chat: Chat) -> None:
+    chat.context = Context(milliseconds=2500)
+    started = time.monotonic()
+    with chat.tables.hanging("UpdateItem", after=1):
+        assert chat.send(ANA, clientMessageId="c1") == 200
+        assert time.monotonic() - started < 1.5
+    assert len(chat.acks(ANA)) == 1
 
 
 @pytest.mark.parametrize("trouble", UNFINISHED.values(), ids=UNFINISHED.keys())
@@ -77,6 +119,7 @@ def test_retry_pushes_again_if_the_first_push_may_not_have_finished(
     assert "pushedAt" not in stored
 
     chat.gateway.delivered.clear()
+    send_message._pushed.clear()  # noqa: SLF001 - another process serves the retry
     assert chat.send(ANA, clientMessageId="c1", senderName="Another Name") == 200
     assert chat.pushes(ANA) == chat.pushes(BOB) == [{"action": "message"} | stored]
     [ack] = chat.acks(ANA)
@@ -95,6 +138,14 @@ def test_a_put_that_the_sdk_repeats_is_not_a_duplicate(chat: Chat, client_messag
         assert chat.send(ANA, **client_message_id) == 200
     assert len(chat.tables.messages()) == len(chat.pushes(BOB)) == 1
     assert [ack["duplicate"] for ack in chat.acks(ANA)] == [False] * len(client_message_id)
+
+
+def test_a_message_that_another_program_deleted_is_pushed_again_with_its_retry(chat: Chat) -> None:
+    chat.send(ANA, clientMessageId="c1")
+    chat.tables.forget_messages()
+    chat.send(ANA, clientMessageId="c1")
+    assert len(chat.pushes(BOB)) == 2
+    assert [ack["duplicate"] for ack in chat.acks(ANA)] == [False, False]
 
 
 def test_another_text_with_a_used_client_message_id_is_a_conflict(chat: Chat) -> None:

@@ -79,7 +79,7 @@ const ids = () => client.messages.map(({ messageId }) => messageId);
 describe("opening", () => {
   test("user and group are added to the query of the URL", async () => {
     await start({ url: "wss://chat.example/p?v=1", userId: "Ann & Co", groupId: "a+b" });
-    assert.equal(socket().url.search, "?v=1&userId=Ann%20%26%20Co&groupId=a%2Bb");
+    assert.equal(socket().url.search, "?v=1&userId=Ann%20%26%20Co&groupId=a%2Bb&protocol=2");
     assert.deepEqual(states, ["connecting"]);
   });
 
@@ -247,6 +247,61 @@ describe("losing the connection", () => {
       assert.ok(sockets.length <= 1);
     });
   }
+});
+
+describe("the end of a token", () => {
+  const MINUTE_MS = 60_000;
+
+  /** Connect with a token whose rights end after some time. The server's clock is years away from ours. */
+  async function untilTheEnd(leftMs) {
+    replies.ping = {
+      action: "pong",
+      protocol: 2,
+      expiresAt: new Date(leftMs).toISOString(),
+      get serverTime() {
+        return new Date(clock.now).toISOString();
+      },
+    };
+    replies.getHistory = HISTORY;
+    let calls = 0;
+    await start({ getToken: () => `t${++calls}` });
+    await online();
+  }
+
+  test("one minute before it, the client moves to a connection with a new token", async () => {
+    await untilTheEnd(30 * MINUTE_MS);
+    await clock.advance(29 * MINUTE_MS - 1);
+    assert.equal(sockets.length, 1);
+    await clock.advance(1);
+    assert.deepEqual([sockets.length, socket().url.searchParams.get("token")], [2, "t2"]);
+    await online();
+    assert.deepEqual([client.state, states.filter((state) => state === "waiting")], ["online", []]);
+  });
+
+  for (const leftMs of [30_000, 1, 0, -MINUTE_MS]) {
+    test(`a token that ends in ${leftMs} ms is renewed in time, and not in a loop`, async () => {
+      await untilTheEnd(leftMs);
+      await clock.advance(999);
+      assert.equal(sockets.length, 1);
+      await clock.advance(Math.max(leftMs, 1_000) - 999);
+      assert.equal(sockets.length, 2);
+    });
+  }
+
+  test("a ping that says no end changes nothing", async () => {
+    replies.ping = { action: "pong", serverTime: new Date(0).toISOString(), protocol: 2 };
+    replies.getHistory = HISTORY;
+    await start({ getToken: () => "t" });
+    await online();
+    await clock.advance(60 * MINUTE_MS);
+    assert.equal(sockets.length, 1);
+  });
+
+  test("without a token there is no ping at the beginning", async () => {
+    await start();
+    await online();
+    assert.equal(socket().frames("ping").length, 0);
+  });
 });
 
 describe("wake()", () => {

@@ -104,7 +104,7 @@ export class FakeChat {
         return told.forEach((other) => this.#post(other, typing));
       }
       case "ping":
-        return reply({ action: "pong", serverTime: this.#timestamp() });
+        return reply({ action: "pong", serverTime: this.#timestamp(), protocol: 2 });
       default:
         return reply({ action: "error", code: "UNKNOWN_ACTION", message: "There is no such action", retryable: false });
     }
