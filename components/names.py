@@ -10,15 +10,24 @@ _UNIQUE = (aws.cloudwatch.LogGroup, aws.dynamodb.Table, aws.iam.Role, aws.lambda
 """The types whose names AWS allows once: a role's in an account, the others in a region of an account."""
 
 _Name = tuple[str, pulumi.ProviderResource | None, str]
-_taken: WeakKeyDictionary[pulumi.Resource, dict[_Name, str]] = WeakKeyDictionary()
-"""Who has a name, for each run of a program: its stack is the key."""
+_taken: WeakKeyDictionary[object, dict[_Name, str]] = WeakKeyDictionary()
+"""Who has a name, for each run of a program: its stack is the key. In the package, a process serves one run."""
+
+
+class _Run:
+    """The run of a program in another language, which has no stack in this process."""
+
+
+_THE_RUN = _Run()
 
 
 class SameNameError(pulumi.RunError):
     """Two resources would have the same name in AWS. Pulumi prints this error without a stack trace."""
 
 
-def claim_name(resource: pulumi.CustomResource, logical_name: str, component: pulumi.Resource) -> None:
+def claim_name(
+    resource: pulumi.CustomResource, logical_name: str, component: pulumi.Resource
+) -> pulumi.Output[None] | None:
     """Refuse the run if another resource of the program has the same name in AWS, which would end the update half way.
 
     The name is the one that the engine knows in the preview, after all transforms. Resources with different providers
@@ -29,13 +38,13 @@ def claim_name(resource: pulumi.CustomResource, logical_name: str, component: pu
         logical_name: Its name in the stack.
         component: The component, whose provider creates it.
 
-    Raises:
-        SameNameError: Later, when the name is known: another resource has it.
+    Returns:
+        It fails with a :class:`SameNameError` if another resource has the name. An output of the component must depend
+        on it: in a package, nobody sees other errors. None if the name may be there several times.
     """
-    stack = get_root_resource()
-    if not isinstance(resource, _UNIQUE) or stack is None:
-        return
-    taken = _taken.setdefault(stack, {})
+    if not isinstance(resource, _UNIQUE):
+        return None
+    taken = _taken.setdefault(get_root_resource() or _THE_RUN, {})
 
     def claim(name: str) -> None:
         # IAM does not tell upper and lower case apart.
@@ -51,4 +60,4 @@ def claim_name(resource: pulumi.CustomResource, logical_name: str, component: pu
                 f"messagesTable)."
             )
 
-    resource.name.apply(claim)
+    return resource.name.apply(claim)

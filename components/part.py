@@ -21,11 +21,13 @@ class Children:
     Attributes:
         component: The parent of every child.
         arguments: What each child was created with, after its transform, by the child's name within the component.
+        claims: They fail if the name of a child is taken. See :func:`claim_name`.
     """
 
     def __init__(self, component: pulumi.ComponentResource, name: str, transforms: Transforms) -> None:
         self.component = component
         self.arguments: dict[str, dict[str, Any]] = {}
+        self.claims: list[pulumi.Output[None]] = []
         self._name = name
         self._transforms: dict[str, Any] = {**transforms}
 
@@ -66,7 +68,8 @@ class Children:
             check_fixed(fixed, arguments, full_name)
         self.arguments[name] = _plain(arguments)
         child = type_(full_name, opts=opts, **arguments)
-        claim_name(child, full_name, self.component)
+        if claim := claim_name(child, full_name, self.component):
+            self.claims.append(claim)
         return child
 
 

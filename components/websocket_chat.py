@@ -144,9 +144,16 @@ class WebSocketChat(pulumi.ComponentResource):
         before_stage = [*self.policies.values(), self.slice_retries, self.presence_stream, *self.permissions.values()]
         self.stage: aws.apigatewayv2.Stage = api.stage(self.api, self.deployment, after=before_stage)
         """The stage of the API."""
-        self._output(connections, messages, stage_name=api.stage_name(self.stage))
+        self._output(connections, messages, stage_name=api.stage_name(self.stage), claims=children.claims)
 
-    def _output(self, connections: AnyTable, messages: AnyTable, *, stage_name: pulumi.Output[str]) -> None:
+    def _output(
+        self,
+        connections: AnyTable,
+        messages: AnyTable,
+        *,
+        stage_name: pulumi.Output[str],
+        claims: list[pulumi.Output[None]],
+    ) -> None:
         # Use the stage's output, so that nobody gets the address before the stage exists.
         self.web_socket_url = address(self.api, "ws", stage_name)
         self.callback_url = address(self.api, "http", stage_name)
@@ -154,7 +161,8 @@ class WebSocketChat(pulumi.ComponentResource):
         self.connections_table_name = connections.name
         self.messages_table_name = messages.name
         self.failures_queue_url = self.failures_queue.url
-        self.function_names = pulumi.Output.all(**{key: one.name for key, one in self.functions.items()})
+        names = pulumi.Output.all(**{key: one.name for key, one in self.functions.items()})
+        self.function_names = pulumi.Output.all(names, *claims).apply(lambda values: values[0])
         self.log_group_names = pulumi.Output.all(**{key: one.name for key, one in self.log_groups.items()})
         self.register_outputs(
             {

@@ -4,6 +4,7 @@ import json
 import re
 import tomllib
 from collections.abc import Callable
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -95,6 +96,11 @@ def test_a_program_in_yaml(new_stack: Callable[..., Stack], tmp_path: Path) -> N
     assert stack.refusal("up", "--yes").count(refused) == 1
 
     change(memorySize=256)
+    resources["twin"] = deepcopy(resources["chat"])
+    (stack.directory / "Pulumi.yaml").write_text(yaml.safe_dump(program))
+    assert " would both be named '" in stack.refusal("preview")
+    del resources["twin"]
+    change()
     stack.up()
     with Chatting(stack.outputs()["url"]):
         pass
