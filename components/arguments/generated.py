@@ -106,8 +106,9 @@ class WebSocketChatArgs(TypedDict, total=False):
 
     Default: true."""
     event_member_limit: pulumi.Input[int]
-    """Largest group that gets presence events and typing frames. Every event goes to every member, so the cost grows
-    with the square of the group's size.
+    """Largest group that is told who joins, leaves and types. Every member gets each of these frames, so the cost grows
+    with the square of the group's size. A group with more than four connections for each of so many members counts as
+    larger.
 
     Allowed: an integer from 1 to 1000 (members). Default: 200."""
     broadcast_threshold: pulumi.Input[int]

@@ -210,8 +210,9 @@ _ROWS = (
         name="event_member_limit",
         rule=integer(1, 1_000, "members"),
         default=200,
-        text="Largest group that gets presence events and typing frames. Every event goes to every member, so the cost "
-        "grows with the square of the group's size.",
+        text="Largest group that is told who joins, leaves and types. Every member gets each of these frames, so the "
+        "cost grows with the square of the group's size. A group with more than four connections for each of so many "
+        "members counts as larger.",
     ),
     Argument(
         name="broadcast_threshold",

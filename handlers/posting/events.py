@@ -16,7 +16,7 @@ _DEVICES = 4
 _LARGE_SECONDS = 60
 """Longest time for which a process remembers a large group. The time is random, so that not all processes read such a
 group again at the same moment."""
-_MOST_LARGE = 50
+_MOST_LARGE = 20
 
 _large: dict[str, tuple[float, list[Connection], bool]] = {}
 """Until when a large group is remembered, in seconds since the epoch, and how it starts."""

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 
     Row = dict[str, AttributeValueTypeDef]
 
-# A call that takes longer is worth repeating. Two calls that hang still fit into a function's default timeout.
+# A call that takes longer is worth repeating. Two calls that hang still fit into a function's default timeout. The mode
+# waits for a random time between them: https://docs.aws.amazon.com/boto3/latest/guide/retries.html
 _CALLS = Config(connect_timeout=2, read_timeout=3, retries={"mode": "standard", "total_max_attempts": 3})
 
 
