@@ -1,6 +1,7 @@
 """The connections table: one row per open connection."""
 
 import math
+import re
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -36,6 +37,8 @@ if TYPE_CHECKING:
 _LONGEST_SECONDS = 3 * 60 * 60
 """Age at which a row without ``expiresAt`` counts as gone. API Gateway closes a connection after 2 hours.
 https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-execution-service-websocket-limits-table.html"""
+_ROW_ID = re.compile(r"[\w-]+=(#.*)?", re.ASCII)
+"""A key that API Gateway may have made. Any other may name a person, so it is not logged."""
 _WEST_SECONDS = 12 * 60 * 60
 """How much later than in UTC a time without a zone may be meant: it may be the local time of the westernmost zone."""
 
@@ -232,7 +235,8 @@ def read(row: "Row") -> Connection | None:
     try:
         return _read(row)
     except OddRowError as odd:
-        report(settings().connections_table, row[CONNECTION_ID]["S"], odd)
+        row_id = row[CONNECTION_ID]["S"]
+        report(settings().connections_table, row_id, odd, shown=bool(_ROW_ID.fullmatch(row_id)))
         return None
 
 
@@ -242,7 +246,7 @@ def _read(row: "Row") -> Connection | None:
     if "#" in row_id:
         connection_id, user = row_id.partition("#")[0], MEMBER
     # An adopted table has rows of other APIs, and rows of programs that do not know apiId.
-    if (text(row, API_ID) or ours.api_id) != ours.api_id:
+    if text(row, API_ID) != ours.api_id and API_ID in row:
         return None
     user_id, group_id = text(row, user), text(row, GROUP_ID)
     if not (connection_id and user_id and CONNECTED_AT in row and (group_id or user is USER_ID)):

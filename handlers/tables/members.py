@@ -2,14 +2,18 @@
 
 import time
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from handlers.protocol import times
 from handlers.runtime.memory import make_room
 from handlers.runtime.settings import settings
 
 from .aws import query_pages
-from .rows import NOT_TEXT, texts
+from .rows import OddRowError, text
 from .schema import GROUP_ID, MEMBERS_BY_GROUP, MEMBERS_BY_USER, USER_ID
+
+if TYPE_CHECKING:
+    from .aws import Row
 
 _INDEX_LAG_SECONDS = 5
 """How long an index may lag behind the table. A cautious guess."""
@@ -66,8 +70,16 @@ def _read_group(group_id: str) -> Membership:
     good_until = time.time() + settings().membership_recheck_seconds
     read_at = times.earlier(times.timestamp(), _INDEX_LAG_SECONDS)
     pages = query_pages(settings().members_table, MEMBERS_BY_GROUP, group_id, ProjectionExpression=USER_ID)
-    user_ids = frozenset(texts(row).get(USER_ID, NOT_TEXT) for page in pages for row in page["Items"]) - {NOT_TEXT}
+    user_ids = frozenset(_user_of(row) for page in pages for row in page["Items"]) - {""}
     return Membership(group_id, user_ids, read_at, good_until)
+
+
+def _user_of(row: "Row") -> str:
+    """The user of a member's row. Empty if it names none."""
+    try:
+        return text(row, USER_ID)
+    except OddRowError:
+        return ""
 
 
 def is_member(user_id: str, group_id: str) -> bool:

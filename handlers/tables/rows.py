@@ -52,18 +52,20 @@ def texts(row: "Row") -> dict[str, str]:
     return shown
 
 
-def report(table: str, row_id: str, reason: OddRowError) -> None:
+def report(table: str, row_id: str, reason: OddRowError, *, shown: bool) -> None:
     """Log once that a row is skipped. Only the first rows of a process are logged.
 
     Args:
         table: Name of its table.
-        row_id: Its key, which must say nothing of a person.
+        row_id: Its key.
         reason: What is wrong.
+        shown: Whether the key is logged, because it says nothing of a person.
     """
     if row_id in _reported or len(_reported) >= _MOST_REPORTED:
         return
     _reported.add(row_id)
-    logger.warning("row skipped", extra={"table": table, "connectionId": row_id, "reason": str(reason)})
+    known = {"connectionId": row_id} if shown else {}
+    logger.warning("row skipped", extra={"table": table, "reason": str(reason)} | known)
 
 
 def _digits(number: str) -> str:

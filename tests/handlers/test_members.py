@@ -153,3 +153,13 @@ def test_the_table_is_read_once_per_group_not_once_per_message(chat: Chat) -> No
         for _ in range(5):
             chat.send(ANA)
     assert len(queries) == 5  # of the connections
+
+
+def test_a_connection_dated_ahead_costs_no_query_for_each_message(chat: Chat) -> None:
+    chat.tables.add_connection("Foreign=", "fred", "red", age=-3600)
+    chat.send(ANA)
+    with chat.tables.counting("Query") as queries:
+        for _ in range(5):
+            chat.send(ANA)
+    assert len(queries) == 5  # of the connections
+    assert chat.pushes("Foreign=") == []

@@ -72,6 +72,8 @@ ENDED: dict[str, dict[str, Any]] = {
     "years ago": {"connectedAt": {"S": "1999-01-01"}},
     "of another authentication": {"authentication": {"S": "jwt"}},
     "of another API": {"apiId": {"N": "1"}},
+    "of an API without a name": {"apiId": {"S": ""}},
+    "of the API null": {"apiId": NULL},
 }
 NO_CONNECTION: dict[str, dict[str, Any]] = {
     "no userId": {"userId": None, "member": {"S": "dora"}},
@@ -135,6 +137,13 @@ def test_a_row_that_is_no_connection_is_reported_once_without_its_contents(
     assert "dora" not in log.text()
     [line] = [record for record in log.records if record.getMessage() == "row skipped"]
     assert (vars(line)["table"], vars(line)["connectionId"]) == (CONNECTIONS, THEIRS)
+
+
+def test_a_key_that_may_name_a_person_is_not_logged(chat: Chat, log: Log) -> None:
+    put("USER#dora@example.com", connectedAt=None)
+    assert chat.send(ANA) == 200
+    assert log.warnings() == ["row skipped"]
+    assert "dora" not in log.text()
 
 
 def test_a_process_reports_a_limited_number_of_rows(chat: Chat, log: Log, monkeypatch: pytest.MonkeyPatch) -> None:

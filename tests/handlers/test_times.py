@@ -59,7 +59,7 @@ def tokyo() -> Iterator[None]:
 def test_the_time_zone_of_the_machine_changes_nothing() -> None:
     assert times.timestamp() == "2031-02-03T04:05:06.000000Z"
     assert times.earlier("2026-01-01T00:01:00Z", 60) == "2026-01-01T00:00:00.000000Z"
-    assert times.age("2031-02-03T04:05:05Z") == 1
+    assert times.age("2031-02-03T04:05:05Z") == times.age("2031-02-03 04:05:05") == 1
 
 
 @pytest.mark.parametrize(
@@ -75,3 +75,20 @@ def test_the_time_zone_of_the_machine_changes_nothing() -> None:
 )
 def test_age_is_in_seconds(of: str, expected: float) -> None:
     assert times.age(of) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        *[(text, text) for text in ("2026-01-01T00:00:00.000001Z", "2026-01-01T00:00:00.001Z", "2026-01-01T00:00:00Z")],
+        ("2026-01-01T02:00:00+02:00", "2026-01-01T00:00:00.000000Z"),
+        ("2026-01-01 02:00:00", "2026-01-01T02:00:00.000000Z"),
+        ("2026-01-01", "2026-01-01T00:00:00.000000Z"),
+        ("20260101", "2026-01-01T00:00:00.000000Z"),
+        *[(digits, "2025-11-14T10:15:30.000000Z") for digits in ("1763115330", "1763115330000", "1763115330000000")],
+        ("1763115330.25", "2025-11-14T10:15:30.250000Z"),
+        *[(text, "") for text in ("", "soon", "0", "-1763115330", "nan", "inf", "1E+30", "9999-12-31T23:59:59-23:59")],
+    ],
+)
+def test_other_formats_are_brought_into_ours(text: str, expected: str) -> None:
+    assert times.normal(text) == expected
