@@ -203,7 +203,9 @@ def _connected(group_id: str, page: "QueryOutputTypeDef", known: set[str], ended
         if not one:
             continue
         if one.expires_at <= now:
-            ended.append(one)
+            # An expired group row says nothing about its connection.
+            if one.row_id == one.connection_id:
+                ended.append(one)
         elif one.connection_id not in known and membership.has(one.user_id, one.joined_at):
             known.add(one.connection_id)
             connected.append(one)
@@ -230,7 +232,7 @@ def read(row: "Row") -> Connection | None:
     the id, ``#`` and a suffix, and its user is in ``member``.
 
     Returns:
-        None if the row gives no connection of this API any rights. A row that is not a connection is logged, once.
+        None if the row is not a connection of this API. If it is not a connection at all, that is logged, once.
     """
     try:
         return _read(row)
@@ -242,29 +244,30 @@ def read(row: "Row") -> Connection | None:
 
 def _read(row: "Row") -> Connection | None:
     # This runs for each recipient.
-    ours, row_id, connection_id, user = settings(), row[CONNECTION_ID]["S"], row[CONNECTION_ID]["S"], USER_ID
+    ours, user = settings(), USER_ID
+    row_id = connection_id = row[CONNECTION_ID]["S"]
     if "#" in row_id:
         connection_id, user = row_id.partition("#")[0], MEMBER
     # An adopted table has rows of other APIs, and rows of programs that do not know apiId.
     if text(row, API_ID) != ours.api_id and API_ID in row:
         return None
-    user_id, group_id = text(row, user), text(row, GROUP_ID)
-    if not (connection_id and user_id and CONNECTED_AT in row and (group_id or user is USER_ID)):
+    user_id, group_id, opened = text(row, user), text(row, GROUP_ID), text(row, CONNECTED_AT)
+    if not (connection_id and user_id and (opened or CONNECTED_AT in row) and (group_id or user is USER_ID)):
         raise OddRowError(f"it needs {user}, {CONNECTED_AT} and, if its key has a #, {GROUP_ID}")
-    joined_at = connected_at = times.normal(text(row, CONNECTED_AT))
+    joined_at = connected_at = times.normal(opened)
     if user is MEMBER:
         joined_at = times.normal(text(row, JOINED_AT))
     # Connections from before you turned authentication on are not authenticated. Their rows may lack the attribute.
     rights_are_ours = (text(row, AUTHENTICATION) or "none") == ours.authentication
-    end = _end(row) if rights_are_ours else 0.0
+    end = _end(row, ours.connection_ttl_seconds) if rights_are_ours else 0.0
     protocol = 2 if PROTOCOL in row and float(row[PROTOCOL].get("N", 1)) >= 2 else 1
     return Connection(connection_id, user_id, group_id, connected_at, joined_at, end, row_id, protocol)
 
 
-def _end(row: "Row") -> float:
+def _end(row: "Row", ttl: float) -> float:
     """Second since the epoch at which a row ends. Infinite if nothing in it says when."""
     now = time.time()
-    latest = now + settings().connection_ttl_seconds + times.CLOCKS_DIFFER_SECONDS
+    latest = now + ttl + times.CLOCKS_DIFFER_SECONDS
     value = row.get(EXPIRES_AT)
     if value and "N" in value and (end := float(value["N"])) <= latest:
         return end

@@ -221,6 +221,14 @@ def test_a_connection_with_two_rows_in_a_group_gets_a_message_once_and_is_one_de
     assert chat.connect("New=", "userId=dora&groupId=red") == 200
 
 
+@pytest.mark.parametrize("changed", [{"expiresAt": {"N": "-1"}}, {"connectedAt": {"S": "1999-01-01"}}], ids=str)
+def test_an_expired_group_row_does_not_close_its_connection(chat: Chat, changed: Any) -> None:
+    put(f"{BOB}#aGFzaA", **GROUP_ROW | {"member": {"S": "bob"}} | changed)
+    assert [chat.send(ANA), chat.send(ANA)] == [200, 200]
+    assert len(chat.pushes(BOB)) == 2
+    assert chat.gateway.closed == []
+
+
 @pytest.mark.parametrize("changed", [{"groupId": None}, {"member": None}, {"userId": {"S": "dora"}, "member": None}])
 def test_a_group_row_needs_its_group_and_its_member(chat: Chat, changed: Any) -> None:
     put(f"{THEIRS}#aGFzaA", **GROUP_ROW | changed)
