@@ -25,6 +25,10 @@ _IMAGES = {"INSERT": "NewImage", "REMOVE": "OldImage"}
 _told: set[str] = set()
 """Records that were served. If one of them fails, Lambda also repeats those after it."""
 _MOST_TOLD = 10_000
+_missed: dict[str, set[str]] = {}
+"""Connections that a group's frame has not reached, by the first of its records. Only they get the frame when Lambda
+repeats the record."""
+_MOST_MISSED = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,9 +114,15 @@ def _tell(group_id: str, changes: list[Change], deadline: float) -> bool:
     opened = [change.connection for change in last.values() if change.opened]
     joined = [user_id for user_id in joined if not _was_here(user_id, others, opened)]
     left = [user_id for user_id in left if not _is_here(user_id, others)]
+    record, missed = changes[0].record, set[str]()
+    waiting = _missed.pop(record, None)
+    recipients = [one for one in connected if waiting is None or one.connection_id in waiting]
     for frame in _frames(group_id, joined, left):
-        if not push_event(frame, connected, deadline=deadline).complete:
-            raise TimeoutError
+        push_event(frame, recipients, deadline=deadline, on_failure=lambda one: missed.add(one.connection_id))
+    if missed and time.monotonic() >= deadline:
+        make_room(_missed, _MOST_MISSED)
+        _missed[record] = missed
+        raise TimeoutError
     return bool(joined or left)
 
 

@@ -2,6 +2,7 @@
 
 import random
 import time
+from collections.abc import Callable
 
 from handlers.protocol import frames
 from handlers.runtime.memory import make_room
@@ -42,9 +43,15 @@ def small_group(group_id: str) -> list[Connection]:
     return connected if not more and _is_small(connected) else []
 
 
-def push_event(frame: frames.Frame, recipients: list[Connection], *, deadline: float) -> Tally:
+def push_event(
+    frame: frames.Frame,
+    recipients: list[Connection],
+    *,
+    deadline: float,
+    on_failure: Callable[[Connection], None] = lambda _: None,
+) -> Tally:
     """Push a frame that gives way to messages: if it does not arrive, the next one or the next answer repairs it."""
-    return push(frames.encode(frame), recipients, deadline=deadline, gives_way=True)
+    return push(frames.encode(frame), recipients, deadline=deadline, gives_way=True, on_failure=on_failure)
 
 
 def _is_small(connected: list[Connection]) -> bool:

@@ -55,6 +55,7 @@ def cold_start(
     fan_out._stale.clear()  # noqa: SLF001 - the same
     events._large.clear()  # noqa: SLF001 - the same
     presence_events._told.clear()  # noqa: SLF001 - the same
+    presence_events._missed.clear()  # noqa: SLF001 - the same
     send_message._pushed.clear()  # noqa: SLF001 - the same
     members._read.clear()  # noqa: SLF001 - the same
     members._checked.clear()  # noqa: SLF001 - the same

@@ -204,14 +204,14 @@ def test_nothing_is_sent_above_event_member_limit(chat: Chat, monkeypatch: pytes
     assert len(chat.frames(ANA)) == 1
 
 
-def test_lambda_repeats_an_incomplete_push(chat: Chat) -> None:
+def test_an_incomplete_push_is_repeated_for_those_whom_it_has_not_reached(chat: Chat) -> None:
     chat.tables.add_connection(DORA, "dora", "red")
     chat.gateway.answers[BOB] = HANG
     chat.context = Context(milliseconds=2500)
     again = serve(chat, joined(row(chat, DORA)))
     chat.gateway.answers, chat.context = {}, Context()
     assert serve(chat, again) == []
-    assert chat.frames(BOB) == [changed(joined=("dora",))]
+    assert [chat.frames(each) for each in (ANA, BOB, DORA)] == [[changed(joined=("dora",))]] * 3
 
 
 def test_one_failed_recipient_does_not_repeat_the_push(chat: Chat) -> None:
