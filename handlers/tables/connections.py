@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from handlers.protocol import times
 from handlers.protocol.errors import ChatError, Code
+from handlers.protocol.times import CLOCKS_DIFFER_SECONDS, normal
 from handlers.runtime.settings import settings
 
 from . import members
@@ -254,20 +255,19 @@ def _read(row: "Row") -> Connection | None:
     user_id, group_id, opened = text(row, user), text(row, GROUP_ID), text(row, CONNECTED_AT)
     if not (connection_id and user_id and (opened or CONNECTED_AT in row) and (group_id or user is USER_ID)):
         raise OddRowError(f"it needs {user}, {CONNECTED_AT} and, if its key has a #, {GROUP_ID}")
-    joined_at = connected_at = times.normal(opened)
+    joined_at = connected_at = normal(opened)
     if user is MEMBER:
-        joined_at = times.normal(text(row, JOINED_AT))
+        joined_at = normal(text(row, JOINED_AT))
     # Connections from before you turned authentication on are not authenticated. Their rows may lack the attribute.
     rights_are_ours = (text(row, AUTHENTICATION) or "none") == ours.authentication
-    end = _end(row, ours.connection_ttl_seconds) if rights_are_ours else 0.0
+    end = _end(row, opened, ours.connection_ttl_seconds) if rights_are_ours else 0.0
     protocol = 2 if PROTOCOL in row and float(row[PROTOCOL].get("N", 1)) >= 2 else 1
     return Connection(connection_id, user_id, group_id, connected_at, joined_at, end, row_id, protocol)
 
 
-def _end(row: "Row", ttl: float) -> float:
+def _end(row: "Row", connected_at: str, ttl: float) -> float:
     """Second since the epoch at which a row ends. Infinite if nothing in it says when."""
-    now = time.time()
-    latest = now + ttl + times.CLOCKS_DIFFER_SECONDS
+    latest = (now := time.time()) + ttl + CLOCKS_DIFFER_SECONDS
     value = row.get(EXPIRES_AT)
     if value and "N" in value and (end := float(value["N"])) <= latest:
         return end
@@ -275,8 +275,8 @@ def _end(row: "Row", ttl: float) -> float:
     expiry = times.read(text(row, EXPIRES_AT))
     if expiry and (end := times.seconds(expiry)) <= latest:
         return end
-    opened = times.read(text(row, CONNECTED_AT))
-    if not opened or times.seconds(opened) > now + times.CLOCKS_DIFFER_SECONDS:
+    opened = times.read(connected_at)
+    if not opened or times.seconds(opened) > now + CLOCKS_DIFFER_SECONDS:
         return math.inf
     longest = _LONGEST_SECONDS if opened.tzinfo else _LONGEST_SECONDS + _WEST_SECONDS
     return times.seconds(opened) + longest
