@@ -6,7 +6,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
 from botocore.session import Session
 
 from handlers.protocol.errors import ChatError, Code
@@ -85,13 +85,14 @@ def unavailable_on_failure(*, retryable: bool = True, retryable_if_denied: bool 
 
     Raises:
         ChatError: UNAVAILABLE. Its cause is botocore's error, which is only for the log.
-        ClientError: The call can never succeed, because its table is missing or its input is invalid.
+        ClientError, ParamValidationError: The call can never succeed, because its table is missing or its input is
+            invalid.
     """
     try:
         yield
     except (BotoCoreError, ClientError, TimeoutError) as error:
         code = error.response["Error"].get("Code", "") if isinstance(error, ClientError) else ""
-        if code in _NEVER:
+        if code in _NEVER or isinstance(error, ParamValidationError):
             raise
         if "AccessDenied" in code:
             retryable = retryable_if_denied
