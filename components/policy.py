@@ -59,7 +59,7 @@ def for_serving(
         messages_table_arn: Table of the messages.
         table_key_arns: The customer's keys of tables that existed already. Empty texts are left out.
         execution_arn: ``arn:aws:execute-api:…:{api id}``, what the API's callbacks are authorized against.
-        stage_name: Stage whose connections the functions post to.
+        stage_name: Stage whose connections the functions post to and close.
     """
     of_group = _index_arn(connections_table_arn, CONNECTIONS_BY_GROUP)
     listed = _every_index(connections_table_arn) if connections_are_counted else of_group
@@ -80,6 +80,11 @@ def for_serving(
             ["execute-api:ManageConnections"],
             f"{execution_arn}/{stage_name}/POST/@connections/*",
         ),
+        _allow(
+            "CloseConnections",
+            ["execute-api:ManageConnections"],
+            f"{execution_arn}/{stage_name}/DELETE/@connections/*",
+        ),
     ]
     if keys := sorted({arn for arn in table_key_arns if arn}):
         statements.append(_use_keys("UseTableKeys", keys, ["dynamodb"]))
@@ -99,22 +104,13 @@ def for_background(*, broadcast_function_arn: str, failures_queue_arn: str) -> l
     ]
 
 
-def for_members(*, members_table_arn: str, execution_arn: str, stage_name: str) -> list[Statement]:
-    """What groups with members need: the table of the members, and closing the connections of a removed one.
+def for_members(*, members_table_arn: str) -> list[Statement]:
+    """What groups with members need.
 
     Args:
         members_table_arn: Table of the members.
-        execution_arn: See :func:`for_serving`.
-        stage_name: See :func:`for_serving`.
     """
-    return [
-        _allow("ReadMembers", ["dynamodb:Query"], _every_index(members_table_arn)),
-        _allow(
-            "CloseConnections",
-            ["execute-api:ManageConnections"],
-            f"{execution_arn}/{stage_name}/DELETE/@connections/*",
-        ),
-    ]
+    return [_allow("ReadMembers", ["dynamodb:Query"], _every_index(members_table_arn))]
 
 
 def for_presence(*, stream_arn: str) -> list[Statement]:

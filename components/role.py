@@ -64,7 +64,7 @@ class Role(Part):
             )
         }
         if members_arn:
-            statements["members"] = _known(policy.for_members, members_table_arn=members_arn, **stage)
+            statements["members"] = _known(policy.for_members, members_table_arn=members_arn)
         if self.settings.presence:
             statements["presence"] = _known(policy.for_presence, stream_arn=connections.stream_arn)
         if self.settings.tracing:

@@ -1,5 +1,7 @@
 """Function ``WebSocketBroadcast``: serves one slice of a large group. ``posting.slices`` hands the slices over."""
 
+import random
+import time
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +16,8 @@ if TYPE_CHECKING:
     from .tables.connections import Connection
 
 _MOST_REPEATS = 2
-"""How often a slice that fails for a part of its recipients is handed over again at once."""
+"""How often a slice that fails for a part of its recipients is handed over again."""
+_MOST_WAIT_SECONDS = 1.0
 
 
 class DeliveryError(Exception):
@@ -42,6 +45,8 @@ def broadcast(event: dict[str, Any], deadline: float) -> dict[str, int]:
         repeat = event.get("repeat", 0)
         if tally.failed == tally.recipients or repeat == _MOST_REPEATS:
             raise DeliveryError
+        # Not all slices of a message at the same moment.
+        time.sleep(random.uniform(0, _MOST_WAIT_SECONDS))  # noqa: S311 - not for secrets
         hand_over(event["frame"], unreached, repeat=repeat + 1)
     return asdict(tally)
 

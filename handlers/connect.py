@@ -19,7 +19,7 @@ def connect(request: Request) -> None:
     """Store the connection. A refusal becomes the status of the handshake.
 
     Raises:
-        ChatError: BAD_REQUEST, if the query string does not name one user and one group, or names a protocol that is no
+        ChatError: BAD_REQUEST, if the query string does not name one user and one group, or a protocol that is not a
             number; FORBIDDEN, if the page, the user or the group is not allowed; RATE_LIMITED, if the user has too many
             connections; or UNAVAILABLE.
     """

@@ -107,8 +107,7 @@ class WebSocketChatArgs(TypedDict, total=False):
     Default: true."""
     event_member_limit: pulumi.Input[int]
     """Largest group that is told who joins, leaves and types. Every member gets each of these frames, so the cost grows
-    with the square of the group's size. A group with more than four connections for each of so many members counts as
-    larger.
+    with the square of the group's size. A group with more than four times as many connections counts as larger, too.
 
     Allowed: an integer from 1 to 1000 (members). Default: 200."""
     broadcast_threshold: pulumi.Input[int]

@@ -211,8 +211,8 @@ _ROWS = (
         rule=integer(1, 1_000, "members"),
         default=200,
         text="Largest group that is told who joins, leaves and types. Every member gets each of these frames, so the "
-        "cost grows with the square of the group's size. A group with more than four connections for each of so many "
-        "members counts as larger.",
+        "cost grows with the square of the group's size. A group with more than four times as many connections "
+        "counts as larger, too.",
     ),
     Argument(
         name="broadcast_threshold",

@@ -6,13 +6,15 @@ from handlers.posting.events import start_of
 from handlers.protocol import frames
 from handlers.requests.admission import admit
 from handlers.requests.request import Request
+from handlers.runtime.settings import settings
 from handlers.tables.aws import unavailable_on_failure
 
 
 def get_presence(request: Request) -> None:
     """Post who is connected to the group: each user with the number of devices, in the order of the user ids.
 
-    The frame has as many members as fit, from the start of the group. ``truncated`` is true if there are more.
+    The frame has as many members as fit, and ``event_member_limit`` at most: a larger group hears of no changes, so its
+    list would soon be wrong. ``truncated`` is true if there are more.
 
     Raises:
         ChatError: UNAVAILABLE, or as :func:`admit`.
@@ -21,6 +23,7 @@ def get_presence(request: Request) -> None:
     with unavailable_on_failure():
         connected, more = start_of(admit(request.connection_id).group_id)
     devices = Counter(connection.user_id for connection in connected)
-    members, cut = frames.fit({"userId": user_id, "devices": count} for user_id, count in sorted(devices.items()))
+    listed = ({"userId": user_id, "devices": count} for user_id, count in sorted(devices.items()))
+    members, cut = frames.fit(listed, settings().event_member_limit)
     request.log["members"] = len(members)
     request.post(request.reply({"action": "presence", "members": members, "truncated": cut or more}))

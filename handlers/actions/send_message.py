@@ -45,7 +45,8 @@ def send_message(request: Request) -> None:
         stored = messages.store(message)
     request.log["duplicate"] = stored.duplicate
     if stored.duplicate:
-        pushed = frames.message(stored.row)
+        with suppress(ChatError):  # Another program may have made the row too large to be pushed.
+            pushed = frames.message(stored.row)
 
     acks = []
     if repeatable:

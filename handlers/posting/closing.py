@@ -1,19 +1,26 @@
 """Closes connections. The engine of the fan-out can only post."""
 
+from functools import cache
+from typing import Any
+
 from handlers.runtime.settings import settings
 from handlers.tables.aws import new_client
 
 
-def close(*connection_ids: str) -> None:
-    """Close connections. One that is gone already is no error.
+def close(connection_id: str) -> None:
+    """Close a connection. One that is gone already is no error.
 
     Raises:
-        botocore.exceptions.BotoCoreError, ClientError: A connection could not be closed.
+        botocore.exceptions.BotoCoreError, ClientError: The connection could not be closed.
     """
-    # This is rare, so each call builds a client.
-    client = new_client("apigatewaymanagementapi", endpoint_url=settings().callback_url)
-    for connection_id in connection_ids:
-        try:
-            client.delete_connection(ConnectionId=connection_id)
-        except client.exceptions.GoneException:
-            continue
+    client = _client(settings().callback_url)
+    try:
+        client.delete_connection(ConnectionId=connection_id)
+    except client.exceptions.GoneException:
+        return
+
+
+@cache
+def _client(url: str) -> Any:  # noqa: ANN401 - botocore makes clients at run time
+    # Built on first use, because closing is rare.
+    return new_client("apigatewaymanagementapi", endpoint_url=url)

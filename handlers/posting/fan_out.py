@@ -23,7 +23,9 @@ that is dated further ahead than that was not written just now."""
 
 _stale: set[str] = set()
 """Connections that answered 410, but whose rows stay because they may be another API's."""
-_MOST_STALE = 10_000
+_foreign: set[str] = set()
+"""Connections that have expired, but are not closed because they may be another API's."""
+_MOST_REMEMBERED = 10_000
 _MOST_CLOSED = 25
 """Expired connections that one message closes. Closing takes time, and many tokens may expire at once."""
 
@@ -131,30 +133,45 @@ def push(
         management_api().post_all(chain(replies, pushes), deadline=deadline, on_outcome=on_outcome, gives_way=gives_way)
         tally.complete = time.monotonic() < deadline
     finally:
-        ended = [one for one in ended if one.connection_id not in _stale][:_MOST_CLOSED]
         if gone or ended:
+            # Half of the time is left for what the caller does next.
+            now = time.monotonic()
+            until = now + (deadline - now) / 2
             with suppress(TimeoutError):  # The next message cleans up the rest.
-                call_by(deadline, lambda: _clean_up(gone, ended, deadline))
+                call_by(until, lambda: _clean_up(gone, ended, until))
     return tally
 
 
-def _clean_up(gone: Iterable[Connection], ended: Iterable[Connection], deadline: float) -> None:
-    deleted = {one.connection_id for one in chain(gone, ended) if time.monotonic() < deadline and _delete(one)}
-    if to_close := deleted.intersection(one.connection_id for one in ended):
-        with log_failure("connection not closed"):
-            close(*to_close)
+def _clean_up(gone: Sequence[Connection], ended: Sequence[Connection], deadline: float) -> None:
+    to_close = [one for one in ended if one.connection_id not in _foreign][:_MOST_CLOSED]
+    for left, clean_up, failed in (
+        (gone, _delete, "stale row not deleted"),
+        (to_close, _close, "expired connection not closed"),
+    ):
+        for connection in left:
+            if time.monotonic() >= deadline:
+                return
+            with log_failure(failed):
+                clean_up(connection)
 
 
-def _delete(connection: Connection) -> bool:
-    with log_failure("stale row not deleted"):
-        # A group row ends with its connection.
-        rows = {connection.connection_id, connection.row_id}
-        if sum(map(connections.delete_stale, rows)) == len(rows):
-            return True
-        _remember(connection.connection_id)
-    return False
+def _delete(connection: Connection) -> None:
+    # A group row ends with its connection.
+    rows = {connection.connection_id, connection.row_id}
+    if sum(map(connections.delete_stale, rows)) < len(rows):
+        _remember(_stale, connection.connection_id)
 
 
-def _remember(connection_id: str) -> None:
-    make_room(_stale, _MOST_STALE)
-    _stale.add(connection_id)
+def _close(connection: Connection) -> None:
+    # The index lags: another program may have given the row more time.
+    if connections.find(connection.connection_id):
+        return
+    if connections.delete_stale(connection.connection_id):
+        close(connection.connection_id)
+    else:
+        _remember(_foreign, connection.connection_id)
+
+
+def _remember(known: set[str], connection_id: str) -> None:
+    make_room(known, _MOST_REMEMBERED)
+    known.add(connection_id)

@@ -112,7 +112,7 @@ def is_retried(status: int) -> bool:
 
     A gateway on the way that answers 502 or 504 does not know. Then the frame may come twice.
     """
-    return status == 429 or status >= 500 or status == 408
+    return status in (408, 429) or status >= 500
 
 
 def backoff(tries: int) -> float:

@@ -204,12 +204,10 @@ class Run(Generic[P]):
             self._on_outcome(post, Outcome.DELIVERED)
         elif status == 410:
             self._on_outcome(post, Outcome.GONE)
-        elif status == 429:
-            self._window.narrow()
-            self._quota.refuse(post.connection_id)
-            attempts = 1 if self._gives_way else self._quota.attempts(self._limits.attempts)
-            self._retry(post, tries, "429", attempts)
         elif is_retried(status):
+            if status == 429:
+                self._window.narrow()
+                self._quota.refuse(post.connection_id)
             self._retry(post, tries, str(status))
         else:
             self._fail(post, f"{status} {response.error_type}".strip())
@@ -230,10 +228,11 @@ class Run(Generic[P]):
                 self._slow.add(post.connection_id)
             self._fail(post, name)
 
-    def _retry(self, post: P, tries: int, reason: str, attempts: int | None = None) -> None:
+    def _retry(self, post: P, tries: int, reason: str) -> None:
         tries += 1
         due = time.monotonic() + backoff(tries)
-        if tries < (attempts or self._limits.attempts) and due < self._deadline:
+        attempts = 1 if self._gives_way and reason == "429" else self._quota.attempts(self._limits.attempts)
+        if tries < attempts and due < self._deadline:
             self._retries.push(due, post, tries)
         else:
             self._fail(post, reason)

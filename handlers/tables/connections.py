@@ -154,7 +154,7 @@ def not_connected() -> ChatError:
 def number_of(user_id: str) -> int:
     """Count the connections of a user in all groups, without expired ones and other APIs'. The index may lag.
 
-    A row of which nobody knows when it ends does not count: it could lock its user out for ever.
+    A row that does not say when it ends does not count: it could lock its user out for ever.
     """
     pages = query_pages(settings().connections_table, CONNECTIONS_BY_USER, user_id)
     found = (read(row) for page in pages for row in page["Items"])
@@ -271,9 +271,9 @@ def _end(row: "Row", connected_at: str, ttl: float) -> float:
     value = row.get(EXPIRES_AT)
     if value and "N" in value and (end := float(value["N"])) <= latest:
         return end
-    # Other programs write texts, milliseconds, or times that cannot be right.
+    # Other programs write texts, milliseconds, or times that cannot be right. Without a zone, a time may be hours off.
     expiry = times.read(text(row, EXPIRES_AT))
-    if expiry and (end := times.seconds(expiry)) <= latest:
+    if expiry and expiry.tzinfo and (end := times.seconds(expiry)) <= latest:
         return end
     opened = times.read(connected_at)
     if not opened or times.seconds(opened) > now + CLOCKS_DIFFER_SECONDS:

@@ -1,5 +1,6 @@
 """The members table, if there is one. It lists the members of each group. The chat only reads it."""
 
+import math
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -41,9 +42,9 @@ class Membership:
         """Whether a user is a member, if their connection joined the group at a given time."""
         if self.user_ids is None or user_id in self.user_ids:
             return True
-        # The user may have become a member after the read. But a time that lies ahead says nothing, and must not cost
-        # a query for each message.
-        just_now = joined_at > self.read_at and times.age(joined_at) > -times.CLOCKS_DIFFER_SECONDS
+        # The user may have become a member after the read. But a time that lies ahead or is not one says nothing, and
+        # must not cost a query for each message.
+        just_now = joined_at > self.read_at and -times.CLOCKS_DIFFER_SECONDS < times.age(joined_at) < math.inf
         return just_now and is_still_member(user_id, self.group_id)
 
 

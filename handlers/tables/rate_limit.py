@@ -22,7 +22,7 @@ _busy_until: dict[str, int] = {}
 """What this process last wrote into the rows. It suggests which of the two conditions to try first."""
 _MOST_HINTS = 10_000
 _CLOCKS_DIFFER = 5_000_000
-"""Microseconds by which the clocks of two processes may differ. Busier than that nobody can be."""
+"""Microseconds by which the clocks of two processes may differ. A connection cannot be busier than that."""
 
 
 def take_turn(connection_id: str) -> Connection:
@@ -56,7 +56,7 @@ def take_turn(connection_id: str) -> Connection:
         Code.RATE_LIMITED,
         f"too many frames: send at most {settings().message_burst} at once and {settings().message_rate} a second",
         retryable=True,
-        retry_after_ms=max(busy_until - ahead, interval) // 1_000 + 1,
+        retry_after_ms=min(max(busy_until - ahead, interval), ahead - now + interval) // 1_000 + 1,
     )
 
 

@@ -6,7 +6,7 @@ from datetime import datetime
 from uuid import uuid4
 
 import pytest
-from websockets.exceptions import InvalidStatus
+from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect
 
 from local.deploy import deploy
@@ -155,6 +155,21 @@ def test_a_route_as_the_action_is_unknown(chat: Chat, group: str, action: str) -
         assert [row["userId"] for row in _group_rows(chat, group)] == ["alice"]
         alice.say("still connected")
         assert alice.receive()["message"] == "still connected"
+
+
+def test_a_connection_that_has_expired_is_closed_with_the_next_message(chat: Chat, group: str) -> None:
+    with chat.join("alice", group) as alice, chat.join("bob", group) as bob:
+        (his,) = [row for row in chat.rows("ConnectionsTable") if row["groupId"] == group and row["userId"] == "bob"]
+        chat.emulator.client("dynamodb").update_item(
+            TableName=chat.outputs["ConnectionsTable"],
+            Key={"connectionId": {"S": his["connectionId"]}},
+            UpdateExpression="SET expiresAt = :past",
+            ExpressionAttributeValues={":past": {"N": "1"}},
+        )
+        alice.say("Are you there?")
+        assert alice.receive()["message"] == "Are you there?"
+        with pytest.raises(ConnectionClosed):
+            bob.receive("message")
 
 
 def test_ping(chat: Chat, group: str) -> None:

@@ -116,14 +116,14 @@ def test_the_key_is_used_only_through_the_tables_and_the_queue() -> None:
         ({"presence": True}, {"ReadStream"}),
         (WITH_TOKENS | {"presence": False, "group_claim": "groups"}, set()),
         ({"presence": False, "authentication": Authentication.IAM, "allowed_origins": ["https://app.example"]}, set()),
-        ({"presence": False, "group_members_table": "GroupMembers"}, {"ReadMembers", "CloseConnections"}),
+        ({"presence": False, "group_members_table": "GroupMembers"}, {"ReadMembers"}),
         ({"presence": False, "kms_key_arn": KEY}, {"UseKey"}),
-        (EVERYTHING, {"ReadStream", "SendTraces", "ReadMembers", "CloseConnections", "UseKey"}),
+        (EVERYTHING, {"ReadStream", "SendTraces", "ReadMembers", "UseKey"}),
     ],
 )
 def test_there_are_no_other_statements(args: WebSocketChatArgs, on_demand: set[str]) -> None:
     always = {"WriteOwnLogs", "KeepConnections", "ListConnections", "ReadHistory", "StoreMessages"}
-    always |= {"PostToConnections", "HandOverSlices", "KeepFailures"}
+    always |= {"PostToConnections", "CloseConnections", "HandOverSlices", "KeepFailures"}
     assert statements(chat(args)).keys() == always | on_demand
 
 

@@ -10,7 +10,7 @@ from moto import backend_index, mock_aws
 
 from handlers import presence_events
 from handlers.actions import send_message
-from handlers.posting import events, fan_out, management_api
+from handlers.posting import closing, events, fan_out, management_api
 from handlers.protocol import ids
 from handlers.runtime import settings
 from handlers.tables import members, rate_limit, rows
@@ -53,6 +53,8 @@ def cold_start(
     settings.settings.cache_clear()
     rate_limit._busy_until.clear()  # noqa: SLF001 - of a process that has ended
     fan_out._stale.clear()  # noqa: SLF001 - the same
+    fan_out._foreign.clear()  # noqa: SLF001 - the same
+    closing._client.cache_clear()  # noqa: SLF001 - the same
     events._large.clear()  # noqa: SLF001 - the same
     presence_events._told.clear()  # noqa: SLF001 - the same
     presence_events._missed.clear()  # noqa: SLF001 - the same

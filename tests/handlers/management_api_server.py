@@ -54,6 +54,7 @@ class ManagementApiServer(ThreadingHTTPServer):
         answers: The answer to every post for a connection. Posts for other connections are delivered.
         delivered: Connection id and body of every post that was answered with 200, in order.
         closed: Id of every connection that a function closed.
+        not_closing: Connections that cannot be closed.
         on_delivery: Called with each post before the answer.
     """
 
@@ -64,6 +65,7 @@ class ManagementApiServer(ThreadingHTTPServer):
         self.answers: dict[str, Answer] = {}
         self.delivered: list[tuple[str, bytes]] = []
         self.closed: list[str] = []
+        self.not_closing: set[str] = set()
         self.on_delivery: Callable[[str, Frame], None] = lambda _connection_id, _frame: None
         self.closing = threading.Event()
         self._serving = threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.01})
@@ -107,6 +109,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_DELETE(self) -> None:
         connection_id, known = self._connection()
+        known = known and connection_id not in self.server.not_closing
         if known:
             self.server.closed.append(connection_id)
         self._answer(Answer(204 if known else 404))

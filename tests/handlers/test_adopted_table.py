@@ -137,9 +137,9 @@ def test_a_connection_without_an_api_is_deleted_when_it_disconnects(chat: Chat) 
 
 
 def test_the_process_remembers_a_limited_number_of_stale_rows(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fan_out, "_MOST_STALE", 2)
+    monkeypatch.setattr(fan_out, "_MOST_REMEMBERED", 2)
     for connection_id in ("One=", "Two=", "Three="):
-        fan_out._remember(connection_id)  # noqa: SLF001 - thousands of connections would take long
+        fan_out._remember(fan_out._stale, connection_id)  # noqa: SLF001 - thousands of connections would take long
     assert fan_out._stale == {"Three="}  # noqa: SLF001 - the same
 
 

@@ -150,7 +150,7 @@ def test_a_slow_clean_up_does_not_repeat_a_served_slice(
     monkeypatch.setattr(connections, "close_connection", slowly)
     serve(slice_)
     assert log.served().items() >= {"delivered": 8, "stale": 2}.items()
-    time.sleep(0.3)  # The first deletion ends after the invocation. The next message deletes the other row.
+    time.sleep(1.3)  # The first deletion ends after the invocation. The next message deletes the other row.
     assert len({MEMBERS[0], MEMBERS[1]} & chat.tables.connections().keys()) == 1
 
 

@@ -70,7 +70,34 @@ def test_an_expired_connection_stays_open_while_its_row_cannot_be_deleted(
     with chat.tables.failing("DeleteItem", trouble):
         assert chat.send(ANA) == 200
     assert chat.gateway.closed == []
-    assert log.warnings() == ["stale row not deleted"]
+    assert log.warnings() == ["expired connection not closed"]
+
+
+def test_one_connection_that_cannot_be_closed_does_not_keep_the_others_open(chat: Chat, log: Log) -> None:
+    for number in range(3):
+        chat.tables.add_connection(f"Expired{number}=", "bob", "red", expires_in=-1)
+    chat.gateway.not_closing.add("Expired1=")
+    chat.send(ANA)
+    assert sorted(chat.gateway.closed) == ["Expired0=", "Expired2="]
+    assert log.warnings() == ["expired connection not closed"]
+
+
+def test_a_connection_that_another_program_has_given_more_time_stays_open(chat: Chat) -> None:
+    chat.tables.add_connection(BOB, "bob", "red", expires_in=-1)
+    extend = [lambda: chat.tables.add_connection(BOB, "bob", "red", expires_in=60)]
+    with chat.tables.before("GetItem", extend):
+        chat.send(ANA)
+    assert chat.gateway.closed == []
+    assert BOB in chat.tables.connections()
+
+
+def test_the_clean_up_leaves_time_to_mark_the_message(chat: Chat) -> None:
+    for number in range(5):
+        chat.tables.add_connection(f"Expired{number}=", "bob", "red", expires_in=-1)
+    chat.context = Context(milliseconds=3000)
+    with chat.tables.hanging("DeleteItem"):
+        assert chat.send(ANA, clientMessageId="c1") == 200
+    assert "pushedAt" in chat.tables.messages()[0]
 
 
 def test_a_clean_up_that_hangs_ends_at_the_deadline(chat: Chat) -> None:

@@ -1,17 +1,21 @@
 """Membership in a group, with a members table."""
 
 import json
+import time
 from types import SimpleNamespace
 
 import pytest
 
+from handlers.protocol import times
 from handlers.runtime import settings
 from handlers.tables import members
+from handlers.tables.aws import dynamodb
+from tests.rows import put_row
 
 from .chat import ANA, BOB, EVE, Chat
 from .conftest import Log
 from .management_api_server import GONE
-from .tables import MEMBERS, aws_error
+from .tables import CONNECTIONS, MEMBERS, aws_error
 
 
 @pytest.fixture(autouse=True)
@@ -155,8 +159,12 @@ def test_the_table_is_read_once_per_group_not_once_per_message(chat: Chat) -> No
     assert len(queries) == 5  # of the connections
 
 
-def test_a_connection_dated_ahead_costs_no_query_for_each_message(chat: Chat) -> None:
-    chat.tables.add_connection("Foreign=", "fred", "red", age=-3600)
+@pytest.mark.parametrize(
+    "connected_at", [times.of(time.time() + 3600), "9999-99-99T99:99:99Z"], ids=["an hour ahead", "no time"]
+)
+def test_a_connection_dated_ahead_costs_no_query_for_each_message(chat: Chat, connected_at: str) -> None:
+    row = {"connectionId": "Foreign=", "userId": "fred", "groupId": "red", "connectedAt": connected_at}
+    put_row(dynamodb(), CONNECTIONS, row)
     chat.send(ANA)
     with chat.tables.counting("Query") as queries:
         for _ in range(5):

@@ -54,6 +54,7 @@ OPEN: dict[str, dict[str, Any]] = {
     "connectedAt as a fraction in a text": {"connectedAt": {"S": str(time.time() - 60)}},
     "connectedAt without a zone": {"connectedAt": {"S": ago(60, "%Y-%m-%d %H:%M:%S")}},
     "connectedAt with a zone": {"connectedAt": {"S": ago(60, "%Y-%m-%dT%H:%M:%S%z", NEW_YORK)}},
+    "expiresAt in local time west": {"expiresAt": {"S": ago(-3600, "%Y-%m-%dT%H:%M:%S", NEW_YORK)}},
     "connectedAt in local time west": {"connectedAt": {"S": ago(60, "%Y-%m-%dT%H:%M:%S", NEW_YORK)}},
     "connectedAt in local time east": {"connectedAt": {"S": ago(60, "%Y-%m-%dT%H:%M:%S", TOKYO)}},
     "connectedAt years ahead": {"connectedAt": {"S": "2999-01-01T00:00:00Z"}},

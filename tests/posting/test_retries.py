@@ -11,6 +11,8 @@ from itertools import pairwise
 from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
+import pytest
+
 from handlers.posting import retries
 from handlers.posting.posts import Outcome
 
@@ -18,8 +20,6 @@ from .posting import Client, Serve, post_all, posts
 from .server import OK, always, at_most
 
 if TYPE_CHECKING:
-    import pytest
-
     from .server import Answer, Request
 
 
@@ -39,7 +39,10 @@ def test_throttling_lowers_the_number_of_connections_in_use(serve: Serve, client
     assert max(under_way[320:400]) == 1
 
 
-def test_a_throttled_post_gets_more_attempts(serve: Serve, client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("later", [429, 500])
+def test_a_throttled_post_gets_more_attempts(
+    serve: Serve, client: Client, monkeypatch: pytest.MonkeyPatch, later: int
+) -> None:
     monkeypatch.setattr(retries, "_BACKOFF_S", 0.001)
     monkeypatch.setattr(
         random, "uniform", max
@@ -51,7 +54,8 @@ def test_a_throttled_post_gets_more_attempts(serve: Serve, client: Client, monke
         if request.number == 63:
             all_under_way.set()
         await all_under_way.wait()
-        await (answer.status(429) if request.number < 200 else answer.raw(OK))
+        status = 429 if request.number < 128 else later
+        await (answer.status(status) if request.number < 200 else answer.raw(OK))
 
     assert len(post_all(client(serve(behave)), posts(64)).ids(Outcome.DELIVERED)) == 64
 

@@ -36,7 +36,7 @@ def test_documented_statements_equal_the_policy() -> None:
             stage_name="<stage>",
         ),
         *policy.for_background(broadcast_function_arn="<function Broadcast>", failures_queue_arn="<failures queue>"),
-        *policy.for_members(members_table_arn="<members table>", execution_arn="<api>", stage_name="<stage>"),
+        *policy.for_members(members_table_arn="<members table>"),
         *policy.for_presence(stream_arn="<connections table's stream>"),
         *policy.for_key(kms_key_arn="arn:aws:kms:<region>:<account>:key/<id>"),
         *policy.for_tracing(),
