@@ -3,7 +3,9 @@
 import json
 from collections.abc import Callable
 
+from handlers import presence_events
 from handlers.protocol import times
+from handlers.runtime.settings import settings
 
 from .chat import ANA, BOB, EVE, Chat
 from .meter import Meter
@@ -19,8 +21,16 @@ LARGE_TEXT = "x" * 27_500
 Costs = dict[str, float]
 
 
-def _ask(chat: Chat, action: str) -> None:
-    chat.receive(ANA, json.dumps({"action": action}), route="$default")
+def _ask(chat: Chat, action: str, connection_id: str = ANA, **fields: object) -> None:
+    chat.receive(connection_id, json.dumps({"action": action} | fields), route="$default")
+
+
+def _tell(chat: Chat, event: str) -> None:
+    """Serve the record that the table's stream has of a connection in eve's group."""
+    user = {"userId": {"S": "dora"}, "groupId": {"S": "blue"}, "connectedAt": {"S": times.timestamp()}}
+    image = {"connectionId": {"S": "New="}, "apiId": {"S": settings().api_id}} | user
+    stored = {"SequenceNumber": event, "NewImage" if event == "INSERT" else "OldImage": image}
+    presence_events.handler({"Records": [{"eventName": event, "dynamodb": stored}]}, chat.context)
 
 
 def _idle_hour(chat: Chat) -> None:
@@ -28,23 +38,31 @@ def _idle_hour(chat: Chat) -> None:
         _ask(chat, "ping")
 
 
-CASES: dict[str, Callable[[Chat], object]] = {
-    "connect": lambda chat: chat.connect("New=", "userId=dora&groupId=green&protocol=2"),
-    "disconnect": lambda chat: chat.disconnect("New="),
-    "an hour without messages": _idle_hour,
-    "send to two members, without `clientMessageId`": lambda chat: chat.send(ANA),
-    "send to two members of protocol 2": lambda chat: chat.send(ANA, clientMessageId="c1"),
-    "send 28 KB to two members of protocol 2": lambda chat: chat.send(ANA, clientMessageId="c2", message=LARGE_TEXT),
-    "the same 28 KB again, as a retry": lambda chat: chat.send(ANA, clientMessageId="c2", message=LARGE_TEXT),
-    "send to 25 members of protocol 1, with `broadcastThreshold: 10`": lambda chat: chat.send(
-        EVE, clientMessageId="c1"
+CASES: dict[str, tuple[int, Callable[[Chat], object]]] = {
+    "connect": (0, lambda chat: chat.connect("New=", "userId=dora&groupId=green&protocol=2")),
+    "disconnect": (0, lambda chat: chat.disconnect("New=")),
+    "an hour without messages": (PINGS_PER_HOUR, _idle_hour),
+    "send to two members, without `clientMessageId`": (1, lambda chat: chat.send(ANA)),
+    "send to two members of protocol 2": (1, lambda chat: chat.send(ANA, clientMessageId="c1")),
+    "send 28 KB to two members of protocol 2": (
+        1,
+        lambda chat: chat.send(ANA, clientMessageId="c2", message=LARGE_TEXT),
     ),
-    "a send that is refused": lambda chat: chat.send(ANA, senderId="bob"),
-    "a page of 50 short messages": lambda chat: _ask(chat, "getHistory"),
-    "a page of 1 message of 28 KB, of 60": lambda chat: _ask(chat, "getHistory"),
-    "who is connected": lambda chat: _ask(chat, "getPresence"),
+    "the same 28 KB again, as a retry": (1, lambda chat: chat.send(ANA, clientMessageId="c2", message=LARGE_TEXT)),
+    "send to 25 members of protocol 1, with `broadcastThreshold: 10`": (
+        1,
+        lambda chat: chat.send(EVE, clientMessageId="c1"),
+    ),
+    "a send that is refused": (1, lambda chat: chat.send(ANA, senderId="bob")),
+    "a page of 50 short messages": (1, lambda chat: _ask(chat, "getHistory")),
+    "a page of 1 message of 28 KB, of 60": (1, lambda chat: _ask(chat, "getHistory")),
+    "who is connected": (1, lambda chat: _ask(chat, "getPresence")),
+    "tell 25 members who joined within 5 s": (0, lambda chat: _tell(chat, "INSERT")),
+    "tell 25 members who left within 5 s": (0, lambda chat: _tell(chat, "REMOVE")),
+    "tell 25 members who is typing": (1, lambda chat: _ask(chat, "typing", EVE, isTyping=True)),
 }
-"""What is measured, in this order. Each case has what the ones before it left."""
+"""What is measured, in this order, each with the number of frames that the client sends. Each case has what the ones
+before it left."""
 
 
 def measure(chat: Chat) -> dict[str, Costs]:
@@ -68,9 +86,9 @@ def _measure_one(chat: Chat, case: str) -> Costs:
             chat.tables.add_message(str(number), "red", times.timestamp(), LARGE_TEXT if "28 KB" in case else "Hi")
     chat.gateway.delivered.clear()
     meter = Meter()
+    received, act = CASES[case]
     with meter.running(chat.tables):
-        CASES[case](chat)
+        act(chat)
     posts = len(chat.gateway.delivered)
-    received = {"connect": 0, "disconnect": 0, "an hour without messages": PINGS_PER_HOUR}.get(case, 1)
     counted = {**meter.calls, POST: posts, READ: meter.read_units, WRITE: meter.write_units, FRAMES: received + posts}
     return {name: value for name, value in counted.items() if value}

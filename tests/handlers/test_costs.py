@@ -21,6 +21,9 @@ EXPECTED = {
     "a page of 50 short messages": (4, 1, 1, 2),
     "a page of 1 message of 28 KB, of 60": (3, 27, 1, 2),
     "who is connected": (3, 0.5, 1, 2),
+    "tell 25 members who joined within 5 s": (26, 0.5, 0, 25),
+    "tell 25 members who left within 5 s": (26, 0.5, 0, 25),
+    "tell 25 members who is typing": (26, 0.5, 1, 25),
 }
 
 
