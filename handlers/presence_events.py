@@ -16,7 +16,7 @@ from .protocol.errors import ChatError
 from .requests.background import PartialFailureError, background
 from .requests.invocation import prepare
 from .runtime.log import failure, logger
-from .runtime.memory import make_room
+from .runtime.memory import make_room, remember
 from .tables import connections
 from .tables.aws import dynamodb, unavailable_on_failure
 from .tables.connections import Connection
@@ -71,8 +71,7 @@ def presence_events(event: dict[str, Any], deadline: float) -> dict[str, int]:
             continue
         except Exception as error:  # It would fail again, and hold up the other groups.
             logger.error("group not told, and not tried again", extra=failure(error))
-        make_room(_told, _MOST_TOLD)
-        _told.update(records)
+        remember(_told, *records, most=_MOST_TOLD)
     if failed:
         raise PartialFailureError(failed) from reason
     return {"records": len(event["Records"]), "told": told}

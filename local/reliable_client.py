@@ -78,7 +78,7 @@ class ReliableClient:
 
     Attributes:
         url: The address to connect to, without the query.
-        proxy: Address of the proxy that the environment names for it, with its password. None if there is none.
+        proxy: Address of the proxy that the environment names for it, with its password. Not set without a proxy.
         outbox: Messages that are not acknowledged yet, by ``clientMessageId``, oldest first.
     """
 

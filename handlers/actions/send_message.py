@@ -16,7 +16,7 @@ from handlers.requests.admission import admit
 from handlers.requests.request import Request
 from handlers.runtime.deadline import call_by
 from handlers.runtime.log import log_failure
-from handlers.runtime.memory import make_room
+from handlers.runtime.memory import remember
 from handlers.tables import messages
 from handlers.tables.aws import unavailable_on_failure
 from handlers.tables.connections import Connection
@@ -67,8 +67,7 @@ def send_message(request: Request) -> None:
     request.log |= asdict(tally)
     if not repeatable or tally.failed:
         return
-    make_room(_pushed, _MOST_PUSHED)
-    _pushed.add(message_id)
+    remember(_pushed, message_id, most=_MOST_PUSHED)
     # Clients of protocol 2 drop the second copy of a message, and a client with its ack sends no retry. So mostly the
     # mark is not needed, and it would cost as much as storing the message.
     if group.oldest_protocol < 2 or not tally.replied:

@@ -9,7 +9,7 @@ from itertools import chain
 from handlers.protocol import times
 from handlers.runtime.deadline import call_by
 from handlers.runtime.log import log_failure
-from handlers.runtime.memory import make_room
+from handlers.runtime.memory import remember
 from handlers.tables import connections
 from handlers.tables.connections import Connection
 
@@ -159,7 +159,7 @@ def _delete(connection: Connection) -> None:
     # A group row ends with its connection.
     rows = {connection.connection_id, connection.row_id}
     if sum(map(connections.delete_stale, rows)) < len(rows):
-        _remember(_stale, connection.connection_id)
+        remember(_stale, connection.connection_id, most=_MOST_REMEMBERED)
 
 
 def _close(connection: Connection) -> None:
@@ -169,9 +169,4 @@ def _close(connection: Connection) -> None:
     if connections.delete_stale(connection.connection_id):
         close(connection.connection_id)
     else:
-        _remember(_foreign, connection.connection_id)
-
-
-def _remember(known: set[str], connection_id: str) -> None:
-    make_room(known, _MOST_REMEMBERED)
-    known.add(connection_id)
+        remember(_foreign, connection.connection_id, most=_MOST_REMEMBERED)

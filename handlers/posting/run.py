@@ -7,7 +7,7 @@ import time
 from collections import Counter
 from typing import TYPE_CHECKING, Generic, NamedTuple
 
-from handlers.runtime.memory import make_room
+from handlers.runtime.memory import remember
 
 from .http1 import ProtocolError, Response
 from .posts import Outcome, P
@@ -224,8 +224,7 @@ class Run(Generic[P]):
             self._open(post, connection.tries, connection.expires)
         else:
             if silent:
-                make_room(self._slow, _MOST_SLOW)
-                self._slow.add(post.connection_id)
+                remember(self._slow, post.connection_id, most=_MOST_SLOW)
             self._fail(post, name)
 
     def _retry(self, post: P, tries: int, reason: str) -> None:

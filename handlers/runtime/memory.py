@@ -8,3 +8,9 @@ def make_room(remembered: MutableMapping[Any, Any] | MutableSet[Any], most: int)
     """Forget everything if there are ``most`` entries, so that the memory of a busy process does not grow."""
     if len(remembered) >= most:
         remembered.clear()
+
+
+def remember(remembered: set[str], *entries: str, most: int) -> None:
+    """Add entries, after room was made for them."""
+    make_room(remembered, most)
+    remembered.update(entries)

@@ -161,7 +161,7 @@ def number_of(user_id: str) -> int:
     return sum(is_open(one) and one.expires_at < math.inf for one in found if one)
 
 
-def in_group(group_id: str, ended: list[Connection] | None = None) -> Iterator[list[Connection]]:
+def in_group(group_id: str, ended: list[Connection]) -> Iterator[list[Connection]]:
     """Read the connections of a group page by page, each of them once. Each page is a query of up to 1 MB.
 
     Expired connections are left out, and those of users who are no longer members of the group, so that they receive
@@ -173,7 +173,6 @@ def in_group(group_id: str, ended: list[Connection] | None = None) -> Iterator[l
         ended: Gets the connections that are left out because they have expired.
     """
     known: set[str] = set()
-    ended = [] if ended is None else ended
     for page in query_pages(settings().connections_table, CONNECTIONS_BY_GROUP, group_id):
         yield _connected(group_id, page, known, ended)
 

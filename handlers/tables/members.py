@@ -42,8 +42,8 @@ class Membership:
         """Whether a user is a member, if their connection joined the group at a given time."""
         if self.user_ids is None or user_id in self.user_ids:
             return True
-        # The user may have become a member after the read. But a time that lies ahead or is not one says nothing, and
-        # must not cost a query for each message.
+        # The user may have become a member after the read. A time in the future, or one that cannot be read, does not
+        # count: it would cost a query for each message.
         just_now = joined_at > self.read_at and -times.CLOCKS_DIFFER_SECONDS < times.age(joined_at) < math.inf
         return just_now and is_still_member(user_id, self.group_id)
 

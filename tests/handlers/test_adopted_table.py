@@ -136,10 +136,12 @@ def test_a_connection_without_an_api_is_deleted_when_it_disconnects(chat: Chat) 
     assert ANA not in chat.tables.connections()
 
 
+@pytest.mark.usefixtures("adopted", "chat")
 def test_the_process_remembers_a_limited_number_of_stale_rows(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(fan_out, "_MOST_REMEMBERED", 2)
     for connection_id in ("One=", "Two=", "Three="):
-        fan_out._remember(fan_out._stale, connection_id)  # noqa: SLF001 - thousands of connections would take long
+        gone = connections.Connection(connection_id, "ana", "red", "", row_id=connection_id)
+        fan_out._delete(gone)  # noqa: SLF001 - thousands of connections would take long
     assert fan_out._stale == {"Three="}  # noqa: SLF001 - the same
 
 

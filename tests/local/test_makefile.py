@@ -1,4 +1,4 @@
-"""`make test-lambda`: it finds the Python of Lambda, and says so if there is none."""
+"""`make test-lambda`: it finds the Python of Lambda, or says that this machine does not have it."""
 
 import os
 import shutil
