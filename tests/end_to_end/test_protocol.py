@@ -183,6 +183,9 @@ class TestPresence:
         }
         dynamodb = chat.emulator.client("dynamodb")
         with chat.join("alice", group) as alice:
+            # Bob's row ends with the first frame that is pushed to it. If that were the news of alice, his join and his
+            # end could come in one batch, and nothing would be told.
+            alice.wait_until_announced()
             put_row(dynamodb, "WebSocketConnections", row)
             assert alice.receive("presenceChanged")["joined"] == [{"userId": "bob"}]
             if end == "time to live":  # DynamoDB deletes expired rows later.
