@@ -51,16 +51,6 @@ class ChatClient:
             if frame["action"] == action or (action is None and frame["action"] != "presenceChanged"):
                 return frame
 
-    def wait_until_announced(self) -> None:
-        """Wait until the group was told that this user has joined.
-
-        What is told about others before may be in the same frame, and what comes after it is in a later one.
-        """
-        announced: list[str] = []
-        while self.user_id not in announced:
-            frame: Frame = json.loads(self._socket.recv(timeout=10))
-            announced = [member["userId"] for member in frame.get("joined", [])]
-
     def receive_nothing(self, action: str | None = None, *, seconds: float = 0.5) -> None:
         try:
             frame = self.receive(action, seconds=seconds)

@@ -182,10 +182,10 @@ class TestPresence:
             "connectedAt": a_minute_ago(),
         }
         dynamodb = chat.emulator.client("dynamodb")
-        with chat.join("alice", group) as alice:
-            # Bob's row ends with the first frame that is pushed to it. If that were the news of alice, his join and his
-            # end could come in one batch, and nothing would be told.
-            alice.wait_until_announced()
+        with chat.join("alice", group) as alice, chat.join("carol", group):
+            # Bob's row ends with the first frame that is pushed to it. That must be the news of bob himself: with
+            # earlier news, his join and his end could come in one batch, and nothing would be told.
+            assert alice.receive("presenceChanged")["joined"] == [{"userId": "carol"}]
             put_row(dynamodb, "WebSocketConnections", row)
             assert alice.receive("presenceChanged")["joined"] == [{"userId": "bob"}]
             if end == "time to live":  # DynamoDB deletes expired rows later.
