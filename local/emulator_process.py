@@ -12,7 +12,7 @@ from typing import Any
 from ministack.app import main
 from ministack.core import iam_actions, lambda_runtime
 from ministack.core.responses import json_response
-from ministack.services import cloudwatch_logs
+from ministack.services import cloudwatch_logs, lambda_svc
 
 
 def _end_with_input(directory: str) -> None:
@@ -59,6 +59,20 @@ def _let_log_groups_change_their_key() -> None:
     cloudwatch_logs.handle_request = with_keys
 
 
+def _match_what_does_not_exist() -> None:
+    """Have the filter of a stream match what shall not exist where the map around it does not exist either.
+
+    https://docs.aws.amazon.com/lambda/latest/dg/invocation-eventfiltering.html
+    """
+    match = lambda_svc._match_esm_filter  # noqa: SLF001 - MiniStack has no other way
+
+    def as_aws_does(record: Any, pattern: Any) -> bool:  # noqa: ANN401 - MiniStack's own
+        with_maps = {name: {} for name, inner in pattern.items() if isinstance(inner, dict)} | record
+        return bool(match(with_maps, pattern))
+
+    lambda_svc._match_esm_filter = as_aws_does  # noqa: SLF001 - the same
+
+
 def run(directory: str) -> None:
     """Run the emulator until the standard input ends.
 
@@ -67,6 +81,7 @@ def run(directory: str) -> None:
     """
     _let_log_groups_change_their_key()
     _compare_log_groups_as_aws_does()
+    _match_what_does_not_exist()
     threading.Thread(target=_end_with_input, args=(directory,), daemon=True).start()
     main()
 

@@ -80,7 +80,8 @@ class Part(Resource):
 
     def update(self, emulator: Emulator, resource_id: str, known: Properties, changed: Inputs) -> None:
         # An empty text takes a value away.
-        values = {api: changed.take(name) or "" for api, name in self.names.items() if name in changed}
+        taken = {api: changed.take(name) for api, name in self.names.items() if name in changed}
+        values = {api: "" if value is None else value for api, value in taken.items()}
         self._call(emulator, "update", **{"ApiId": known["apiId"], self._id: resource_id}, **values)
 
     def delete(self, emulator: Emulator, resource_id: str, known: Properties) -> None:
