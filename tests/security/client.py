@@ -66,6 +66,7 @@ class Client:
             compression=None,
             max_queue=None,  # A client that does not read for a while must still answer pings.
             close_timeout=1,
+            ping_interval=None,  # As in tests/clients.py.
         )
         self._socket: ClientConnection
 
