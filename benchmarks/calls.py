@@ -17,13 +17,15 @@ from tests.handlers.tables import Tables
 
 WHY = {
     "PutItem": "stores the connection, or the message. Its condition also finds a retry",
-    "DeleteItem": "deletes the connection",
-    "GetItem": "reads consistently whether the connection is still registered",
+    "DeleteItem": "deletes the connection, or a group row of a group that is left",
+    "GetItem": "reads consistently whether the connection is still registered. A join reads it before and after",
+    "BatchWriteItem": "stores the group rows of a join, or deletes those of a connection that has ended",
     "Query": "counts the user's connections, or lists who is connected: one query for each megabyte of the group, "
     "which is about 5,700 connections. A page of history takes a second one if more than 8 messages fit into it",
     "UpdateItem": "counts the frame against its connection's rate, and reads consistently who speaks in which group. "
     "Where a client of protocol 1 is in the group, a send with a `clientMessageId` needs a second one. It records that "
-    "everyone was served, so that a retry is not pushed again",
+    "everyone was served, so that a retry is not pushed again. A join or leave changes the set of groups in the "
+    "connection's row",
     "Invoke": "hands a slice over to another invocation: one for each `broadcastThreshold` recipients after the first",
     POST: "one for each recipient, because API Gateway has no call for several. One more for the sender: ack or error",
     READ: "of DynamoDB, from the sizes of the rows",

@@ -16,7 +16,7 @@ def engine() -> None:
     """Serve the recipients with the modules of the deployed function."""
     import handlers.send_message  # noqa: F401, PLC0415 - loading it, and building its clients, is measured too
     from handlers.posting.fan_out import push  # noqa: PLC0415
-    from handlers.tables.connections import Connection  # noqa: PLC0415
+    from handlers.tables.connection import Connection  # noqa: PLC0415
 
     recipients = (Connection(each, "u", "g", "2026-01-01T00:00:00.000000Z") for each in IDS)
     tally = push(BODY, recipients, deadline=time.monotonic() + 60)

@@ -254,7 +254,7 @@ def measure() -> float:
     """Return the CPU µs per member for listing a page and handing over all but one slice."""
     from handlers.posting.fan_out import Group  # noqa: PLC0415
     from handlers.posting.slices import split  # noqa: PLC0415
-    from handlers.tables.connections import Connection  # noqa: PLC0415 - the section is made without the functions
+    from handlers.tables.connection import Connection  # noqa: PLC0415 - the section is made without the functions
 
     sender = Connection("s", "u", "g", "2026-01-01T00:00:00.000000Z")
 

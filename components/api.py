@@ -39,9 +39,9 @@ class Api(Part):
             name=f"{self.settings.name_prefix}Authorizer",
             authorizer_type="REQUEST",
             authorizer_uri=function.invoke_arn,
-            # API Gateway refuses a handshake without this parameter before it calls the function. The token itself
+            # API Gateway would refuse a handshake that lacks an identity source before it calls the function. The token
             # may be in one of several places.
-            identity_sources=["route.request.querystring.groupId"],
+            identity_sources=[],
         )
         return self.children.make(aws.apigatewayv2.Authorizer, "authorizer", "authorizer", args)
 

@@ -9,6 +9,17 @@ import pulumi_aws as aws
 from .existing_table import AnyTable
 from .functions import BROADCAST, PRESENCE
 from .part import Part
+from .shared import GROUP_ID
+
+_LEAVES_OWN_GROUP = {
+    "eventName": ["MODIFY"],
+    "dynamodb": {
+        "OldImage": {GROUP_ID: {"S": [{"exists": True}]}},
+        "NewImage": {GROUP_ID: {"S": [{"exists": False}]}},
+    },
+}
+"""Filter for a connection that leaves the group of its handshake: its row stays.
+https://docs.aws.amazon.com/lambda/latest/dg/invocation-eventfiltering.html"""
 
 
 class Background(Part):
@@ -81,9 +92,8 @@ class Background(Part):
             # TestAccLambdaEventSourceMapping_SQS_filterCriteria in internal/service/lambda of terraform-provider-aws.
             filter_criteria=aws.lambda_.EventSourceMappingFilterCriteriaArgs(
                 filters=[
-                    aws.lambda_.EventSourceMappingFilterCriteriaFilterArgs(
-                        pattern=json.dumps({"eventName": ["INSERT", "REMOVE"]})
-                    )
+                    aws.lambda_.EventSourceMappingFilterCriteriaFilterArgs(pattern=json.dumps(pattern))
+                    for pattern in ({"eventName": ["INSERT", "REMOVE"]}, _LEAVES_OWN_GROUP)
                 ]
             ),
             destination_config=aws.lambda_.EventSourceMappingDestinationConfigArgs(

@@ -38,6 +38,10 @@ def environment(
         "BROADCAST_THRESHOLD": _text(settings.broadcast_threshold),
         "EVENT_MEMBER_LIMIT": _text(settings.event_member_limit),
         "AUTHENTICATION": Authentication(settings.authentication).value,
+        "PRESENCE": json.dumps(settings.presence),
+        "GROUP_CLAIM": settings.group_claim,
+        "NAME_CLAIM": settings.name_claim,
+        "GROUPS_PER_CONNECTION": _text(settings.groups_per_connection),
         "MEMBERS_TABLE": settings.group_members_table,
         "MEMBERSHIP_RECHECK_SECONDS": _text(settings.membership_recheck),
         "ALLOWED_ORIGINS": json.dumps(settings.allowed_origins),
@@ -57,6 +61,7 @@ def authorizer_environment(settings: Settings) -> dict[str, pulumi.Input[str]]:
         "JWT_ALGORITHMS": json.dumps(settings.jwt_algorithms),
         "USER_CLAIM": settings.user_claim,
         "GROUP_CLAIM": settings.group_claim,
+        "NAME_CLAIM": settings.name_claim,
         "CLOCK_SKEW_SECONDS": _text(settings.clock_skew),
     }
 

@@ -69,7 +69,7 @@ def for_serving(
         _allow("WriteOwnLogs", ["logs:CreateLogStream", "logs:PutLogEvents"], [f"{arn}:*" for arn in log_group_arns]),
         _allow(
             "KeepConnections",
-            ["dynamodb:PutItem", "dynamodb:GetItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem"],
+            [f"dynamodb:{name}" for name in ("PutItem", "GetItem", "UpdateItem", "DeleteItem", "BatchWriteItem")],
             connections_table_arn,
         ),
         _allow("ListConnections", ["dynamodb:Query"], listed),

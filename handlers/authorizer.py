@@ -4,6 +4,7 @@ API Gateway calls it before every ``$connect``.
 https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-websocket-api-lambda-auth.html
 """
 
+import json
 import logging
 import os
 import time
@@ -45,10 +46,20 @@ def handler(event: Event, _context: object) -> dict[str, Any]:
     return _answer(event["methodArn"], identity)
 
 
+def _context(identity: Identity) -> dict[str, str]:
+    """What the functions get with the handshake and with every later frame. API Gateway takes only texts."""
+    context = {"userId": identity.user_id, "expiresAt": str(identity.expires_at)}
+    if identity.name:
+        context["name"] = identity.name
+    if identity.groups is not None:
+        context["groups"] = json.dumps(identity.groups, ensure_ascii=False)
+    return context
+
+
 def _answer(method_arn: str, identity: Identity | None) -> dict[str, Any]:
     statement = {"Action": "execute-api:Invoke", "Effect": "Allow" if identity else "Deny", "Resource": method_arn}
     return {
         "principalId": identity.user_id if identity else "refused",
         "policyDocument": {"Version": "2012-10-17", "Statement": [statement]},
-        "context": {"userId": identity.user_id, "expiresAt": str(identity.expires_at)} if identity else {},
+        "context": _context(identity) if identity else {},
     }

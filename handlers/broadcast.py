@@ -13,7 +13,7 @@ from .requests.invocation import prepare
 from .tables.aws import dynamodb
 
 if TYPE_CHECKING:
-    from .tables.connections import Connection
+    from .tables.connection import Connection
 
 _MOST_REPEATS = 2
 """How often a slice that fails for a part of its recipients is handed over again."""

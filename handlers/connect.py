@@ -19,19 +19,22 @@ def connect(request: Request) -> None:
     """Store the connection. A refusal becomes the status of the handshake.
 
     Raises:
-        ChatError: BAD_REQUEST, if the query string does not name one user and one group, or a protocol that is not a
-            number; FORBIDDEN, if the page, the user or the group is not allowed; RATE_LIMITED, if the user has too many
-            connections; or UNAVAILABLE.
+        ChatError: BAD_REQUEST, if the query string does not name one user and one group, or has a name or a protocol
+            that is not valid; FORBIDDEN, if the page, the user or the group is not allowed; RATE_LIMITED, if the user
+            has too many connections; or UNAVAILABLE.
     """
     event = request.event
     origins.require_allowed(event)
-    group_id = _query_parameter(event, "groupId")
     protocol = _protocol(event)
-    user_id, rights_end = (
-        _authorized(event) if settings().authentication == "jwt" else (_query_parameter(event, "userId"), None)
+    has_token = settings().authentication == "jwt"
+    # Clients of protocol 1 without a token always had a group. One that forgets it is told at once.
+    group_id = _query_parameter(event, "groupId", optional=has_token or protocol > 1)
+    name = (
+        request.authorizer.get("name", "") if settings().name_claim else _query_parameter(event, "name", optional=True)
     )
+    user_id, rights_end = _authorized(request) if has_token else (_query_parameter(event, "userId"), None)
     with unavailable_on_failure():
-        if not members.is_member(user_id, group_id):
+        if group_id and not members.is_member(user_id, group_id):
             raise ChatError(
                 Code.FORBIDDEN,
                 "this user is not a member of the group: make the user a member, or connect to another group",
@@ -41,15 +44,17 @@ def connect(request: Request) -> None:
             raise ChatError(
                 Code.RATE_LIMITED, f"this user already has {limit} connections, which is the limit: close one"
             )
-        connections.open_connection(request.connection_id, user_id, group_id, protocol=protocol, rights_end=rights_end)
+        connections.open_connection(
+            request.connection_id, user_id, group_id, protocol=protocol, name=name, rights_end=rights_end
+        )
     if SUBPROTOCOL in offered_subprotocols(event):
         # Chosen by name, because another offer may be a token, which must not be sent back.
         request.response_headers["Sec-WebSocket-Protocol"] = SUBPROTOCOL
 
 
-def _authorized(event: dict[str, Any]) -> tuple[str, int]:
+def _authorized(request: Request) -> tuple[str, int]:
     """The user from the authorizer, and the second since the epoch until which its answer is valid."""
-    context = event["requestContext"].get("authorizer") or {}
+    context = request.authorizer
     user_id = context.get("userId")
     if not is_id(user_id) or "expiresAt" not in context:
         # Never fall back to the query string: without its authorizer, the route must let nobody connect.
@@ -57,9 +62,11 @@ def _authorized(event: dict[str, Any]) -> tuple[str, int]:
     return str(user_id), int(context["expiresAt"])
 
 
-def _query_parameter(event: dict[str, Any], name: str) -> str:
+def _query_parameter(event: dict[str, Any], name: str, *, optional: bool = False) -> str:
     # A name given twice is refused. A proxy in front of us that checks the URL may read the other value.
     values = query_values(event, name)
+    if optional and not values:
+        return ""
     if len(values) != 1 or not is_id(values[0]):
         raise ChatError(Code.BAD_REQUEST, f"the query string must have one {name} of 1 to {MAX_ID_BYTES} bytes")
     return values[0]

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from .actions.groups import join_group, leave_group
 from .actions.history import get_history
 from .actions.ping import ping
 from .actions.presence import get_presence
@@ -13,6 +14,8 @@ from .requests.request import EventType, Request
 from .tables.aws import dynamodb
 
 ACTIONS: dict[str, Callable[[Request], None]] = {
+    "joinGroup": join_group,
+    "leaveGroup": leave_group,
     "getHistory": get_history,
     "getPresence": get_presence,
     "typing": typing,

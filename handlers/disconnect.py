@@ -1,20 +1,20 @@
-"""Function ``WebSocketDisconnect``: deletes a connection's row. API Gateway may call it late, twice or never."""
+"""Function ``WebSocketDisconnect``: deletes a connection's rows. API Gateway may call it late, twice or never."""
 
 from .requests.entry_point import entry_point
 from .requests.invocation import prepare
 from .requests.request import EventType, Request
-from .tables import connections
+from .tables import groups
 from .tables.aws import dynamodb, unavailable_on_failure
 
 
 def disconnect(request: Request) -> None:
-    """Delete the connection's row.
+    """Delete the connection's rows.
 
     Raises:
         ChatError: UNAVAILABLE.
     """
     with unavailable_on_failure():
-        connections.close_connection(request.connection_id)
+        groups.end(request.connection_id)
 
 
 prepare(dynamodb)

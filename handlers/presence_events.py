@@ -6,7 +6,8 @@ a 410, and the table's time to live. A record may come twice or late.
 
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 from .posting.events import push_event, small_group
@@ -15,13 +16,14 @@ from .protocol import frames
 from .protocol.errors import ChatError
 from .requests.background import PartialFailureError, background
 from .requests.invocation import prepare
+from .runtime.deadline import require_time
 from .runtime.log import failure, logger
 from .runtime.memory import make_room, remember
 from .tables import connections
 from .tables.aws import dynamodb, unavailable_on_failure
-from .tables.connections import Connection
+from .tables.connection import Connection, read
+from .tables.groups import delete_group_rows
 
-_IMAGES = {"INSERT": "NewImage", "REMOVE": "OldImage"}
 _told: set[str] = set()
 """Records that were served. If one of them fails, Lambda also repeats those after it."""
 _MOST_TOLD = 10_000
@@ -47,7 +49,7 @@ class Change:
 
 
 def presence_events(event: dict[str, Any], deadline: float) -> dict[str, int]:
-    """Tell each group of a batch, in one frame, who has joined and who has left.
+    """Tell each group of a batch, in one frame, who has joined and who has left. End what ended connections have left.
 
     Args:
         event: A batch of the stream's records, with old and new images.
@@ -59,35 +61,53 @@ def presence_events(event: dict[str, Any], deadline: float) -> dict[str, int]:
     Raises:
         PartialFailureError: Some groups could not be told. Lambda repeats the batch from the first of their records.
     """
-    told, failed, reason = 0, [], None
-    for group_id, changes in _by_group(event["Records"]).items():
-        records = [change.record for change in changes]
+    told, failed, reason = 0, list[str](), None
+    changes = [change for record in event["Records"] if (change := _change(record))]
+    for records, task in _tasks(changes, deadline):
         try:
             with unavailable_on_failure():
-                told += _tell(group_id, changes, deadline)
+                require_time(deadline)
+                told += bool(task())
         except ChatError as error:
             failed += records
             reason = reason or error.__cause__
             continue
         except Exception as error:  # It would fail again, and hold up the other groups.
-            logger.error("group not told, and not tried again", extra=failure(error))
-        remember(_told, *records, most=_MOST_TOLD)
+            logger.error("records not served, and not tried again", extra=failure(error))
+        if task.func is _tell:
+            remember(_told, *records, most=_MOST_TOLD)
     if failed:
         raise PartialFailureError(failed) from reason
     return {"records": len(event["Records"]), "told": told}
 
 
-def _by_group(records: list[dict[str, Any]]) -> dict[str, list[Change]]:
-    """What has changed in each group, in the order of the records, without records that were served before."""
+def _tasks(changes: list[Change], deadline: float) -> Iterator[tuple[list[str], partial[Any]]]:
+    """What there is to do, each task with the records that it serves. Records that were told before are left out."""
+    for change in changes:
+        if not change.opened and change.connection.groups:
+            # Deleting them again does no harm, so it is not remembered.
+            yield [change.record], partial(delete_group_rows, change.connection)
     groups: dict[str, list[Change]] = {}
-    for record in records:
-        kind, stored = record["eventName"], record["dynamodb"]
-        image = stored.get(_IMAGES.get(kind))
-        connection = connections.read(image) if image and stored["SequenceNumber"] not in _told else None
-        if connection and connection.group_id:
-            change = Change(stored["SequenceNumber"], connection, kind == "INSERT")
-            groups.setdefault(connection.group_id, []).append(change)
-    return groups
+    for change in changes:
+        if change.connection.group_id and change.record not in _told:
+            groups.setdefault(change.connection.group_id, []).append(change)
+    for group_id, of_group in groups.items():
+        yield [change.record for change in of_group], partial(_tell, group_id, of_group, deadline)
+
+
+def _change(record: dict[str, Any]) -> Change | None:
+    """What a record says. None if it is about something else than connections in groups."""
+    kind, stored = record["eventName"], record["dynamodb"]
+    new = read(stored["NewImage"]) if "NewImage" in stored else None
+    old = read(stored["OldImage"]) if "OldImage" in stored else None
+    if kind == "INSERT" and new:
+        return Change(stored["SequenceNumber"], new, opened=True)
+    if kind == "REMOVE" and old:
+        return Change(stored["SequenceNumber"], old, opened=False)
+    # A connection that leaves the group of its handshake keeps its own row and its other groups.
+    if old and new and old.group_id != new.group_id:
+        return Change(stored["SequenceNumber"], replace(old, groups=frozenset()), opened=False)
+    return None
 
 
 def _tell(group_id: str, changes: list[Change], deadline: float) -> bool:
@@ -96,8 +116,6 @@ def _tell(group_id: str, changes: list[Change], deadline: float) -> bool:
     Raises:
         TimeoutError: The deadline has come before everybody was told.
     """
-    if time.monotonic() >= deadline:
-        raise TimeoutError
     first = {change.connection.row_id: change for change in reversed(changes)}
     last = {change.connection.row_id: change for change in changes}
     before = dict.fromkeys(change.connection.user_id for change in first.values() if not change.opened)
@@ -116,7 +134,8 @@ def _tell(group_id: str, changes: list[Change], deadline: float) -> bool:
     record, missed = changes[0].record, set[str]()
     waiting = _missed.pop(record, None)
     recipients = [one for one in connected if waiting is None or one.connection_id in waiting]
-    for frame in _frames(group_id, joined, left):
+    names = {one.user_id: one.name for one in opened if one.name}
+    for frame in _frames(group_id, joined, left, names):
         push_event(frame, recipients, deadline=deadline, on_failure=lambda one: missed.add(one.connection_id))
     if missed and time.monotonic() >= deadline:
         make_room(_missed, _MOST_MISSED)
@@ -143,10 +162,10 @@ def _age(connection: Connection) -> tuple[str, str]:
     return connection.joined_at, connection.row_id
 
 
-def _frames(group_id: str, joined: list[str], left: list[str]) -> Iterator[frames.Frame]:
+def _frames(group_id: str, joined: list[str], left: list[str], names: dict[str, str]) -> Iterator[frames.Frame]:
     """The frames for all recipients. There is one, unless it would be too large."""
     while joined or left:
-        now, _ = frames.fit({"userId": user_id} for user_id in [*joined, *left])
+        now, _ = frames.fit([frames.member(one, names) for one in joined] + [frames.member(one, {}) for one in left])
         joins, leaves = now[: len(joined)], now[len(joined) :]
         yield {"action": "presenceChanged", "groupId": group_id, "joined": joins, "left": leaves}
         joined, left = joined[len(joins) :], left[len(leaves) :]

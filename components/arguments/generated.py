@@ -157,6 +157,11 @@ class WebSocketChatArgs(TypedDict, total=False):
     ``group_members_table``.
 
     Allowed: a claim's name of up to 128 ASCII characters. Default: none, every group is open."""
+    name_claim: str
+    """For ``jwt`` only. Claim of a token that is the user's display name, such as ``name``. Then no client can show
+    another, neither in messages nor in presence. A user whose token lacks it is shown by the id.
+
+    Allowed: a claim's name of up to 128 ASCII characters. Default: none, clients say their users' names."""
     clock_skew: pulumi.Input[int]
     """For ``jwt`` only. How far the clock of the tokens' issuer may be ahead or behind.
 
@@ -193,6 +198,11 @@ class WebSocketChatArgs(TypedDict, total=False):
     """Connections that a user may have at the same time, over all groups. One more is refused.
 
     Allowed: an integer from 0 to 1000 (connections; 0 sets no limit). Default: 50."""
+    groups_per_connection: pulumi.Input[int]
+    """Groups that a connection may join at the same time, in addition to the group that it connects with. Each is a row
+    in the connections table.
+
+    Allowed: an integer from 1 to 100 (groups). Default: 50."""
     kms_key_arn: pulumi.Input[str]
     """Your customer managed KMS key. It encrypts the tables that the component creates, the logs and the queue. The
     key's policy must let CloudWatch Logs use it.
@@ -233,6 +243,7 @@ class CheckedArguments:
     cognito_user_pool_id: pulumi.Input[str] = ""
     user_claim: pulumi.Input[str] = "sub"
     group_claim: str = ""
+    name_claim: str = ""
     clock_skew: pulumi.Input[int] = 30
     group_members_table: pulumi.Input[str] = ""
     membership_recheck: pulumi.Input[int] = 60
@@ -241,4 +252,5 @@ class CheckedArguments:
     message_rate: pulumi.Input[int] = 10
     message_burst: pulumi.Input[int] = 20
     connections_per_user: int = 50
+    groups_per_connection: pulumi.Input[int] = 50
     kms_key_arn: pulumi.Input[str] = ""

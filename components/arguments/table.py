@@ -310,6 +310,16 @@ _ROWS = (
         "``group_members_table``.",
     ),
     Argument(
+        name="name_claim",
+        rule=text(f"{_WORD}{{0,128}}", "a claim's name of up to 128 ASCII characters"),
+        default="",
+        unset="none, clients say their users' names",
+        plain=True,
+        only_for="jwt",
+        text="Claim of a token that is the user's display name, such as ``name``. Then no client can show another, "
+        "neither in messages nor in presence. A user whose token lacks it is shown by the id.",
+    ),
+    Argument(
         name="clock_skew",
         rule=integer(0, 300, "seconds"),
         default=30,
@@ -370,6 +380,13 @@ _ROWS = (
         default=50,
         plain=True,
         text="Connections that a user may have at the same time, over all groups. One more is refused.",
+    ),
+    Argument(
+        name="groups_per_connection",
+        rule=integer(1, 100, "groups"),
+        default=50,
+        text="Groups that a connection may join at the same time, in addition to the group that it connects with. Each "
+        "is a row in the connections table.",
     ),
     Argument(
         name="kms_key_arn",

@@ -3,9 +3,8 @@
 import math
 
 from handlers.protocol import frames, times
-from handlers.requests.admission import require_member
+from handlers.requests.admission import check_groups, open_connection
 from handlers.requests.request import Request
-from handlers.tables import connections
 from handlers.tables.aws import unavailable_on_failure
 
 
@@ -17,7 +16,8 @@ def ping(request: Request) -> None:
             receive nothing more.
     """
     with unavailable_on_failure():
-        connection = require_member(connections.require(request.connection_id))
+        connection = open_connection(request)
+        check_groups(request, connection)
     pong: frames.Frame = {"action": "pong", "serverTime": times.timestamp(), "protocol": connection.protocol}
     if connection.expires_at < math.inf:
         pong["expiresAt"] = times.of(connection.expires_at)

@@ -19,11 +19,12 @@ def get_presence(request: Request) -> None:
     Raises:
         ChatError: UNAVAILABLE, or as :func:`admit`.
     """
-    request.frame()
+    group_id = frames.optional_id(request.frame(), "groupId")
     with unavailable_on_failure():
-        connected, more = start_of(admit(request.connection_id).group_id)
+        connected, more = start_of(admit(request, group_id).group_id)
     devices = Counter(connection.user_id for connection in connected)
-    listed = ({"userId": user_id, "devices": count} for user_id, count in sorted(devices.items()))
+    names = {connection.user_id: connection.name for connection in connected if connection.name}
+    listed = (frames.member(user_id, names) | {"devices": count} for user_id, count in sorted(devices.items()))
     members, cut = frames.fit(listed, settings().event_member_limit)
     request.log["members"] = len(members)
     request.post(request.reply({"action": "presence", "members": members, "truncated": cut or more}))

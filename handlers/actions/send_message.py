@@ -6,7 +6,7 @@ per megabyte of the group, and, if a second push would do harm, the mark that ev
 """
 
 from contextlib import suppress
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 from handlers.posting.fan_out import Group, push
 from handlers.posting.slices import split
@@ -17,9 +17,10 @@ from handlers.requests.request import Request
 from handlers.runtime.deadline import call_by
 from handlers.runtime.log import log_failure
 from handlers.runtime.memory import remember
+from handlers.runtime.settings import settings
 from handlers.tables import messages
 from handlers.tables.aws import unavailable_on_failure
-from handlers.tables.connections import Connection
+from handlers.tables.connection import Connection
 
 _pushed: set[str] = set()
 """Ids of messages that this process has pushed. A retry of one of them is often served by the same process."""
@@ -35,8 +36,8 @@ def send_message(request: Request) -> None:
     """
     frame = frames.send_message(request.frame())
     with unavailable_on_failure():
-        sender = admit(request.connection_id)
-    _authorize(sender, frame)
+        sender = admit(request, frame.group_id)
+    frame = _authorized(sender, frame)
     message = messages.compose(frame)
     message_id = message["messageId"]
     pushed = frames.message(message)  # Encode first: a message that is too large to be pushed must not be stored.
@@ -80,13 +81,12 @@ def _mark(message_id: str) -> None:
         messages.mark_pushed(message_id)
 
 
-def _authorize(sender: Connection, frame: frames.SendMessage) -> None:
-    """Let a connection send only as its own user, to its own group.
+def _authorized(sender: Connection, frame: frames.SendMessage) -> frames.SendMessage:
+    """Let a connection send only as its own user, and only with the name of its token if the token has to have one.
 
     Raises:
         ChatError: FORBIDDEN.
     """
     if frame.sender_id != sender.user_id:
         raise ChatError(Code.FORBIDDEN, "senderId must be the user of this connection")
-    if frame.group_id != sender.group_id:
-        raise ChatError(Code.FORBIDDEN, "groupId must be the group of this connection")
+    return replace(frame, sender_name=sender.name or sender.user_id) if settings().name_claim else frame

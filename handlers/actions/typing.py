@@ -3,6 +3,7 @@
 from dataclasses import asdict
 
 from handlers.posting.events import push_event, small_group
+from handlers.protocol import frames
 from handlers.protocol.errors import ChatError, Code
 from handlers.requests.admission import admit
 from handlers.requests.request import Request
@@ -18,16 +19,20 @@ def typing(request: Request) -> None:
     Raises:
         ChatError: BAD_REQUEST, UNAVAILABLE, or as :func:`admit`.
     """
-    is_typing = request.frame().get("isTyping")
+    received = request.frame()
+    is_typing, group_id = received.get("isTyping"), frames.optional_id(received, "groupId")
     if not isinstance(is_typing, bool):
         raise ChatError(Code.BAD_REQUEST, "isTyping must be true or false")
     with unavailable_on_failure():
-        sender = admit(request.connection_id)
+        sender = admit(request, group_id)
         connected = small_group(sender.group_id)
+    # The user may have another name in this group.
+    name = next((one.name for one in connected if one.connection_id == sender.connection_id), sender.name)
     frame = {
         "action": "typing",
         "groupId": sender.group_id,
         "userId": sender.user_id,
+        **({"name": name} if name else {}),
         "isTyping": is_typing,
         "expiresInMs": EXPIRES_MS,
     }

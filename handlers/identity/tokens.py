@@ -3,6 +3,7 @@
 A refusal tells the client nothing but 403. The log has the reason.
 """
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
@@ -17,6 +18,10 @@ from .handshake import SUBPROTOCOL, offered_subprotocols, query_values
 
 MAX_TOKEN_BYTES = 8_192
 """Largest token. The headers and the query string of a handshake may have 10,240 bytes together.
+https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-execution-service-websocket-limits-table.html"""
+
+_MAX_GROUPS_BYTES = 6_144
+"""Largest list of groups that is handed on. API Gateway allows 8 KB for all that an authorizer hands on.
 https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-execution-service-websocket-limits-table.html"""
 
 _TYPES = {"jwt", "at+jwt"}
@@ -50,6 +55,7 @@ class Reason(Enum):
     MISSING_CLAIM = "missing claim"
     USER = "user"
     GROUP = "group"
+    TOO_MANY_GROUPS = "more groups than the functions can be told: use groupMembersTable in place of groupClaim"
 
 
 class RefusedError(Exception):
@@ -67,10 +73,14 @@ class Identity:
     Attributes:
         user_id: The user's id.
         expires_at: Second since 1970 at which the token is no longer accepted, clock skew included.
+        name: The user's display name. Empty if the token has none, or none is read.
+        groups: Groups that the user may join. None if the token does not say.
     """
 
     user_id: str
     expires_at: int
+    name: str
+    groups: list[str] | None
 
 
 def find_token(event: Event) -> str:
@@ -175,11 +185,26 @@ def identify(claims: Claims, event: Event, settings: TokenSettings) -> Identity:
     user_id = _text(_claim(claims, settings.user_claim))
     if not is_id(user_id) or query_values(event, "userId") not in ([], [user_id]):
         raise RefusedError(Reason.USER)
-    if settings.group_claim:
-        asked = query_values(event, "groupId")
-        if len(asked) != 1 or asked[0] not in _texts(_claim(claims, settings.group_claim)):
-            raise RefusedError(Reason.GROUP)
-    return Identity(str(user_id), int(claims["exp"]) + settings.clock_skew_seconds)
+    name = _text(_claim(claims, settings.name_claim)) if settings.name_claim else None
+    return Identity(
+        str(user_id),
+        int(claims["exp"]) + settings.clock_skew_seconds,
+        str(name) if is_id(name) else "",
+        _groups(claims, event, settings) if settings.group_claim else None,
+    )
+
+
+def _groups(claims: Claims, event: Event, settings: TokenSettings) -> list[str]:
+    """The groups of a token. Without a group in the query string, all of them have to fit into the answer."""
+    groups = _texts(_claim(claims, settings.group_claim))
+    asked = query_values(event, "groupId")
+    if asked and (len(asked) > 1 or asked[0] not in groups):
+        raise RefusedError(Reason.GROUP)
+    if len(json.dumps(groups, ensure_ascii=False).encode()) <= _MAX_GROUPS_BYTES:
+        return groups
+    if not asked:
+        raise RefusedError(Reason.TOO_MANY_GROUPS)
+    return asked
 
 
 def _audience(claims: Claims) -> object:

@@ -8,7 +8,7 @@ from handlers.protocol import frames
 from handlers.runtime.memory import make_room
 from handlers.runtime.settings import settings
 from handlers.tables import connections
-from handlers.tables.connections import Connection
+from handlers.tables.connection import Connection
 
 from .fan_out import Tally, push
 
@@ -50,8 +50,12 @@ def push_event(
     deadline: float,
     on_failure: Callable[[Connection], None] = lambda _: None,
 ) -> Tally:
-    """Push a frame that gives way to messages: if it does not arrive, the next one or the next answer repairs it."""
-    return push(frames.encode(frame), recipients, deadline=deadline, gives_way=True, on_failure=on_failure)
+    """Push a frame to those of some connections that asked for events.
+
+    It gives way to messages: if it does not arrive, the next one or the next answer repairs it.
+    """
+    listening = [one for one in recipients if one.events]
+    return push(frames.encode(frame), listening, deadline=deadline, gives_way=True, on_failure=on_failure)
 
 
 def _is_small(connected: list[Connection]) -> bool:

@@ -11,7 +11,7 @@ from handlers.runtime.deadline import call_by
 from handlers.runtime.log import log_failure
 from handlers.runtime.memory import remember
 from handlers.tables import connections
-from handlers.tables.connections import Connection
+from handlers.tables.connection import Connection
 
 from .closing import close
 from .management_api import management_api

@@ -1,15 +1,15 @@
 """Slices of a large group, each served by an asynchronous run of the function ``WebSocketBroadcast``."""
 
 import json
-import time
 from collections.abc import Iterator
 from functools import cache
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
+from handlers.runtime.deadline import require_time
 from handlers.runtime.settings import settings
 from handlers.tables.aws import new_client
-from handlers.tables.connections import Connection
+from handlers.tables.connection import Connection
 
 if TYPE_CHECKING:
     from mypy_boto3_lambda import LambdaClient
@@ -28,8 +28,7 @@ def split(frame: bytes, recipients: Iterator[Connection], *, deadline: float) ->
     yield from islice(recipients, size)
     while recipients_of_slice := list(islice(recipients, size)):
         # This runs on another thread. It would continue in the next invocation, in parallel to the sender's retry.
-        if time.monotonic() >= deadline:
-            raise TimeoutError
+        require_time(deadline)
         hand_over(frame.decode(), recipients_of_slice)
 
 

@@ -37,6 +37,7 @@ def entry_point(event_type: EventType, serve: Callable[[Request], None]) -> Hand
         request = Request(
             connection_id=about["connectionId"],
             event=event,
+            received_ms=about["requestTimeEpoch"],
             deadline=deadline(context),
         )
         request.log = {"connectionId": request.connection_id, "route": about.get("routeKey")}

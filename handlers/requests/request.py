@@ -11,7 +11,7 @@ from enum import Enum
 from typing import Any
 
 from handlers.posting.management_api import management_api
-from handlers.posting.posts import Post
+from handlers.posting.posts import Outcome, Post
 from handlers.protocol import frames
 from handlers.protocol.errors import ChatError, Code
 
@@ -31,16 +31,22 @@ class Request:
     Attributes:
         connection_id: The connection of the event.
         event: The unchanged event.
+        received_ms: When API Gateway received it, in milliseconds since the epoch.
         deadline: Moment of :func:`time.monotonic` by which the function must be done.
         echoed: Fields that replies repeat. Empty until the frame is decoded.
+        protocol: The protocol of the connection. 1 until its row is read.
+        group_id: The group that the frame is about. Empty until it is known.
         log: Fields of the line that is logged at the end.
         response_headers: Headers of the answer to a handshake.
     """
 
     connection_id: str
     event: dict[str, Any]
+    received_ms: int
     deadline: float
     echoed: frames.Frame = field(default_factory=dict)
+    protocol: int = 1
+    group_id: str = ""
     log: dict[str, object] = field(default_factory=dict)
     response_headers: dict[str, str] = field(default_factory=dict)
 
@@ -62,11 +68,24 @@ class Request:
         return frame
 
     def reply(self, frame: frames.Frame) -> Post:
-        """Make a post that answers the client's frame."""
-        return Post(self.connection_id, frames.encode(frame | self.echoed))
+        """Make a post that answers the client's frame. Clients of protocol 1 take what names a group for a message."""
+        named = {"groupId": self.group_id} if self.protocol > 1 and self.group_id else {}
+        return Post(self.connection_id, frames.encode(frame | named | self.echoed))
 
-    def post(self, *replies: Post) -> None:
-        """Post replies. A client that is gone or cannot be reached does not get them."""
-        management_api().post_all(
-            replies, deadline=self.deadline, on_outcome=lambda _, outcome: self.log.update(reply=outcome.value)
-        )
+    @property
+    def authorizer(self) -> dict[str, Any]:
+        """What the authorizer found out about the connection. API Gateway hands it to every frame."""
+        context: dict[str, Any] = self.event["requestContext"].get("authorizer") or {}
+        return context
+
+    def post(self, *replies: Post) -> list[Post]:
+        """Post replies. A client that is gone or cannot be reached does not get them. Returns those that it got."""
+        delivered: list[Post] = []
+
+        def on_outcome(post: Post, outcome: Outcome) -> None:
+            self.log["reply"] = outcome.value
+            if outcome is Outcome.DELIVERED:
+                delivered.append(post)
+
+        management_api().post_all(replies, deadline=self.deadline, on_outcome=on_outcome)
+        return delivered

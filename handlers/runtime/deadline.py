@@ -9,6 +9,19 @@ from typing import TypeVar
 T = TypeVar("T")
 
 
+def require_time(deadline: float) -> None:
+    """Check that a deadline has not come.
+
+    Args:
+        deadline: Moment of :func:`time.monotonic`.
+
+    Raises:
+        TimeoutError: It has.
+    """
+    if time.monotonic() >= deadline:
+        raise TimeoutError
+
+
 def call_by(deadline: float, work: Callable[[], T]) -> T:
     """Call a function on another thread, and wait for it until a deadline.
 

@@ -33,6 +33,10 @@ class Settings:
         event_member_limit: Members above which a group gets no presence events and no typing frames.
         authentication: How users are authenticated: ``jwt`` (by the authorizer), ``iam``, or ``none`` (the query string
             names the user).
+        presence: Whether the connections table has a stream that a function reads.
+        group_claim: Claim of a token with the groups that its user may join. Empty: the claim says nothing of groups.
+        name_claim: Claim of a token with its user's name. Empty: clients say their users' names.
+        groups_per_connection: Groups that a connection may join in addition to the group of its handshake.
         members_table: Name of the table that says who belongs to which group. Empty: every group is open.
         membership_recheck_seconds: Time for which an answer from that table is kept.
         allowed_origins: Origins whose pages may connect. Empty: all.
@@ -53,6 +57,10 @@ class Settings:
     broadcast_threshold: int
     event_member_limit: int
     authentication: str
+    presence: bool
+    group_claim: str
+    name_claim: str
+    groups_per_connection: int
     members_table: str
     membership_recheck_seconds: int
     allowed_origins: tuple[str, ...]
@@ -72,7 +80,8 @@ class TokenSettings:
         jwt_jwks_url: URL of the issuer's public keys.
         jwt_algorithms: Signature algorithms that are accepted, all of them in :data:`ASYMMETRIC`.
         user_claim: Claim that holds the user id.
-        group_claim: Claim with the groups that the user may connect to. Empty: all groups.
+        group_claim: Claim with the groups that the user may join. Empty: all groups.
+        name_claim: Claim with the user's display name. Empty: clients say their users' names.
         clock_skew_seconds: Difference allowed between the issuer's clock and ours.
     """
 
@@ -82,6 +91,7 @@ class TokenSettings:
     jwt_algorithms: frozenset[str]
     user_claim: str
     group_claim: str
+    name_claim: str
     clock_skew_seconds: int
 
     def __post_init__(self) -> None:

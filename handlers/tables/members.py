@@ -2,11 +2,11 @@
 
 import math
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from handlers.protocol import times
-from handlers.runtime.memory import make_room
 from handlers.runtime.settings import settings
 
 from .aws import query_pages
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
 _INDEX_LAG_SECONDS = 5
 """How long an index may lag behind the table. A cautious guess."""
-_MOST_MEMBERS, _MOST_USERS = 100_000, 10_000
-"""Largest number of cached entries: members of all groups together (about 130 bytes each), and checked users."""
+_MOST_MEMBERS, _MOST_CHECKED = 100_000, 10_000
+"""Largest number of cached entries: members of all groups together (about 130 bytes each), and groups of users."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,7 @@ class Membership:
 _OPEN = Membership("", None)
 # Both use the wall clock: the monotonic one may stand still while Lambda has the process frozen.
 _read: dict[str, Membership] = {}
-_checked: dict[tuple[str, str], float] = {}
+_checked: dict[str, tuple[float, frozenset[str]]] = {}
 
 
 def of_group(group_id: str) -> Membership:
@@ -71,40 +71,56 @@ def _read_group(group_id: str) -> Membership:
     good_until = time.time() + settings().membership_recheck_seconds
     read_at = times.earlier(times.timestamp(), _INDEX_LAG_SECONDS)
     pages = query_pages(settings().members_table, MEMBERS_BY_GROUP, group_id, ProjectionExpression=USER_ID)
-    user_ids = frozenset(_user_of(row) for page in pages for row in page["Items"]) - {""}
+    user_ids = frozenset(_text_of(row, USER_ID) for page in pages for row in page["Items"]) - {""}
     return Membership(group_id, user_ids, read_at, good_until)
 
 
-def _user_of(row: "Row") -> str:
-    """The user of a member's row. Empty if it names none."""
+def _text_of(row: "Row", name: str) -> str:
+    """A text of a member's row. Empty if it has none."""
     try:
-        return text(row, USER_ID)
+        return text(row, name)
     except OddRowError:
         return ""
 
 
 def is_member(user_id: str, group_id: str) -> bool:
     """Whether a user belongs to a group now. Without a table, everybody belongs to every group."""
-    if not settings().members_table:
-        return True
-    pages = query_pages(
-        settings().members_table,
-        MEMBERS_BY_USER,
-        user_id,
-        FilterExpression=f"{GROUP_ID} = :group",
-        values={":group": {"S": group_id}},
-        ProjectionExpression=GROUP_ID,
-    )
-    return any(page["Items"] for page in pages)
+    return not settings().members_table or group_id in _read_user(user_id)
 
 
 def is_still_member(user_id: str, group_id: str) -> bool:
     """Whether a user belongs to a group. The answer may be ``membership_recheck_seconds`` old."""
-    now = time.time()
-    if now < _checked.get((user_id, group_id), 0):
-        return True
-    if not is_member(user_id, group_id):
-        return False
-    make_room(_checked, _MOST_USERS)
-    _checked[user_id, group_id] = now + settings().membership_recheck_seconds
-    return True
+    return group_id in groups_of(user_id, [group_id])
+
+
+def groups_of(user_id: str, group_ids: Iterable[str]) -> set[str]:
+    """Those of some groups that a user belongs to. The answer may be ``membership_recheck_seconds`` old.
+
+    One query of the user's groups answers for all of them.
+    """
+    asked = set(group_ids)
+    if not settings().members_table:
+        return asked
+    # The user may have become a member of others after the last read.
+    return asked if asked <= known_groups_of(user_id) else asked & read_groups_of(user_id)
+
+
+def known_groups_of(user_id: str) -> frozenset[str]:
+    """The groups of a user when they were last read, if that was within ``membership_recheck_seconds``. Else none."""
+    good_until, known = _checked.get(user_id, (0, frozenset[str]()))
+    return known if time.time() < good_until else frozenset()
+
+
+def read_groups_of(user_id: str) -> frozenset[str]:
+    """All groups of a user now, by the table."""
+    good_until = time.time() + settings().membership_recheck_seconds
+    found = _read_user(user_id)
+    if sum(len(groups) + 1 for _, groups in _checked.values()) + len(found) > _MOST_CHECKED:
+        _checked.clear()
+    _checked[user_id] = good_until, found
+    return found
+
+
+def _read_user(user_id: str) -> frozenset[str]:
+    pages = query_pages(settings().members_table, MEMBERS_BY_USER, user_id, ProjectionExpression=GROUP_ID)
+    return frozenset(_text_of(row, GROUP_ID) for page in pages for row in page["Items"]) - {""}

@@ -12,7 +12,8 @@ from handlers.runtime.memory import make_room
 from handlers.runtime.settings import settings
 
 from .aws import dynamodb
-from .connections import Connection, is_open, key, not_connected, read
+from .connection import Connection, is_open, key, read
+from .connections import not_connected
 from .schema import API_ID, BUSY_UNTIL, CONNECTION_ID
 
 if TYPE_CHECKING:
@@ -25,15 +26,18 @@ _CLOCKS_DIFFER = 5_000_000
 """Microseconds by which the clocks of two processes may differ. A connection cannot be busier than that."""
 
 
-def take_turn(connection_id: str) -> Connection:
+def take_turn(connection_id: str) -> tuple[Connection, ChatError | None]:
     """Count a frame against the rate of its connection, and read the connection consistently, in one request.
 
     An update cannot write the larger of two values, so there are two conditions: the connection is idle
     (nearly always), or it is busy. A second request happens only if frames come faster than the rate and another
     process served the frame before. If another program wrote what cannot be right, the connection counts as idle.
 
+    Returns:
+        The connection, and the reason if the frame is refused: RATE_LIMITED, with the time to wait.
+
     Raises:
-        ChatError: NOT_CONNECTED, or RATE_LIMITED with the time to wait.
+        ChatError: NOT_CONNECTED.
     """
     now = time.time_ns() // 1_000
     interval = 1_000_000 // settings().message_rate
@@ -41,18 +45,18 @@ def take_turn(connection_id: str) -> Connection:
     idle = _busy_until.get(connection_id, 0) <= now
     for is_idle in (idle, not idle, idle):
         row, taken = _occupy(connection_id, now, interval, ahead, is_idle=is_idle)
-        connection = read(row) if row else None
-        if row is None or connection is None or not is_open(connection):
+        found = read(row) if row else None
+        if row is None or found is None or not is_open(found):
             _busy_until.pop(connection_id, None)
             raise not_connected()
-        busy_until = int(float(row.get(BUSY_UNTIL, {}).get("N", 0)))
+        connection, busy_until = found, int(float(row.get(BUSY_UNTIL, {}).get("N", 0)))
         make_room(_busy_until, _MOST_HINTS)
         _busy_until[connection_id] = busy_until
         if taken:
-            return connection
+            return connection, None
         if ahead < busy_until <= ahead + interval + _CLOCKS_DIFFER:
             break
-    raise ChatError(
+    return connection, ChatError(
         Code.RATE_LIMITED,
         f"too many frames: send at most {settings().message_burst} at once and {settings().message_rate} a second",
         retryable=True,

@@ -25,7 +25,7 @@ class Chat:
     def url(self) -> str:
         return str(self.outputs["WebSocketURL"])
 
-    def join(self, user_id: str, group_id: str, **query: object) -> ChatClient:
+    def join(self, user_id: str, group_id: str | None, **query: object) -> ChatClient:
         return ChatClient(self.url, user_id, group_id, **query)
 
     def rows(self, table: str) -> list[dict[str, str]]:

@@ -122,8 +122,8 @@ def test_a_frame_above_32_kb_ends_the_connection(switched: Chat, group: str) -> 
 
 def test_late_and_repeated_records_of_the_stream_are_told_once(switched: Chat, group: str) -> None:
     switch(switched, stream_delay_s=1, stream_deliveries=2)
-    with switched.join("alice", group) as alice:
-        with switched.join("bob", group):
+    with switched.join("alice", group, protocol=2) as alice:
+        with switched.join("bob", group, protocol=2):
             started = time.monotonic()
             assert alice.receive("presenceChanged")["joined"] == [{"userId": "bob"}]
             assert time.monotonic() - started > 0.5

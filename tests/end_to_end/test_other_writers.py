@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import count
+from typing import Any
 from uuid import uuid4
 
 from local.logs import read
@@ -88,7 +89,8 @@ def test_a_group_loses_nothing_while_other_programs_write(chat: Chat) -> None:
         chat.join("fred", group) as fred,
     ):
         rows = {row["userId"]: row for row in chat.rows("ConnectionsTable") if row["connectionId"] not in own}
-        carols = {name: {"N" if name == "expiresAt" else "S": value} for name, value in rows["carol"].items()}
+        types = {"expiresAt": "N", "protocol": "N", "events": "BOOL"}
+        carols: dict[str, Any] = {name: {types.get(name, "S"): value} for name, value in rows["carol"].items()}
         bobs_id = rows["bob"]["connectionId"]
 
         def change_connections(number: int) -> None:

@@ -33,7 +33,7 @@ class Case(Chat):
     group: str
     began: int
 
-    def join(self, user_id: str, group_id: str = "", **query: object) -> ChatClient:
+    def join(self, user_id: str, group_id: str | None = "", **query: object) -> ChatClient:
         return super().join(user_id, group_id or self.group, **query)
 
     def rows(self, table: str) -> list[dict[str, str]]:
@@ -75,6 +75,14 @@ def messages_are_refused(chat: Case, eventually: Eventually) -> None:
         answer = alice.receive()
         assert (answer["action"], answer["code"], answer["retryable"]) == ("error", "UNAVAILABLE", True)
     eventually(lambda: any(line.get("awsCode") == "AccessDeniedException" for line in chat.log("sendMessage")))
+
+
+def joins_are_refused(chat: Case, _: Eventually) -> None:
+    other = f"{chat.group}, other"
+    row = {"memberId": f"{other}/alice", "userId": "alice", "groupId": other}
+    put_row(chat.emulator.client("dynamodb"), members_table(chat), row)
+    with chat.join("alice") as alice:
+        assert alice.ask("joinGroup", groupId=other)["code"] == "UNAVAILABLE"
 
 
 def pings_are_refused(chat: Case, _: Eventually) -> None:
@@ -126,6 +134,7 @@ CASES = {
     ("KeepConnections", "dynamodb:GetItem"): pings_are_refused,
     ("KeepConnections", "dynamodb:UpdateItem"): messages_are_refused,
     ("KeepConnections", "dynamodb:DeleteItem"): rows_of_closed_connections_stay,
+    ("KeepConnections", "dynamodb:BatchWriteItem"): joins_are_refused,
     ("ListConnections", "dynamodb:Query"): nobody_can_connect,
     ("StoreMessages", "dynamodb:PutItem"): messages_are_refused,
     ("StoreMessages", "dynamodb:UpdateItem"): pushes_are_not_marked,

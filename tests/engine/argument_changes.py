@@ -52,6 +52,7 @@ IN_PLACE: dict[str, Change] = {
     "requireOrigin": Change(value=True, input="environment"),
     "messageRate": Change(value=20, input="environment"),
     "messageBurst": Change(value=30, input="environment"),
+    "groupsPerConnection": Change(value=20, input="environment"),
 }
 """Arguments that change resources in place."""
 
@@ -72,7 +73,8 @@ OF_TOKENS: dict[str, Change] = {
     "jwtAudience": Change(value=["mobile"], input="environment", of=_AUTHORIZER),
     "jwtAlgorithms": Change(value=["ES256"], input="environment", of=_AUTHORIZER),
     "userClaim": Change(value="username", input="environment", of=_AUTHORIZER),
-    "groupClaim": Change(value="teams", input="environment", of=_AUTHORIZER),
+    "groupClaim": Change(value="teams", input="environment", of=FUNCTIONS | _AUTHORIZER),
+    "nameClaim": Change(value="name", input="environment", of=FUNCTIONS | _AUTHORIZER),
     "clockSkew": Change(value=0, input="environment", of=_AUTHORIZER),
 }
-"""Arguments of ``authentication: jwt``, which only the authorizer reads."""
+"""Arguments of ``authentication: jwt``."""

@@ -338,6 +338,15 @@ CASES: Mapping[str, Case] = {
         accepted=["cognito:groups", "", "x" * 128],
         refused=["x" * 129, "groups\n", 1, False, ["groups"]],
     ),
+    "name_claim": Case(
+        config_key="nameClaim",
+        default="",
+        other="name",
+        plain=True,
+        allowed="a claim's name of up to 128 ASCII characters",
+        accepted=["name", "", "x" * 128],
+        refused=["x" * 129, "name\n", 1, False, ["name"]],
+    ),
     "clock_skew": Case(
         config_key="clockSkew",
         default=30,
@@ -409,6 +418,14 @@ CASES: Mapping[str, Case] = {
         allowed="an integer from 0 to 1000 (connections; 0 sets no limit)",
         accepted=[1, 1_000, 0],
         refused=[-1, 1_001, 1.5, "50", True, False],
+    ),
+    "groups_per_connection": Case(
+        config_key="groupsPerConnection",
+        default=50,
+        other=20,
+        allowed="an integer from 1 to 100 (groups)",
+        accepted=[1, 100],
+        refused=[0, 101, 1.5, "50", True],
     ),
     "kms_key_arn": Case(
         config_key="kmsKeyArn",

@@ -77,7 +77,7 @@ def log_groups(functions: list[str]) -> list[str]:
         ("WriteOwnLogs", {"logs:CreateLogStream", "logs:PutLogEvents"}, log_groups(FUNCTIONS)),
         (
             "KeepConnections",
-            {"dynamodb:PutItem", "dynamodb:GetItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem"},
+            {f"dynamodb:{name}Item" for name in ("Put", "Get", "Update", "Delete", "BatchWrite")},
             CONNECTIONS,
         ),
         ("ListConnections", {"dynamodb:Query"}, f"{CONNECTIONS}/index/*"),

@@ -107,6 +107,10 @@ def expected_environment(args: WebSocketChatArgs, child: str) -> dict[str, str]:
         "BROADCAST_THRESHOLD": str(args["broadcast_threshold"]),
         "EVENT_MEMBER_LIMIT": str(args["event_member_limit"]),
         "AUTHENTICATION": args["authentication"].value,
+        "PRESENCE": "true" if args["presence"] else "false",
+        "GROUP_CLAIM": args["group_claim"],
+        "NAME_CLAIM": args["name_claim"],
+        "GROUPS_PER_CONNECTION": str(args["groups_per_connection"]),
         "MEMBERS_TABLE": str(args["group_members_table"]),
         "MEMBERSHIP_RECHECK_SECONDS": str(args["membership_recheck"]),
         "ALLOWED_ORIGINS": json.dumps(args["allowed_origins"]),
@@ -132,7 +136,7 @@ def expected_authorizer(args: WebSocketChatArgs) -> dict[str, Properties]:
             "name": f"{prefix}Authorizer",
             "authorizerType": "REQUEST",
             "authorizerUri": f"invoke:{prefix}Authorize",
-            "identitySources": ["route.request.querystring.groupId"],
+            "identitySources": [],
         },
         "chat-authorizer-permission": {
             "action": "lambda:InvokeFunction",
@@ -152,6 +156,7 @@ def expected_authorizer_function(args: WebSocketChatArgs) -> Properties:
         "JWT_ALGORITHMS": json.dumps(args["jwt_algorithms"]),
         "USER_CLAIM": args["user_claim"],
         "GROUP_CLAIM": args["group_claim"],
+        "NAME_CLAIM": args["name_claim"],
         "CLOCK_SKEW_SECONDS": str(args["clock_skew"]),
     }
     layer = f"arn:aws:lambda:{REGION}:{ACCOUNT}:layer:{args['name_prefix']}Authorizer:1"
@@ -222,7 +227,15 @@ def expected_inputs(args: WebSocketChatArgs) -> dict[str, Properties]:
             "maximumRetryAttempts": 3,
             "functionResponseTypes": ["ReportBatchItemFailures"],
             "bisectBatchOnFunctionError": True,
-            "filterCriteria": {"filters": [{"pattern": '{"eventName": ["INSERT", "REMOVE"]}'}]},
+            "filterCriteria": {
+                "filters": [
+                    {"pattern": '{"eventName": ["INSERT", "REMOVE"]}'},
+                    {
+                        "pattern": '{"eventName": ["MODIFY"], "dynamodb": {"OldImage": {"groupId": {"S": [{"exists": '
+                        'true}]}}, "NewImage": {"groupId": {"S": [{"exists": false}]}}}}'
+                    },
+                ]
+            },
             "destinationConfig": {"onFailure": {"destinationArn": failures}},
             "tags": tags,
         }

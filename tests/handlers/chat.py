@@ -2,7 +2,9 @@
 
 import base64
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import count
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -14,6 +16,9 @@ from .tables import Tables
 
 ANA, BOB, EVE = "AnaConnection=", "BobConnection=", "EveConnection="
 """Connections of the users ana and bob in the group red, and of eve in the group blue."""
+
+NOW = 1763115330123
+"""When API Gateway received the first event, in milliseconds since the epoch."""
 
 FUNCTIONS = {
     "$connect": connect.handler,
@@ -44,7 +49,7 @@ def event(route: str, event_type: str, connection_id: str, **rest: object) -> di
             "messageDirection": "IN",
             "stage": "production",
             "connectedAt": 1763115330000,
-            "requestTimeEpoch": 1763115330123,
+            "requestTimeEpoch": NOW,
             "identity": {"sourceIp": "192.0.2.7"},
             "requestId": "RfX3mHzQoAMFoCQ=",
             "domainName": "chat.example.com",
@@ -62,6 +67,9 @@ class Chat:
     tables: Tables
     gateway: ManagementApiServer
     context: Context = field(default_factory=Context)
+    authorizer: dict[str, str] = field(default_factory=dict)
+    """What API Gateway hands to every frame of :meth:`ask` from the authorizer."""
+    times: Iterator[int] = field(default_factory=lambda: count(NOW))
 
     def connect(
         self,
@@ -103,6 +111,21 @@ class Chat:
 
     def disconnect(self, connection_id: str) -> int:
         return self.call("$disconnect", event("$disconnect", "DISCONNECT", connection_id))
+
+    def ask(self, connection_id: str, action: str, *, at_ms: int | None = None, **fields: object) -> list[Frame]:
+        """Deliver a frame that ``WebSocketDefault`` serves. Returns what its sender is answered.
+
+        Args:
+            connection_id: The sender.
+            action: The frame's action.
+            at_ms: When API Gateway received it, in milliseconds since the epoch. By default, each frame is later.
+            fields: The frame's other fields.
+        """
+        known = len(self.frames(connection_id))
+        frame = event("$default", "MESSAGE", connection_id, body=json.dumps({"action": action} | fields))
+        frame["requestContext"] |= {"requestTimeEpoch": at_ms or next(self.times), "authorizer": self.authorizer}
+        self.call("$default", frame)
+        return self.frames(connection_id)[known:]
 
     def receive(self, connection_id: str, body: str | bytes | None, *, route: str = "sendMessage") -> int:
         """Deliver a client's frame: text, or the bytes of a binary frame."""

@@ -81,10 +81,20 @@ def tables(cold_start: None, only_dynamodb: None) -> Iterator[Tables]:  # noqa: 
 
 @pytest.fixture
 def chat(tables: Tables, gateway: ManagementApiServer) -> Chat:
-    """Ana and bob in the group red, eve in the group blue. All connected a minute ago."""
-    tables.add_connection(ANA, "ana", "red")
-    tables.add_connection(BOB, "bob", "red")
-    tables.add_connection(EVE, "eve", "blue")
+    """Ana and bob in the group red, eve in the group blue. All connected a minute ago, and speak protocol 1."""
+    return _with_users(tables, gateway)
+
+
+@pytest.fixture
+def modern_chat(tables: Tables, gateway: ManagementApiServer) -> Chat:
+    """The same chat, but all speak protocol 2."""
+    tables.protocol = 2
+    return _with_users(tables, gateway)
+
+
+def _with_users(tables: Tables, gateway: ManagementApiServer) -> Chat:
+    for connection_id, user_id, group_id in ((ANA, "ana", "red"), (BOB, "bob", "red"), (EVE, "eve", "blue")):
+        tables.add_connection(connection_id, user_id, group_id)
     return Chat(tables, gateway)
 
 

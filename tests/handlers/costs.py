@@ -13,7 +13,8 @@ from .meter import Meter
 POST = "POST @connections"
 READ, WRITE, FRAMES = "read units", "write units", "frames"
 THRESHOLD, LARGE_GROUP = 10, 25
-"""``broadcastThreshold``, and the number of connections in eve's group."""
+"""``broadcastThreshold``, and the number of connections in eve's group, which speak protocol 1, and in fay's."""
+DORA, FAY = "DoraConnection=", "FayConnection="
 PINGS_PER_HOUR = 15
 """Of a client that pings every 4 minutes, as ours do."""
 LARGE_TEXT = "x" * 27_500
@@ -26,11 +27,19 @@ def _ask(chat: Chat, action: str, connection_id: str = ANA, **fields: object) ->
 
 
 def _tell(chat: Chat, event: str) -> None:
-    """Serve the record that the table's stream has of a connection in eve's group."""
-    user = {"userId": {"S": "dora"}, "groupId": {"S": "blue"}, "connectedAt": {"S": times.timestamp()}}
+    """Serve the record that the table's stream has of a connection in fay's group."""
+    user = {"userId": {"S": "dora"}, "groupId": {"S": "gold"}, "connectedAt": {"S": times.timestamp()}}
     image = {"connectionId": {"S": "New="}, "apiId": {"S": settings().api_id}} | user
     stored = {"SequenceNumber": event, "NewImage" if event == "INSERT" else "OldImage": image}
     presence_events.handler({"Records": [{"eventName": event, "dynamodb": stored}]}, chat.context)
+
+
+def _end(chat: Chat) -> None:
+    """Close dora's connection, and serve the record that the table's stream has of it."""
+    image = chat.tables.connections()[DORA]
+    chat.disconnect(DORA)
+    record = {"eventName": "REMOVE", "dynamodb": {"SequenceNumber": "end", "OldImage": image}}
+    presence_events.handler({"Records": [record]}, chat.context)
 
 
 def _idle_hour(chat: Chat) -> None:
@@ -41,6 +50,27 @@ def _idle_hour(chat: Chat) -> None:
 CASES: dict[str, tuple[int, Callable[[Chat], object]]] = {
     "connect": (0, lambda chat: chat.connect("New=", "userId=dora&groupId=green&protocol=2")),
     "disconnect": (0, lambda chat: chat.disconnect("New=")),
+    "join a group": (1, lambda chat: _ask(chat, "joinGroup", DORA, groupId="joined")),
+    "join 24 more with one frame": (
+        1,
+        lambda chat: _ask(chat, "joinGroup", DORA, groupIds=[f"group {number}" for number in range(24)]),
+    ),
+    "join 25 more with one frame": (
+        1,
+        lambda chat: _ask(chat, "joinGroup", DORA, groupIds=[f"group {number}" for number in range(24, 49)]),
+    ),
+    "send to a group of one, in 50 groups": (
+        1,
+        lambda chat: chat.receive(
+            DORA, json.dumps({"action": "sendMessage", "groupId": "joined", "senderId": "dora", "message": "Hi"})
+        ),
+    ),
+    "catch up in 25 groups without news": (
+        1,
+        lambda chat: _ask(chat, "getHistory", DORA, groups=[{"groupId": f"group {number}"} for number in range(25)]),
+    ),
+    "leave a group": (1, lambda chat: _ask(chat, "leaveGroup", DORA, groupId="joined")),
+    "end a connection with 49 group rows": (0, _end),
     "an hour without messages": (PINGS_PER_HOUR, _idle_hour),
     "send to two members, without `clientMessageId`": (1, lambda chat: chat.send(ANA)),
     "send to two members of protocol 2": (1, lambda chat: chat.send(ANA, clientMessageId="c1")),
@@ -59,7 +89,7 @@ CASES: dict[str, tuple[int, Callable[[Chat], object]]] = {
     "who is connected": (1, lambda chat: _ask(chat, "getPresence")),
     "tell 25 members who joined within 5 s": (0, lambda chat: _tell(chat, "INSERT")),
     "tell 25 members who left within 5 s": (0, lambda chat: _tell(chat, "REMOVE")),
-    "tell 25 members who is typing": (1, lambda chat: _ask(chat, "typing", EVE, isTyping=True)),
+    "tell 25 members who is typing": (1, lambda chat: _ask(chat, "typing", FAY, isTyping=True)),
 }
 """What is measured, in this order, each with the number of frames that the client sends. Each case has what the ones
 before it left."""
@@ -73,9 +103,11 @@ def measure(chat: Chat) -> dict[str, Costs]:
     """
     for connection_id, user_id in ((ANA, "ana"), (BOB, "bob")):
         chat.connect(connection_id, f"userId={user_id}&groupId=red&protocol=2")
-    chat.connect(EVE, "userId=eve&groupId=blue")
-    for number in range(LARGE_GROUP - 1):
-        chat.connect(f"Member{number}=", f"userId=user{number}&groupId=blue")
+    chat.connect(DORA, "userId=dora&protocol=2")
+    for connection_id, query in ((EVE, "groupId=blue"), (FAY, "groupId=gold&protocol=2")):
+        chat.connect(connection_id, f"userId={connection_id[:3].lower()}&{query}")
+        for number in range(LARGE_GROUP - 1):
+            chat.connect(f"Member{number}-{connection_id}", f"userId=user{number}&{query}")
     return {case: _measure_one(chat, case) for case in CASES}
 
 

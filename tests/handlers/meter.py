@@ -54,14 +54,13 @@ class Meter:
             self.calls[operation] += 1
             if operation == "Invoke":
                 return {"StatusCode": 202, "Payload": BytesIO()}
-            key = _key(arguments)
-            before = tables.row(arguments["TableName"], *key) if key else None
+            keys = _keys(arguments) if operation != "GetItem" else []
+            before = [tables.row(*key) for key in keys]
             try:
                 answer = serve(client, operation, arguments)
             finally:
-                if key and operation != "GetItem":
-                    after = tables.row(arguments["TableName"], *key)
-                    self.write_units += _written(arguments["TableName"], before, after)
+                after = [tables.row(*key) for key in keys]
+                self.write_units += sum(map(_written, (table for table, *_ in keys), before, after))
             if operation == "GetItem":
                 self._read([answer.get("Item", {})], None, consistent=arguments["ConsistentRead"])
             elif operation == "Query":
@@ -78,10 +77,12 @@ class Meter:
         self.read_units += max(ceil(size / 4096), 1) * (1 if consistent else 0.5)
 
 
-def _key(arguments: dict[str, Any]) -> tuple[str, str] | None:
-    row = arguments.get("Key") or arguments.get("Item")
-    name = _KEYS[arguments["TableName"]]
-    return (name, row[name]["S"]) if row else None
+def _keys(arguments: dict[str, Any]) -> list[tuple[str, str, str]]:
+    """Table, name and value of the key of each row that a call names."""
+    batches = arguments.get("RequestItems") or {arguments["TableName"]: [{"": arguments}]}
+    named = [(table, each) for table, batch in batches.items() for request in batch for each in request.values()]
+    rows = [(table, each.get("Key") or each.get("Item")) for table, each in named]
+    return [(table, _KEYS[table], row[_KEYS[table]]["S"]) for table, row in rows if row]
 
 
 def _of_user(tables: Tables, arguments: dict[str, Any]) -> list[Row]:
@@ -117,6 +118,10 @@ def _size(row: Row) -> int:
     return sum(len(name.encode()) + _value_size(value) for name, value in row.items())
 
 
-def _value_size(value: dict[str, str]) -> int:
+def _value_size(value: dict[str, Any]) -> int:
     [(kind, content)] = value.items()
+    if kind == "BOOL":
+        return 1
+    if kind == "BS":
+        return sum(map(len, content))
     return ceil(len(content) / 2) + 1 if kind == "N" else len(content.encode())

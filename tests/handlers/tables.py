@@ -21,7 +21,7 @@ MESSAGES = "ChatMessages"
 MEMBERS = "GroupMembers"
 GROUP_INDEX = "GroupIdIndex"
 
-Row = dict[str, dict[str, str]]
+Row = dict[str, dict[str, Any]]
 
 
 class ProcessKilledError(BaseException):
@@ -36,10 +36,15 @@ def aws_error(
 
 
 class Tables:
-    """Both tables, with their current content."""
+    """Both tables, with their current content.
+
+    Attributes:
+        protocol: The protocol of connections that are added. Those of protocol 2 get the events of their group.
+    """
 
     def __init__(self, client: "DynamoDBClient") -> None:
         self._client = client
+        self.protocol = 1
         client.create_table(
             TableName=CONNECTIONS,
             BillingMode="PAY_PER_REQUEST",
@@ -88,7 +93,7 @@ class Tables:
         age: float = 60,
         expires_in: float | None = 3600,
         padding: str = "",
-        protocol: int = 1,
+        protocol: int | None = None,
         authentication: str = "none",
     ) -> None:
         """Store a connection that opened some seconds ago."""
@@ -101,8 +106,8 @@ class Tables:
             "padding": {"S": padding},
             "authentication": {"S": authentication},
         }
-        if protocol > 1:
-            row["protocol"] = {"N": str(protocol)}
+        if (protocol or self.protocol) > 1:
+            row |= {"protocol": {"N": str(protocol or self.protocol)}, "events": {"BOOL": True}}
         if expires_in is not None:
             row["expiresAt"] = {"N": str(int(time.time() + expires_in))}
         self._client.put_item(TableName=CONNECTIONS, Item=row)

@@ -10,6 +10,7 @@ from handlers.posting import fan_out
 from handlers.runtime import settings
 from handlers.tables import connections
 from handlers.tables.aws import dynamodb
+from handlers.tables.connection import Connection
 from handlers.tables.schema import CONNECTION_TYPES, MESSAGE_TYPES
 
 from .chat import ANA, BOB, EVE, Chat
@@ -140,17 +141,19 @@ def test_a_connection_without_an_api_is_deleted_when_it_disconnects(chat: Chat) 
 def test_the_process_remembers_a_limited_number_of_stale_rows(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(fan_out, "_MOST_REMEMBERED", 2)
     for connection_id in ("One=", "Two=", "Three="):
-        gone = connections.Connection(connection_id, "ana", "red", "", row_id=connection_id)
+        gone = Connection(connection_id, "ana", "red", "", row_id=connection_id)
         fan_out._delete(gone)  # noqa: SLF001 - thousands of connections would take long
     assert fan_out._stale == {"Three="}  # noqa: SLF001 - the same
 
 
 @pytest.mark.parametrize("api_id", ["another", None, OURS])
 def test_presence_tells_nothing_of_a_connection_of_another_api(chat: Chat, api_id: str | None) -> None:
+    for connection_id, user_id in ((ANA, "ana"), (BOB, "bob")):
+        chat.tables.add_connection(connection_id, user_id, "red", protocol=2)
     images = {"NewImage": put(THEIRS, "dora", api_id=api_id)}
     joined = {"eventName": "INSERT", "dynamodb": {"SequenceNumber": "1"} | images}
     presence_events.handler({"Records": [joined]}, chat.context)
-    assert chat.gateway.recipients() == (set() if api_id == "another" else {ANA, BOB, THEIRS})
+    assert chat.gateway.recipients() == (set() if api_id == "another" else {ANA, BOB})
 
 
 @pytest.mark.parametrize("kind", ["INSERT", "REMOVE"])

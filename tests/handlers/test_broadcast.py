@@ -141,13 +141,13 @@ def test_a_slow_clean_up_does_not_repeat_a_served_slice(
 ) -> None:
     chat.context = Context(milliseconds=4000)
     chat.gateway.answers = {MEMBERS[0]: GONE, MEMBERS[1]: GONE}
-    close = connections.close_connection
+    close = connections.delete_row
 
     def slowly(connection_id: str) -> None:
         time.sleep(2.1)
         close(connection_id)
 
-    monkeypatch.setattr(connections, "close_connection", slowly)
+    monkeypatch.setattr(connections, "delete_row", slowly)
     serve(slice_)
     assert log.served().items() >= {"delivered": 8, "stale": 2}.items()
     time.sleep(1.3)  # The first deletion ends after the invocation. The next message deletes the other row.

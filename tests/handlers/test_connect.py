@@ -27,6 +27,7 @@ def test_connect_stores_a_row_of_exactly_these_fields(chat: Chat) -> None:
         "authentication": {"S": "none"},
         "apiId": {"S": "chat-api-id"},
         "protocol": {"N": "1"},
+        "events": {"BOOL": False},
     }
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z", connected_at)
     assert int(before) <= int(expires_at) - CONNECTION_TTL <= time.time()

@@ -11,6 +11,13 @@ EXPECTED = {
     # Calls of AWS, read units, write units, frames.
     "connect": (2, 0.5, 3, 0),
     "disconnect": (1, 0, 3, 0),
+    "join a group": (5, 2, 3, 2),
+    "join 24 more with one frame": (5, 2, 49, 2),
+    "join 25 more with one frame": (5, 2, 51, 2),
+    "send to a group of one, in 50 groups": (4, 0.5, 3, 2),
+    "catch up in 25 groups without news": (27, 12.5, 1, 2),
+    "leave a group": (5, 1, 3, 2),
+    "end a connection with 49 group rows": (3, 0, 102, 0),
     "an hour without messages": (30, 15, 0, 30),
     "send to two members, without `clientMessageId`": (5, 0.5, 3, 3),
     "send to two members of protocol 2": (6, 0.5, 3, 4),

@@ -223,13 +223,13 @@ def test_no_stale_row_is_deleted_after_the_deadline(chat: Chat, monkeypatch: pyt
     chat.gateway.answers |= {BOB: GONE, BOBS_PHONE: GONE}
     late = [0.0]
     monkeypatch.setattr("handlers.posting.fan_out.time", SimpleNamespace(monotonic=lambda: time.monotonic() + late[0]))
-    delete = connections.close_connection
+    delete = connections.delete_row
 
     def delete_slowly(connection_id: str) -> None:
         delete(connection_id)
         late[0] = 60
 
-    monkeypatch.setattr(connections, "close_connection", delete_slowly)
+    monkeypatch.setattr(connections, "delete_row", delete_slowly)
     assert chat.send(ANA) == 200
     # The next message deletes the other row.
     assert len(chat.tables.connections().keys() & {BOB, BOBS_PHONE}) == 1
@@ -243,6 +243,8 @@ def test_only_messages_are_posted_again_after_429(
     chat: Chat, monkeypatch: pytest.MonkeyPatch, action: str, waits: list[int]
 ) -> None:
     waited: list[int] = []
+    for connection_id, user_id in ((ANA, "ana"), (BOB, "bob")):
+        chat.tables.add_connection(connection_id, user_id, "red", protocol=2)
     push = Retries.push
 
     def push_due(self: Retries[Post], _due: float, post: Post, tries: int) -> None:

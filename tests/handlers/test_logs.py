@@ -125,7 +125,7 @@ CALLS: dict[str, tuple[Call, dict[str, Any]]] = {
 def chat(chat: Chat) -> Chat:
     """The chat, with names of members that must not be logged."""
     chat.tables.add_connection(ANA, "user-hush", "group-hush")
-    chat.tables.add_connection(BOB, "bob-hush", "group-hush")
+    chat.tables.add_connection(BOB, "bob-hush", "group-hush", protocol=2)
     return chat
 
 

@@ -23,6 +23,11 @@ Record = dict[str, Any]
 _numbers = count(10**20)
 
 
+@pytest.fixture
+def chat(modern_chat: Chat) -> Chat:
+    return modern_chat
+
+
 def row(chat: Chat, connection_id: str) -> Row:
     return chat.tables.connections()[connection_id]
 
@@ -51,7 +56,7 @@ def serve(chat: Chat, records: list[Record]) -> list[Record]:
 def end(chat: Chat, connection_id: str) -> Row:
     """Delete a connection's row, and return what it was."""
     before = row(chat, connection_id)
-    connections.close_connection(connection_id)
+    connections.delete_row(connection_id)
     return before
 
 
@@ -177,7 +182,7 @@ def test_a_device_that_is_only_in_the_lagging_index_does_not_count(
     monkeypatch.setattr("handlers.presence_events.small_group", lambda _group_id: listed)
     last = end(chat, DORA)
     if expires_in is None:
-        connections.close_connection(DORAS_PHONE)
+        connections.delete_row(DORAS_PHONE)
     else:
         chat.tables.add_connection(DORAS_PHONE, "dora", "red", expires_in=expires_in)
     serve(chat, left(last))
@@ -241,7 +246,7 @@ def test_what_cannot_succeed_is_not_repeated(chat: Chat, log: Log) -> None:
     with chat.tables.failing("Query", error, times=1):
         assert serve(chat, records) == []
     assert chat.frames(ANA) == [changed(joined=("dora",))]
-    assert log.warnings() == ["group not told, and not tried again"]
+    assert log.warnings() == ["records not served, and not tried again"]
 
 
 def test_a_batch_without_a_table_is_repeated_whole(chat: Chat) -> None:

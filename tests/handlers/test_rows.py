@@ -16,7 +16,7 @@ from handlers.tables.aws import dynamodb
 from .chat import ANA, BOB, EVE, Chat
 from .conftest import Log
 from .management_api_server import GONE, Frame
-from .tables import CONNECTIONS
+from .tables import CONNECTIONS, MEMBERS
 
 THEIRS = "TheirConnection="
 NULL = {"NULL": True}
@@ -90,6 +90,7 @@ NO_CONNECTION: dict[str, dict[str, Any]] = {
 @pytest.mark.parametrize("attributes", OPEN.values(), ids=OPEN)
 def test_a_connection_is_served_however_another_program_writes_it(chat: Chat, log: Log, attributes: Any) -> None:
     row = put(**attributes)
+    chat.tables.add_connection(BOB, "bob", "red", protocol=2)
     user_id = "4200" if "N" in row["userId"] else "dora"
     assert chat.send(ANA) == 200
     assert sorted(each for each, _ in chat.gateway.delivered) == [ANA, BOB, THEIRS]
@@ -174,26 +175,28 @@ def test_a_stale_row_dated_ahead_is_not_taken_for_a_handshake(chat: Chat, ahead:
     assert (THEIRS in chat.tables.connections()) == kept
 
 
-def test_a_connection_without_a_group_is_open_but_may_do_nothing_in_a_group(
+def test_a_connection_without_a_group_may_act_in_the_groups_of_its_user(
     chat: Chat, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("CONNECTIONS_PER_USER", "1")
+    monkeypatch.setenv("MEMBERS_TABLE", MEMBERS)
     settings.settings.cache_clear()
     row = put(groupId=None)
     chat.tables.create_members(red=["dora", "ana", "bob"])
     assert ask(chat, THEIRS, "ping")["action"] == "pong"
-    frame = {"groupId": "red", "senderId": "dora", "message": "Hi", "isTyping": True}
     for action in ("getHistory", "getPresence", "typing"):
-        refusal = ask(chat, THEIRS, action, **frame)
+        refusal = ask(chat, THEIRS, action, isTyping=True)
         assert (refusal["code"], "groupId" in refusal["message"]) == ("BAD_REQUEST", True)
-    assert chat.receive(THEIRS, json.dumps({"action": "sendMessage"} | frame)) == 400
-    assert "groupId" in chat.frames(THEIRS)[-1]["message"]
+    message = {"action": "sendMessage", "senderId": "dora", "message": "Hi"}
+    assert chat.receive(THEIRS, json.dumps(message | {"groupId": "blue"})) == 403
     assert chat.tables.messages() == []
+    assert chat.receive(THEIRS, json.dumps(message | {"groupId": "red"})) == 200
+    chat.gateway.delivered.clear()
     assert chat.connect("New=", "userId=dora&groupId=red") == 429
     presence_events.handler(
         {"Records": [{"eventName": "INSERT", "dynamodb": {"SequenceNumber": "1", "NewImage": row}}]}, chat.context
     )
-    assert chat.gateway.recipients() == {THEIRS}
+    assert chat.gateway.recipients() == set()
 
 
 GROUP_ROW = {"userId": None, "member": {"S": "dora"}, "joinedAt": {"S": ago(30)}}

@@ -71,19 +71,24 @@ class Scene:
         self._clients.append(client)
         return client
 
-    def new_member(self) -> Client:
+    def new_member(self, protocol: str = "2") -> Client:
         """Connect the attacker as a member of Alice's group."""
         self.enroll(GROUP)
-        return self.join(group=GROUP)
+        return self.join(group=GROUP, handshake=self.handshake(group=GROUP).parameter("protocol", protocol))
+
+    def visitor(self) -> Client:
+        """Connect the attacker without a group. It may join its own."""
+        self.enroll(self.den)
+        return self.join(handshake=self.handshake().parameter("groupId"))
 
     def enroll(self, group: str) -> None:
         """Make the attacker a member of a group."""
         self.chat.add_member(self.user, group)
         self._open.callback(self.chat.remove_member, self.user, group)
 
-    def removed_member(self) -> Client:
+    def removed_member(self, protocol: str = "2") -> Client:
         """Connect the attacker as a member of Alice's group, then end its membership."""
-        client = self.new_member()
+        client = self.new_member(protocol)
         self.ask(client, {"action": "getPresence"})
         self.chat.age(self.connection_id(self.user))
         self.chat.remove_member(self.user)
@@ -179,7 +184,7 @@ class Scene:
 
     def connection_id(self, user: str) -> str:
         """The id of a user's connection. On AWS the user does not know it."""
-        return next(key for key, row in self.chat.connections().items() if row["userId"] == user)
+        return next(key for key, row in self.chat.connections().items() if row.get("userId") == user)
 
     def invoke(self, function: str, event: dict[str, Any]) -> str:
         """Invoke a function with an event of API Gateway that the emulator cannot produce. Returns the status."""

@@ -174,7 +174,7 @@ class Chat:
 
     def handshake(self, user: str, group: str) -> Handshake:
         """A valid handshake."""
-        plain = Handshake(url=self.outputs["WebSocketURL"], query=[("groupId", group)])
+        plain = Handshake(url=self.outputs["WebSocketURL"], query=[("groupId", group), ("protocol", "2")])
         match self.name:
             case "claims":
                 return plain.parameter("token", self.world.provider.mint(user, [group]))
@@ -238,8 +238,9 @@ class Chat:
         """Rows of the connections table by id, without the attackers' rate limit state."""
         rows = self._rows("ConnectionsTable", "connectionId")
         for row in rows.values():
-            if row["userId"].startswith(MALLORY):
-                row.pop("busyUntil", None)
+            if str(row.get("userId") or row.get("member")).startswith(MALLORY):
+                for name in ("busyUntil", "joinsBusyUntil"):
+                    row.pop(name, None)
         return rows
 
     def messages(self) -> Rows:

@@ -2,6 +2,7 @@
 
 import base64
 import json
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -118,7 +119,12 @@ def binary_spoof(scene: Scene) -> str:
 
 def _handed_over(scene: Scene, body: str, *, encoded: bool = False) -> str:
     client = scene.stranger
-    about = {"connectionId": scene.connection_id(client.user), "eventType": "MESSAGE", "routeKey": "$default"}
+    about: dict[str, object] = {
+        "eventType": "MESSAGE",
+        "routeKey": "$default",
+        "requestTimeEpoch": time.time_ns() // 10**6,
+    }
+    about["connectionId"] = scene.connection_id(client.user)
     scene.invoke("$default", {"requestContext": about, "body": body, "isBase64Encoded": encoded})
     return str(client.receive(lambda frame: frame["action"] == "error")["code"])
 

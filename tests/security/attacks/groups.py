@@ -104,19 +104,17 @@ def two_groups_in_a_frame(scene: Scene) -> str:
     return scene.error(scene.stranger, text)
 
 
-@attack("open", "A stranger asks for history and presence, and names Alice's group, connection and user", OWN_ALONE)
+@attack("open", "A stranger asks for history and presence, and names Alice's group, connection and user", "FORBIDDEN")
 def history_and_presence_of_another_group(scene: Scene) -> str:
     return scene.looks_around(
         scene.stranger, groupId=GROUP, userId=ALICE, connectionId=scene.connection_id(ALICE), senderId=ALICE
     )
 
 
-@attack("open", "A stranger sends a typing frame that names Alice's group, and Bob as the user", OWN_ALONE)
+@attack("open", "A stranger sends a typing frame that names Alice's group, and Bob as the user", "FORBIDDEN")
 def typing_in_another_group(scene: Scene) -> str:
-    client, other = scene.stranger, scene.join(group=scene.stranger.group)
-    client.send({"action": "typing", "isTyping": True, "groupId": GROUP, "userId": BOB})
-    typing = other.receive(lambda frame: frame["action"] == "typing")
-    return OWN_ALONE if (typing["groupId"], typing["userId"]) == (client.group, client.user) else str(typing)
+    frame = {"action": "typing", "isTyping": True, "groupId": GROUP, "userId": BOB}
+    return scene.error(scene.stranger, frame)
 
 
 @attack("members", "A stranger with a valid token, who is not a member of any group, connects", "403")
@@ -143,7 +141,7 @@ def name_of_a_member_in_capitals(scene: Scene) -> str:
 
 def _is_removed(frame: Frame) -> Callable[[Scene], str]:
     def run(scene: Scene) -> str:
-        client = scene.removed_member()
+        client = scene.removed_member(protocol="1")
         answer = scene.error(client, client.message(f"still here {MARK}") | frame)
         try:
             client.collect(2)
@@ -164,10 +162,38 @@ for name, doing, frame in (
     add(
         name,
         "members",
-        f"A connected member is removed from the group, and {doing}",
+        f"A connected member is removed from its only group, and {doing} (protocol 1)",
         "FORBIDDEN, and the connection closed",
         _is_removed(frame),
     )
+
+
+def _as_visitor(frame: Frame) -> Callable[[Scene], str]:
+    def run(scene: Scene) -> str:
+        client = scene.visitor()
+        answer = scene.error(client, client.message(f"let me in {MARK}") | frame)
+        if answer == "left":
+            answer = scene.error(client, {"action": "getHistory", "groupId": GROUP})
+        return answer if scene.hears(client) == NOTHING else "overheard"
+
+    return run
+
+
+for chat in ("claims", "members"):
+    for name, doing, frame in (
+        ("joins", "joins Alice's group", {"action": "joinGroup", "groupId": GROUP, "events": True}),
+        ("sends without joining", "sends a message to Alice's group", {"action": "sendMessage", "groupId": GROUP}),
+        ("reads without joining", "asks for the history of Alice's group", {"action": "getHistory", "groupId": GROUP}),
+        ("looks around without joining", "asks who is in Alice's group", {"action": "getPresence", "groupId": GROUP}),
+        ("leaves", "leaves Alice's group, then reads its history", {"action": "leaveGroup", "groupId": GROUP}),
+    ):
+        add(
+            f"{chat}: visitor {name}",
+            chat,
+            f"A stranger connects without a group, and {doing}",
+            "FORBIDDEN",
+            _as_visitor(frame),
+        )
 
 
 @attack("members", "A connected member is removed from the group, and listens without sending", NOTHING)
@@ -179,3 +205,71 @@ def removed_member_listens(scene: Scene) -> str:
 def removed_member_returns(scene: Scene) -> str:
     scene.removed_member().close()
     return scene.knock(scene.handshake(group=GROUP))
+
+
+@attack(
+    "members",
+    "A member of two groups is removed from one of them, and reads on there",
+    "FORBIDDEN, and served in the other",
+)
+def removed_member_of_two_groups(scene: Scene) -> str:
+    client = scene.removed_member()
+    scene.enroll(scene.den)
+    joined = scene.ask(client, {"action": "joinGroup", "groupId": scene.den})
+    answer = scene.error(client, {"action": "getHistory", "groupId": GROUP})
+    other = scene.error(client, {"action": "getHistory", "groupId": scene.den})
+    served = "served" if (joined["action"], other) == ("joined", "history") else "refused"
+    return f"{answer}, and {served} in the other"
+
+
+@attack("members", "A removed member joins the group again over a connection that is still open", "FORBIDDEN")
+def removed_member_joins_again(scene: Scene) -> str:
+    client = scene.removed_member()
+    return scene.error(client, {"action": "joinGroup", "groupId": GROUP})
+
+
+@attack("claims", "A stranger joins its own group and Alice's in one frame, then listens", "only its own group")
+def batch_with_another_group(scene: Scene) -> str:
+    client = scene.visitor()
+    answer = scene.ask(client, {"action": "joinGroup", "groupIds": [GROUP, scene.den, GROUP], "events": True})
+    refused = [(each["groupId"], each["code"]) for each in answer["refused"]]
+    own_alone = answer["groupIds"] == [scene.den] and refused == [(GROUP, "FORBIDDEN")]
+    return OWN_ALONE if own_alone and scene.hears(client) == NOTHING else str(answer)
+
+
+@attack("claims", "A stranger catches up in its own group and in Alice's with one frame", "only its own group")
+def catch_up_in_another_group(scene: Scene) -> str:
+    client = scene.visitor()
+    answer = scene.ask(client, {"action": "getHistory", "groups": [{"groupId": GROUP}, {"groupId": scene.den}]})
+    read = [each["groupId"] for each in answer["groups"]]
+    return OWN_ALONE if (answer["action"], read) == ("upToDate", [scene.den]) else str(answer)
+
+
+@attack("open", "A stranger joins a group as Alice", "FORBIDDEN")
+def join_as_another_user(scene: Scene) -> str:
+    return scene.error(scene.visitor(), {"action": "joinGroup", "groupId": scene.den, "senderId": ALICE})
+
+
+@attack(
+    "open", "A stranger's join names the attributes of a row: another user, another group, another connection", NOTHING
+)
+def attributes_of_a_row_in_a_join(scene: Scene) -> str:
+    client = scene.visitor()
+    row = {"member": ALICE, "userId": ALICE, "connectionId": scene.connection_id(ALICE), "groups": [GROUP]}
+    scene.ask(client, {"action": "joinGroup", "groupId": scene.den} | row)
+    return scene.hears(client)
+
+
+@attack("open", "A stranger joins groups whose names look like the key of Alice's row", NOTHING)
+def group_named_like_a_row(scene: Scene) -> str:
+    client, alice = scene.visitor(), scene.connection_id(ALICE)
+    scene.ask(client, {"action": "joinGroup", "groupIds": [alice, f"{alice}#", f"#{GROUP}", f"{alice}#{GROUP}"]})
+    return scene.hears(client)
+
+
+@attack("open", "A stranger joins Alice's group, which is open, leaves it, and listens on", NOTHING)
+def left_member_listens(scene: Scene) -> str:
+    client = scene.visitor()
+    scene.ask(client, {"action": "joinGroup", "groupId": GROUP, "events": True})
+    scene.ask(client, {"action": "leaveGroup", "groupId": GROUP})
+    return scene.hears(client)

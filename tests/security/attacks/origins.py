@@ -53,8 +53,9 @@ for name, story, origin in (
 def _twice(*origins: str) -> Callable[[Scene], str]:
     def run(scene: Scene) -> str:
         handshake = scene.handshake(group=GROUP)
+        about = {"connectionId": str(uuid4()), "eventType": "CONNECT", "routeKey": "$connect", "requestTimeEpoch": 1}
         event = {
-            "requestContext": {"connectionId": str(uuid4()), "eventType": "CONNECT", "routeKey": "$connect"},
+            "requestContext": about,
             "headers": {"Origin": origins[-1]},
             "multiValueHeaders": {"Origin": list(origins)},
             "queryStringParameters": dict(handshake.query),

@@ -66,6 +66,14 @@ for name, story, make in (
     add(f"flood of {name}", "strict", f"Somebody sends {story}", _LIMITED, _floods(*make))
 
 
+@attack("strict", "A connection joins and leaves 25 groups again and again", _LIMITED)
+def flood_of_joins(scene: Scene) -> str:
+    client = scene.visitor()
+    group_ids = [f"{scene.den} {number}" for number in range(25)]
+    frames = ({"action": action, "groupIds": group_ids} for action in ("joinGroup", "leaveGroup") * 3)
+    return ", ".join(dict.fromkeys(answer for frame in frames if (answer := scene.error(client, frame)) == _LIMITED))
+
+
 @attack(
     "strict", f"A user opens {CONNECTIONS_PER_USER + 1} connections where {CONNECTIONS_PER_USER} are allowed", "429"
 )

@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from jwt.algorithms import RSAAlgorithm
 
-from tests.security.attack import Scene, add, attack
+from tests.security.attack import Scene, add
 from tests.security.chats import ALICE, GROUP, MARK
 from tests.security.client import Handshake
 
@@ -333,8 +333,3 @@ for name, story, answer, change in (
     ),
 ):
     add(f"token {name}", "claims", story, answer, _comes(change))
-
-
-@attack("claims", "Mallory has Alice's token but names no group, so API Gateway does not ask the authorizer", "401")
-def token_without_a_group(scene: Scene) -> str:
-    return scene.knock(scene.handshake(ALICE, GROUP).parameter("groupId"))
