@@ -69,6 +69,8 @@ def _catch_up(request: Request, asked: dict[str, object], limit: int) -> None:
                 require_right(request, own, group_id)
                 after = None if cursor is None else cursors.decode(group_id, cursor)
             except ChatError as error:
+                if error.ends_connection:
+                    raise
                 refused.append({"groupId": group_id, "code": error.code.name})
                 continue
             page = _page(group_id, None, after, limit)

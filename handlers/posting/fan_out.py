@@ -145,7 +145,7 @@ def push(
 def _clean_up(gone: Sequence[Connection], ended: Sequence[Connection], deadline: float) -> None:
     to_close = [one for one in ended if one.connection_id not in _foreign][:_MOST_CLOSED]
     for left, clean_up, failed in (
-        (gone, _delete, "stale row not deleted"),
+        (gone, _delete_stale, "stale row not deleted"),
         (to_close, _close, "expired connection not closed"),
     ):
         for connection in left:
@@ -155,18 +155,23 @@ def _clean_up(gone: Sequence[Connection], ended: Sequence[Connection], deadline:
                 clean_up(connection)
 
 
-def _delete(connection: Connection) -> None:
-    # A group row ends with its connection.
-    rows = {connection.connection_id, connection.row_id}
-    if sum(map(connections.delete_stale, rows)) < len(rows):
+def _delete_stale(connection: Connection) -> None:
+    if not _delete(connection):
         remember(_stale, connection.connection_id, most=_MOST_REMEMBERED)
 
 
+def _delete(connection: Connection) -> bool:
+    """Delete a connection's own row, and the row that it was found by. Returns whether they are ours to delete."""
+    rows = {connection.connection_id, connection.row_id}
+    return sum(map(connections.delete_stale, rows)) == len(rows)
+
+
 def _close(connection: Connection) -> None:
-    # The index lags: another program may have given the row more time.
+    # Another program may have given the own row more time, and the index lags. Then only a group row has ended.
     if connections.find(connection.connection_id):
-        return
-    if connections.delete_stale(connection.connection_id):
+        if connection.row_id != connection.connection_id:
+            connections.delete_stale(connection.row_id)
+    elif _delete(connection):
         close(connection.connection_id)
     else:
         remember(_foreign, connection.connection_id, most=_MOST_REMEMBERED)

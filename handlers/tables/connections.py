@@ -199,9 +199,7 @@ def _connected(group_id: str, page: "QueryOutputTypeDef", known: set[str], ended
         if not one:
             continue
         if one.expires_at <= now:
-            # An expired group row says nothing about its connection.
-            if one.row_id == one.connection_id:
-                ended.append(one)
+            ended.append(one)
         elif one.connection_id not in known and membership.has(one.user_id, one.joined_at):
             known.add(one.connection_id)
             connected.append(one)

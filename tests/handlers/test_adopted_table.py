@@ -142,7 +142,7 @@ def test_the_process_remembers_a_limited_number_of_stale_rows(monkeypatch: pytes
     monkeypatch.setattr(fan_out, "_MOST_REMEMBERED", 2)
     for connection_id in ("One=", "Two=", "Three="):
         gone = Connection(connection_id, "ana", "red", "", row_id=connection_id)
-        fan_out._delete(gone)  # noqa: SLF001 - thousands of connections would take long
+        fan_out._delete_stale(gone)  # noqa: SLF001 - thousands of connections would take long
     assert fan_out._stale == {"Three="}  # noqa: SLF001 - the same
 
 

@@ -231,6 +231,15 @@ def test_an_expired_group_row_does_not_close_its_connection(chat: Chat, changed:
     assert [chat.send(ANA), chat.send(ANA)] == [200, 200]
     assert len(chat.pushes(BOB)) == 2
     assert chat.gateway.closed == []
+    assert chat.tables.connections().keys() == {ANA, BOB, EVE}
+
+
+def test_a_connection_without_a_group_that_has_expired_is_closed_by_its_group_row(chat: Chat) -> None:
+    put(groupId=None, expiresAt={"N": "1"})
+    put(f"{THEIRS}#aGFzaA", **GROUP_ROW | {"expiresAt": {"N": "1"}})
+    assert chat.send(ANA) == 200
+    assert chat.gateway.closed == [THEIRS]
+    assert chat.tables.connections().keys() == {ANA, BOB, EVE}
 
 
 @pytest.mark.parametrize("changed", [{"groupId": None}, {"member": None}, {"userId": {"S": "dora"}, "member": None}])
