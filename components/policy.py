@@ -1,7 +1,7 @@
 """The functions' permissions: one statement for each thing that they use, and no more than they use.
 
-There is one policy for each feature. An update creates new policies before it deletes old ones, so a role may have each
-of them twice.
+All functions share one role, so each of them may do all of this. There is one policy for each feature. An update
+creates new policies before it deletes old ones, so a role may have each of them twice.
 """
 
 import json

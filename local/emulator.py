@@ -1,4 +1,4 @@
-"""The AWS emulator, a child process on the loopback address."""
+"""The AWS emulator, a child process on the loopback address: the package MiniStack, run by ``emulator_process.py``."""
 
 import json
 import os

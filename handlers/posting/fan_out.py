@@ -1,4 +1,7 @@
-"""Fan-out: one frame to many connections."""
+"""Fan-out: one frame to many connections.
+
+Posts that fail here were tried again before, as ``run.py`` and ``retries.py`` say.
+"""
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence

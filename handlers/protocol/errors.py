@@ -1,4 +1,7 @@
-"""The errors of the wire protocol: their codes. The text of an error stands beside the check that raises it."""
+"""The errors of the wire protocol: their codes. The text of an error stands beside the check that raises it.
+
+``requests/entry_point.py`` makes INTERNAL of any other exception.
+"""
 
 from enum import Enum
 

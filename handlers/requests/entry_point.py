@@ -1,4 +1,4 @@
-"""The entry point for API Gateway: it gets events and returns status codes."""
+"""The entry point for API Gateway: it gets events and returns status codes, answers errors, and logs each call."""
 
 import logging
 import time

@@ -1,5 +1,8 @@
 """The rate limit of a connection, kept in its row: the generic cell rate algorithm.
 
+Two other limits also answer RATE_LIMITED: of joins and leaves (:mod:`.groups`), and of a user's connections
+(``connect.py``).
+
 Each frame makes the connection busy for the time between two frames at the rate limit. A connection may be busy for as
 many frames ahead as the burst allows.
 """
