@@ -16,10 +16,11 @@ from tests.handlers.management_api_server import ManagementApiServer
 from tests.handlers.tables import Tables
 
 WHY = {
-    "PutItem": "stores the connection, or the message. Its condition also finds a retry",
+    "PutItem": "stores the connection, the row of a group that is joined, or the message. Its condition also finds a "
+    "retry",
     "DeleteItem": "deletes the connection, or a group row of a group that is left",
     "GetItem": "reads consistently whether the connection is still registered. A join reads it before and after",
-    "BatchWriteItem": "stores the group rows of a join, or deletes those of a connection that has ended",
+    "BatchWriteItem": "deletes the group rows of a connection that has ended",
     "Query": "counts the user's connections, or lists who is connected: one query for each megabyte of the group, "
     "which is about 5,700 connections. A page of history takes a second one if more than 8 messages fit into it",
     "UpdateItem": "counts the frame against its connection's rate, and reads consistently who speaks in which group. "

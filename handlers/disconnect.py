@@ -3,7 +3,7 @@
 from .requests.entry_point import entry_point
 from .requests.invocation import prepare
 from .requests.request import EventType, Request
-from .tables import groups
+from .tables import group_rows
 from .tables.aws import dynamodb, unavailable_on_failure
 
 
@@ -14,7 +14,7 @@ def disconnect(request: Request) -> None:
         ChatError: UNAVAILABLE.
     """
     with unavailable_on_failure():
-        groups.end(request.connection_id)
+        group_rows.end(request.connection_id)
 
 
 prepare(dynamodb)

@@ -6,8 +6,8 @@ a 410, and the table's time to live. A record may come twice or late.
 
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import Any
 
 from .posting.events import push_event, small_group
@@ -22,11 +22,15 @@ from .runtime.memory import make_room, remember
 from .tables import connections
 from .tables.aws import dynamodb, unavailable_on_failure
 from .tables.connection import Connection, read
-from .tables.groups import delete_group_rows
+from .tables.group_rows import delete_group_rows
 
 _told: set[str] = set()
 """Records that were served. If one of them fails, Lambda also repeats those after it."""
 _MOST_TOLD = 10_000
+_ended: set[str] = set()
+"""Records of connections whose group rows are deleted."""
+_ENDS_AT_ONCE = 8
+"""Connections whose group rows are deleted at the same time."""
 _missed: dict[str, set[str]] = {}
 """Connections that a group's frame has not reached, by the first of its records. Only they get the frame when Lambda
 repeats the record."""
@@ -61,38 +65,53 @@ def presence_events(event: dict[str, Any], deadline: float) -> dict[str, int]:
     Raises:
         PartialFailureError: Some groups could not be told. Lambda repeats the batch from the first of their records.
     """
-    told, failed, reason = 0, list[str](), None
+    told = 0
+    failed: dict[str, BaseException | None] = {}
     changes = [change for record in event["Records"] if (change := _change(record))]
-    for records, task in _tasks(changes, deadline):
+    for group_id, of_group in _by_group(changes).items():
+        records = [change.record for change in of_group]
         try:
             with unavailable_on_failure():
-                require_time(deadline)
-                told += bool(task())
+                told += _tell(group_id, of_group, deadline)
         except ChatError as error:
-            failed += records
-            reason = reason or error.__cause__
+            failed |= dict.fromkeys(records, error.__cause__)
             continue
         except Exception as error:  # It would fail again, and hold up the other groups.
-            logger.error("records not served, and not tried again", extra=failure(error))
-        if task.func is _tell:
-            remember(_told, *records, most=_MOST_TOLD)
+            logger.error("group not told, and not tried again", extra=failure(error))
+        remember(_told, *records, most=_MOST_TOLD)
+    failed |= _end(changes, deadline)
     if failed:
-        raise PartialFailureError(failed) from reason
+        raise PartialFailureError(list(failed)) from next(iter(failed.values()))
     return {"records": len(event["Records"]), "told": told}
 
 
-def _tasks(changes: list[Change], deadline: float) -> Iterator[tuple[list[str], partial[Any]]]:
-    """What there is to do, each task with the records that it serves. Records that were told before are left out."""
-    for change in changes:
-        if not change.opened and change.connection.groups:
-            # Deleting them again does no harm, so it is not remembered.
-            yield [change.record], partial(delete_group_rows, change.connection)
+def _by_group(changes: list[Change]) -> dict[str, list[Change]]:
+    """What has changed in each group, in order, without records that were served before."""
     groups: dict[str, list[Change]] = {}
     for change in changes:
         if change.connection.group_id and change.record not in _told:
             groups.setdefault(change.connection.group_id, []).append(change)
-    for group_id, of_group in groups.items():
-        yield [change.record for change in of_group], partial(_tell, group_id, of_group, deadline)
+    return groups
+
+
+def _end(changes: list[Change], deadline: float) -> dict[str, BaseException | None]:
+    """Delete the group rows of connections whose own rows are gone. Returns the records that failed, and why."""
+    failed: dict[str, BaseException | None] = {}
+
+    def end(change: Change) -> None:
+        try:
+            with unavailable_on_failure():
+                require_time(deadline)
+                delete_group_rows(change.connection)
+        except ChatError as error:
+            failed[change.record] = error.__cause__
+        else:
+            remember(_ended, change.record, most=_MOST_TOLD)
+
+    ended = [change for change in changes if change.connection.groups and change.record not in _ended]
+    with ThreadPoolExecutor(_ENDS_AT_ONCE) as threads:
+        list(threads.map(end, ended))
+    return failed
 
 
 def _change(record: dict[str, Any]) -> Change | None:
@@ -101,7 +120,7 @@ def _change(record: dict[str, Any]) -> Change | None:
     new = read(stored["NewImage"]) if "NewImage" in stored else None
     old = read(stored["OldImage"]) if "OldImage" in stored else None
     if kind == "INSERT" and new:
-        return Change(stored["SequenceNumber"], new, opened=True)
+        return Change(stored["SequenceNumber"], replace(new, groups=frozenset()), opened=True)
     if kind == "REMOVE" and old:
         return Change(stored["SequenceNumber"], old, opened=False)
     # A connection that leaves the group of its handshake keeps its own row and its other groups.
@@ -116,6 +135,7 @@ def _tell(group_id: str, changes: list[Change], deadline: float) -> bool:
     Raises:
         TimeoutError: The deadline has come before everybody was told.
     """
+    require_time(deadline)
     first = {change.connection.row_id: change for change in reversed(changes)}
     last = {change.connection.row_id: change for change in changes}
     before = dict.fromkeys(change.connection.user_id for change in first.values() if not change.opened)
@@ -155,7 +175,9 @@ def _was_here(user_id: str, others: list[Connection], opened: list[Connection]) 
 
 def _is_here(user_id: str, others: list[Connection]) -> bool:
     """Whether a user has another device. The index lags, so the table decides."""
-    return any(connections.find(other.row_id) for other in others if other.user_id == user_id)
+    mine = (other for other in others if other.user_id == user_id)
+    # A connection that has left the group of its handshake still has its own row.
+    return any((found := connections.find(other.row_id)) and found.group_id == other.group_id for other in mine)
 
 
 def _age(connection: Connection) -> tuple[str, str]:

@@ -5,10 +5,10 @@ from handlers.protocol.errors import ChatError, Code
 from handlers.requests.admission import may_join, open_connection
 from handlers.requests.request import Request
 from handlers.runtime.settings import settings
-from handlers.tables import groups
+from handlers.tables import groups, join_rate
 from handlers.tables.aws import unavailable_on_failure
 from handlers.tables.connection import Connection
-from handlers.tables.groups import Join
+from handlers.tables.group_rows import Join
 
 
 def join_group(request: Request) -> None:
@@ -21,12 +21,13 @@ def join_group(request: Request) -> None:
     frame = frames.join_group(request.frame())
     with unavailable_on_failure():
         own = _open(request, frame)
+        join_rate.turn_of(own, len(frame.group_ids))  # Refuse it before the members are asked.
         allowed = may_join(request, own, frame.group_ids)
         asked = Join(
             group_ids=[group_id for group_id in frame.group_ids if group_id in allowed],
             at_ms=request.received_ms,
             events=frame.events and own.protocol > 1,
-            name=own.name if settings().name_claim else frame.name,
+            name=request.authorizer.get("name", "") if settings().name_claim else frame.name,
         )
         too_many = groups.join(own, asked, cost=len(frame.group_ids))
     codes = dict.fromkeys(frame.group_ids, Code.FORBIDDEN) | dict.fromkeys(asked.group_ids)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from handlers.protocol import cursors, frames, times
 from handlers.protocol.cursors import START, Position
 from handlers.protocol.errors import ChatError, Code
-from handlers.requests.admission import admit, admit_frame, require_right
+from handlers.requests.admission import admit, admit_frame, check_groups, require_right
 from handlers.requests.request import Request
 from handlers.tables import messages
 from handlers.tables.aws import unavailable_on_failure
@@ -60,21 +60,19 @@ def _catch_up(request: Request, asked: dict[str, object], limit: int) -> None:
     ends: dict[str, str] = {}
     refused: list[frames.Frame] = []
     with unavailable_on_failure():
-        own = admit_frame(request)
+        own = check_groups(request, admit_frame(request))
         for group_id, cursor in asked.items():
-            # The pages have to be posted in the time that is left.
-            if request.deadline - time.monotonic() < _POSTING_SECONDS:
+            # The pages have to be posted in the time that is left. The first group is always served.
+            if (pages or ends or refused) and request.deadline - time.monotonic() < _POSTING_SECONDS:
                 break
+            request.group_id = group_id
             try:
                 require_right(request, own, group_id)
                 after = None if cursor is None else cursors.decode(group_id, cursor)
             except ChatError as error:
-                if error.ends_connection:
-                    raise
                 refused.append({"groupId": group_id, "code": error.code.name})
                 continue
             page = _page(group_id, None, after, limit)
-            request.group_id = group_id
             if page["messages"]:
                 pages[request.reply(page)] = page | {"groupId": group_id}
             elif not page["more"]:

@@ -37,7 +37,7 @@ def send_message(request: Request) -> None:
     frame = frames.send_message(request.frame())
     with unavailable_on_failure():
         sender = admit(request, frame.group_id)
-    frame = _authorized(sender, frame)
+    frame = _authorized(request, sender, frame)
     message = messages.compose(frame)
     message_id = message["messageId"]
     pushed = frames.message(message)  # Encode first: a message that is too large to be pushed must not be stored.
@@ -81,7 +81,7 @@ def _mark(message_id: str) -> None:
         messages.mark_pushed(message_id)
 
 
-def _authorized(sender: Connection, frame: frames.SendMessage) -> frames.SendMessage:
+def _authorized(request: Request, sender: Connection, frame: frames.SendMessage) -> frames.SendMessage:
     """Let a connection send only as its own user, and only with the name of its token if the token has to have one.
 
     Raises:
@@ -89,4 +89,7 @@ def _authorized(sender: Connection, frame: frames.SendMessage) -> frames.SendMes
     """
     if frame.sender_id != sender.user_id:
         raise ChatError(Code.FORBIDDEN, "senderId must be the user of this connection")
-    return replace(frame, sender_name=sender.name or sender.user_id) if settings().name_claim else frame
+    if not settings().name_claim:
+        return frame
+    # Not from the row: it may be older than the claim.
+    return replace(frame, sender_name=request.authorizer.get("name") or sender.user_id)

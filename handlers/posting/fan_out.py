@@ -13,7 +13,7 @@ from handlers.protocol import times
 from handlers.runtime.deadline import call_by
 from handlers.runtime.log import log_failure
 from handlers.runtime.memory import remember
-from handlers.tables import connections
+from handlers.tables import connections, group_rows
 from handlers.tables.connection import Connection
 
 from .closing import close
@@ -159,14 +159,8 @@ def _clean_up(gone: Sequence[Connection], ended: Sequence[Connection], deadline:
 
 
 def _delete_stale(connection: Connection) -> None:
-    if not _delete(connection):
+    if not group_rows.end_stale(connection):
         remember(_stale, connection.connection_id, most=_MOST_REMEMBERED)
-
-
-def _delete(connection: Connection) -> bool:
-    """Delete a connection's own row, and the row that it was found by. Returns whether they are ours to delete."""
-    rows = {connection.connection_id, connection.row_id}
-    return sum(map(connections.delete_stale, rows)) == len(rows)
 
 
 def _close(connection: Connection) -> None:
@@ -174,7 +168,7 @@ def _close(connection: Connection) -> None:
     if connections.find(connection.connection_id):
         if connection.row_id != connection.connection_id:
             connections.delete_stale(connection.row_id)
-    elif _delete(connection):
+    elif group_rows.end_stale(connection):
         close(connection.connection_id)
     else:
         remember(_foreign, connection.connection_id, most=_MOST_REMEMBERED)

@@ -8,8 +8,9 @@ from handlers.posting.posts import Post
 from handlers.protocol import frames
 from handlers.protocol.errors import ChatError, Code
 from handlers.runtime.settings import settings
-from handlers.tables import connections, groups, members
+from handlers.tables import connections, group_rows, groups, members
 from handlers.tables.connection import Connection
+from handlers.tables.group_rows import digest
 from handlers.tables.rate_limit import take_turn
 
 from .request import Request
@@ -75,7 +76,7 @@ def require_right(request: Request, own: Connection, group_id: str) -> None:
     """
     if groups.has_joined(own, group_id):
         if not members.is_still_member(own.user_id, group_id):
-            _remove(request, own, {groups.digest(group_id): group_id})
+            _remove(request, own, {digest(group_id): group_id})
             raise ChatError(
                 Code.FORBIDDEN, "you are not a member of this group any more: ask for access to it, then join it"
             )
@@ -92,46 +93,54 @@ def may_join(request: Request, own: Connection, group_ids: Sequence[str]) -> set
     return members.groups_of(own.user_id, group_ids)
 
 
-def check_groups(request: Request, own: Connection) -> None:
+def check_groups(request: Request, own: Connection) -> Connection:
     """Take a connection out of all groups that its user is no longer a member of. One query answers for all of them.
+
+    Returns:
+        The connection as it is then.
 
     Raises:
         ChatError: As :func:`_remove`.
     """
-    in_groups = own.groups | ({groups.digest(own.group_id)} if own.group_id else set())
+    in_groups = own.groups | ({digest(own.group_id)} if own.group_id else set())
     if not settings().members_table or in_groups <= _digests(members.known_groups_of(own.user_id)):
-        return
+        return own
     lost = in_groups - _digests(members.read_groups_of(own.user_id))
     if not lost:
-        return
-    names = {groups.digest(own.group_id): own.group_id}
-    _remove(request, own, {one: names.get(one) or groups.group_of(own, one) for one in lost})
+        return own
+    names = {digest(own.group_id): own.group_id}
+    return _remove(request, own, {one: names.get(one) or group_rows.group_of(own, one) for one in lost})
 
 
 def _digests(group_ids: Iterable[str]) -> set[bytes]:
-    return set(map(groups.digest, group_ids))
+    return set(map(digest, group_ids))
 
 
-def _remove(request: Request, own: Connection, lost: dict[bytes, str]) -> None:
+def _remove(request: Request, own: Connection, lost: dict[bytes, str]) -> Connection:
     """Take a connection out of groups that its user is no longer a member of, and tell it.
 
     Args:
         request: The call.
         own: The connection.
-        lost: The groups by their digests. An empty name is not known.
+        lost: The groups by their digests. An empty name is not known: the group row is missing.
+
+    Returns:
+        The connection as it is then.
 
     Raises:
         ChatError: FORBIDDEN, if a connection of protocol 1 has no group left. It is closed, as it would hear nothing
             more, and could not know.
     """
-    left = groups.remove(own, lost)
-    if own.protocol > 1:
-        frame = {"action": "left", "groupIds": sorted(filter(None, lost.values())), "reason": "REMOVED"}
+    left = groups.remove(own, lost, at_ms=request.received_ms)
+    names = sorted(filter(None, lost.values()))
+    if own.protocol > 1 and names:
+        frame = {"action": "left", "groupIds": names, "reason": "REMOVED"}
         request.post(Post(own.connection_id, frames.encode(frame)))
-    elif not left.group_id and not left.groups:
-        groups.end(own.connection_id)
+    if own.protocol == 1 and not left.group_id and not left.groups:
+        group_rows.end(own.connection_id)
         raise ChatError(
             Code.FORBIDDEN,
             "you are not a member of this group any more, so the connection is closed: ask for access to the group",
             ends_connection=True,
         )
+    return left

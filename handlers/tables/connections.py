@@ -30,7 +30,6 @@ from .schema import (
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.type_defs import QueryOutputTypeDef, WriteRequestTypeDef
 
-    from .aws import Row
 
 _MOST_WRITES = 25
 """Rows that one request writes.
@@ -80,14 +79,13 @@ def delete_row(row_id: str) -> Connection | None:
     return read(old) if old else None
 
 
-def write_rows(*, put: "Sequence[Row]" = (), delete: Sequence[str] = ()) -> None:
-    """Put rows, and delete rows by their keys, many with each request.
+def delete_rows(row_ids: Sequence[str]) -> None:
+    """Delete rows, many with each request.
 
     Raises:
         TimeoutError: DynamoDB has left some of them undone again and again.
     """
-    writes: list[WriteRequestTypeDef] = [{"PutRequest": {"Item": row}} for row in put]
-    writes += [{"DeleteRequest": {"Key": key(row_id)}} for row_id in delete]
+    writes: list[WriteRequestTypeDef] = [{"DeleteRequest": {"Key": key(row_id)}} for row_id in row_ids]
     table = settings().connections_table
     for start in range(0, len(writes), _MOST_WRITES):
         undone: Sequence[Any] = writes[start : start + _MOST_WRITES]
@@ -100,27 +98,28 @@ def write_rows(*, put: "Sequence[Row]" = (), delete: Sequence[str] = ()) -> None
             raise TimeoutError
 
 
-def delete_stale(row_id: str) -> bool:
+def delete_stale(row_id: str) -> tuple[bool, Connection | None]:
     """Delete a row of a connection that API Gateway says is gone.
 
     Returns:
-        Whether the row is deleted. It stays if it may be another API's: in a table that existed already, a row without
-        ``apiId`` says nothing, and to our API every connection of another API is gone.
+        Whether the row is deleted, and what it was. It stays if it may be another API's: in a table that existed
+        already, a row without ``apiId`` says nothing, and to our API every connection of another API is gone.
     """
     if not settings().connections_table_adopted:
-        delete_row(row_id)
-        return True
+        return True, delete_row(row_id)
     client = dynamodb()
     try:
-        client.delete_item(
+        answer = client.delete_item(
             TableName=settings().connections_table,
             Key=key(row_id),
             ConditionExpression=f"{API_ID} = :api",
             ExpressionAttributeValues={":api": {"S": settings().api_id}},
+            ReturnValues="ALL_OLD",
         )
     except client.exceptions.ConditionalCheckFailedException:
-        return False
-    return True
+        return False, None
+    old = answer.get("Attributes")
+    return True, read(old) if old else None
 
 
 def find(row_id: str) -> Connection | None:

@@ -1,74 +1,32 @@
-"""The groups that a connection has joined: a set of digests in its own row, and a group row for each.
+"""Joining and leaving groups: the set of digests in a connection's own row, together with its group rows.
 
 There are no transactions: they would make a frame that comes at the same time fail, and cost double. Instead, every
-order of the writes is repaired. The set comes first, so whatever ends a connection knows all of its group rows. If a
-join and a leave come at the same time, the join wins: too many pushes are harmless, too few are not.
+order of the writes is repaired. A join changes the set first, so whatever ends a connection finds its group rows. API
+Gateway's time of a frame tells which of two frames is later. If a join and a leave are served at the same time, the
+join wins: too many pushes are harmless, too few are not.
 """
 
-import base64
-import hashlib
-import math
-import time
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
-from handlers.protocol import times
 from handlers.protocol.errors import ChatError, Code
 from handlers.runtime.settings import settings
 
-from . import connections
+from . import connections, group_rows
 from .aws import dynamodb
-from .connection import Connection, key
+from .connection import Connection, is_open, key, read
 from .connections import not_connected
-from .schema import (
-    API_ID,
-    AUTHENTICATION,
-    CONNECTED_AT,
-    CONNECTION_ID,
-    EVENTS,
-    EXPIRES_AT,
-    GROUP_ID,
-    GROUPS,
-    JOINED_AT,
-    JOINED_MS,
-    JOINS_BUSY_UNTIL,
-    MEMBER,
-    NAME,
-    PROTOCOL,
-)
+from .group_rows import Join, digest
+from .join_rate import Turn, turn_of
+from .schema import API_ID, CONNECTION_ID, GROUP_ID, GROUPS, JOINED_MS, JOINS_BUSY_UNTIL
 
 if TYPE_CHECKING:
+    from botocore.exceptions import ClientError
+
     from .aws import Row
 
-_DIGEST_BYTES = 16
-_INTERVAL = 1_000_000
-"""Microseconds for which a group that is joined or left keeps a connection busy."""
-_CLOCKS_DIFFER = 5_000_000
-"""Microseconds by which the clocks of two processes may differ. A connection cannot be busier than that."""
 _MOST_TRIES = 5
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Join:
-    """What a connection asks for when it joins groups.
-
-    Attributes:
-        group_ids: The groups, each once. Its user may join all of them.
-        at_ms: When API Gateway received the frame, in milliseconds since the epoch.
-        events: Whether it wants their events.
-        name: The user's display name in them. Empty if there is none.
-    """
-
-    group_ids: Sequence[str]
-    at_ms: int
-    events: bool
-    name: str
-
-
-def digest(group_id: str) -> bytes:
-    """A short form of a group's id, so that the size of an own row does not grow with the names of its groups."""
-    return hashlib.sha256(group_id.encode()).digest()[:_DIGEST_BYTES]
 
 
 def has_joined(own: Connection, group_id: str) -> bool:
@@ -90,21 +48,22 @@ def join(own: Connection, asked: Join, *, cost: int) -> list[str]:
     Raises:
         ChatError: RATE_LIMITED, NOT_CONNECTED, or UNAVAILABLE if too many frames join and leave at the same time.
     """
+    if own.group_id in asked.group_ids and not _keep_own_group(own, at_ms=asked.at_ms):
+        own = connections.require(own.connection_id)
     too_many: list[str] = []
 
-    def change(own: Connection, busy_until: int) -> bool:
+    def change(own: Connection, turn: Turn) -> Connection | None:
         new = [group_id for group_id in asked.group_ids if not has_joined(own, group_id)]
-        too_many[:] = new[max(settings().groups_per_connection - len(own.groups), 0) :]
-        # A leave of the handshake's group that came before this join, but is served later, must not end it.
-        dated = asked.at_ms if own.group_id in asked.group_ids else None
-        add = [digest(group_id) for group_id in new if group_id not in too_many]
-        return _update(own, add=add, busy_until=busy_until, joined_ms=dated)
+        room = max(settings().groups_per_connection - len(own.groups), 0)
+        too_many[:] = new[room:]
+        return _update(own, add=[digest(group_id) for group_id in new[:room]], turn=turn)
 
     own = _take_turn(own, cost, change)
     put = [group_id for group_id in asked.group_ids if group_id not in {own.group_id, *too_many}]
-    connections.write_rows(put=[_group_row(own, group_id, asked) for group_id in put])
+    for group_id in put:
+        group_rows.put(own, group_id, asked)
     if put:
-        _confirm(own, put)
+        _confirm(own, [digest(group_id) for group_id in put])
     return too_many
 
 
@@ -120,78 +79,42 @@ def leave(own: Connection, group_ids: Sequence[str], *, at_ms: int) -> None:
         ChatError: As :func:`join`.
     """
     digests = [digest(group_id) for group_id in group_ids]
-
-    def change(own: Connection, busy_until: int) -> bool:
-        ends_own = own.group_id in group_ids and own.joined_ms < at_ms
-        return _update(own, drop=digests, busy_until=busy_until, drop_own_group=ends_own)
-
-    own = _take_turn(own, len(group_ids), change)
-    joined_since = [one for one in digests if not _delete_row(own, one, before_ms=at_ms)]
-    if joined_since:
-        _update(own, add=joined_since)
+    own = _take_turn(own, len(group_ids), lambda own, turn: _update(own, drop=digests, turn=turn))
+    if own.group_id in group_ids:
+        _drop_own_group(own, at_ms=at_ms)
+    _drop_rows(own, digests, at_ms=at_ms)
 
 
-def remove(own: Connection, digests: Collection[bytes]) -> Connection:
+def remove(own: Connection, digests: Collection[bytes], *, at_ms: int) -> Connection:
     """Take a connection out of groups that its user is no longer a member of.
 
     Returns:
         The connection as it is then.
     """
-    drops_own = bool(own.group_id) and digest(own.group_id) in digests
-    _update(own, drop=digests, drop_own_group=drops_own)
-    connections.write_rows(delete=[_row_id(own, one) for one in own.groups.intersection(digests)])
-    return replace(own, group_id="" if drops_own else own.group_id, groups=own.groups.difference(digests))
+    loses_own = bool(own.group_id) and digest(own.group_id) in digests
+    if loses_own:
+        _drop_own_group(own, at_ms=at_ms)
+    _update(own, drop=digests)
+    _drop_rows(own, own.groups.intersection(digests), at_ms=at_ms)
+    return replace(own, group_id="" if loses_own else own.group_id, groups=own.groups.difference(digests))
 
 
-def end(connection_id: str) -> None:
-    """Delete a connection's own row. Its group rows go with it: by the stream, or here if there is no stream."""
-    own = connections.delete_row(connection_id)
-    if own and not settings().presence:
-        delete_group_rows(own)
-
-
-def delete_group_rows(own: Connection) -> None:
-    """Delete the group rows of a connection that has ended."""
-    connections.write_rows(delete=[_row_id(own, one) for one in own.groups])
-
-
-def group_of(own: Connection, joined: bytes) -> str:
-    """The group that a digest in a connection's set stands for. Empty if its row is gone."""
-    found = connections.find(_row_id(own, joined))
-    return found.group_id if found else ""
-
-
-def _take_turn(own: Connection, cost: int, change: Callable[[Connection, int], bool]) -> Connection:
-    """Change a connection's groups at the rate that it may: twice as many as it may have at once, then one a second.
+def _take_turn(own: Connection, cost: int, change: Callable[[Connection, Turn], Connection | None]) -> Connection:
+    """Change a connection's groups, at the rate that it may.
 
     Args:
         own: The connection, as it was just read.
         cost: Number of groups in the frame.
-        change: Writes the change with the new end of the time for which the connection is busy. Returns whether the
-            row was still as it was read.
+        change: Writes the change. Returns the connection as it is in the table if that is not possible.
 
     Returns:
         The connection before the change.
     """
-    burst = 2 * settings().groups_per_connection
     for _ in range(_MOST_TRIES):
-        now = time.time_ns() // 1_000
-        busy_until = max(int(float(own.joins_busy_until or 0)), now)
-        if busy_until > now + burst * _INTERVAL + _CLOCKS_DIFFER:  # Another program wrote what cannot be right.
-            busy_until = now
-        # A frame with more groups than that is served too: it is told which of them are too many.
-        busy_until += min(cost, burst) * _INTERVAL
-        wait = busy_until - (now + burst * _INTERVAL)
-        if wait > 0:
-            raise ChatError(
-                Code.RATE_LIMITED,
-                f"too many joins and leaves: join and leave at most {burst} groups at once, and then one a second",
-                retryable=True,
-                retry_after_ms=wait // 1_000 + 1,
-            )
-        if change(own, busy_until):
+        found = change(own, turn_of(own, cost))
+        if found is None:
             return own
-        own = connections.require(own.connection_id)
+        own = found
     raise ChatError(
         Code.UNAVAILABLE,
         "other frames of this connection join and leave at the same time: send one after the other",
@@ -199,97 +122,104 @@ def _take_turn(own: Connection, cost: int, change: Callable[[Connection, int], b
     )
 
 
-def _confirm(own: Connection, put: Sequence[str]) -> None:
+def _confirm(own: Connection, digests: Collection[bytes]) -> None:
     """Undo a join if the connection ended meanwhile, and repeat it if a leave came in between."""
     now = connections.find(own.connection_id)
-    if now is None:
-        connections.write_rows(delete=[_row_id(own, digest(group_id)) for group_id in put])
+    if now is None or not _add_again(own, set(digests) - now.groups):
+        connections.delete_rows([group_rows.key_of(own, one) for one in digests])
         raise not_connected()
-    missing = {digest(group_id) for group_id in put} - now.groups
-    if missing:
-        _update(own, add=missing)
+
+
+def _add_again(own: Connection, digests: Collection[bytes]) -> bool:
+    """Put digests into the set again, if the connection still exists. Returns whether it does."""
+    return not digests or _update(own, add=digests) is None
+
+
+def _drop_rows(own: Connection, digests: Collection[bytes], *, at_ms: int) -> None:
+    """Delete group rows, but keep those that a later frame has joined."""
+    kept = [one for one in digests if not group_rows.delete(own, one, before_ms=at_ms)]
+    if not _add_again(own, kept):
+        connections.delete_rows([group_rows.key_of(own, one) for one in kept])
 
 
 def _update(
-    own: Connection,
-    *,
-    add: Collection[bytes] = (),
-    drop: Collection[bytes] = (),
-    drop_own_group: bool = False,
-    busy_until: int | None = None,
-    joined_ms: int | None = None,
-) -> bool:
-    """Change a connection's own row, if it still exists.
-
-    With ``busy_until``, only if no other frame has joined or left since it was read.
+    own: Connection, *, add: Collection[bytes] = (), drop: Collection[bytes] = (), turn: Turn | None = None
+) -> Connection | None:
+    """Change the set of groups in a connection's own row.
 
     Returns:
-        Whether it was changed.
+        None if it is changed. Else the connection as it is in the table: the turn, or the room for groups, is not as it
+        was read.
+
+    Raises:
+        ChatError: NOT_CONNECTED, with a turn. Without one, the connection is returned as it was.
     """
-    set_to = {JOINS_BUSY_UNTIL: busy_until, JOINED_MS: joined_ms}
-    numbers = {name: value for name, value in set_to.items() if value is not None}
+    sets = {JOINS_BUSY_UNTIL: turn.change, API_ID: ":api"} if turn else {}
     clauses = [
-        "SET " + ", ".join(f"{name} = :{name}" for name in numbers) if numbers else "",
+        "SET " + ", ".join(f"{name} = {value}" for name, value in sets.items()) if sets else "",
         f"ADD {GROUPS} :add" if add else "",
         f"DELETE {GROUPS} :drop" if drop else "",
-        f"REMOVE {GROUP_ID}" if drop_own_group else "",
     ]
-    values: Row = {f":{name}": {"N": str(value)} for name, value in numbers.items()}
-    values |= {f":{name}": {"BS": list(digests)} for name, digests in (("add", add), ("drop", drop)) if digests}
-    condition = f"attribute_exists({CONNECTION_ID})"
-    if busy_until is not None and own.joins_busy_until:
-        condition += f" AND {JOINS_BUSY_UNTIL} = :seen"
-        values[":seen"] = {"N": own.joins_busy_until}
-    elif busy_until is not None:
-        condition += f" AND NOT attribute_type({JOINS_BUSY_UNTIL}, :number)"
-        values[":number"] = {"S": "N"}
+    conditions = [f"attribute_exists({CONNECTION_ID})"]
+    values: Row = {f":{name}": {"BS": list(digests)} for name, digests in (("add", add), ("drop", drop)) if digests}
+    if turn:
+        conditions.append(turn.condition)
+        values |= {name: {"N": str(value)} for name, value in turn.values.items()}
+        values |= {":api": {"S": settings().api_id}, ":number": {"S": "N"}}
+    if turn and add:
+        conditions.append(f"(attribute_not_exists({GROUPS}) OR size({GROUPS}) <= :room)")
+        values[":room"] = {"N": str(settings().groups_per_connection - len(add))}
     client = dynamodb()
     try:
         client.update_item(
             TableName=settings().connections_table,
             Key=key(own.connection_id),
             UpdateExpression=" ".join(filter(None, clauses)),
-            ConditionExpression=condition,
+            ConditionExpression=" AND ".join(conditions),
             ExpressionAttributeValues=values,
+            ReturnValuesOnConditionCheckFailure="ALL_OLD",
         )
-    except client.exceptions.ConditionalCheckFailedException:
-        return False
-    return True
+    except client.exceptions.ConditionalCheckFailedException as failure:
+        found = _found(failure)
+        if turn and (found is None or not is_open(found)):
+            raise not_connected() from None
+        return found or own
+    return None
 
 
-def _delete_row(own: Connection, joined: bytes, *, before_ms: int) -> bool:
-    """Delete a group row, unless a later frame has joined the group. Returns whether it is gone."""
+def _keep_own_group(own: Connection, *, at_ms: int) -> bool:
+    """Note when a frame has joined the group of the handshake. Returns whether the connection still has it."""
+    found = _change_own_group(own, f"SET {JOINED_MS} = :at", at_ms)
+    return found is None or found.group_id == own.group_id
+
+
+def _drop_own_group(own: Connection, *, at_ms: int) -> None:
+    """Leave the group of the handshake, unless a later frame has joined it."""
+    _change_own_group(own, f"REMOVE {GROUP_ID}", at_ms)
+
+
+def _change_own_group(own: Connection, change: str, at_ms: int) -> Connection | None:
+    """Change an own row that has the same group as when it was read, if no frame since ``at_ms`` has joined that group.
+
+    Returns:
+        None if it is changed. Else the connection as it is in the table.
+    """
     client = dynamodb()
     try:
-        client.delete_item(
+        client.update_item(
             TableName=settings().connections_table,
-            Key=key(_row_id(own, joined)),
-            ConditionExpression=f"attribute_not_exists({JOINED_MS}) OR {JOINED_MS} < :at",
-            ExpressionAttributeValues={":at": {"N": str(before_ms)}},
+            Key=key(own.connection_id),
+            UpdateExpression=change,
+            ConditionExpression=f"{GROUP_ID} = :group AND (attribute_not_exists({JOINED_MS}) OR {JOINED_MS} < :at)",
+            ExpressionAttributeValues={":group": {"S": own.group_id}, ":at": {"N": str(at_ms)}},
+            ReturnValuesOnConditionCheckFailure="ALL_OLD",
         )
-    except client.exceptions.ConditionalCheckFailedException:
-        return False
-    return True
+    except client.exceptions.ConditionalCheckFailedException as failure:
+        return _found(failure) or replace(own, group_id="")
+    return None
 
 
-def _row_id(own: Connection, joined: bytes) -> str:
-    return f"{own.connection_id}#{base64.urlsafe_b64encode(joined).decode().rstrip('=')}"
-
-
-def _group_row(own: Connection, group_id: str, asked: Join) -> "Row":
-    expires_at = own.expires_at if own.expires_at < math.inf else time.time() + settings().connection_ttl_seconds
-    name = asked.name or own.name
-    return key(_row_id(own, digest(group_id))) | {
-        GROUP_ID: {"S": group_id},
-        # Own rows call it userId, so that the index with it counts a user's connections, not their rows.
-        MEMBER: {"S": own.user_id},
-        CONNECTED_AT: {"S": own.connected_at},
-        JOINED_AT: {"S": times.timestamp()},
-        JOINED_MS: {"N": str(asked.at_ms)},
-        EXPIRES_AT: {"N": str(int(expires_at))},
-        AUTHENTICATION: {"S": settings().authentication},
-        API_ID: {"S": settings().api_id},
-        PROTOCOL: {"N": str(own.protocol)},
-        EVENTS: {"BOOL": asked.events},
-        **({NAME: {"S": name}} if name else {}),
-    }
+def _found(failure: "ClientError") -> Connection | None:
+    """The connection that a condition has found in the table."""
+    row: Any = failure.response.get("Item")
+    return read(row) if row else None

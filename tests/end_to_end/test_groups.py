@@ -77,6 +77,17 @@ def test_groups_are_joined_and_left_over_one_socket(chat: Chat, group: str, even
     eventually(lambda: not any(row["connectionId"].partition("#")[0] in names for row in chat.rows("ConnectionsTable")))
 
 
+def test_groups_that_are_joined_without_waiting_are_all_joined(chat: Chat, group: str) -> None:
+    """Several functions serve the frames at the same time. An old front end does not send a refused join again."""
+    groups = {f"{group} {number}" for number in range(25)}
+    with chat.join("alice", None, protocol=2) as alice:
+        for each in groups:
+            alice.send("joinGroup", groupId=each)
+        answers = [alice.receive("joined") for _ in groups]
+        assert {each for answer in answers for each in answer["groupIds"]} == groups
+        assert {row["groupId"] for row in chat.rows("ConnectionsTable") if row.get("member") == "alice"} >= groups
+
+
 def test_the_group_is_told_when_a_client_leaves_the_group_of_its_handshake(chat: Chat, group: str) -> None:
     with chat.join("alice", group, protocol=2) as alice, chat.join("bob", group, protocol=2) as bob:
         assert alice.receive("presenceChanged")["joined"] == [{"userId": "bob"}]

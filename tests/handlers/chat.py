@@ -68,7 +68,7 @@ class Chat:
     gateway: ManagementApiServer
     context: Context = field(default_factory=Context)
     authorizer: dict[str, str] = field(default_factory=dict)
-    """What API Gateway hands to every frame of :meth:`ask` from the authorizer."""
+    """What API Gateway hands to every frame from the authorizer."""
     times: Iterator[int] = field(default_factory=lambda: count(NOW))
 
     def connect(
@@ -134,7 +134,10 @@ class Chat:
         else:
             rest = {"body": body}
         before = len(self.gateway.delivered)
-        status = self.call(route, event(route, "MESSAGE", connection_id, **rest))
+        frame = event(route, "MESSAGE", connection_id, **rest)
+        if self.authorizer:
+            frame["requestContext"]["authorizer"] = self.authorizer
+        status = self.call(route, frame)
         for recipient, answer in self.gateway.delivered[before:]:
             frame = decode(answer)
             if recipient == connection_id and frame["action"] == "error":

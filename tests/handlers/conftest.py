@@ -57,6 +57,7 @@ def cold_start(
     closing._client.cache_clear()  # noqa: SLF001 - the same
     events._large.clear()  # noqa: SLF001 - the same
     presence_events._told.clear()  # noqa: SLF001 - the same
+    presence_events._ended.clear()  # noqa: SLF001 - the same
     presence_events._missed.clear()  # noqa: SLF001 - the same
     send_message._pushed.clear()  # noqa: SLF001 - the same
     members._read.clear()  # noqa: SLF001 - the same

@@ -5,7 +5,6 @@ import json
 import random
 import time
 from collections import defaultdict
-from contextlib import nullcontext
 from typing import Any
 
 import pytest
@@ -13,13 +12,13 @@ import pytest
 from handlers import presence_events
 from handlers.protocol.times import timestamp
 from handlers.runtime import settings
-from handlers.tables import connections, groups, members
+from handlers.tables import connections, group_rows, join_rate, members
 from handlers.tables.aws import dynamodb
 from handlers.tables.connections import find
 
-from .chat import ANA, BOB, EVE, NOW, Chat
+from .chat import ANA, BOB, EVE, NOW, Chat, Context
 from .management_api_server import Answer, Frame
-from .tables import CONNECTIONS, MEMBERS, ProcessKilledError, Row
+from .tables import CONNECTIONS, MEMBERS, ProcessKilledError, Row, aws_error
 
 DORA = "DoraConnection="
 LOOK_ALIKES = ["red", "Red", "red ", "rеd", "red#", "#red", "red/", 'r"e"d', "😀", "x" * 256, "é" * 128, "red\\u0000"]
@@ -40,13 +39,20 @@ def with_members(chat: Chat, monkeypatch: pytest.MonkeyPatch) -> None:
     settings.settings.cache_clear()
 
 
+class Once(dict[str, Answer]):
+    """Answers that are each given once."""
+
+    def get(self, key: str, default: Any = None) -> Any:
+        return self.pop(key, default)
+
+
 @pytest.fixture
 def few_groups(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GROUPS_PER_CONNECTION", "3")
     settings.settings.cache_clear()
 
 
-def group_rows(chat: Chat, connection_id: str = DORA) -> dict[str, Row]:
+def rows_of(chat: Chat, connection_id: str = DORA) -> dict[str, Row]:
     """The group rows of a connection, by their groups."""
     rows = [row for key, row in chat.tables.connections().items() if key.startswith(f"{connection_id}#")]
     return {row["groupId"]["S"]: row for row in rows}
@@ -84,7 +90,7 @@ def test_a_joined_group_has_a_row_of_exactly_these_fields(chat: Chat) -> None:
         {"action": "joined", "groupIds": ["red"], "refused": [], "requestId": "r1"}
     ]
     own = chat.tables.connections()[DORA]
-    row = group_rows(chat)["red"]
+    row = rows_of(chat)["red"]
     assert row.pop("connectionId")["S"].startswith(f"{DORA}#")
     assert row.pop("joinedAt")["S"] >= own["connectedAt"]["S"]
     assert row == {
@@ -99,7 +105,7 @@ def test_a_joined_group_has_a_row_of_exactly_these_fields(chat: Chat) -> None:
         "events": {"BOOL": False},
         "name": {"S": "Dora D."},
     }
-    assert own["groups"] == {"BS": [groups.digest("red")]}
+    assert own["groups"] == {"BS": [group_rows.digest("red")]}
     assert "groupId" not in own
 
 
@@ -120,12 +126,12 @@ def test_a_group_that_was_joined_again_is_pushed_once(chat: Chat) -> None:
         assert chat.ask(DORA, "joinGroup", groupId="red")[0]["groupIds"] == ["red"]
     say(chat, BOB, "bob", "red")
     assert len(chat.pushes(DORA)) == 1
-    assert joined_groups() == len(group_rows(chat)) == 1
+    assert joined_groups() == len(rows_of(chat)) == 1
 
 
 def test_joining_the_group_of_the_handshake_writes_no_row(chat: Chat) -> None:
     assert chat.ask(ANA, "joinGroup", groupId="red")[0]["groupIds"] == ["red"]
-    assert group_rows(chat, ANA) == {}
+    assert rows_of(chat, ANA) == {}
     assert joined_groups(ANA) == 0
 
 
@@ -149,7 +155,7 @@ def test_a_batch_joins_what_it_may_and_names_the_rest(chat: Chat) -> None:
     assert answer["refused"] == [{"groupId": each, "code": "FORBIDDEN"} for each in ("green", "Red")]
     [refusal] = chat.ask(DORA, "joinGroup", groupId="green")
     assert (refusal["code"], refusal["groupId"]) == ("FORBIDDEN", "green")
-    assert set(group_rows(chat)) == {"red", "blue"}
+    assert set(rows_of(chat)) == {"red", "blue"}
     assert say(chat, DORA, "dora", "green") == 403
 
 
@@ -178,8 +184,16 @@ def test_joins_and_leaves_have_a_rate_of_their_own(chat: Chat) -> None:
     assert refusal["code"] == "RATE_LIMITED"
     assert refusal["retryable"]
     assert 1000 < refusal["retryAfterMs"] <= 2001
-    assert group_rows(chat) == {}
+    assert rows_of(chat) == {}
     assert say(chat, DORA, "dora", "a") == 200  # Messages have another one.
+
+
+@pytest.mark.usefixtures("with_members", "few_groups")
+def test_a_flood_of_joins_asks_nothing_of_the_members_table(chat: Chat) -> None:
+    chat.ask(DORA, "joinGroup", groupIds=[str(number) for number in range(6)])
+    with chat.tables.counting("Query") as queries:
+        assert chat.ask(DORA, "joinGroup", groupId="red")[0]["code"] == "RATE_LIMITED"
+    assert len(queries) == 0
 
 
 @pytest.mark.usefixtures("few_groups")
@@ -217,7 +231,7 @@ def test_a_rate_that_another_program_wrote_counts_as_idle(chat: Chat, busy_until
 def test_bad_frames_are_refused(chat: Chat, action: str, frame: Frame) -> None:
     [refusal] = chat.ask(DORA, action, **frame)
     assert (refusal["code"], refusal["retryable"]) == ("BAD_REQUEST", False)
-    assert group_rows(chat) == {}
+    assert rows_of(chat) == {}
 
 
 @pytest.mark.parametrize("action", ["joinGroup", "leaveGroup"])
@@ -291,7 +305,7 @@ def test_names_are_shown_in_presence_and_typing(chat: Chat) -> None:
     ]
     chat.ask(DORA, "typing", groupId="red", isTyping=True)
     assert chat.frames(ANA)[-1]["name"] == "Dora in red"
-    record = {"eventName": "INSERT", "dynamodb": {"SequenceNumber": "1", "NewImage": group_rows(chat)["red"]}}
+    record = {"eventName": "INSERT", "dynamodb": {"SequenceNumber": "1", "NewImage": rows_of(chat)["red"]}}
     presence_events.handler({"Records": [record]}, chat.context)
     assert chat.frames(ANA)[-1]["joined"] == [{"userId": "dora", "name": "Dora in red"}]
 
@@ -299,12 +313,15 @@ def test_names_are_shown_in_presence_and_typing(chat: Chat) -> None:
 def test_a_name_of_the_token_wins(chat: Chat, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NAME_CLAIM", "name")
     settings.settings.cache_clear()
+    chat.authorizer["name"] = "Dora D."
     say(chat, DORA, "dora", "red", senderName="Ana")
     assert chat.pushes(ANA)[-1]["senderName"] == "Dora D."
+    del chat.authorizer["name"]
     say(chat, BOB, "bob", "red", senderName="Ana")
     assert chat.pushes(ANA)[-1]["senderName"] == "bob"
+    chat.authorizer["name"] = "Dora Q."
     chat.ask(DORA, "joinGroup", groupId="red", name="Ana")
-    assert group_rows(chat)["red"]["name"] == {"S": "Dora D."}
+    assert rows_of(chat)["red"]["name"] == {"S": "Dora Q."}
 
 
 class TestClaims:
@@ -344,13 +361,46 @@ class TestLeaving:
         assert (len(chat.pushes(connection_id)) > before) == stays
         assert joined_groups(connection_id) == (stays and connection_id == DORA)
 
+    @pytest.mark.parametrize("connection_id", [DORA, ANA])
+    def test_a_join_that_is_served_late_does_not_take_back_a_later_one(self, chat: Chat, connection_id: str) -> None:
+        for action, at_ms in (("joinGroup", NOW + 2), ("joinGroup", NOW), ("leaveGroup", NOW + 1)):
+            chat.ask(connection_id, action, groupId="red", at_ms=at_ms)
+        say(chat, BOB, "bob", "red")
+        assert len(chat.pushes(connection_id)) == 1
+
+    def test_a_leave_in_the_middle_of_a_join_does_not_end_it(self, chat: Chat, monkeypatch: pytest.MonkeyPatch) -> None:
+        put, leaves = group_rows.put, iter([NOW - 1])
+
+        def leave_before(*row: Any) -> None:
+            for at_ms in leaves:
+                chat.ask(DORA, "leaveGroup", groupId="red", at_ms=at_ms)
+            put(*row)
+
+        monkeypatch.setattr(group_rows, "put", leave_before)
+        assert chat.ask(DORA, "joinGroup", groupId="red", at_ms=NOW)[-1]["groupIds"] == ["red"]
+        assert (joined_groups(), set(rows_of(chat))) == (1, {"red"})
+
+    def test_a_leave_of_the_handshakes_group_in_the_middle_of_a_join(
+        self, chat: Chat, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        turn_of, leaves = join_rate.turn_of, iter([NOW - 1])
+
+        def leave_before(*of: Any) -> join_rate.Turn:
+            for at_ms in leaves:
+                chat.ask(ANA, "leaveGroup", groupId="red", at_ms=at_ms)
+            return turn_of(*of)
+
+        monkeypatch.setattr(join_rate, "turn_of", leave_before)
+        chat.ask(ANA, "joinGroup", groupId="red", at_ms=NOW)
+        assert set(rows_of(chat, ANA)) == {"red"}
+
     def test_after_leaving_the_group_of_the_handshake_it_can_be_joined_again(self, chat: Chat) -> None:
         chat.ask(ANA, "leaveGroup", groupId="red", at_ms=NOW)
         assert "groupId" not in chat.tables.connections()[ANA]
         chat.ask(ANA, "joinGroup", groupId="red", at_ms=NOW + 1)
-        assert set(group_rows(chat, ANA)) == {"red"}
+        assert set(rows_of(chat, ANA)) == {"red"}
         chat.ask(ANA, "leaveGroup", groupId="red", at_ms=NOW + 2)
-        assert group_rows(chat, ANA) == {}
+        assert rows_of(chat, ANA) == {}
 
     def test_leaving_a_group_that_was_not_joined_is_no_error(self, chat: Chat) -> None:
         assert chat.ask(DORA, "leaveGroup", groupIds=["red", "blue"])[0]["groupIds"] == ["red", "blue"]
@@ -364,13 +414,25 @@ class TestLeaving:
         assert chat.frames(ANA)[-1]["left"] == [{"userId": "bob"}]
 
 
+CALLS_OF_A_JOIN = [("GetItem", 0), ("UpdateItem", 0), ("PutItem", 0), ("PutItem", 1), ("GetItem", 1)]
+"""Calls of a join of two groups: the operation, and how often it was called before."""
+
+
+def kill_a_join(chat: Chat, operation: str, after: int) -> None:
+    with (
+        chat.tables.failing(operation, ProcessKilledError(), after=after),
+        pytest.raises(ProcessKilledError),
+    ):
+        chat.ask(DORA, "joinGroup", groupIds=["red", "blue"])
+
+
 class TestEnds:
     """Every row of a connection goes, whatever ends it."""
 
     def test_the_stream_ends_the_group_rows(self, chat: Chat) -> None:
         chat.ask(DORA, "joinGroup", groupIds=[f"group {number}" for number in range(25)])
         chat.ask(DORA, "joinGroup", groupIds=[f"group {number}" for number in range(25, 50)])
-        assert len(group_rows(chat)) == 50
+        assert len(rows_of(chat)) == 50
         removal(chat, DORA)
         assert chat.tables.connections().keys() == {ANA, BOB}
 
@@ -387,51 +449,78 @@ class TestEnds:
         chat.gateway.answers[DORA] = Answer(410)
         say(chat, BOB, "bob", "red")
         assert DORA not in chat.tables.connections()
-        assert set(group_rows(chat)) == {"blue"}
+        assert set(rows_of(chat)) == {"blue"}
 
     def test_an_end_in_the_middle_of_a_join_leaves_no_row(self, chat: Chat, monkeypatch: pytest.MonkeyPatch) -> None:
-        write = connections.write_rows
+        put = group_rows.put
 
-        def end_before(**rows: Any) -> None:
-            if rows.get("put"):
+        def end_before(*row: Any) -> None:
+            if DORA in chat.tables.connections():
                 removal(chat, DORA)
-            write(**rows)
+            put(*row)
 
-        monkeypatch.setattr(connections, "write_rows", end_before)
+        monkeypatch.setattr(group_rows, "put", end_before)
         [refusal] = chat.ask(DORA, "joinGroup", groupIds=["red", "blue"])
         assert refusal["code"] == "NOT_CONNECTED"
         assert chat.tables.connections().keys() == {ANA, BOB}
 
-    @pytest.mark.parametrize("operation", ["UpdateItem", "BatchWriteItem", "GetItem"])
-    @pytest.mark.parametrize("after", [0, 1])
+    @pytest.mark.parametrize(("operation", "after"), CALLS_OF_A_JOIN)
     def test_a_join_that_is_killed_is_repaired_by_the_next_one(self, chat: Chat, operation: str, after: int) -> None:
-        with (
-            chat.tables.failing(operation, ProcessKilledError(), after=after),
-            pytest.raises(ProcessKilledError) if (operation, after) in KILLED else nullcontext(),
-        ):
-            chat.ask(DORA, "joinGroup", groupIds=["red", "blue"])
+        kill_a_join(chat, operation, after)
         assert chat.ask(DORA, "joinGroup", groupIds=["red", "blue"])[0]["groupIds"] == ["red", "blue"]
-        assert set(group_rows(chat)) == {"red", "blue"}
+        assert set(rows_of(chat)) == {"red", "blue"}
         assert joined_groups() == 2
         removal(chat, DORA)
         assert chat.tables.connections().keys() == {ANA, BOB}
 
-    @pytest.mark.parametrize("operation", ["UpdateItem", "BatchWriteItem", "GetItem"])
-    @pytest.mark.parametrize("after", [0, 1])
+    @pytest.mark.parametrize(("operation", "after"), CALLS_OF_A_JOIN)
     def test_the_rows_of_a_join_that_was_killed_go_with_the_connection(
         self, chat: Chat, operation: str, after: int
     ) -> None:
-        with (
-            chat.tables.failing(operation, ProcessKilledError(), after=after),
-            pytest.raises(ProcessKilledError) if (operation, after) in KILLED else nullcontext(),
-        ):
-            chat.ask(DORA, "joinGroup", groupIds=["red", "blue"])
+        kill_a_join(chat, operation, after)
         removal(chat, DORA)
         assert chat.tables.connections().keys() == {ANA, BOB}
 
+    def test_an_end_in_the_middle_of_a_leave_leaves_no_row(self, chat: Chat, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A later join has kept its row. The leave has taken it out of the set, so the end does not find it."""
+        chat.ask(DORA, "joinGroup", groupId="red", at_ms=NOW + 2)
+        delete = group_rows.delete
 
-KILLED = {("UpdateItem", 0), ("BatchWriteItem", 0), ("GetItem", 0), ("GetItem", 1)}
-"""Calls of a join. The others are not reached."""
+        def end_before(*row: Any, before_ms: int) -> bool:
+            removal(chat, DORA)
+            return delete(*row, before_ms=before_ms)
+
+        monkeypatch.setattr(group_rows, "delete", end_before)
+        chat.ask(DORA, "leaveGroup", groupId="red", at_ms=NOW)
+        assert chat.tables.connections().keys() == {ANA, BOB}
+
+    def test_many_ends_at_once_are_finished_by_repeats(self, chat: Chat, monkeypatch: pytest.MonkeyPatch) -> None:
+        records = []
+        for number in range(12):
+            connection_id = f"{number}="
+            chat.connect(connection_id, f"userId=user{number}&groupId=red&protocol=2")
+            chat.ask(connection_id, "joinGroup", groupIds=["blue", "green"])
+            row = _as_json(chat.tables.connections()[connection_id])
+            records.append({"eventName": "REMOVE", "dynamodb": {"SequenceNumber": str(number), "OldImage": row}})
+            chat.disconnect(connection_id)
+        monkeypatch.setattr(presence_events, "_ENDS_AT_ONCE", 1)
+        with chat.tables.failing("BatchWriteItem", aws_error("BatchWriteItem"), after=5):
+            answer = presence_events.handler({"Records": records}, chat.context)
+        assert answer == {"batchItemFailures": [{"itemIdentifier": str(number)} for number in range(5, 12)]}
+        assert len(chat.frames(ANA)[-1]["left"]) == 12  # Nobody waits for that.
+        with chat.tables.counting("BatchWriteItem") as calls:
+            assert presence_events.handler({"Records": records}, chat.context) is None
+        assert len(calls) == 7
+        assert chat.tables.connections().keys() == {ANA, BOB, DORA}
+
+    def test_without_a_stream_a_410_ends_them_all(self, chat: Chat, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("PRESENCE", "false")
+        settings.settings.cache_clear()
+        chat.tables.add_connection(DORA, "dora", "green")
+        chat.ask(DORA, "joinGroup", groupIds=["red", "blue"])
+        chat.gateway.answers[DORA] = Answer(410)
+        say(chat, BOB, "bob", "red")
+        assert chat.tables.connections().keys() == {ANA, BOB}
 
 
 @pytest.mark.usefixtures("with_members")
@@ -445,7 +534,7 @@ class TestRemovedMembers:
         removed, refusal = chat.ask(DORA, "getHistory", groupId="red")
         assert removed == {"action": "left", "groupIds": ["red"], "reason": "REMOVED"}
         assert (refusal["code"], refusal["groupId"]) == ("FORBIDDEN", "red")
-        assert set(group_rows(chat)) == {"blue"}
+        assert set(rows_of(chat)) == {"blue"}
         assert say(chat, DORA, "dora", "blue") == 200
 
     def test_a_ping_finds_out_with_one_query(self, chat: Chat) -> None:
@@ -459,7 +548,7 @@ class TestRemovedMembers:
             removed, pong = chat.ask(DORA, "ping")
         assert (removed["groupIds"], removed["reason"], pong["action"]) == (["3", "red"], "REMOVED", "pong")
         assert len(queries) == 1
-        assert len(group_rows(chat)) == joined_groups() == 20
+        assert len(rows_of(chat)) == joined_groups() == 20
         with chat.tables.counting("Query") as queries:
             chat.ask(DORA, "ping")
         assert len(queries) == 0
@@ -470,6 +559,14 @@ class TestRemovedMembers:
         assert (removed["groupIds"], pong["action"]) == (["red"], "pong")
         assert "groupId" not in chat.tables.connections()[ANA]
         assert say(chat, ANA, "ana", "red") == 403
+
+    def test_a_group_whose_row_is_missing_is_not_named(self, chat: Chat) -> None:
+        chat.ask(DORA, "joinGroup", groupIds=["red", "blue"])
+        connections.delete_row(rows_of(chat)["red"]["connectionId"]["S"])
+        chat.tables.remove_member("dora", "red")
+        _forget()
+        assert [frame["action"] for frame in chat.ask(DORA, "ping")] == ["pong"]
+        assert joined_groups() == 1
 
     def test_a_client_of_protocol_1_without_another_group_is_closed(self, chat: Chat) -> None:
         chat.tables.add_connection(ANA, "ana", "red", protocol=1)
@@ -549,8 +646,19 @@ class TestCatchUp:
 
     def test_a_page_that_did_not_arrive_does_not_count_as_read(self, chat: Chat) -> None:
         chat.tables.add_message("1", "red", timestamp(), "Hi")
-        chat.gateway.answers[DORA] = Answer(400)
-        assert chat.ask(DORA, "getHistory", groups=[{"groupId": "red"}]) == []
+        chat.gateway.answers = Once({DORA: Answer(400)})
+        [end] = chat.ask(DORA, "getHistory", groups=[{"groupId": "red"}, {"groupId": "blue"}])
+        assert [each["groupId"] for each in end["groups"]] == ["blue"]
+
+    def test_an_error_names_the_group_that_it_is_about(self, chat: Chat) -> None:
+        with chat.tables.failing("Query", aws_error("Query"), after=1):
+            [refusal] = chat.ask(DORA, "getHistory", groups=[{"groupId": "red"}, {"groupId": "blue"}])
+        assert (refusal["code"], refusal["groupId"]) == ("UNAVAILABLE", "blue")
+
+    def test_at_least_one_group_is_served_when_time_is_short(self, chat: Chat) -> None:
+        chat.context = Context(milliseconds=3_500)
+        [end] = chat.ask(DORA, "getHistory", groups=[{"groupId": "red"}, {"groupId": "blue"}])
+        assert [each["groupId"] for each in end["groups"]] == ["red"]
 
 
 @pytest.mark.parametrize("seed", range(3))

@@ -172,19 +172,22 @@ def test_a_user_leaves_with_the_last_device(chat: Chat) -> None:
     assert chat.frames(ANA) == chat.frames(BOB) == [changed(left=("dora",))]
 
 
-@pytest.mark.parametrize("expires_in", [None, -1], ids=["gone", "expired"])
+@pytest.mark.parametrize("state", ["gone", "expired", "has left the group"])
 def test_a_device_that_is_only_in_the_lagging_index_does_not_count(
-    chat: Chat, monkeypatch: pytest.MonkeyPatch, expires_in: float | None
+    chat: Chat, monkeypatch: pytest.MonkeyPatch, state: str
 ) -> None:
     chat.tables.add_connection(DORA, "dora", "red", age=1)
     chat.tables.add_connection(DORAS_PHONE, "dora", "red", age=0)
     listed = small_group("red")
     monkeypatch.setattr("handlers.presence_events.small_group", lambda _group_id: listed)
     last = end(chat, DORA)
-    if expires_in is None:
+    if state == "gone":
         connections.delete_row(DORAS_PHONE)
+    elif state == "expired":
+        chat.tables.add_connection(DORAS_PHONE, "dora", "red", expires_in=-1)
     else:
-        chat.tables.add_connection(DORAS_PHONE, "dora", "red", expires_in=expires_in)
+        chat.ask(DORAS_PHONE, "leaveGroup", groupId="red")
+        chat.gateway.delivered.clear()
     serve(chat, left(last))
     assert changed(left=("dora",)) in chat.frames(ANA)
 
@@ -246,7 +249,7 @@ def test_what_cannot_succeed_is_not_repeated(chat: Chat, log: Log) -> None:
     with chat.tables.failing("Query", error, times=1):
         assert serve(chat, records) == []
     assert chat.frames(ANA) == [changed(joined=("dora",))]
-    assert log.warnings() == ["records not served, and not tried again"]
+    assert log.warnings() == ["group not told, and not tried again"]
 
 
 def test_a_batch_without_a_table_is_repeated_whole(chat: Chat) -> None:

@@ -256,20 +256,25 @@ def join_as_another_user(scene: Scene) -> str:
 def attributes_of_a_row_in_a_join(scene: Scene) -> str:
     client = scene.visitor()
     row = {"member": ALICE, "userId": ALICE, "connectionId": scene.connection_id(ALICE), "groups": [GROUP]}
-    scene.ask(client, {"action": "joinGroup", "groupId": scene.den} | row)
-    return scene.hears(client)
+    joined = scene.ask(client, {"action": "joinGroup", "groupId": scene.den} | row)
+    return scene.hears(client) if joined["action"] == "joined" else str(joined)
 
 
 @attack("open", "A stranger joins groups whose names look like the key of Alice's row", NOTHING)
 def group_named_like_a_row(scene: Scene) -> str:
     client, alice = scene.visitor(), scene.connection_id(ALICE)
-    scene.ask(client, {"action": "joinGroup", "groupIds": [alice, f"{alice}#", f"#{GROUP}", f"{alice}#{GROUP}"]})
-    return scene.hears(client)
+    named = [alice, f"{alice}#", f"#{GROUP}", f"{alice}#{GROUP}"]
+    joined = scene.ask(client, {"action": "joinGroup", "groupIds": named})
+    return scene.hears(client) if joined.get("groupIds") == named else str(joined)
 
 
 @attack("open", "A stranger joins Alice's group, which is open, leaves it, and listens on", NOTHING)
 def left_member_listens(scene: Scene) -> str:
     client = scene.visitor()
-    scene.ask(client, {"action": "joinGroup", "groupId": GROUP, "events": True})
+    joined = scene.ask(client, {"action": "joinGroup", "groupId": GROUP, "events": True})
+    scene.victims_talk()
+    client.take("message")
     scene.ask(client, {"action": "leaveGroup", "groupId": GROUP})
-    return scene.hears(client)
+    client.collect(0.3)
+    client.received.clear()
+    return scene.hears(client) if joined["action"] == "joined" else str(joined)
