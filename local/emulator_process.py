@@ -7,12 +7,13 @@ import signal
 import sys
 import threading
 from contextlib import suppress
+from functools import lru_cache
 from typing import Any
 
 from ministack.app import main
 from ministack.core import iam_actions, lambda_runtime
 from ministack.core.responses import json_response
-from ministack.services import cloudwatch_logs, lambda_svc
+from ministack.services import cloudwatch_logs, dynamodb, lambda_svc
 
 
 def _end_with_input(directory: str) -> None:
@@ -73,6 +74,15 @@ def _match_what_does_not_exist() -> None:
     lambda_svc._match_esm_filter = as_aws_does  # noqa: SLF001 - the same
 
 
+def _read_each_expression_once() -> None:
+    """Remember how an expression of DynamoDB is parsed. MiniStack parses it again for every row of the table.
+
+    Both functions depend on their arguments alone, and nothing changes their results.
+    """
+    dynamodb._tokenize = lru_cache(dynamodb._tokenize)  # noqa: SLF001 - MiniStack has no other way
+    dynamodb._condition_syntax_error = lru_cache(dynamodb._condition_syntax_error)  # noqa: SLF001 - the same
+
+
 def run(directory: str) -> None:
     """Run the emulator until the standard input ends.
 
@@ -82,6 +92,7 @@ def run(directory: str) -> None:
     _let_log_groups_change_their_key()
     _compare_log_groups_as_aws_does()
     _match_what_does_not_exist()
+    _read_each_expression_once()
     threading.Thread(target=_end_with_input, args=(directory,), daemon=True).start()
     main()
 
