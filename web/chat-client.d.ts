@@ -13,9 +13,10 @@ export interface Timing {
    */
   replyTimeoutMs: number;
   /**
-   * Longest time between keep-alives. Each comes at a random moment in the last tenth of this time, and also fetches
-   * the messages that a failed push may have left out. API Gateway closes a connection that is idle for 10 minutes.
-   * Default: 4 min.
+   * Longest time between keep-alives. Each comes at a random moment in the last tenth of this time. It is one frame for
+   * up to 25 groups, which also fetches the messages that a failed push may have left out. API Gateway closes a
+   * connection that is idle for 10 minutes, and a browser may run the timers of a hidden page a minute late.
+   * Default: 8 min.
    */
   pingIntervalMs: number;
   /**
@@ -33,27 +34,36 @@ export interface Timing {
   typingIntervalMs: number;
 }
 
-export interface Options {
-  /** The output `WebSocketURL` of the deployment. */
-  url: string;
-  groupId: string;
+export interface ClientOptions {
   /** This user's id. With authentication, it must be the one in the token. */
   userId: string;
   /** The name that others see. Default: `userId`. */
   senderName?: string;
   /** The client calls it before every connect, and sends the result as `token` in the query. */
   getToken?: () => string | Promise<string>;
+  /**
+   * Send the token as a subprotocol instead. API Gateway takes URLs of at most 4,096 characters, and 8,192 bytes of token
+   * as a subprotocol. Addresses appear in logs, subprotocols do not. Default: false.
+   */
+  tokenAsSubprotocol?: boolean;
   /** Keeps unsent messages over reloads. Default: `localStorage`. With null they are lost when the page closes. */
   storage?: Pick<Storage, "length" | "key" | "getItem" | "setItem" | "removeItem"> | null;
   /** Records which page owns which unsent messages. Default: `navigator.locks`. */
   locks?: Pick<LockManager, "request">;
   /** Default: the global `WebSocket`. */
-  WebSocket?: new (url: string) => WebSocket;
+  WebSocket?: new (url: string, protocols: string[]) => WebSocket;
   /** Default: the global `setTimeout` and `clearTimeout`. */
   clock?: { setTimeout(callback: () => void, ms: number): unknown; clearTimeout(timer: any): void };
   /** Returns a number from 0 to below 1, which spreads retries. Default: `Math.random`. */
   random?: () => number;
   timing?: Partial<Timing>;
+}
+
+/** Options of a client of one group. */
+export interface Options extends ClientOptions {
+  /** The output `WebSocketURL` of the deployment. */
+  url: string;
+  groupId: string;
 }
 
 /**
@@ -62,7 +72,7 @@ export interface Options {
  * - `syncing`: connected, and fetching what was missed. You can send already
  * - `online`: connected, and every message is here
  * - `waiting`: not connected, the next attempt comes in `retryInMs`
- * - `closed`: `close()` has been called
+ * - `closed`: `close()` has been called. Of a group: or the server refused it, and an error said why
  */
 export type State = "idle" | "connecting" | "syncing" | "online" | "waiting" | "closed";
 
@@ -89,12 +99,13 @@ export interface Message {
 }
 
 export interface Presence {
-  members: { userId: string; devices: number }[];
+  /** `name` is what the user's client gave. It is missing if the client gave none. */
+  members: { userId: string; name?: string; devices: number }[];
   /** Whether there are more members than these. The client then does not ask again until it reconnects. */
   truncated: boolean;
 }
 
-/** What `on` delivers. Except for `error`, each is the client's property of that name, whenever it has changed. */
+/** What `on` delivers. Except for `error`, each is the property of that name, whenever it has changed. */
 export interface ChatEvents {
   state: State;
   messages: readonly Message[];
@@ -109,7 +120,7 @@ export class ChatError extends Error {
   constructor(
     code: string,
     message: string,
-    details?: Partial<Pick<ChatError, "retryable" | "retryAfterMs" | "clientMessageId">>,
+    details?: Partial<Pick<ChatError, "retryable" | "retryAfterMs" | "groupId" | "clientMessageId">>,
   );
   /**
    * The server's code (docs/protocol.md), or one of the client's own:
@@ -123,27 +134,24 @@ export class ChatError extends Error {
   readonly retryable: boolean;
   /** Minimum time to wait before a retry, in milliseconds. */
   readonly retryAfterMs: number;
+  /** The group that the error is about, if the server named it. */
+  readonly groupId: string | undefined;
   /** The message that the error is about. */
   readonly clientMessageId: string | undefined;
 }
 
-/** One user in one group. Use it once: after `close()`, create another. */
-export class ChatClient {
-  /**
-   * Create a client. It connects only when you call `connect()`.
-   *
-   * @throws {TypeError} If `url` is not a WebSocket URL, or an id is empty.
-   */
-  constructor(options: Options);
-
+/** One group of a client. */
+export interface Room {
+  readonly groupId: string;
   readonly state: State;
-  /** While `waiting`: time from the start of the wait to the next attempt, in milliseconds. */
-  readonly retryInMs: number;
   /** The sent messages in the group's order, then this user's unsent ones. */
   readonly messages: readonly Message[];
-  /** Who is connected to the group. While this client is not connected: who was, at last report. */
+  /**
+   * Who is connected to the group. It comes while something listens to `presence` or `typing`. At other times, and while
+   * the client is not connected: who was, at last report.
+   */
   readonly presence: Presence;
-  /** Ids of the other users who are typing. */
+  /** Ids of the other users who are typing. It comes while something listens to `presence` or `typing`. */
   readonly typing: readonly string[];
   /** Whether `loadOlder()` would find more. */
   readonly hasOlder: boolean;
@@ -152,25 +160,9 @@ export class ChatClient {
   on<E extends keyof ChatEvents>(event: E, listener: (payload: ChatEvents[E]) => void): () => void;
 
   /**
-   * Connect, and stay connected until `close()`. Takes over unsent messages from this user's pages that have closed.
-   *
-   * @throws {Error} If called twice.
-   */
-  connect(): void;
-
-  /** Disconnect. Unsent messages stay in the storage. Another client of this user and group will send them. */
-  close(): void;
-
-  /**
-   * Tell the client that the network may have changed. It retries at once, or checks that the connection still works.
-   * A browser does this itself when the network comes or goes and when the page is shown. You can pass `wake` as a
-   * listener.
-   */
-  readonly wake: () => void;
-
-  /**
    * Send a message, connected or not. It is in `messages` at once and survives a reload. The client repeats it until
-   * the server has stored or refused it. The server stores your messages in the order in which you sent them.
+   * the server has stored or refused it, even after `close()` of the room. The server stores your messages of a group in
+   * the order in which you sent them.
    *
    * @returns Its `clientMessageId`.
    * @throws {TypeError} If `message` is empty or only white space.
@@ -193,4 +185,61 @@ export class ChatClient {
 
   /** Tell the others that this user is typing or has stopped. Call it on every keystroke: the client sends only a few. */
   setTyping(isTyping?: boolean): void;
+
+  /** The name that a user last gave to presence, typing or a message here. The id of a user who gave none. */
+  nameOf(userId: string): string;
+
+  /** Leave the group: its messages do not come any more. `group()` of the client joins again, with the same room. */
+  close(): void;
 }
+
+/** One user in many groups, over one connection. Use it once: after `close()`, create another. */
+export interface Chat {
+  /** `online` when every room that was open at the connect has all its messages. */
+  readonly state: State;
+  /** While `waiting`: time from the start of the wait to the next attempt, in milliseconds. */
+  readonly retryInMs: number;
+
+  /** Listen to an event. Errors of all rooms come here, too. Call the returned function to stop. */
+  on<E extends "state" | "error">(event: E, listener: (payload: ChatEvents[E]) => void): () => void;
+
+  /**
+   * Connect, and stay connected until `close()`. Takes over unsent messages from this user's pages that have closed.
+   *
+   * @throws {Error} If called twice.
+   */
+  connect(): void;
+
+  /** Disconnect. Unsent messages stay in the storage. Another client of this user will send them. */
+  close(): void;
+
+  /**
+   * Tell the client that the network may have changed. It retries at once, or checks that the connection still works.
+   * A browser does this itself when the network comes or goes and when the page is shown. You can pass `wake` as a
+   * listener.
+   */
+  readonly wake: () => void;
+
+  /**
+   * The room of a group, which the client joins, and joins again after each reconnect. Calls with the same id return the
+   * same room. Rooms that you take at the same moment are joined together.
+   *
+   * @throws {TypeError} If the id is empty.
+   */
+  group(groupId: string): Room;
+}
+
+/** One user in one group. It is the client and the room at once, and `close()` ends both. */
+export interface ChatClient extends Omit<Room, "groupId" | "close">, Omit<Chat, "on"> {}
+
+/**
+ * Create a client. It connects only when you call `connect()`.
+ *
+ * @throws {TypeError} If the URL is not a WebSocket URL, or an id is empty.
+ */
+export const ChatClient: {
+  /** One user in many groups. `url` is the output `WebSocketURL` of the deployment. */
+  new (url: string, options: ClientOptions): Chat;
+  /** One user in one group. */
+  new (options: Options): ChatClient;
+};

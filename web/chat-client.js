@@ -1,23 +1,27 @@
 /**
- * Group chat over one WebSocket. It loses and duplicates no message, and keeps the group's order.
+ * Group chat over one WebSocket. It loses and duplicates no message, and keeps each group's order.
  *
- *     const chat = new ChatClient({ url, groupId: "team", userId: "ann", senderName: "Ann" });
- *     chat.on("messages", (messages) => render(messages));
+ *     const chat = new ChatClient("wss://…", { userId: "ann", senderName: "Ann" });
+ *     const team = chat.group("team");
+ *     team.on("messages", (messages) => render(messages));
  *     chat.connect();
- *     chat.send("Hello");
+ *     team.send("Hello");
  *
  * chat-client.d.ts describes the public API, docs/client.md its use, docs/protocol.md the rules that it follows.
+ *
+ * A ChatClient has one Connection, which has a Link for each socket. A Room is one group. The connection joins and
+ * catches up; the room keeps messages, unsent ones, presence and typing.
  * @module
  */
 
-/** @import { ChatEvents, Message, Options, Presence, State, Timing } from "./chat-client.js" */
+/** @import { ChatEvents, ClientOptions, Message, Options, Presence, State, Timing } from "./chat-client.js" */
 /** @typedef {Record<string, any>} Frame */
 
 /** @type {Readonly<Timing>} */
 const TIMING = {
   connectTimeoutMs: 15_000,
   replyTimeoutMs: 10_000,
-  pingIntervalMs: 240_000,
+  pingIntervalMs: 480_000,
   maxConnectionMs: 6_900_000,
   backoffBaseMs: 1_000,
   backoffMaxMs: 30_000,
@@ -31,6 +35,21 @@ const MAX_FRAME_BYTES = 32 * 1024;
 
 const PAGE_SIZE = 50;
 
+// The server takes this many groups in one frame.
+const BATCH_SIZE = 25;
+
+// The server chooses the first of two subprotocols, and takes the second for the token.
+const SUBPROTOCOL = "websocket-chat";
+
+// The keys of unsent messages in the storage begin with this.
+const OUTBOX = "chat-outbox:";
+
+/** @type {Record<string, string>} */
+const REFUSALS = {
+  FORBIDDEN: "You are not a member of this group",
+  TOO_MANY_GROUPS: "Too many groups are open. Close another one",
+};
+
 export class ChatError extends Error {
   name = "ChatError";
 
@@ -41,6 +60,8 @@ export class ChatError extends Error {
     this.retryable = !!details.retryable;
     this.retryAfterMs = Number(details.retryAfterMs) || 0;
     /** @type {string | undefined} */
+    this.groupId = details.groupId;
+    /** @type {string | undefined} */
     this.clientMessageId = details.clientMessageId;
   }
 }
@@ -48,14 +69,79 @@ export class ChatError extends Error {
 // Not crypto.randomUUID: pages on plain http do not have it.
 const newId = () => crypto.getRandomValues(new Uint32Array(4)).join("-");
 
+/** Listeners of a client or a room, by event. */
+class Listeners {
+  /** @type {{ [event: string]: Set<(payload: any) => void> }} */
+  #byEvent = {};
+
+  /** @param {string} event @param {(payload: any) => void} listener */
+  on(event, listener) {
+    const listeners = (this.#byEvent[event] ??= new Set());
+    listeners.add(listener);
+    return () => void listeners.delete(listener);
+  }
+
+  /** @param {string} event */
+  has(event) {
+    return !!this.#byEvent[event]?.size;
+  }
+
+  /** @param {string} event @param {unknown} payload */
+  emit(event, payload) {
+    for (const listener of this.#byEvent[event] ?? []) {
+      try {
+        listener(payload);
+      } catch (error) {
+        // Report a fault of the page as an uncaught error. It must not stop the chat.
+        queueMicrotask(() => {
+          throw error;
+        });
+      }
+    }
+  }
+}
+
+/**
+ * A group that one socket has joined.
+ *
+ * @typedef {object} Place
+ * @property {boolean} [events] Whether presence and typing come. Undefined while a leave has no answer.
+ * @property {boolean} synced Whether the room has caught up.
+ * @property {boolean} [truncated] Whether the group is too large for a list of its members.
+ */
+
+/**
+ * A room as its connection sees it.
+ *
+ * @typedef {object} Member
+ * @property {Room} room
+ * @property {string} ownKey The key of its unsent messages in the storage.
+ * @property {boolean} open Whether the page wants it.
+ * @property {string} [cursor] The end of the last complete history.
+ * @property {() => boolean} wantsEvents
+ * @property {() => void} changed Called after each change of the connection, and of the room's place in it.
+ * @property {(frame: Frame) => void} receive
+ * @property {(page: Frame, newest: boolean) => void} read Takes a page of history.
+ * @property {(answer: Frame | ChatError) => boolean} settle Takes an ack or a refusal. False if it is not about an unsent
+ *   message of the room.
+ * @property {(error: ChatError) => void} report
+ * @property {(items: Message[]) => boolean} queue Takes unsent messages. Returns whether they survive a reload.
+ */
+
+const disconnected = () => new ChatError("DISCONNECTED", "There is no connection", { retryable: true });
+
 /** One socket, with its timers and its requests that wait for an answer. They all end with the socket. */
 class Link {
   /** @type {WebSocket | undefined} */
   socket;
   open = false;
+  /** Whether all rooms have caught up. */
   synced = false;
   probing = false;
+  reconciling = false;
   ended = false;
+  /** Groups that the server pushes to this socket. @type {Map<string, Place>} */
+  places = new Map();
   /** @type {unknown} */
   due;
   #clock;
@@ -64,8 +150,10 @@ class Link {
   #timers = new Set();
   /** @type {Map<string, (outcome: any) => void>} */
   #waiting = new Map();
+  /** Take the pages that come before the answer to a request. @type {Map<string, (page: Frame) => void>} */
+  #readers = new Map();
 
-  /** @param {NonNullable<Options["clock"]>} clock @param {number} replyTimeoutMs */
+  /** @param {NonNullable<ClientOptions["clock"]>} clock @param {number} replyTimeoutMs */
   constructor(clock, replyTimeoutMs) {
     this.#clock = clock;
     this.#replyTimeoutMs = replyTimeoutMs;
@@ -73,6 +161,7 @@ class Link {
 
   /** @param {number} ms @param {() => void} callback */
   after(ms, callback) {
+    if (this.ended) return;
     const timer = this.#clock.setTimeout(() => {
       this.#timers.delete(timer);
       callback();
@@ -100,13 +189,22 @@ class Link {
         if (result instanceof ChatError) reject(result);
         else resolve(result);
       });
+      if (this.ended) this.answer(id, disconnected());
     });
   }
 
-  /** @param {string} id @param {unknown} outcome */
+  /** Resolves after some time, or when the link ends. @param {number} ms */
+  pause(ms) {
+    return this.wait(newId(), ms).catch(() => {});
+  }
+
+  /** @param {string} id @param {any} outcome */
   answer(id, outcome) {
+    const read = this.#readers.get(id);
+    if (read && outcome.action === "history") return read(outcome);
     const settle = this.#waiting.get(id);
     this.#waiting.delete(id);
+    this.#readers.delete(id);
     settle?.(outcome);
   }
 
@@ -115,9 +213,10 @@ class Link {
     this.socket?.send(JSON.stringify(frame));
   }
 
-  /** @param {Frame} frame @returns {Promise<Frame>} */
-  request(frame) {
+  /** @param {Frame} frame @param {(page: Frame) => void} [read] @returns {Promise<Frame>} */
+  request(frame, read) {
     const requestId = newId();
+    if (read) this.#readers.set(requestId, read);
     this.send({ ...frame, requestId });
     return this.wait(
       requestId,
@@ -131,7 +230,7 @@ class Link {
     this.open = false;
     for (const timer of this.#timers) this.#clock.clearTimeout(timer);
     for (const id of [...this.#waiting.keys()]) {
-      this.answer(id, new ChatError("DISCONNECTED", "The connection ended", { retryable: true }));
+      this.answer(id, disconnected());
     }
     if (this.socket) {
       this.socket.onopen = this.socket.onmessage = this.socket.onclose = null;
@@ -140,38 +239,551 @@ class Link {
   }
 }
 
-export class ChatClient {
+/** One user's connection. It moves from socket to socket, and serves all rooms. Only this module sees it. */
+class Connection {
   /** @type {State} */
   state = "idle";
   retryInMs = 0;
+  listeners = new Listeners();
+  options;
+  timing;
+  clock;
+  /** @type {ClientOptions["storage"]} */
+  storage;
+  /** @type {Map<string, Member>} */
+  members = new Map();
+  /** The socket in use. @type {Link | undefined} */
+  link;
+  /** The socket that is opening, or that catches up beside the one in use. @type {Link | undefined} */
+  #next;
+  /** The socket that was replaced. It may still deliver. @type {Link | undefined} */
+  #old;
+  #random;
+  /** Ends the client's listeners and locks. */
+  #life = new AbortController();
+  #end = new Promise((resolve) => this.#life.signal.addEventListener("abort", resolve));
+  #failures = 0;
+  /** @type {any} */
+  #retryTimer;
+  #locks;
+  /** Keys of other outboxes that this client inherits when their owner is gone. @type {Set<string>} */
+  #heirOf = new Set();
+
+  /** @param {ClientOptions & { url: string, groupId?: string }} options */
+  constructor(options) {
+    if (!/^wss?:$/.test(new URL(options.url).protocol)) throw new TypeError("url must begin with wss:// or ws://");
+    if (!options.userId) throw new TypeError("userId must not be empty");
+    this.options = options;
+    this.timing = { ...TIMING, ...options.timing };
+    this.clock = options.clock ?? globalThis;
+    this.#random = options.random ?? Math.random;
+    this.#locks = options.locks ?? globalThis.navigator?.locks;
+    this.storage = options.storage;
+    if (this.storage === undefined) {
+      try {
+        this.storage = globalThis.localStorage;
+      } catch {
+        // The browser's settings block it. Unsent messages are lost when the page closes.
+      }
+    }
+  }
+
+  connect() {
+    if (this.state !== "idle") throw new Error("connect() works only once. Create another client");
+    const { signal } = this.#life;
+    for (const event of ["online", "offline"]) globalThis.addEventListener?.(event, () => this.wake(), { signal });
+    globalThis.document?.addEventListener("visibilitychange", () => document.hidden || this.wake(), { signal });
+    if (this.#locks) globalThis.addEventListener?.("storage", ({ key }) => this.#inherit(key), { signal });
+    this.#open();
+    for (const member of this.members.values()) this.#own(member);
+    this.#inheritAll();
+  }
+
+  close() {
+    this.#life.abort();
+    this.clock.clearTimeout(this.#retryTimer);
+    for (const link of [this.#old, this.#next, this.link]) if (link) this.#lost(link);
+    this.#changed();
+  }
+
+  wake() {
+    if (this.#life.signal.aborted) return;
+    if (this.#retryTimer !== undefined) this.#open();
+    else if (this.link) this.probe(this.link);
+  }
+
+  /** @param {string} groupId */
+  group(groupId) {
+    if (!groupId) throw new TypeError("groupId must not be empty");
+    const member = this.#member(groupId);
+    member.open = true;
+    member.changed();
+    if (this.state !== "idle") this.#inheritAll();
+    this.reconcile();
+    return member.room;
+  }
+
+  /** Let the server know what the page wants now. */
+  reconcile() {
+    for (const link of [this.link, this.#next]) {
+      if (!link?.open) continue;
+      this.#reconcile(link);
+      this.#progress(link);
+    }
+  }
+
+  /** @param {string} groupId */
+  #member(groupId) {
+    let member = this.members.get(groupId);
+    if (!member) {
+      member = Room.of(this, groupId);
+      this.members.set(groupId, member);
+      if (this.state !== "idle") this.#own(member);
+    }
+    return member;
+  }
+
+  /** Tell the client's listeners and the room's, or all rooms'. @param {ChatError} error @param {Member} [member] */
+  report(error, member) {
+    this.listeners.emit("error", error);
+    for (const { report } of member ? [member] : this.members.values()) report(error);
+  }
+
+  // Sockets
+
+  async #open() {
+    this.clock.clearTimeout(this.#retryTimer);
+    this.#retryTimer = undefined;
+    if (this.#next) return;
+    const link = (this.#next = new Link(this.clock, this.timing.replyTimeoutMs));
+    this.#changed();
+    link.after(this.timing.connectTimeoutMs, () => {
+      if (!link.open) this.#lost(link);
+    });
+    try {
+      const { url, userId, groupId, senderName, getToken, tokenAsSubprotocol } = this.options;
+      const token = await getToken?.();
+      if (link.ended) return;
+      const address = new URL(url);
+      const query = { userId, groupId, name: senderName, protocol: "2", token: tokenAsSubprotocol ? "" : token };
+      for (const [name, value] of Object.entries(query)) if (value) address.searchParams.append(name, value);
+      // Not every server reads "+" as a space.
+      address.search = address.search.replaceAll("+", "%20");
+      const protocols = token && tokenAsSubprotocol ? [SUBPROTOCOL, token] : [];
+      const socket = (link.socket = new (this.options.WebSocket ?? WebSocket)(address.href, protocols));
+      socket.onopen = () => this.#opened(link);
+      socket.onmessage = ({ data }) => this.#receive(link, data);
+      socket.onclose = () => this.#lost(link);
+    } catch (cause) {
+      this.report(new ChatError("CONNECT", `${/** @type {Error} */ (cause)?.message}`, { retryable: true }));
+      this.#lost(link);
+    }
+  }
+
+  /** @param {Link} link */
+  #opened(link) {
+    const { groupId, getToken } = this.options;
+    link.open = true;
+    link.after(this.timing.maxConnectionMs * (0.9 + this.#random() / 10), () => this.#open());
+    this.#keepAlive(link);
+    // The answer says when the token's rights end.
+    if (getToken) this.probe(link);
+    if (!this.link) this.#use(link);
+    // The handshake has joined its group.
+    if (groupId) this.#enter(link, [groupId], true);
+    this.#reconcile(link);
+    this.#progress(link);
+  }
+
+  /** @param {Link} link */
+  #use(link) {
+    const old = (this.#old = this.link);
+    this.link = link;
+    this.#next = undefined;
+    // The server finds a group's connections in an index, which lags. Until the new one is in it, pushes go to the old.
+    old?.after(this.timing.resyncDelayMs, () => old.end());
+    this.#changed();
+  }
+
+  /** @param {Link} link */
+  #lost(link) {
+    link.end();
+    if (link === this.#next) {
+      this.#next = undefined;
+      this.#retry();
+    } else if (link === this.link) {
+      this.link = undefined;
+      if (this.#next?.open) this.#use(this.#next);
+      else if (!this.#next) this.#retry();
+      this.#changed();
+    }
+  }
+
+  #retry() {
+    if (this.#retryTimer === undefined && !this.#life.signal.aborted) {
+      this.retryInMs = this.backoff(this.#failures++);
+      this.#retryTimer = this.clock.setTimeout(() => this.#open(), this.retryInMs);
+    }
+    this.#changed();
+  }
+
+  /** Full jitter: a random delay between 0 and a maximum that doubles. @param {number} attempt */
+  backoff(attempt) {
+    return this.#random() * Math.min(this.timing.backoffMaxMs, this.timing.backoffBaseMs * 2 ** attempt);
+  }
+
+  /** @param {Link} link */
+  #keepAlive(link) {
+    // Clients that connected together, such as after a failure, must not stay together.
+    link.after(this.timing.pingIntervalMs * (1 - this.#random() / 10), () => {
+      // This also brings messages whose push failed.
+      if (link.places.size) this.#catchUp(link, [...link.places.keys()]);
+      else this.probe(link);
+      this.#keepAlive(link);
+    });
+  }
+
+  /** @param {Link} link */
+  async probe(link) {
+    if (link.probing) return;
+    link.probing = true;
+    try {
+      const { serverTime, expiresAt } = await link.request({ action: "ping" });
+      this.#renew(link, Date.parse(expiresAt) - Date.parse(serverTime));
+    } catch (error) {
+      // A refusal also shows that the connection works.
+      if (/** @type {ChatError} */ (error).code === "TIMEOUT") this.#lost(link);
+    }
+    link.probing = false;
+  }
+
+  /**
+   * Move to a new connection, with a new token, one minute before the server stops serving this one.
+   *
+   * @param {Link} link @param {number} leftMs NaN if the server does not say it.
+   */
+  #renew(link, leftMs) {
+    if (!(leftMs < this.timing.maxConnectionMs)) return;
+    link.cancel(link.due);
+    // A token that ends at once must not make the client connect in a loop.
+    link.due = link.after(Math.max(leftMs - 60_000, leftMs / 2, 1_000), () => this.#open());
+  }
+
+  #changed() {
+    /** @type {State} */
+    let state = this.#next ? "connecting" : "waiting";
+    if (this.link) state = this.link.synced ? "online" : "syncing";
+    if (this.#life.signal.aborted) state = "closed";
+    if (state !== this.state) {
+      this.state = state;
+      this.listeners.emit("state", state);
+    }
+    for (const member of this.members.values()) member.changed();
+  }
+
+  // What the server says
+
+  /** @param {Link} link @param {string} data */
+  #receive(link, data) {
+    /** @type {Frame} */
+    let frame;
+    try {
+      frame = Object(JSON.parse(data));
+    } catch {
+      return;
+    }
+    switch (frame.action) {
+      case "message":
+      case "presenceChanged":
+      case "typing": {
+        const member = this.members.get(frame.groupId);
+        // After it has asked to leave, the server may still push for some seconds.
+        if (member?.open || link.places.get(frame.groupId)?.synced) member?.receive(frame);
+        return;
+      }
+      case "ack":
+        return void this.#settle(frame);
+      case "error":
+        return this.#refused(link, frame);
+      case "left":
+        if (frame.reason) for (const groupId of frame.groupIds) this.#exclude(link, groupId, "FORBIDDEN");
+    }
+    link.answer(frame.requestId, frame);
+  }
+
+  /** @param {Frame | ChatError} answer About a message. @returns {Member | undefined} The room of the message. */
+  #settle(answer) {
+    return [...this.members.values()].find((member) => member.settle(answer));
+  }
+
+  /** @param {Link} link @param {Frame} frame */
+  #refused(link, frame) {
+    const error = new ChatError(frame.code, frame.message, frame);
+    link.answer(frame.requestId, error);
+    const lost = error.code === "NOT_CONNECTED";
+    if (lost) this.#lost(link);
+    // A message is then sent again over the next connection.
+    this.report(error, (lost ? undefined : this.#settle(error)) ?? this.members.get(frame.groupId));
+  }
+
+  /**
+   * Ask until there is an answer. Throws only if no retry can help, or if the connection ends.
+   *
+   * @param {Link} link @param {Frame} frame @param {(page: Frame) => void} [read] @returns {Promise<Frame>}
+   */
+  async ask(link, frame, read) {
+    for (let attempt = 0; ; attempt++) {
+      try {
+        return await link.request(frame, read);
+      } catch (cause) {
+        const error = /** @type {ChatError} */ (cause);
+        if (link.ended || !error.retryable) throw error;
+        await this.#patience(link, error, attempt);
+      }
+    }
+  }
+
+  /** Wait until a request can be repeated. @param {Link} link @param {ChatError} error @param {number} attempt */
+  #patience(link, error, attempt) {
+    if (error.code === "TIMEOUT") this.probe(link);
+    return link.pause(error.retryAfterMs + this.backoff(attempt));
+  }
+
+  // Groups
+
+  /**
+   * Join and leave until the server has what the page wants. There is one frame at a time. So a frame that is repeated
+   * never undoes a later one.
+   *
+   * @param {Link} link
+   */
+  async #reconcile(link) {
+    if (link.reconciling) return;
+    link.reconciling = true;
+    // Rooms that open or close in the same tick share a frame.
+    await undefined;
+    let attempt = 0;
+    while (!link.ended) {
+      const frame = this.#nextMove(link);
+      if (!frame) break;
+      /** @type {string[]} */
+      const groupIds = frame.groupIds;
+      const leaves = frame.action === "leaveGroup";
+      // If no answer comes, the server may have done it or not.
+      if (leaves) for (const groupId of groupIds) link.places.set(groupId, { synced: false });
+      try {
+        const { refused = [] } = await link.request(frame);
+        /** @type {Map<string, string>} */
+        const codes = new Map(refused.map((/** @type {Frame} */ { groupId, code }) => [groupId, code]));
+        const done = groupIds.filter((groupId) => !codes.has(groupId));
+        if (leaves) for (const groupId of done) link.places.delete(groupId);
+        else this.#enter(link, done, frame.events);
+        for (const [groupId, code] of codes) if (code !== "UNAVAILABLE") this.#exclude(link, groupId, code);
+        if ([...codes.values()].includes("UNAVAILABLE")) await link.pause(this.backoff(attempt++));
+        else attempt = 0;
+      } catch (cause) {
+        const error = /** @type {ChatError} */ (cause);
+        if (error.retryable) await this.#patience(link, error, attempt++);
+        else for (const groupId of groupIds) this.#exclude(link, groupId, error.code);
+      }
+    }
+    link.reconciling = false;
+  }
+
+  /** @param {Link} link @returns {Frame | undefined} The next frame that joins or leaves groups. */
+  #nextMove(link) {
+    const batch = (/** @type {string[]} */ groupIds) => groupIds.slice(0, BATCH_SIZE);
+    const leaving = [...link.places.keys()].filter((groupId) => !this.members.get(groupId)?.open);
+    if (leaving.length) return { action: "leaveGroup", groupIds: batch(leaving) };
+    for (const events of [true, false]) {
+      const joining = [...this.members.values()].filter(
+        ({ open, room, wantsEvents }) =>
+          open && wantsEvents() === events && link.places.get(room.groupId)?.events !== events,
+      );
+      const groupIds = batch(joining.map(({ room }) => room.groupId));
+      if (groupIds.length) return { action: "joinGroup", groupIds, events, name: this.options.senderName || undefined };
+    }
+    return undefined;
+  }
+
+  /**
+   * The connection has joined these groups: catch up, and again some seconds later, because the index lags.
+   *
+   * @param {Link} link @param {string[]} groupIds @param {boolean} events
+   */
+  async #enter(link, groupIds, events) {
+    const fresh = groupIds.filter((groupId) => link.places.get(groupId)?.events === undefined);
+    for (const groupId of fresh) link.places.set(groupId, { synced: false });
+    for (const groupId of groupIds) {
+      Object.assign(link.places.get(groupId) ?? {}, { events });
+      this.members.get(groupId)?.changed();
+    }
+    const refresh = () => {
+      if (events) for (const groupId of groupIds) this.#fetchPresence(link, groupId);
+      return this.#catchUp(link, fresh);
+    };
+    await refresh();
+    link.after(this.timing.resyncDelayMs, refresh);
+  }
+
+  /** The server keeps this user out of a group. @param {Link} link @param {string} groupId @param {string} code */
+  #exclude(link, groupId, code) {
+    const member = this.members.get(groupId);
+    link.places.delete(groupId);
+    if (!member) return;
+    member.open = false;
+    this.report(new ChatError(code, REFUSALS[code] ?? "The server refused this group", { groupId }), member);
+    this.#progress(link);
+  }
+
+  /** A socket is complete when every room that the page wants has caught up. @param {Link} link */
+  #progress(link) {
+    const behind = [...this.members.values()].some(({ open, room }) => open && !link.places.get(room.groupId)?.synced);
+    if (!behind && !link.synced) {
+      link.synced = true;
+      this.#failures = 0;
+      if (link === this.#next) this.#use(link);
+    }
+    this.#changed();
+  }
+
+  /**
+   * Fetch everything after the groups' cursors. Of a group without a cursor, fetch the newest page.
+   *
+   * @param {Link} link @param {string[]} groupIds
+   */
+  async #catchUp(link, groupIds) {
+    /** Where to go on. @type {Map<string, string | undefined>} */
+    const rest = new Map(groupIds.map((groupId) => [groupId, this.members.get(groupId)?.cursor]));
+    // A room that is left and joined again meanwhile has another place, which this history may not cover.
+    const places = new Map(link.places);
+    const complete = (/** @type {string} */ groupId, after = "") => {
+      const member = this.members.get(groupId);
+      const place = places.get(groupId);
+      rest.delete(groupId);
+      // Keep only the last page's cursor. After any other, the server does not look again for rows its index lacked.
+      if (member && after) member.cursor = after;
+      if (!place || place.synced) return;
+      place.synced = true;
+      this.#progress(link);
+    };
+    const read = (/** @type {Frame} */ page) => {
+      const { groupId, after, more } = page;
+      if (!rest.has(groupId)) return;
+      const from = rest.get(groupId);
+      this.members.get(groupId)?.read(page, !from);
+      if (from && more) rest.set(groupId, after);
+      else complete(groupId, after);
+    };
+    const refuse = (/** @type {string} */ groupId, /** @type {string} */ code) => {
+      if (code === "UNAVAILABLE") return;
+      // A new deployment may not know the cursor: drop it. A server without history still pushes live messages.
+      if (code === "BAD_REQUEST" && rest.get(groupId)) rest.set(groupId, undefined);
+      else complete(groupId);
+    };
+    let attempt = 0;
+    while (rest.size) {
+      const groups = [...rest].slice(0, BATCH_SIZE).map(([groupId, after]) => ({ groupId, after }));
+      try {
+        const frame = { action: "getHistory", limit: PAGE_SIZE, groups };
+        const { groups: current, refused } = await this.ask(link, frame, read);
+        for (const { groupId, after } of current) complete(groupId, after);
+        for (const { groupId, code } of refused) refuse(groupId, code);
+      } catch (cause) {
+        if (link.ended) return;
+        for (const { groupId } of groups) refuse(groupId, /** @type {ChatError} */ (cause).code);
+      }
+      const stuck = groups.some(({ groupId, after }) => rest.has(groupId) && rest.get(groupId) === after);
+      if (stuck) await link.pause(this.backoff(attempt++));
+      else attempt = 0;
+    }
+  }
+
+  /** @param {Link} link @param {string} groupId */
+  async #fetchPresence(link, groupId) {
+    const place = link.places.get(groupId);
+    // In a large group, the list would be incomplete again, and all its members would ask.
+    if (!place?.events || place.truncated) return;
+    try {
+      const presence = await this.ask(link, { action: "getPresence", groupId });
+      place.truncated = presence.truncated;
+      this.members.get(groupId)?.receive(presence);
+    } catch {
+      // The link ended, or presence is off. An event already reported it.
+    }
+  }
+
+  // Unsent messages of pages that are gone
+
+  /** @param {string} groupId */
+  outboxPrefix(groupId) {
+    const { url, userId } = this.options;
+    return `${OUTBOX}${JSON.stringify([url, groupId, userId])}:`;
+  }
+
+  /** Hold the lock that says that this client lives. @param {Member} member */
+  #own({ ownKey }) {
+    if (this.storage) this.#locks?.request(ownKey, () => this.#end);
+  }
+
+  #inheritAll() {
+    const { storage } = this;
+    if (storage) for (const key of Array.from(storage, (_, i) => storage.key(i))) this.#inherit(key);
+  }
+
+  /**
+   * Take over the outbox of a client that is gone. Each room keeps its outbox under its own key, and its client holds a
+   * lock with that name. A client that gets another client's lock knows that the other is gone, and inherits its
+   * outbox. So no two clients send the same message, and no outbox stays behind, also of a group that this page does
+   * not open.
+   *
+   * @param {string | null} key
+   */
+  #inherit(key) {
+    const { storage } = this;
+    if (!storage || !key?.startsWith(OUTBOX)) return;
+    let groupId;
+    try {
+      [, groupId] = JSON.parse(key.slice(OUTBOX.length, key.lastIndexOf(":")));
+    } catch {
+      return;
+    }
+    if (!key.startsWith(this.outboxPrefix(groupId))) return;
+    // A connection of one group cannot send to others.
+    if (this.options.groupId && !this.members.has(groupId)) return;
+    const { ownKey, queue } = this.#member(groupId);
+    if (key === ownKey || this.#heirOf.has(key)) return;
+    this.#heirOf.add(key);
+    const adopt = () => {
+      try {
+        // Remove them from the old key only when they are safe under the new one.
+        if (queue(JSON.parse(storage.getItem(key) ?? "[]"))) storage.removeItem(key);
+      } catch {
+        // No client wrote this. It must not stop the chat.
+      }
+    };
+    // Without locks (plain http), two pages may send the same message. The server stores it once.
+    if (this.#locks) this.#locks.request(key, { signal: this.#life.signal }, adopt).catch(() => {});
+    else adopt();
+  }
+}
+
+/** One group of a client. The page sees it. */
+class Room {
+  /** @type {State} */
+  state = "idle";
   /** @type {readonly Message[]} */
   messages = [];
   /** @type {Presence} */
   presence = { members: [], truncated: false };
   /** @type {readonly string[]} */
   typing = [];
+  groupId;
 
-  #options;
-  #timing;
-  #clock;
-  #random;
-  /** Ends the client's listeners and locks. */
-  #life = new AbortController();
-  /** @type {{ [event: string]: Set<(payload: any) => void> }} */
-  #listeners = {};
+  #connection;
+  #member;
+  #listeners = new Listeners();
 
-  /** The socket in use. @type {Link | undefined} */
-  #link;
-  /** The socket that is opening, or that catches up beside the one in use. @type {Link | undefined} */
-  #next;
-  /** The socket that was replaced. It may still deliver. @type {Link | undefined} */
-  #old;
-  #failures = 0;
-  /** @type {any} */
-  #retryTimer;
-
-  /** @type {string | undefined} */
-  #cursor;
   /** @type {string | null | undefined} */
   #before;
   /** @type {Promise<boolean> | undefined} */
@@ -185,42 +797,40 @@ export class ChatClient {
 
   /** @type {Message[]} */
   #outbox = [];
-  /** The message that waits for its ack or its next attempt. @type {string | undefined} */
+  /** The message that waits for its ack or its next attempt. @type {{ id?: string, link: Link, timer: unknown } | undefined} */
   #flight;
-  /** @type {unknown} */
-  #flightTimer;
   #attempts = 0;
-  /** @type {Options["storage"]} */
-  #storage;
-  #prefix;
-  #ownKey;
-  /** Keys of other outboxes that this client inherits when their owner is gone. @type {Set<string>} */
-  #heirOf = new Set();
 
+  /** Names that users gave to presence and typing, by user id. @type {Map<string, string>} */
+  #names = new Map();
   /** Timers that end each "is typing", by user id. @type {Map<string, any>} */
   #typists = new Map();
   /** Runs while "is typing" need not be sent again. @type {any} */
   #typingTimer;
 
-  /** @param {Options} options */
-  constructor(options) {
-    const { url, groupId, userId } = options;
-    if (!/^wss?:$/.test(new URL(url).protocol)) throw new TypeError("url must begin with wss:// or ws://");
-    if (!groupId || !userId) throw new TypeError("groupId and userId must not be empty");
-    this.#options = options;
-    this.#timing = { ...TIMING, ...options.timing };
-    this.#random = options.random ?? Math.random;
-    this.#clock = options.clock ?? globalThis;
-    this.#storage = options.storage;
-    if (this.#storage === undefined) {
-      try {
-        this.#storage = globalThis.localStorage;
-      } catch {
-        // The browser's settings block it. Unsent messages are lost when the page closes.
-      }
-    }
-    this.#prefix = `chat-outbox:${JSON.stringify([url, groupId, userId])}:`;
-    this.#ownKey = this.#prefix + newId();
+  /** @param {Connection} connection @param {string} groupId */
+  constructor(connection, groupId) {
+    this.groupId = groupId;
+    this.#connection = connection;
+    /** @type {Member} */
+    this.#member = {
+      room: this,
+      ownKey: connection.outboxPrefix(groupId) + newId(),
+      open: false,
+      wantsEvents: () =>
+        groupId === connection.options.groupId || ["presence", "typing"].some((event) => this.#listeners.has(event)),
+      changed: () => this.#changed(),
+      receive: (frame) => this.#receive(frame),
+      read: (page, newest) => this.#read(page, newest),
+      settle: (answer) => this.#settle(answer),
+      report: (error) => this.#listeners.emit("error", error),
+      queue: (items) => this.#queue(items),
+    };
+  }
+
+  /** @param {Connection} connection @param {string} groupId */
+  static of(connection, groupId) {
+    return new Room(connection, groupId).#member;
   }
 
   get hasOlder() {
@@ -233,44 +843,31 @@ export class ChatClient {
    * @param {(payload: ChatEvents[E]) => void} listener
    */
   on(event, listener) {
-    const listeners = (this.#listeners[event] ??= new Set());
-    listeners.add(listener);
-    return () => void listeners.delete(listener);
-  }
-
-  connect() {
-    if (this.state !== "idle") throw new Error("connect() works only once. Create another client");
-    const { signal } = this.#life;
-    for (const event of ["online", "offline"]) globalThis.addEventListener?.(event, this.wake, { signal });
-    globalThis.document?.addEventListener("visibilitychange", () => document.hidden || this.wake(), { signal });
-    this.#inherit();
-    this.#open();
+    const stop = this.#listeners.on(event, listener);
+    // The server sends presence and typing only to a connection that asks for them.
+    this.#connection.reconcile();
+    return () => {
+      stop();
+      this.#connection.reconcile();
+    };
   }
 
   close() {
-    this.#life.abort();
-    this.#clock.clearTimeout(this.#retryTimer);
-    this.#clock.clearTimeout(this.#typingTimer);
-    for (const link of [this.#old, this.#next, this.#link]) if (link) this.#lost(link);
-    this.#update();
+    this.#member.open = false;
+    this.#connection.reconcile();
+    this.#changed();
   }
-
-  wake = () => {
-    if (this.#life.signal.aborted) return;
-    if (this.#retryTimer !== undefined) this.#open();
-    else if (this.#link) this.#probe(this.#link);
-  };
 
   /** @param {string} message */
   send(message) {
     if (!message.trim()) throw new TypeError("message must not be empty");
-    const { groupId, userId, senderName } = this.#options;
+    const { userId, senderName } = this.#connection.options;
     const clientMessageId = newId();
     this.#queue([
       {
         key: clientMessageId,
         clientMessageId,
-        groupId,
+        groupId: this.groupId,
         senderId: userId,
         senderName,
         message,
@@ -304,180 +901,50 @@ export class ChatClient {
   }
 
   setTyping(isTyping = true) {
+    const { link, clock, timing } = this.#connection;
     const due = this.#typingTimer === undefined;
     // Send a start only when it is due again, and a stop only before that.
-    if (!this.#link || due !== isTyping) return;
+    if (!link || due !== isTyping) return;
     this.#typingDue();
-    if (isTyping) this.#typingTimer = this.#clock.setTimeout(() => this.#typingDue(), this.#timing.typingIntervalMs);
-    this.#link.send({ action: "typing", isTyping });
+    if (isTyping) this.#typingTimer = clock.setTimeout(() => this.#typingDue(), timing.typingIntervalMs);
+    link.send({ action: "typing", groupId: this.groupId, isTyping });
   }
 
-  // Connection
-
-  async #open() {
-    this.#clock.clearTimeout(this.#retryTimer);
-    this.#retryTimer = undefined;
-    if (this.#next) return;
-    const link = (this.#next = new Link(this.#clock, this.#timing.replyTimeoutMs));
-    this.#update();
-    link.after(this.#timing.connectTimeoutMs, () => {
-      if (!link.open) this.#lost(link);
-    });
-    try {
-      const { url, userId, groupId, getToken } = this.#options;
-      const token = await getToken?.();
-      if (link.ended) return;
-      const address = new URL(url);
-      const query = [...address.searchParams, ["userId", userId], ["groupId", groupId], ["protocol", "2"]];
-      if (token) query.push(["token", token]);
-      // Not every server reads "+" as a space.
-      address.search = `${new URLSearchParams(query)}`.replaceAll("+", "%20");
-      const socket = (link.socket = new (this.#options.WebSocket ?? WebSocket)(address.href));
-      socket.onopen = () => this.#opened(link);
-      socket.onmessage = ({ data }) => this.#receive(link, data);
-      socket.onclose = () => this.#lost(link);
-    } catch (cause) {
-      this.#emit("error", new ChatError("CONNECT", `${/** @type {Error} */ (cause)?.message}`, { retryable: true }));
-      this.#lost(link);
-    }
+  /** @param {string} userId */
+  nameOf(userId) {
+    const said = this.#sent.filter(({ senderId }) => senderId === userId).pop();
+    return this.#names.get(userId) || said?.senderName || userId;
   }
 
-  /** @param {Link} link */
-  async #opened(link) {
-    const { maxConnectionMs, resyncDelayMs } = this.#timing;
-    link.open = true;
-    link.after(maxConnectionMs * (0.9 + this.#random() / 10), () => this.#open());
-    this.#keepAlive(link);
-    // The answer says when the token's rights end.
-    if (this.#options.getToken) this.#probe(link);
-    if (!this.#link) this.#use(link);
-    if (!(await this.#catchUp(link))) return;
-    link.synced = true;
-    this.#failures = 0;
-    this.#merge(this.#aside.splice(0));
-    if (link === this.#next) this.#use(link);
-    this.#update();
-    this.#fetchPresence(link);
-    link.after(resyncDelayMs, () => this.#sync(link));
-  }
+  // What the connection says
 
-  /** @param {Link} link */
-  #use(link) {
-    const old = (this.#old = this.#link);
-    this.#link = link;
-    this.#next = this.#flight = undefined;
-    old?.cancel(this.#flightTimer);
-    // The server finds a group's connections in an index, which lags. Until the new one is in it, pushes go to the old.
-    old?.after(this.#timing.resyncDelayMs, () => old.end());
-    this.#update();
+  #changed() {
+    const { link, state: connected } = this.#connection;
+    let state = connected;
+    if (link) state = link.places.get(this.groupId)?.synced ? "online" : "syncing";
+    if (!this.#member.open && state !== "idle") state = "closed";
+    if (state === "online") this.#merge(this.#aside.splice(0));
+    if (!link || state === "closed") for (const userId of this.#typists.keys()) this.#stopTyping(userId);
+    if (state === "closed") this.#typingDue();
+    if (state !== this.state) this.#set("state", state);
     this.#pump();
   }
 
-  /** @param {Link} link */
-  #lost(link) {
-    link.end();
-    if (link === this.#next) {
-      this.#next = undefined;
-      this.#retry();
-    } else if (link === this.#link) {
-      this.#link = undefined;
-      for (const userId of this.#typists.keys()) this.#stopTyping(userId);
-      if (this.#next?.open) this.#use(this.#next);
-      else if (!this.#next) this.#retry();
-      this.#update();
-    }
-  }
-
-  #retry() {
-    if (this.#retryTimer === undefined && !this.#life.signal.aborted) {
-      this.retryInMs = this.#backoff(this.#failures++);
-      this.#retryTimer = this.#clock.setTimeout(() => this.#open(), this.retryInMs);
-    }
-    this.#update();
-  }
-
-  /** Full jitter: a random delay between 0 and a maximum that doubles. @param {number} attempt */
-  #backoff(attempt) {
-    return this.#random() * Math.min(this.#timing.backoffMaxMs, this.#timing.backoffBaseMs * 2 ** attempt);
-  }
-
-  /** @param {Link} link */
-  #keepAlive(link) {
-    // Clients that connected together, such as after a failure, must not stay together.
-    link.after(this.#timing.pingIntervalMs * (1 - this.#random() / 10), () => {
-      this.#probe(link);
-      this.#sync(link);
-      this.#keepAlive(link);
-    });
-  }
-
-  /** @param {Link} link */
-  async #probe(link) {
-    if (link.probing) return;
-    link.probing = true;
-    try {
-      const { serverTime, expiresAt } = await link.request({ action: "ping" });
-      this.#renew(link, Date.parse(expiresAt) - Date.parse(serverTime));
-    } catch (error) {
-      // A refusal also shows that the connection works.
-      if (/** @type {ChatError} */ (error).code === "TIMEOUT") this.#lost(link);
-    }
-    link.probing = false;
-  }
-
-  /**
-   * Move to a new connection, with a new token, one minute before the server stops serving this one.
-   *
-   * @param {Link} link @param {number} leftMs NaN if the server does not say it.
-   */
-  #renew(link, leftMs) {
-    if (!(leftMs < this.#timing.maxConnectionMs)) return;
-    link.cancel(link.due);
-    // A token that ends at once must not make the client connect in a loop.
-    link.due = link.after(Math.max(leftMs - 60_000, leftMs / 2, 1_000), () => this.#open());
-  }
-
-  #update() {
-    /** @type {State} */
-    let state = this.#next ? "connecting" : "waiting";
-    if (this.#link) state = this.#link.synced ? "online" : "syncing";
-    if (this.#life.signal.aborted) state = "closed";
-    if (state !== this.state) this.#set("state", state);
-  }
-
-  // What the server says
-
-  /** @param {Link} link @param {string} data */
-  #receive(link, data) {
-    /** @type {Frame} */
-    let frame;
-    try {
-      frame = Object(JSON.parse(data));
-    } catch {
-      return;
-    }
-    const { userId, groupId } = this.#options;
-    if ((frame.groupId ?? groupId) !== groupId) return;
+  /** @param {Frame} frame */
+  #receive(frame) {
     switch (frame.action) {
       case "message":
         this.#stopTyping(frame.senderId);
         if (this.state === "syncing") this.#aside.push(frame);
         else this.#merge([frame]);
         return;
-      case "ack": {
-        const item = this.#outbox.find((item) => item.clientMessageId === frame.clientMessageId);
-        if (item) this.#merge([{ ...item, messageId: frame.messageId, timestamp: frame.timestamp }]);
-        return;
-      }
-      case "history":
       case "presence":
-      case "pong":
-        return link.answer(frame.requestId, frame);
-      case "error":
-        return this.#refused(link, frame);
+        this.#learn(frame.members);
+        return this.#set("presence", { members: frame.members, truncated: frame.truncated });
       case "presenceChanged": {
+        this.#learn(frame.joined);
         const members = new Map(this.presence.members.map((member) => [member.userId, member]));
-        for (const { userId } of frame.joined) members.set(userId, members.get(userId) ?? { userId, devices: 1 });
+        for (const user of frame.joined) members.set(user.userId, { devices: 1, ...members.get(user.userId), ...user });
         for (const { userId } of frame.left) {
           members.delete(userId);
           this.#stopTyping(userId);
@@ -485,92 +952,38 @@ export class ChatClient {
         return this.#set("presence", { ...this.presence, members: [...members.values()] });
       }
       case "typing":
-        if (frame.userId === userId) return;
+        if (frame.userId === this.#connection.options.userId) return;
+        this.#learn([frame]);
         this.#stopTyping(frame.userId);
         if (!frame.isTyping) return;
         this.#typists.set(
           frame.userId,
-          this.#clock.setTimeout(() => this.#stopTyping(frame.userId), frame.expiresInMs),
+          this.#connection.clock.setTimeout(() => this.#stopTyping(frame.userId), frame.expiresInMs),
         );
         this.#set("typing", [...this.#typists.keys()]);
     }
   }
 
-  /** @param {Link} link @param {Frame} frame */
-  #refused(link, frame) {
-    const error = new ChatError(frame.code, frame.message, frame);
-    const { code, clientMessageId, retryable } = error;
-    link.answer(frame.requestId, error);
-    if (code === "NOT_CONNECTED") this.#lost(link);
-    else if (clientMessageId) {
-      if (!retryable) this.#fail(error);
-      else if (clientMessageId === this.#flight) this.#resend(error.retryAfterMs);
-    }
-    this.#emit("error", error);
+  /** @param {Frame} page @param {boolean} newest */
+  #read({ messages, before }, newest) {
+    if (newest) this.#before = before;
+    this.#merge(messages);
   }
 
-  /**
-   * Ask until there is an answer. Throws only if no retry can help, or if the connection ends.
-   *
-   * @param {Link} link @param {Frame} frame @returns {Promise<Frame>}
-   */
-  async #ask(link, frame) {
-    for (let attempt = 0; ; attempt++) {
-      try {
-        return await link.request(frame);
-      } catch (cause) {
-        const error = /** @type {ChatError} */ (cause);
-        if (link.ended || !error.retryable) throw error;
-        if (error.code === "TIMEOUT") this.#probe(link);
-        await link.wait(newId(), error.retryAfterMs + this.#backoff(attempt));
-      }
-    }
+  /** @param {Frame[]} users */
+  #learn(users) {
+    for (const { userId, name } of users) if (name) this.#names.set(userId, name);
   }
 
   // History
 
-  /**
-   * Fetch everything after the cursor. Without a cursor, fetch the newest page.
-   *
-   * @param {Link} link @returns {Promise<boolean>} False if the link ended.
-   */
-  async #catchUp(link) {
-    let after = this.#cursor;
-    for (;;) {
-      let page;
-      try {
-        page = await this.#ask(link, { action: "getHistory", limit: PAGE_SIZE, after });
-      } catch (error) {
-        // A server without history still pushes live messages. A new deployment may not know the cursor: drop it.
-        if (link.ended || !after || /** @type {ChatError} */ (error).code !== "BAD_REQUEST") return !link.ended;
-        after = undefined;
-        continue;
-      }
-      this.#merge(page.messages);
-      const complete = !after || !page.more;
-      if (!after) this.#before = page.before;
-      after = page.after;
-      // Keep only the last page's cursor. After any other, the server does not look again for rows its index lacked.
-      if (complete) {
-        this.#cursor = after;
-        return true;
-      }
-    }
-  }
-
-  /** @param {Link} link */
-  #sync(link) {
-    this.#catchUp(link);
-    // In a large group, the list would be incomplete again, and all its members would ask.
-    if (!this.presence.truncated) this.#fetchPresence(link);
-  }
-
   async #loadOlder() {
     if (!this.#before) return false;
-    if (!this.#link) throw new ChatError("DISCONNECTED", "There is no connection", { retryable: true });
-    const page = await this.#ask(this.#link, { action: "getHistory", limit: PAGE_SIZE, before: this.#before });
-    this.#before = page.before;
-    this.#merge(page.messages);
+    const { link } = this.#connection;
+    if (!link) throw disconnected();
+    const frame = { action: "getHistory", groupId: this.groupId, limit: PAGE_SIZE, before: this.#before };
+    const page = await this.#connection.ask(link, frame);
+    this.#read(page, true);
     return this.hasOlder;
   }
 
@@ -579,7 +992,7 @@ export class ChatClient {
     const unsent = this.#outbox.length;
     const fresh = [];
     for (const { messageId, clientMessageId, groupId, senderId = "", senderName, message = "", timestamp } of stored) {
-      const own = senderId === this.#options.userId;
+      const own = senderId === this.#connection.options.userId;
       // Other users may repeat our ids, so ignore theirs.
       const key = (own && clientMessageId) || messageId;
       this.#outbox = this.#outbox.filter((item) => item.key !== key);
@@ -600,7 +1013,7 @@ export class ChatClient {
 
   // Outbox
 
-  /** @param {Message[]} items @returns {boolean} Whether the messages survive a reload. */
+  /** @param {Message[]} items */
   #queue(items) {
     for (const item of items) {
       if (!this.#known.has(item.key)) this.#outbox.push(item);
@@ -610,8 +1023,10 @@ export class ChatClient {
   }
 
   #pump() {
-    const link = this.#link;
-    if (!link || this.#flight) return;
+    const { link, options, timing } = this.#connection;
+    if (!link || this.#flight?.link === link) return;
+    // A connection whose handshake named a group may act only in that group and in those it has joined.
+    if (!link.places.has(this.groupId) && (this.#member.open || options.groupId)) return;
     const item = this.#outbox.find(({ error }) => !error);
     if (!item) return;
     const { clientMessageId, groupId, senderId, senderName, message } = item;
@@ -619,21 +1034,41 @@ export class ChatClient {
     const excess = new TextEncoder().encode(JSON.stringify(frame)).length - MAX_FRAME_BYTES;
     if (excess > 0)
       return this.#fail(new ChatError("TOO_LARGE", `The message is ${excess} bytes too long. Shorten it`, frame));
-    this.#flight = clientMessageId;
+    this.#landed();
     link.send(frame);
-    this.#flightTimer = link.after(this.#timing.replyTimeoutMs, () => {
-      this.#probe(link);
+    const timer = link.after(timing.replyTimeoutMs, () => {
+      this.#connection.probe(link);
       this.#resend(0);
     });
+    this.#flight = { id: clientMessageId, link, timer };
   }
 
   /** @param {number} leastMs */
   #resend(leastMs) {
-    this.#link?.cancel(this.#flightTimer);
-    this.#flightTimer = this.#link?.after(leastMs + this.#backoff(this.#attempts++), () => {
+    const flight = this.#flight;
+    if (!flight) return;
+    flight.link.cancel(flight.timer);
+    flight.timer = flight.link.after(leastMs + this.#connection.backoff(this.#attempts++), () => {
       this.#flight = undefined;
       this.#pump();
     });
+  }
+
+  /** No message waits for an ack now. */
+  #landed() {
+    this.#flight?.link.cancel(this.#flight.timer);
+    this.#flight = undefined;
+  }
+
+  /** @param {Frame | ChatError} answer */
+  #settle(answer) {
+    const item = this.#outbox.find(({ clientMessageId }) => clientMessageId === answer.clientMessageId);
+    if (!item) return false;
+    if (!(answer instanceof ChatError))
+      this.#merge([{ ...item, messageId: answer.messageId, timestamp: answer.timestamp }]);
+    else if (!answer.retryable) this.#fail(answer);
+    else if (answer.clientMessageId === this.#flight?.id) this.#resend(answer.retryAfterMs);
+    return true;
   }
 
   /** @param {ChatError} error */
@@ -648,77 +1083,39 @@ export class ChatClient {
   }
 
   #outboxChanged() {
+    const { storage } = this.#connection;
+    const { ownKey } = this.#member;
     let saved = true;
     try {
-      if (this.#outbox.length) this.#storage?.setItem(this.#ownKey, JSON.stringify(this.#outbox));
-      else this.#storage?.removeItem(this.#ownKey);
+      if (this.#outbox.length) storage?.setItem(ownKey, JSON.stringify(this.#outbox));
+      else storage?.removeItem(ownKey);
     } catch {
       saved = false;
-      this.#emit("error", new ChatError("STORAGE", "Storage is full or blocked. A reload loses unsent messages"));
+      this.#connection.report(
+        new ChatError("STORAGE", "Storage is full or blocked. A reload loses unsent messages"),
+        this.#member,
+      );
     }
     this.#messagesChanged();
-    if (!this.#outbox.some((item) => item.clientMessageId === this.#flight && !item.error)) {
+    if (!this.#outbox.some((item) => item.clientMessageId === this.#flight?.id && !item.error)) {
       // The server has stored or refused the message in flight.
-      this.#link?.cancel(this.#flightTimer);
-      this.#flight = undefined;
+      this.#landed();
       this.#attempts = 0;
     }
     this.#pump();
     return saved;
   }
 
-  /**
-   * Take over the outboxes of clients that are gone. Each client keeps its outbox under its own key and holds a lock
-   * with that name. A client that gets another client's lock knows that the other is gone, and inherits its outbox. So
-   * no two clients send the same message, and no outbox stays behind.
-   */
-  #inherit() {
-    const storage = this.#storage;
-    if (!storage) return;
-    const { signal } = this.#life;
-    const locks = this.#options.locks ?? globalThis.navigator?.locks;
-    const inherit = (/** @type {string | null} */ key) => {
-      if (!key?.startsWith(this.#prefix) || key === this.#ownKey || this.#heirOf.has(key)) return;
-      this.#heirOf.add(key);
-      const adopt = () => {
-        try {
-          // Remove them from the old key only when they are safe under the new one.
-          if (this.#queue(JSON.parse(storage.getItem(key) ?? "[]"))) storage.removeItem(key);
-        } catch {
-          // No client wrote this. It must not stop the chat.
-        }
-      };
-      // Without locks (plain http), two pages may send the same message. The server stores it once.
-      if (locks) locks.request(key, { signal }, adopt).catch(() => {});
-      else adopt();
-    };
-    // The browser may grant the lock only after the end.
-    const end = new Promise((resolve) => signal.addEventListener("abort", resolve));
-    locks?.request(this.#ownKey, () => end);
-    for (const key of Array.from(storage, (_, i) => storage.key(i))) inherit(key);
-    if (locks) globalThis.addEventListener?.("storage", ({ key }) => inherit(key), { signal });
-  }
-
-  // Presence and typing
-
-  /** @param {Link} link */
-  async #fetchPresence(link) {
-    try {
-      const { members, truncated } = await this.#ask(link, { action: "getPresence" });
-      this.#set("presence", { members, truncated });
-    } catch {
-      // The link ended, or presence is off. An event already reported it.
-    }
-  }
+  // Typing
 
   /** @param {string} userId */
   #stopTyping(userId) {
-    this.#clock.clearTimeout(this.#typists.get(userId));
+    this.#connection.clock.clearTimeout(this.#typists.get(userId));
     if (this.#typists.delete(userId)) this.#set("typing", [...this.#typists.keys()]);
   }
 
   #typingDue() {
-    this.#clock.clearTimeout(this.#typingTimer);
+    this.#connection.clock.clearTimeout(this.#typingTimer);
     this.#typingTimer = undefined;
   }
 
@@ -729,28 +1126,105 @@ export class ChatClient {
    */
   #set(event, value) {
     /** @type {any} */ (this)[event] = value;
-    this.#emit(event, value);
-  }
-
-  /**
-   * @template {keyof ChatEvents} E
-   * @param {E} event
-   * @param {ChatEvents[E]} payload
-   */
-  #emit(event, payload) {
-    for (const listener of this.#listeners[event] ?? []) {
-      try {
-        listener(payload);
-      } catch (error) {
-        // Report a fault of the page as an uncaught error. It must not stop the chat.
-        queueMicrotask(() => {
-          throw error;
-        });
-      }
-    }
+    this.#listeners.emit(event, value);
   }
 }
 
 /** @param {Frame} a @param {Frame} b */
 const inOrder = (a, b) =>
   a.timestamp < b.timestamp || (a.timestamp === b.timestamp && a.messageId < b.messageId) ? -1 : 1;
+
+export class ChatClient {
+  #connection;
+  #single;
+
+  /** @param {string | Options} first @param {ClientOptions} [second] */
+  constructor(first, second) {
+    const single = typeof first === "object";
+    this.#connection = new Connection(single ? first : { .../** @type {ClientOptions} */ (second), url: first });
+    if (single) this.#single = this.#connection.group(first.groupId);
+  }
+
+  get state() {
+    return (this.#single ?? this.#connection).state;
+  }
+
+  get retryInMs() {
+    return this.#connection.retryInMs;
+  }
+
+  /**
+   * @template {keyof ChatEvents} E
+   * @param {E} event
+   * @param {(payload: ChatEvents[E]) => void} listener
+   */
+  on(event, listener) {
+    return this.#single ? this.#single.on(event, listener) : this.#connection.listeners.on(event, listener);
+  }
+
+  connect() {
+    this.#connection.connect();
+  }
+
+  close() {
+    this.#connection.close();
+  }
+
+  wake = () => this.#connection.wake();
+
+  /** @param {string} groupId */
+  group(groupId) {
+    return this.#connection.group(groupId);
+  }
+
+  // The single-group form: the client is also the room of its group.
+
+  get #room() {
+    if (!this.#single) throw new TypeError("This client has many groups. Take a room from group()");
+    return this.#single;
+  }
+
+  get messages() {
+    return this.#room.messages;
+  }
+
+  get presence() {
+    return this.#room.presence;
+  }
+
+  get typing() {
+    return this.#room.typing;
+  }
+
+  get hasOlder() {
+    return this.#room.hasOlder;
+  }
+
+  /** @param {string} message */
+  send(message) {
+    return this.#room.send(message);
+  }
+
+  /** @param {string} clientMessageId */
+  retry(clientMessageId) {
+    this.#room.retry(clientMessageId);
+  }
+
+  /** @param {string} clientMessageId */
+  discard(clientMessageId) {
+    this.#room.discard(clientMessageId);
+  }
+
+  loadOlder() {
+    return this.#room.loadOlder();
+  }
+
+  setTyping(isTyping = true) {
+    this.#room.setTyping(isTyping);
+  }
+
+  /** @param {string} userId */
+  nameOf(userId) {
+    return this.#room.nameOf(userId);
+  }
+}

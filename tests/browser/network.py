@@ -14,8 +14,16 @@ _RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 class Network:
     """Relays TCP connections to a chat. A test can reset them, and refuse new ones."""
 
-    def __init__(self, chat_url: str) -> None:
+    def __init__(self, chat_url: str, subprotocol: str = "") -> None:
+        """Listen.
+
+        Args:
+            chat_url: The chat's address.
+            subprotocol: What the answer to a handshake chooses. API Gateway passes on the choice of the function, the
+                emulator does not, and a browser that offers subprotocols accepts no answer without a choice.
+        """
         self._target = urlsplit(chat_url)
+        self._choice = f"\r\nSec-WebSocket-Protocol: {subprotocol}".encode() if subprotocol else b""
         self._listener = socket.create_server(("127.0.0.1", 0))
         self._sockets: set[socket.socket] = set()
         self._lock = threading.Lock()
@@ -54,13 +62,15 @@ class Network:
             far = socket.create_connection((str(self._target.hostname), self._target.port or 80))
             with self._lock:
                 self._sockets |= {near, far}
-            for source, sink in ((near, far), (far, near)):
-                threading.Thread(target=self._relay, args=(source, sink), daemon=True).start()
+            for source, sink, choice in ((near, far, b""), (far, near, self._choice)):
+                threading.Thread(target=self._relay, args=(source, sink, choice), daemon=True).start()
 
-    def _relay(self, source: socket.socket, sink: socket.socket) -> None:
+    def _relay(self, source: socket.socket, sink: socket.socket, choice: bytes) -> None:
         with suppress(OSError):
             while data := source.recv(65536):
-                sink.sendall(data)
+                # The head of the answer comes first, and in one piece.
+                sink.sendall(data.replace(b"\r\n\r\n", choice + b"\r\n\r\n", 1) if choice else data)
+                choice = b""
         with self._lock:
             self._sockets -= {source, sink}
         for end in (source, sink):

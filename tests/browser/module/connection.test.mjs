@@ -3,15 +3,14 @@ import assert from "node:assert/strict";
 import { afterEach, beforeEach, describe, test } from "node:test";
 
 import { ChatClient } from "../../../web/chat-client.js";
-import { FakeClock, FakeSocket, settled } from "./fakes.mjs";
+import { FakeClock, FakeSocket, settled, upToDate } from "./fakes.mjs";
 
 const REPLY_MS = 10_000;
 const RESYNC_MS = 4_000;
-// 4 minutes at most. The random 0.5 takes the middle of the last tenth.
-const PING_MS = 228_000;
+// 8 minutes at most. The random 0.5 takes the middle of the last tenth.
+const KEEP_ALIVE_MS = 456_000;
 
 const PRESENCE = { action: "presence", members: [], truncated: false };
-const HISTORY = { action: "history", messages: [], before: null, after: "c1", more: false };
 
 let clock, sockets, replies, client, states, errors;
 
@@ -32,8 +31,8 @@ function start(options = {}) {
     clock,
     random: () => 0.5,
     WebSocket: class extends FakeSocket {
-      constructor(url) {
-        super(url);
+      constructor(url, protocols) {
+        super(url, protocols);
         this.replies = replies;
         sockets.push(this);
       }
@@ -218,6 +217,17 @@ describe("losing the connection", () => {
     });
   }
 
+  test("NOT_CONNECTED as the answer to a message does not fail it", async () => {
+    await start();
+    await online();
+    const clientMessageId = client.send("x");
+    const gone = { action: "error", code: "NOT_CONNECTED", message: "connect again", retryable: false };
+    socket().receive({ ...gone, clientMessageId });
+    await clock.advance(client.retryInMs);
+    await online();
+    assert.deepEqual([client.messages[0].status, socket().frames("sendMessage").length], ["sending", 1]);
+  });
+
   test("frames from the lost socket are ignored", async () => {
     await start();
     await online();
@@ -262,7 +272,7 @@ describe("the end of a token", () => {
         return new Date(clock.now).toISOString();
       },
     };
-    replies.getHistory = HISTORY;
+    replies.getHistory = upToDate;
     let calls = 0;
     await start({ getToken: () => `t${++calls}` });
     await online();
@@ -290,7 +300,7 @@ describe("the end of a token", () => {
 
   test("a ping that says no end changes nothing", async () => {
     replies.ping = { action: "pong", serverTime: new Date(0).toISOString(), protocol: 2 };
-    replies.getHistory = HISTORY;
+    replies.getHistory = upToDate;
     await start({ getToken: () => "t" });
     await online();
     await clock.advance(60 * MINUTE_MS);
@@ -337,47 +347,56 @@ describe("wake()", () => {
 });
 
 describe("keep-alive", () => {
-  test("a ping is sent regularly, well within the idle limit of 10 minutes", async () => {
+  test("is one frame, well within the idle limit of 10 minutes", async () => {
     await start();
     await online();
-    replies.ping = { action: "pong" };
-    replies.getHistory = HISTORY;
+    replies.getHistory = upToDate;
+    await clock.advance(RESYNC_MS);
     for (let i = 1; i <= 5; i++) {
-      await clock.advance(PING_MS);
-      assert.equal(socket().frames("ping").length, i);
+      const before = socket().sent.length;
+      await clock.advance(KEEP_ALIVE_MS - RESYNC_MS - 1);
+      assert.equal(socket().sent.length, before);
+      await clock.advance(RESYNC_MS);
+      assert.equal(socket().sent.length, before + 1);
+      await clock.advance(1);
     }
     assert.equal(client.state, "online");
   });
 
-  test("without a pong the connection is given up", async () => {
+  test("without an answer to it and to a ping, the connection is given up", async () => {
     await start();
     await online();
-    replies.getHistory = HISTORY;
-    await clock.advance(PING_MS + REPLY_MS - 1);
-    assert.equal(client.state, "online");
+    replies.getHistory = upToDate;
+    await clock.advance(KEEP_ALIVE_MS - 1);
+    replies.getHistory = undefined;
+    await clock.advance(2 * REPLY_MS);
+    assert.deepEqual([client.state, socket().frames("ping").length], ["online", 1]);
     await clock.advance(1);
     assert.equal(client.state, "waiting");
   });
 
-  test("a refused ping shows that the connection works", async () => {
+  test("a refused one shows that the connection works", async () => {
     await start();
     await online();
-    replies.getHistory = HISTORY;
-    await clock.advance(PING_MS);
-    socket().answer("ping", { action: "error", code: "RATE_LIMITED", message: "slow down", retryable: true });
-    await clock.advance(REPLY_MS);
+    replies.getHistory = upToDate;
+    await clock.advance(KEEP_ALIVE_MS - 1);
+    replies.getHistory = undefined;
+    await clock.advance(1);
+    const refusal = { action: "error", code: "UNKNOWN_ACTION", message: "no history", retryable: false };
+    socket().answer("getHistory", refusal);
+    await clock.advance(2 * REPLY_MS);
     assert.equal(client.state, "online");
   });
 
   test("fetches messages whose push failed", async () => {
     await start();
     await online([row(1)], { after: "c1" });
-    replies.getHistory = HISTORY;
-    await clock.advance(PING_MS - 1);
+    replies.getHistory = upToDate;
+    await clock.advance(KEEP_ALIVE_MS - 1);
     replies.getHistory = undefined;
     await clock.advance(1);
     const request = socket().frames("getHistory").at(-1);
-    assert.equal(request.after, "c1");
+    assert.equal(request.groups[0].after, "c1");
     socket().history([row(1), row(2)], { after: "c2" });
     await settled();
     assert.deepEqual(ids(), ["m1", "m2"]);
@@ -391,7 +410,7 @@ describe("planned reconnection", () => {
   async function planned() {
     await start({ timing: { pingIntervalMs: 10 * HOUR } });
     await online([row(1)], { after: "c1" });
-    replies.getHistory = HISTORY;
+    replies.getHistory = upToDate;
     await clock.until(() => sockets.length === 2, 2 * HOUR);
     replies.getHistory = undefined;
     return sockets[0];
@@ -405,7 +424,7 @@ describe("planned reconnection", () => {
     ]) {
       sockets = [];
       const begun = clock.now;
-      replies = { getPresence: PRESENCE, getHistory: HISTORY };
+      replies = { getPresence: PRESENCE, getHistory: upToDate };
       await start({ random, timing: { pingIntervalMs: 10 * HOUR } });
       socket().open();
       await clock.until(() => sockets.length === 2, 2 * HOUR);
@@ -422,7 +441,7 @@ describe("planned reconnection", () => {
     await settled();
     client.send("over the old one");
     assert.equal(old.frames("sendMessage").length, 1);
-    assert.equal(socket().frames("getHistory")[0].after, "c1");
+    assert.equal(socket().frames("getHistory")[0].groups[0].after, "c1");
     socket().history([row(1), row(2), row(3)], { after: "c3" });
     await settled();
     // Its ack may be lost with the old socket, and sending it twice is harmless.
@@ -509,7 +528,7 @@ describe("history and recovery", () => {
     const tie = "2026-01-01T00:00:05.000000Z";
     await online([row(3), row(1), row(9, { timestamp: tie }), row(8, { timestamp: tie })]);
     assert.deepEqual(ids(), ["m1", "m3", "m8", "m9"]);
-    assert.deepEqual(socket().frames("getHistory")[0].after, undefined);
+    assert.deepEqual(socket().frames("getHistory")[0].groups[0].after, undefined);
   });
 
   test("after a loss, the client reads all pages since the cursor and holds back live messages meanwhile", async () => {
@@ -521,12 +540,12 @@ describe("history and recovery", () => {
     socket().open();
     await settled();
     // Not the position of the newest live message: the client may have missed a message before it.
-    assert.equal(socket().frames("getHistory")[0].after, "c1");
+    assert.equal(socket().frames("getHistory")[0].groups[0].after, "c1");
     push(7);
     socket().history([row(1), row(2), row(3)], { after: "c3", more: true });
     await settled();
     assert.deepEqual([client.state, ids()], ["syncing", ["m1", "m2", "m3"]]);
-    assert.equal(socket().frames("getHistory")[1].after, "c3");
+    assert.equal(socket().frames("getHistory")[1].groups[0].after, "c3");
     socket().history([row(4)], { after: "c4" });
     await settled();
     assert.deepEqual([client.state, ids()], ["online", ["m1", "m2", "m3", "m4", "m7"]]);
@@ -545,7 +564,7 @@ describe("history and recovery", () => {
     await clock.advance(1_000);
     socket().open();
     await settled();
-    assert.equal(socket().frames("getHistory")[0].after, "c1");
+    assert.equal(socket().frames("getHistory")[0].groups[0].after, "c1");
   });
 
   test("a message without text and sender has empty ones", async () => {
@@ -573,7 +592,7 @@ describe("history and recovery", () => {
     await clock.advance(RESYNC_MS - 1);
     assert.equal(socket().frames("getHistory").length, 1);
     await clock.advance(1);
-    assert.equal(socket().frames("getHistory")[1].after, "c2");
+    assert.equal(socket().frames("getHistory")[1].groups[0].after, "c2");
     socket().history([row(1), row(2)], { after: "c2" });
     await settled();
     assert.deepEqual(ids(), ["m1", "m2"]);
@@ -616,7 +635,7 @@ describe("history and recovery", () => {
     await settled();
     socket().answer("getHistory", { action: "error", code: "BAD_REQUEST", message: "not a cursor", retryable: false });
     await settled();
-    assert.equal(socket().frames("getHistory")[1].after, undefined);
+    assert.equal(socket().frames("getHistory")[1].groups[0].after, undefined);
     socket().history([row(1), row(2)], { after: "c2", before: "b1" });
     await settled();
     assert.deepEqual([client.state, ids(), client.hasOlder], ["online", ["m1", "m2"], true]);
@@ -680,7 +699,7 @@ describe("older messages", () => {
     await clock.advance(500);
     socket().open();
     await settled();
-    assert.equal(socket().frames("getHistory")[0].after, "c5");
+    assert.equal(socket().frames("getHistory")[0].groups[0].after, "c5");
   });
 
   test("fail without a connection, and can be asked for again", async () => {
@@ -718,9 +737,8 @@ describe("presence", () => {
     replies = { getPresence: { ...PRESENCE, members: [{ userId: "V", devices: 1 }], truncated: true } };
     await start();
     await online();
-    Object.assign(replies, { ping: { action: "pong" }, getHistory: HISTORY });
-    await clock.advance(RESYNC_MS + 10 * PING_MS);
-    assert.equal(socket().frames("ping").length, 10);
+    Object.assign(replies, { ping: { action: "pong" }, getHistory: upToDate });
+    await clock.advance(RESYNC_MS + 10 * KEEP_ALIVE_MS);
     assert.equal(socket().frames("getPresence").length, 1);
     socket().drop();
     await clock.advance(client.retryInMs);

@@ -17,60 +17,97 @@ function seeded(seed) {
   };
 }
 
+const LAG_MS = 3_000;
+
+/** How a message is found again in every list, and in the order of its group. */
+const position = ({ timestamp, messageId }) => `${timestamp} ${messageId}`;
+
+/** Check at every change that the messages of a room are in order, each once. Returns the sent ones. */
+function watch(room) {
+  room.on("messages", (messages) => {
+    const sent = messages.filter(({ status }) => status === "sent").map(position);
+    assert.deepEqual(sent, [...new Set(sent)].sort(), "messages must always be in order, each once");
+    const keys = messages.map(({ key }) => key);
+    assert.equal(new Set(keys).size, keys.length, "keys must always be unique");
+  });
+}
+
 /**
- * Let two clients send `each` messages at random times while `disturb` causes faults, and check what both received.
+ * Let clients send `each` messages into each group at random times while `disturb` causes faults, and check what all
+ * received.
  *
+ * @param {object} options
+ * @param {string[]} [options.groups] Default: one group, and clients of one group.
+ * @param {string[]} [options.users] The user of each client. The clients of a user are tabs of one browser.
+ * @param {(chat: FakeChat, random: () => number, clock: FakeClock, clients: ChatClient[]) => void} [options.disturb]
  * @returns The chat, which has counted the faults.
  */
-async function converse({ seed, each, indexLagMs = 3_000, disturb = () => {}, timing = {} }) {
+async function converse({
+  seed,
+  each,
+  groups,
+  users = ["A", "B"],
+  indexLagMs = LAG_MS,
+  disturb = () => {},
+  timing = {},
+}) {
   const clock = new FakeClock();
   const random = seeded(seed);
   const chat = new FakeChat({ clock, random, indexLagMs });
   const storage = new FakeStorage();
   const locks = new FakeLocks();
-  disturb(chat, random);
-  const clients = ["A", "B"].map((userId) => {
-    const options = {
-      url: "wss://chat.example",
-      groupId: "G",
-      userId,
-      storage,
-      locks: locks.tab(),
-      clock,
-      random,
-      timing,
-    };
-    const client = new ChatClient({ ...options, WebSocket: chat.WebSocket });
-    let said = 0;
-    client.on("messages", (messages) => {
-      const sent = messages.filter(({ status }) => status === "sent").map((row) => `${row.timestamp} ${row.messageId}`);
-      assert.deepEqual(sent, [...new Set(sent)].sort(), "messages must always be in order, each once");
-      const keys = messages.map(({ key }) => key);
-      assert.equal(new Set(keys).size, keys.length, "keys must always be unique");
-    });
-    client.connect();
-    for (let n = 0; n < each; n++) clock.setTimeout(() => client.send(`${said++}`), random() * each * 100);
+  const url = "wss://chat.example";
+  const rooms = [];
+  const clients = users.map((userId, tab) => {
+    const options = { userId, storage, locks: locks.tab(), clock, random, timing, WebSocket: chat.WebSocket };
+    const client = groups ? new ChatClient(url, options) : new ChatClient({ ...options, url, groupId: "G" });
+    for (const groupId of groups ?? ["G"]) {
+      const room = groups ? client.group(groupId) : client;
+      let said = 0;
+      watch(room);
+      rooms.push({ room, groupId, tab });
+      for (let n = 0; n < each; n++) clock.setTimeout(() => room.send(`${tab} ${said++}`), random() * each * 100);
+    }
     return client;
   });
+  disturb(chat, random, clock, clients);
+  for (const client of clients) client.connect();
+  const total = users.length * each;
   const complete = () =>
-    clients.every(({ messages }) => messages.length === 2 * each && messages.every(({ status }) => status === "sent"));
+    rooms.every(
+      ({ room: { messages } }) => messages.length === total && messages.every(({ status }) => status === "sent"),
+    );
   await clock.until(complete, 3_600_000);
-  const [first, second] = clients.map(({ messages }) => messages.map(({ messageId }) => messageId));
-  const rows = [...chat.rows].sort((a, b) =>
-    `${a.timestamp} ${a.messageId}` < `${b.timestamp} ${b.messageId}` ? -1 : 1,
-  );
-  assert.deepEqual(first, second);
-  assert.deepEqual(
-    first,
-    rows.map(({ messageId }) => messageId),
-  );
-  for (const client of clients) {
-    const own = client.messages.filter((message) => message.own).map(({ message }) => Number(message));
-    assert.deepEqual(own, [...Array(each).keys()], "own messages must be stored in the order in which they were sent");
-    client.close();
+  for (const { room, groupId, tab } of rooms) {
+    const stored = chat.rows.filter((row) => row.groupId === groupId).map(position);
+    assert.deepEqual(room.messages.map(position), stored.sort());
+    const own = room.messages.map(({ message }) => message.split(" ")).filter(([by]) => by === `${tab}`);
+    assert.deepEqual(
+      own.map(([, n]) => Number(n)),
+      [...Array(each).keys()],
+      "own messages must be stored in the order in which they were sent",
+    );
   }
+  for (const client of clients) client.close();
   assert.equal(storage.length, 0);
   return chat;
+}
+
+/** Lost frames, lost acks and refusals at random, `limit` of them at most. Returns how many there were. */
+function unreliable(chat, random, limit) {
+  let lost = 0;
+  chat.killer = () => random() < 0.01 && chat.kills < 40;
+  chat.fault = (frame) => {
+    const dice = random();
+    if (dice > 0.2 || lost >= limit) return undefined;
+    lost += 1;
+    if (dice < 0.05) return "lost";
+    if (dice < 0.1 && ["sendMessage", "joinGroup", "leaveGroup"].includes(frame.action)) return "unanswered";
+    const code = dice < 0.15 ? "RATE_LIMITED" : "UNAVAILABLE";
+    return { code, message: "later", retryable: true, retryAfterMs: 300 };
+  };
+  chat.refusal = () => (random() < 0.05 && lost < limit ? (lost++, "UNAVAILABLE") : undefined);
+  return () => lost;
 }
 
 describe("two clients have the same messages, in order", () => {
@@ -99,31 +136,29 @@ describe("two clients have the same messages, in order", () => {
   test("with everything at once: kills, lost frames, lost acks, refusals", async () => {
     let lost = 0;
     for (let seed = 100; seed < 140; seed++) {
-      const limit = lost + 100;
-      await converse({
-        seed,
-        each: 25,
-        disturb: (chat, random) => {
-          chat.killer = () => random() < 0.01 && chat.kills < 40;
-          chat.fault = (frame) => {
-            const dice = random();
-            if (dice > 0.2 || lost > limit) return undefined;
-            lost += 1;
-            if (dice < 0.05) return "lost";
-            if (dice < 0.1 && frame.action === "sendMessage") return "unanswered";
-            const code = dice < 0.15 ? "RATE_LIMITED" : "UNAVAILABLE";
-            return { code, message: "later", retryable: true, retryAfterMs: 300 };
-          };
-        },
-      });
+      let count;
+      await converse({ seed, each: 25, disturb: (chat, random) => (count = unreliable(chat, random, 100)) });
+      lost += count();
     }
     assert.ok(lost > 500, `${lost} frames`);
   });
 
-  test("with planned reconnections all the time", async () => {
-    const timing = { maxConnectionMs: 2_000, resyncDelayMs: 500 };
-    const chat = await converse({ seed: 7, each: 100, timing });
-    assert.equal(chat.kills, 0);
+  test("with planned reconnections all the time, and always over a socket that the server knows", async () => {
+    const timing = { maxConnectionMs: 10_000 };
+    let unreached = 0;
+    const disturb = (chat, random, clock, clients) => {
+      chat.stored = ({ groupId }) => {
+        if (clock.now < LAG_MS + 1_000) return;
+        const users = chat.reached(groupId).map(({ userId }) => userId);
+        unreached += new Set(users).size < 2;
+      };
+      for (const client of clients) {
+        client.on("state", (state) => assert.ok(clock.now < 1_000 || state === "closed", `${state} at ${clock.now}`));
+      }
+    };
+    const chat = await converse({ seed: 7, each: 300, timing, disturb });
+    assert.deepEqual([chat.kills, unreached], [0, 0]);
+    assert.ok(chat.connects >= 6, `${chat.connects} connections`);
   });
 
   test("a thousand messages, all connections killed twenty times", async () => {
@@ -139,5 +174,56 @@ describe("two clients have the same messages, in order", () => {
     };
     const chat = await converse({ seed: 8, each: 500, disturb: kill });
     assert.ok(chat.kills >= 19, `${chat.kills}`);
+  });
+});
+
+describe("clients in many groups have the same messages, in order", () => {
+  const groups = ["one", "two", "three", "four"];
+
+  test("with two tabs of one user, whose clock is a day late", async (t) => {
+    t.mock.timers.enable({ apis: ["Date"], now: Date.UTC(2025, 11, 31) });
+    await converse({ seed: 1, each: 10, groups, users: ["A", "A", "B"] });
+  });
+
+  test("with the connection killed once, at any point", async () => {
+    const options = { seed: 2, each: 2, groups: groups.slice(0, 2) };
+    const { events } = await converse(options);
+    for (let at = 1; at <= events; at++) {
+      const chat = await converse({ ...options, disturb: (chat) => (chat.killer = (event) => event === at) });
+      assert.equal(chat.kills, 1, `event ${at} of ${events}`);
+    }
+  });
+
+  test("with everything at once: rooms that close and open, kills, lost frames and answers, refusals", async () => {
+    let lost = 0;
+    for (let seed = 200; seed < 220; seed++) {
+      let count;
+      const disturb = (chat, random, clock, clients) => {
+        count = unreliable(chat, random, 150);
+        for (const client of clients) {
+          for (const groupId of groups) {
+            for (let n = 0; n < 5; n++) {
+              const at = random() * 2_000;
+              clock.setTimeout(() => client.group(groupId).close(), at);
+              clock.setTimeout(() => client.group(groupId), at + random() * (random() < 0.5 ? 50 : 5_000));
+            }
+            // Another may have been the last to close it.
+            clock.setTimeout(() => client.group(groupId), 10_000);
+          }
+        }
+      };
+      const chat = await converse({ seed, each: 8, groups, users: ["A", "A", "B"], disturb });
+      lost += count() + chat.kills;
+    }
+    assert.ok(lost > 500, `${lost} faults`);
+  });
+
+  test("with 60 groups, and all connections killed again and again", async () => {
+    const many = Array.from({ length: 60 }, (_, n) => `g${n}`);
+    const disturb = (chat, random, clock) => {
+      for (let n = 1; n <= 20; n++) clock.setTimeout(() => chat.killAll(), 100 * n);
+    };
+    const chat = await converse({ seed: 3, each: 10, groups: many, disturb });
+    assert.ok(chat.kills >= 5, `${chat.kills}`);
   });
 });

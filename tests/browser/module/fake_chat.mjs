@@ -15,10 +15,15 @@ export class FakeChat {
   /** Number of events that have reached a client or the server. */
   events = 0;
   kills = 0;
+  connects = 0;
   /** Called at each event. Returns true to end the connection of the event. */
   killer = () => false;
   /** Called with each frame of a client. Returns an error as the answer, "lost", "unanswered", or undefined. */
   fault = () => undefined;
+  /** Called with each group of a batch. Returns the code with which the group is refused, or undefined. */
+  refusal = () => undefined;
+  /** Called with each new message. */
+  stored = () => {};
   #clock;
   #random;
   #indexLagMs;
@@ -36,11 +41,11 @@ export class FakeChat {
   get WebSocket() {
     const chat = this;
     return class extends FakeSocket {
-      constructor(url) {
-        super(url);
+      constructor(url, protocols) {
+        super(url, protocols);
         const { userId, groupId } = Object.fromEntries(this.url.searchParams);
         const post = (frame) => this.receive(frame);
-        this.connection = { userId, groupId, post, end: () => this.drop(), alive: true };
+        this.connection = { userId, groupId, rooms: new Map(), post, end: () => this.drop(), alive: true };
         chat.#happens(this.connection, () => {
           chat.connect(this.connection);
           this.open();
@@ -60,17 +65,32 @@ export class FakeChat {
 
   /** Add a connection to the table. Its `post` delivers a frame, its `end` closes it. */
   connect(connection) {
-    connection.indexedAt = this.#indexedAt();
-    const first = !this.#of(connection.groupId).some(({ userId }) => userId === connection.userId);
+    this.connects += 1;
     this.#connections.add(connection);
-    if (first) this.#presence("joined", connection);
+    if (connection.groupId) this.#join(connection, connection.groupId, true);
   }
 
   disconnect(connection) {
     connection.alive = false;
-    if (!this.#connections.delete(connection)) return;
-    if (!this.#of(connection.groupId).some(({ userId }) => userId === connection.userId))
-      this.#presence("left", connection);
+    this.#connections.delete(connection);
+    for (const groupId of [...connection.rooms.keys()]) this.#leave(connection, groupId);
+  }
+
+  #join(connection, groupId, events) {
+    const first = !this.#of(groupId).some(({ userId }) => userId === connection.userId);
+    // Until the index shows that a connection has left, it shows it.
+    const before = connection.rooms.get(groupId);
+    const shown = before && (before.goneAt ?? Infinity) > this.#clock.now;
+    connection.rooms.set(groupId, { events, indexedAt: shown ? before.indexedAt : this.#indexedAt() });
+    if (first) this.#presence("joined", connection, groupId);
+  }
+
+  #leave(connection, groupId) {
+    const room = connection.rooms.get(groupId);
+    if (!room || room.goneAt !== undefined) return;
+    room.goneAt = this.#indexedAt();
+    if (!this.#of(groupId).some(({ userId }) => userId === connection.userId))
+      this.#presence("left", connection, groupId);
   }
 
   /** End a connection without a close frame. Frames on their way, in both directions, are lost. */
@@ -93,21 +113,72 @@ export class FakeChat {
     switch (frame.action) {
       case "sendMessage":
         return this.#send(connection, frame, fault === "unanswered" ? () => {} : reply);
+      case "joinGroup":
+      case "leaveGroup": {
+        const refused = this.#refused(frame.groupIds);
+        const groupIds = frame.groupIds.filter((id) => !refused.some(({ groupId }) => groupId === id));
+        if (frame.action === "joinGroup") for (const id of groupIds) this.#join(connection, id, frame.events);
+        else for (const id of frame.groupIds) this.#leave(connection, id);
+        if (fault === "unanswered") return undefined;
+        if (frame.action === "leaveGroup") return reply({ action: "left", groupIds: frame.groupIds });
+        return reply({ action: "joined", groupIds, refused });
+      }
       case "getHistory":
-        return reply(this.#history(connection.groupId, frame));
+        return frame.groups ? this.#catchUp(connection, frame) : reply(this.#history(frame.groupId, frame));
       case "getPresence":
-        return reply({ action: "presence", members: this.#members(connection.groupId), truncated: false });
+        return reply({
+          action: "presence",
+          groupId: frame.groupId,
+          members: this.#members(frame.groupId),
+          truncated: false,
+        });
       case "typing": {
-        const { groupId, userId } = connection;
-        const told = this.#of(groupId).filter((other) => other.userId !== userId);
-        const typing = { action: "typing", groupId, userId, isTyping: frame.isTyping, expiresInMs: 6000 };
-        return told.forEach((other) => this.#post(other, typing));
+        const { userId } = connection;
+        const typing = {
+          action: "typing",
+          groupId: frame.groupId,
+          userId,
+          isTyping: frame.isTyping,
+          expiresInMs: 6000,
+        };
+        return this.#events(frame.groupId, typing, ({ userId: other }) => other !== userId);
       }
       case "ping":
         return reply({ action: "pong", serverTime: this.#timestamp(), protocol: 2 });
       default:
         return reply({ action: "error", code: "UNKNOWN_ACTION", message: "There is no such action", retryable: false });
     }
+  }
+
+  #refused(groupIds) {
+    return groupIds.flatMap((groupId) => {
+      const code = this.refusal(groupId);
+      return code ? [{ groupId, code }] : [];
+    });
+  }
+
+  #catchUp(connection, { requestId, groups, limit }) {
+    const refused = this.#refused(groups.map(({ groupId }) => groupId));
+    const current = [];
+    const answers = [];
+    for (const { groupId, after } of groups) {
+      if (refused.some((one) => one.groupId === groupId)) continue;
+      const page = this.#history(groupId, { after, limit });
+      if (page.messages.length || after === undefined) answers.push(page);
+      if (after === undefined || !page.more) current.push({ groupId, after: page.after });
+    }
+    answers.push({ action: "upToDate", groups: current, refused });
+    this.#postInOrder(
+      connection,
+      answers.map((answer) => ({ requestId, ...answer })),
+    );
+  }
+
+  #postInOrder(connection, [first, ...others]) {
+    this.#happens(connection, () => {
+      connection.post(first);
+      if (others.length) this.#postInOrder(connection, others);
+    });
   }
 
   #send(connection, { groupId, senderId, senderName = senderId, message, clientMessageId }, reply) {
@@ -129,13 +200,20 @@ export class FakeChat {
         indexedAt: this.#indexedAt(),
       };
       this.rows.push(row);
+      this.stored(row);
     }
     const { indexedAt, ...stored } = row;
     reply({ action: "ack", clientMessageId, messageId, timestamp: row.timestamp, duplicate });
-    for (const other of this.#of(groupId)) {
-      if (other === connection || other.indexedAt <= this.#clock.now)
-        this.#post(other, { action: "message", ...stored });
-    }
+    for (const other of this.reached(groupId, connection)) this.#post(other, { action: "message", ...stored });
+  }
+
+  /** The connections that the index shows in a group, and the sender's if it is in the group. */
+  reached(groupId, sender) {
+    return [...this.#connections].filter((connection) => {
+      const { indexedAt, goneAt = Infinity } = connection.rooms.get(groupId) ?? {};
+      const now = this.#clock.now;
+      return (connection === sender && goneAt === Infinity && indexedAt) || (indexedAt <= now && now < goneAt);
+    });
   }
 
   #history(groupId, { after, before, limit = 50 }) {
@@ -148,7 +226,14 @@ export class FakeChat {
       const page = older.slice(-limit);
       const more = older.length > page.length;
       const end = page.length ? position(page.at(-1)) : "0";
-      return { action: "history", messages: page, before: more ? position(page[0]) : null, after: `~${end}`, more };
+      return {
+        action: "history",
+        groupId,
+        messages: page,
+        before: more ? position(page[0]) : null,
+        after: `~${end}`,
+        more,
+      };
     }
     // Only the first page after a cursor overlaps. Otherwise a page could end where it began.
     const from = after.startsWith("~") ? overlapped(after.slice(1)) : after;
@@ -156,11 +241,18 @@ export class FakeChat {
     const page = newer.slice(0, limit);
     const more = newer.length > page.length;
     const end = [after.replace("~", ""), ...page.map(position)].sort().at(-1);
-    return { action: "history", messages: page, before: null, after: more ? position(page.at(-1)) : `~${end}`, more };
+    return {
+      action: "history",
+      groupId,
+      messages: page,
+      before: null,
+      after: more ? position(page.at(-1)) : `~${end}`,
+      more,
+    };
   }
 
   #of(groupId) {
-    return [...this.#connections].filter((connection) => connection.groupId === groupId);
+    return [...this.#connections].filter(({ rooms }) => rooms.has(groupId) && rooms.get(groupId).goneAt === undefined);
   }
 
   #members(groupId) {
@@ -168,9 +260,13 @@ export class FakeChat {
     return [...new Set(users)].map((userId) => ({ userId, devices: users.filter((other) => other === userId).length }));
   }
 
-  #presence(event, { groupId, userId }) {
-    const frame = { action: "presenceChanged", groupId, joined: [], left: [], [event]: [{ userId }] };
-    for (const other of this.#of(groupId)) this.#post(other, frame);
+  #presence(event, { userId }, groupId) {
+    this.#events(groupId, { action: "presenceChanged", groupId, joined: [], left: [], [event]: [{ userId }] });
+  }
+
+  #events(groupId, frame, among = () => true) {
+    for (const other of this.#of(groupId))
+      if (other.rooms.get(groupId).events && among(other)) this.#post(other, frame);
   }
 
   #post(connection, frame) {

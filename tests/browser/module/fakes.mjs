@@ -55,7 +55,7 @@ export const settled = () => new Promise(setImmediate);
 
 /** A socket with the test as the server. The client fills `sent`; the test calls `open`, `receive` and `drop`. */
 export class FakeSocket {
-  /** Automatic answers, by action. */
+  /** Automatic answers, by action: a frame, or a function from the client's frame to it. */
   replies = {};
   readyState = 0;
   sent = [];
@@ -63,8 +63,9 @@ export class FakeSocket {
   onmessage = null;
   onclose = null;
 
-  constructor(url) {
+  constructor(url, protocols) {
     this.url = new URL(url);
+    this.protocols = protocols;
   }
 
   send(text) {
@@ -73,7 +74,8 @@ export class FakeSocket {
     const frame = JSON.parse(text);
     this.sent.push(frame);
     const reply = this.replies[frame.action];
-    if (reply) queueMicrotask(() => this.receive({ requestId: frame.requestId, ...reply }));
+    const answer = typeof reply === "function" ? reply(frame) : reply;
+    if (answer) queueMicrotask(() => this.receive({ requestId: frame.requestId, ...answer }));
   }
 
   close() {
@@ -104,10 +106,24 @@ export class FakeSocket {
     this.receive({ requestId: this.frames(action).at(-1).requestId, ...frame });
   }
 
-  history(messages, { after = "end", before = null, more = false } = {}) {
-    this.answer("getHistory", { action: "history", messages, after, before, more });
+  /** Answer the latest getHistory with a page of one group. If it asked for several, the others have no news. */
+  history(messages, { groupId = "G", after = "end", before = null, more = false } = {}) {
+    const { groups } = this.frames("getHistory").at(-1);
+    this.answer("getHistory", { action: "history", groupId, messages, after, before, more });
+    const others = (groups ?? []).filter((asked) => asked.groupId !== groupId);
+    if (groups) this.answer("getHistory", upToDate({ groups: more ? others : [...others, { groupId, after }] }));
   }
 }
+
+/** The answer to a getHistory of several groups that have no news. */
+export const upToDate = ({ groups }) => ({
+  action: "upToDate",
+  groups: groups.map(({ groupId, after = "c1" }) => ({ groupId, after })),
+  refused: [],
+});
+
+/** The answer to a joinGroup that refuses nothing. */
+export const joined = ({ groupIds }) => ({ action: "joined", groupIds, refused: [] });
 
 /** A `localStorage`. Several clients can share it. */
 export class FakeStorage {

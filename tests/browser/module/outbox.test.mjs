@@ -4,7 +4,7 @@ import { beforeEach, describe, test } from "node:test";
 
 import { ChatClient } from "../../../web/chat-client.js";
 import { FakeChat } from "./fake_chat.mjs";
-import { FakeClock, FakeLocks, FakeSocket, FakeStorage, settled } from "./fakes.mjs";
+import { FakeClock, FakeLocks, FakeSocket, FakeStorage, settled, upToDate } from "./fakes.mjs";
 
 const REPLY_MS = 10_000;
 
@@ -40,7 +40,7 @@ function manual() {
   const sockets = [];
   class Socket extends FakeSocket {
     replies = {
-      getHistory: { action: "history", messages: [], after: "c", before: null, more: false },
+      getHistory: upToDate,
       getPresence: { action: "presence", members: [], truncated: false },
       ping: { action: "pong" },
     };
