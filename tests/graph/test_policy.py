@@ -25,6 +25,7 @@ from .stack import (
     Properties,
     arn,
     chat,
+    known_chat,
     run,
 )
 
@@ -93,13 +94,13 @@ def log_groups(functions: list[str]) -> list[str]:
     ],
 )
 def test_the_statement_is_exactly_this(sid: str, actions: set[str], resources: list[str] | str) -> None:
-    statement = statements(chat(EVERYTHING))[sid]
+    statement = statements(known_chat(EVERYTHING))[sid]
     assert set(statement.pop("Action")) == actions
     assert statement == {"Effect": "Allow", "Resource": resources}
 
 
 def test_the_key_is_used_only_through_the_tables_and_the_queue() -> None:
-    statement = statements(chat(EVERYTHING))["UseKey"]
+    statement = statements(known_chat(EVERYTHING))["UseKey"]
     assert set(statement.pop("Action")) == USES
     assert statement == {
         "Effect": "Allow",
@@ -267,7 +268,7 @@ def test_the_longest_environment_is_accepted_by_lambda() -> None:
 
 
 def test_another_policy_is_created_before_the_old_one_is_deleted() -> None:
-    policies = chat(EVERYTHING).of_type("aws:iam/rolePolicy:RolePolicy").values()
+    policies = known_chat(EVERYTHING).of_type("aws:iam/rolePolicy:RolePolicy").values()
     # A type whose name is given is deleted first.
     assert [policy.inputs.keys() for policy in policies] == [{"role", "policy"}] * len(policies)
     assert {policy.replaced_by for policy in policies} == {frozenset({"policy"})}
@@ -280,7 +281,7 @@ def test_the_key_is_allowed_before_anything_uses_it() -> None:
 
 
 def test_a_new_policy_has_ten_seconds_until_it_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
-    policies = chat(EVERYTHING).of_type("aws:iam/rolePolicy:RolePolicy").values()
+    policies = known_chat(EVERYTHING).of_type("aws:iam/rolePolicy:RolePolicy").values()
     assert [policy.hooks_after_creation for policy in policies] == [1] * len(policies)
     assert waited(monkeypatch) == 10
     monkeypatch.setenv("WEBSOCKET_CHAT_IAM_WAIT_SECONDS", "0")

@@ -12,7 +12,7 @@ from components import Authentication, WebSocketChat, WebSocketChatArgs
 
 from .argument_cases import CASES, INSTEAD
 from .indexes import CONNECTIONS_INDEXES, MESSAGES_INDEXES
-from .stack import ACCOUNT, REGION, WITH_TOKENS, Graph, Properties, chat, run
+from .stack import ACCOUNT, REGION, WITH_TOKENS, Graph, Properties, chat, known_chat, run
 
 COUNTS = {
     "websocket-chat:index:WebSocketChat": 1,
@@ -396,7 +396,7 @@ def test_every_part_is_a_child_of_the_component() -> None:
 
 
 def test_another_prefix_replaces_the_default_everywhere() -> None:
-    graph = chat(OTHERS)
+    graph = known_chat(OTHERS)
     everything = {
         name: {key: value for key, value in resource.inputs.items() if key != "code"}
         for name, resource in graph.resources.items()
@@ -411,7 +411,7 @@ def _can_be_tagged(type_: str) -> bool:
 
 
 def test_every_taggable_resource_is_tagged() -> None:
-    parts = {name: part for name, part in chat(OTHERS).resources.items() if part.type.startswith("aws:")}
+    parts = {name: part for name, part in known_chat(OTHERS).resources.items() if part.type.startswith("aws:")}
     taggable = {name for name, part in parts.items() if _can_be_tagged(part.type)}
     assert {parts[name].type for name in taggable} == TAGGABLE
     assert {
@@ -434,7 +434,7 @@ def test_every_taggable_resource_is_tagged() -> None:
     ],
 )
 def test_a_resource_waits_for_what_it_needs(name: str, first: set[str]) -> None:
-    assert first <= chat(OTHERS).waits_for(name)
+    assert first <= known_chat(OTHERS).waits_for(name)
 
 
 @pytest.mark.parametrize(
@@ -449,7 +449,7 @@ def test_functions_wait_for_their_policies(args: WebSocketChatArgs) -> None:
 
 
 def test_the_stage_waits_for_every_other_resource() -> None:
-    graph = chat(OTHERS)
+    graph = known_chat(OTHERS)
     assert graph.waits_for("chat-stage") == graph.resources.keys() - {"chat-stage", "chat"}
 
 

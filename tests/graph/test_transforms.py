@@ -8,7 +8,7 @@ import pytest
 
 from components import TransformError, Transforms, WebSocketChat, WebSocketChatArgs
 
-from .stack import WITH_TOKENS, Graph, chat, run
+from .stack import WITH_TOKENS, Graph, chat, known_chat, run
 
 EVERYTHING: WebSocketChatArgs = WITH_TOKENS | {"create_messages_table": True}
 ROUTES = ["connect", "disconnect", "send-message", "default"]
@@ -72,7 +72,7 @@ def transformed(transforms: Any, args: WebSocketChatArgs = EVERYTHING, graph: Gr
 
 def changed(graph: Graph) -> dict[str, dict[str, Any]]:
     """The inputs that a transform has changed, by resource."""
-    before = chat(EVERYTHING).resources
+    before = known_chat(EVERYTHING).resources
     assert graph.resources.keys() == before.keys()
     differences = {
         name: {key: value for key, value in resource.inputs.items() if key != "code" and value != old.get(key)}
