@@ -74,8 +74,9 @@ for (const [name, from, to] of [
   ["a type differs", "return clientMessageId;", "return 1;"],
 ]) {
   test(`the check above notices when ${name}`, () => {
+    // Without the checks of other packages' declarations: the test above makes them.
     const changed = readFileSync(CLIENT, "utf8").replace(from, to);
-    assert.match(faults({ ...agreement, "implementation.js": changed }), /agreement\.ts/);
+    assert.match(faults({ ...agreement, "implementation.js": changed }, { skipLibCheck: true }), /agreement\.ts/);
   });
 }
 
