@@ -18,7 +18,7 @@ class ChatClient:
     """A user. Connected while the context is open."""
 
     def __init__(self, url: str, user_id: str, group_id: str | None, **more: object) -> None:
-        """Take the query string. A group that is None is left out of it."""
+        """Take the query string. Without a group, it names no ``groupId``."""
         self.user_id = user_id
         self.group_id = group_id
         query = {"userId": user_id} | ({} if group_id is None else {"groupId": group_id}) | more

@@ -57,7 +57,7 @@ class Connection:
         row_id: Key of the row.
         protocol: The protocol that its client speaks.
         events: Whether it asked for the events of the group: who joins, leaves and types.
-        name: The user's display name. Empty if there is none.
+        name: The user's display name. Empty if the user has no name.
         groups: Digests of the groups that the connection has joined, without the group of its handshake. Only in its
             own row, and not in an index.
         joins_busy_until: Microsecond since the epoch until which joins and leaves keep it busy, in digits. Where

@@ -46,7 +46,7 @@ def open_connection(
     Args:
         connection_id: The connection.
         user_id: The connection's user.
-        group_id: The group of its handshake. Empty if there is none.
+        group_id: The group of its handshake. Empty if the handshake named no group.
         protocol: The protocol that its client speaks.
         name: The user's display name, if there is one.
         rights_end: Second since the epoch at which the connection's rights end, if that is before the end of the row's
@@ -123,7 +123,7 @@ def delete_stale(row_id: str) -> tuple[bool, Connection | None]:
 
 
 def find(row_id: str) -> Connection | None:
-    """Read a row consistently. ``None`` if there is none, or if it is no longer valid."""
+    """Read a row consistently. ``None`` if it is missing or no longer valid."""
     answer = dynamodb().get_item(TableName=settings().connections_table, Key=key(row_id), ConsistentRead=True)
     found = read(answer["Item"]) if "Item" in answer else None
     return found if found and is_open(found) else None

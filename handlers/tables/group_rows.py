@@ -42,7 +42,7 @@ class Join:
         group_ids: The groups, each once. Its user may join all of them.
         at_ms: When API Gateway received the frame, in milliseconds since the epoch.
         events: Whether it wants their events.
-        name: The user's display name in them. Empty if there is none.
+        name: The user's display name in them. Empty if the user has no name.
     """
 
     group_ids: Sequence[str]

@@ -10,12 +10,11 @@ from handlers.protocol.errors import ChatError, Code
 from handlers.runtime.settings import settings
 
 from .connection import Connection
+from .rate_limit import CLOCKS_DIFFER
 from .schema import JOINS_BUSY_UNTIL
 
 _INTERVAL = 1_000_000
 """Microseconds for which a group that is joined or left keeps a connection busy."""
-_CLOCKS_DIFFER = 5_000_000
-"""Microseconds by which the clocks of two processes may differ. A connection cannot be busier than that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +42,7 @@ def turn_of(own: Connection, cost: int) -> Turn:
     now = time.time_ns() // 1_000
     # A frame with more groups than that is served too: it is told which of them are too many.
     busy, latest = min(cost, burst) * _INTERVAL, now + burst * _INTERVAL
-    busy_until, far = int(float(own.joins_busy_until or 0)), latest + _CLOCKS_DIFFER
+    busy_until, far = int(float(own.joins_busy_until or 0)), latest + CLOCKS_DIFFER
     number = f"attribute_type({JOINS_BUSY_UNTIL}, :number)"
     if not now < busy_until <= far:  # What another program wrote, and cannot be right, counts as idle.
         idle = f"(NOT {number} OR {JOINS_BUSY_UNTIL} <= :now OR {JOINS_BUSY_UNTIL} > :far)"

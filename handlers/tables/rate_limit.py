@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 _busy_until: dict[str, int] = {}
 """What this process last wrote into the rows. It suggests which of the two conditions to try first."""
 _MOST_HINTS = 10_000
-_CLOCKS_DIFFER = 5_000_000
+CLOCKS_DIFFER = 5_000_000
 """Microseconds by which the clocks of two processes may differ. A connection cannot be busier than that."""
 
 
@@ -57,7 +57,7 @@ def take_turn(connection_id: str) -> tuple[Connection, ChatError | None]:
         _busy_until[connection_id] = busy_until
         if taken:
             return connection, None
-        if ahead < busy_until <= ahead + interval + _CLOCKS_DIFFER:
+        if ahead < busy_until <= ahead + interval + CLOCKS_DIFFER:
             break
     return connection, ChatError(
         Code.RATE_LIMITED,
@@ -77,7 +77,7 @@ def _occupy(connection_id: str, now: int, interval: int, ahead: int, *, is_idle:
     """
     number = f"attribute_type({BUSY_UNTIL}, :number)"
     if is_idle:
-        values = {":now": now, ":next": now + interval, ":far": ahead + interval + _CLOCKS_DIFFER}
+        values = {":now": now, ":next": now + interval, ":far": ahead + interval + CLOCKS_DIFFER}
         until = ":next"
         condition = f"(NOT {number} OR {BUSY_UNTIL} <= :now OR {BUSY_UNTIL} > :far)"
     else:

@@ -3,12 +3,7 @@ import assert from "node:assert/strict";
 import { afterEach, beforeEach, describe, test } from "node:test";
 
 import { ChatClient } from "../../../web/chat-client.js";
-import { FakeClock, FakeSocket, settled, upToDate } from "./fakes.mjs";
-
-const REPLY_MS = 10_000;
-const RESYNC_MS = 4_000;
-// 8 minutes at most. The random 0.5 takes the middle of the last tenth.
-const KEEP_ALIVE_MS = 456_000;
+import { FakeClock, KEEP_ALIVE_MS, REPLY_MS, RESYNC_MS, fakes, joined, settled, upToDate } from "./fakes.mjs";
 
 const PRESENCE = { action: "presence", members: [], truncated: false };
 
@@ -27,16 +22,7 @@ function start(options = {}) {
     url: "wss://chat.example/production",
     groupId: "G",
     userId: "U",
-    storage: null,
-    clock,
-    random: () => 0.5,
-    WebSocket: class extends FakeSocket {
-      constructor(url, protocols) {
-        super(url, protocols);
-        this.replies = replies;
-        sockets.push(this);
-      }
-    },
+    ...fakes(clock, sockets, () => replies),
     ...options,
   });
   states = [];

@@ -179,3 +179,24 @@ export class FakeLocks {
     };
   }
 }
+
+export const REPLY_MS = 10_000;
+export const RESYNC_MS = 4_000;
+/** 8 minutes at most. The random 0.5 takes the middle of the last tenth. */
+export const KEEP_ALIVE_MS = 456_000;
+
+/** Options of a client without a server. Its sockets go into a list, and answer with the current replies. */
+export function fakes(clock, sockets, replies) {
+  return {
+    storage: null,
+    clock,
+    random: () => 0.5,
+    WebSocket: class extends FakeSocket {
+      constructor(url, protocols) {
+        super(url, protocols);
+        this.replies = replies();
+        sockets.push(this);
+      }
+    },
+  };
+}

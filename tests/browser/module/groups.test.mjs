@@ -3,12 +3,18 @@ import assert from "node:assert/strict";
 import { afterEach, beforeEach, describe, test } from "node:test";
 
 import { ChatClient } from "../../../web/chat-client.js";
-import { FakeClock, FakeSocket, FakeStorage, joined, settled, upToDate } from "./fakes.mjs";
-
-const REPLY_MS = 10_000;
-const RESYNC_MS = 4_000;
-// 8 minutes at most. The random 0.5 takes the middle of the last tenth.
-const KEEP_ALIVE_MS = 456_000;
+import {
+  FakeClock,
+  FakeSocket,
+  FakeStorage,
+  KEEP_ALIVE_MS,
+  REPLY_MS,
+  RESYNC_MS,
+  fakes,
+  joined,
+  settled,
+  upToDate,
+} from "./fakes.mjs";
 
 const left = ({ groupIds }) => ({ action: "left", groupIds });
 const refused = (code, ...ids) => ({
@@ -36,16 +42,7 @@ afterEach(() => chat?.close());
 function start(options = {}) {
   chat = new ChatClient("wss://chat.example/production", {
     userId: "U",
-    storage: null,
-    clock,
-    random: () => 0.5,
-    WebSocket: class extends FakeSocket {
-      constructor(url, protocols) {
-        super(url, protocols);
-        this.replies = replies;
-        sockets.push(this);
-      }
-    },
+    ...fakes(clock, sockets, () => replies),
     ...options,
   });
   errors = [];
