@@ -32,6 +32,8 @@ export interface Timing {
   resyncDelayMs: number;
   /** The client sends at most one "is typing" in this time. Default: 3 s. */
   typingIntervalMs: number;
+  /** The client sends at most one "read" of a group in this time. Default: 3 s. */
+  markReadIntervalMs: number;
 }
 
 export interface ClientOptions {
@@ -105,14 +107,49 @@ export interface Presence {
   truncated: boolean;
 }
 
+/** A place in a group's order: that of a message. */
+export interface Position {
+  messageId: string;
+  /** ISO 8601 in UTC. */
+  timestamp: string;
+}
+
+/** How far a user has read, on any device. */
+export interface Reader extends Position {
+  userId: string;
+}
+
 /** What `on` delivers. Except for `error`, each is the property of that name, whenever it has changed. */
 export interface ChatEvents {
   state: State;
   messages: readonly Message[];
   presence: Presence;
   typing: readonly string[];
-  /** Every refusal by the server and every local fault, including those that the client retries. */
+  readers: readonly Reader[];
+  /**
+   * Refusals by the server and local faults, including those that the client retries. Not UNKNOWN_ACTION, the answer of a
+   * chat without presence, typing or unread messages.
+   */
   error: ChatError;
+}
+
+/** A group in the list of `groups()`. */
+export interface GroupSummary {
+  groupId: string;
+  /** The newest message, with the first 200 characters of its text or all of it. Null if there is none. */
+  lastMessage: (Position & Pick<Message, "senderId" | "senderName" | "message">) | null;
+  /** How many messages of others come after `readUpTo`. */
+  unread: number;
+  /** Whether there may be more unread messages than `unread` says. Show it as "100+". */
+  unreadMore: boolean;
+  /** How far this user has read, on any device. Null: nothing yet. */
+  readUpTo: Position | null;
+}
+
+/** What `on` of a client of many groups delivers. */
+export interface ClientEvents extends Pick<ChatEvents, "state" | "error"> {
+  /** The list of `groups()`, now and whenever it changes. It never comes if the chat does not count unread messages. */
+  groups: readonly GroupSummary[];
 }
 
 /** Why something failed. */
@@ -153,6 +190,12 @@ export interface Room {
   readonly presence: Presence;
   /** Ids of the other users who are typing. It comes while something listens to `presence` or `typing`. */
   readonly typing: readonly string[];
+  /**
+   * How far each user has read, this user included. A user has read the messages whose `timestamp` is not after theirs
+   * here. It comes while something listens to `readers`, if the chat counts unread messages. Above 20 connections to the
+   * group, only the reads of this user come after the first.
+   */
+  readonly readers: readonly Reader[];
   /** Whether `loadOlder()` would find more. */
   readonly hasOlder: boolean;
 
@@ -186,6 +229,13 @@ export interface Room {
   /** Tell the others that this user is typing or has stopped. Call it on every keystroke: the client sends only a few. */
   setTyping(isTyping?: boolean): void;
 
+  /**
+   * The user has read the newest message in `messages`. Call it when the user sees new messages, connected or not, as
+   * often as you like: the client sends only a few, and never moves back. It does nothing if the chat does not count
+   * unread messages.
+   */
+  markRead(): void;
+
   /** The name that a user last gave to presence, typing or a message here. The id of a user who gave none. */
   nameOf(userId: string): string;
 
@@ -201,7 +251,7 @@ export interface Chat {
   readonly retryInMs: number;
 
   /** Listen to an event. Errors of all rooms come here, too. Call the returned function to stop. */
-  on<E extends "state" | "error">(event: E, listener: (payload: ChatEvents[E]) => void): () => void;
+  on<E extends keyof ClientEvents>(event: E, listener: (payload: ClientEvents[E]) => void): () => void;
 
   /**
    * Connect, and stay connected until `close()`. Takes over unsent messages from this user's pages that have closed.
@@ -227,6 +277,17 @@ export interface Chat {
    * @throws {TypeError} If the id is empty.
    */
   group(groupId: string): Room;
+
+  /**
+   * Ask for the user's groups, with unread messages and the newest message, the newest first. These are the groups in
+   * which the members table has the user. Without that table, they are those that the user has joined now or read in.
+   *
+   * While something listens to `groups`, the client asks after each connect, and adds what its rooms receive.
+   *
+   * @throws {ChatError} DISCONNECTED if there is no connection, or UNKNOWN_ACTION if the chat does not count unread
+   *   messages.
+   */
+  groups(): Promise<readonly GroupSummary[]>;
 }
 
 /** One user in one group. It is the client and the room at once, and `close()` ends both. */

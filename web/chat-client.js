@@ -14,7 +14,8 @@
  * @module
  */
 
-/** @import { ChatEvents, ClientOptions, Message, Options, Presence, State, Timing } from "./chat-client.js" */
+/** @import { ChatEvents, ClientEvents, ClientOptions, GroupSummary } from "./chat-client.js" */
+/** @import { Message, Options, Presence, Reader, State, Timing } from "./chat-client.js" */
 /** @typedef {Record<string, any>} Frame */
 
 /** @type {Readonly<Timing>} */
@@ -27,6 +28,7 @@ const TIMING = {
   backoffMaxMs: 30_000,
   resyncDelayMs: 4_000,
   typingIntervalMs: 3_000,
+  markReadIntervalMs: 3_000,
 };
 
 // https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-execution-service-websocket-limits-table.html
@@ -43,6 +45,9 @@ const SUBPROTOCOL = "websocket-chat";
 
 // The keys of unsent messages in the storage begin with this.
 const OUTBOX = "chat-outbox:";
+
+// The server sends these of a group only to a connection that asks for them.
+const EVENTS = ["presence", "typing", "readers"];
 
 /** @type {Record<string, string>} */
 const REFUSALS = {
@@ -107,7 +112,8 @@ class Listeners {
  * @typedef {object} Place
  * @property {boolean} [events] Whether presence and typing come. Undefined while a leave has no answer.
  * @property {boolean} synced Whether the room has caught up.
- * @property {boolean} [truncated] Whether the group is too large for a list of its members.
+ * @property {boolean} [getPresence] Whether the group is too large for this list.
+ * @property {boolean} [getReads] Whether the group is too large for this list.
  */
 
 /**
@@ -118,13 +124,14 @@ class Listeners {
  * @property {string} ownKey The key of its unsent messages in the storage.
  * @property {boolean} open Whether the page wants it.
  * @property {string} [cursor] The end of the last complete history.
- * @property {() => boolean} wantsEvents
+ * @property {(event: string) => boolean} wants Whether something listens.
  * @property {() => void} changed Called after each change of the connection, and of the room's place in it.
  * @property {(frame: Frame) => void} receive
  * @property {(page: Frame, newest: boolean) => void} read Takes a page of history.
  * @property {(answer: Frame | ChatError) => boolean} settle Takes an ack or a refusal. False if it is not about an unsent
  *   message of the room.
  * @property {(error: ChatError) => void} report
+ * @property {(summary: GroupSummary) => GroupSummary} bring Brings the server's summary up to date.
  * @property {(items: Message[]) => boolean} queue Takes unsent messages. Returns whether they survive a reload.
  */
 
@@ -150,8 +157,6 @@ class Link {
   #timers = new Set();
   /** @type {Map<string, (outcome: any) => void>} */
   #waiting = new Map();
-  /** Take the pages that come before the answer to a request. @type {Map<string, (page: Frame) => void>} */
-  #readers = new Map();
 
   /** @param {NonNullable<ClientOptions["clock"]>} clock @param {number} replyTimeoutMs */
   constructor(clock, replyTimeoutMs) {
@@ -177,14 +182,18 @@ class Link {
   }
 
   /**
-   * Settles with the outcome that `answer` gets for the id, with `outcome` after `ms`, or with DISCONNECTED.
+   * Settles with the outcome that `answer` gets for the id, with `outcome` after `ms`, or with DISCONNECTED. `read` takes
+   * the pages of history that come before.
    *
-   * @param {string} id @param {number} ms @param {unknown} [outcome] @returns {Promise<any>}
+   * @param {string} id @param {number} ms @param {unknown} [outcome] @param {(page: Frame) => void} [read]
+   * @returns {Promise<any>}
    */
-  wait(id, ms, outcome) {
+  wait(id, ms, outcome, read) {
     return new Promise((resolve, reject) => {
       const timer = this.after(ms, () => this.answer(id, outcome));
       this.#waiting.set(id, (result) => {
+        if (read && result.action === "history") return read(result);
+        this.#waiting.delete(id);
         this.cancel(timer);
         if (result instanceof ChatError) reject(result);
         else resolve(result);
@@ -200,12 +209,7 @@ class Link {
 
   /** @param {string} id @param {any} outcome */
   answer(id, outcome) {
-    const read = this.#readers.get(id);
-    if (read && outcome.action === "history") return read(outcome);
-    const settle = this.#waiting.get(id);
-    this.#waiting.delete(id);
-    this.#readers.delete(id);
-    settle?.(outcome);
+    this.#waiting.get(id)?.(outcome);
   }
 
   /** @param {Frame} frame */
@@ -216,12 +220,12 @@ class Link {
   /** @param {Frame} frame @param {(page: Frame) => void} [read] @returns {Promise<Frame>} */
   request(frame, read) {
     const requestId = newId();
-    if (read) this.#readers.set(requestId, read);
     this.send({ ...frame, requestId });
     return this.wait(
       requestId,
       this.#replyTimeoutMs,
       new ChatError("TIMEOUT", "The server did not answer", { retryable: true }),
+      read,
     );
   }
 
@@ -240,11 +244,10 @@ class Link {
 }
 
 /** One user's connection. It moves from socket to socket, and serves all rooms. Only this module sees it. */
-class Connection {
+class Connection extends Listeners {
   /** @type {State} */
   state = "idle";
   retryInMs = 0;
-  listeners = new Listeners();
   options;
   timing;
   clock;
@@ -268,9 +271,14 @@ class Connection {
   #locks;
   /** Keys of other outboxes that this client inherits when their owner is gone. @type {Set<string>} */
   #heirOf = new Set();
+  /** What the server last said about the user's groups. @type {GroupSummary[] | undefined} */
+  #summaries;
+  /** @type {Promise<GroupSummary[]> | undefined} */
+  #counting;
 
   /** @param {ClientOptions & { url: string, groupId?: string }} options */
   constructor(options) {
+    super();
     if (!/^wss?:$/.test(new URL(options.url).protocol)) throw new TypeError("url must begin with wss:// or ws://");
     if (!options.userId) throw new TypeError("userId must not be empty");
     this.options = options;
@@ -295,7 +303,7 @@ class Connection {
     globalThis.document?.addEventListener("visibilitychange", () => document.hidden || this.wake(), { signal });
     if (this.#locks) globalThis.addEventListener?.("storage", ({ key }) => this.#inherit(key), { signal });
     this.#open();
-    for (const member of this.members.values()) this.#own(member);
+    for (const member of this.#all) this.#own(member);
     this.#inheritAll();
   }
 
@@ -323,6 +331,13 @@ class Connection {
     return member.room;
   }
 
+  /** @param {string} event @param {(payload: any) => void} listener */
+  on(event, listener) {
+    const stop = super.on(event, listener);
+    if (event === "groups") this.#recount();
+    return stop;
+  }
+
   /** Let the server know what the page wants now. */
   reconcile() {
     for (const link of [this.link, this.#next]) {
@@ -330,6 +345,10 @@ class Connection {
       this.#reconcile(link);
       this.#progress(link);
     }
+  }
+
+  get #all() {
+    return [...this.members.values()];
   }
 
   /** @param {string} groupId */
@@ -345,8 +364,8 @@ class Connection {
 
   /** Tell the client's listeners and the room's, or all rooms'. @param {ChatError} error @param {Member} [member] */
   report(error, member) {
-    this.listeners.emit("error", error);
-    for (const { report } of member ? [member] : this.members.values()) report(error);
+    this.emit("error", error);
+    for (const { report } of member ? [member] : this.#all) report(error);
   }
 
   // Sockets
@@ -476,9 +495,9 @@ class Connection {
     if (this.#life.signal.aborted) state = "closed";
     if (state !== this.state) {
       this.state = state;
-      this.listeners.emit("state", state);
+      this.emit("state", state);
     }
-    for (const member of this.members.values()) member.changed();
+    for (const member of this.#all) member.changed();
   }
 
   // What the server says
@@ -495,11 +514,12 @@ class Connection {
     switch (frame.action) {
       case "message":
       case "presenceChanged":
-      case "typing": {
+      case "typing":
+      case "read": {
         const member = this.members.get(frame.groupId);
         // After it has asked to leave, the server may still push for some seconds.
         if (member?.open || link.places.get(frame.groupId)?.synced) member?.receive(frame);
-        return;
+        break;
       }
       case "ack":
         return void this.#settle(frame);
@@ -513,13 +533,15 @@ class Connection {
 
   /** @param {Frame | ChatError} answer About a message. @returns {Member | undefined} The room of the message. */
   #settle(answer) {
-    return [...this.members.values()].find((member) => member.settle(answer));
+    return this.#all.find((member) => member.settle(answer));
   }
 
   /** @param {Link} link @param {Frame} frame */
   #refused(link, frame) {
     const error = new ChatError(frame.code, frame.message, frame);
     link.answer(frame.requestId, error);
+    // The chat was deployed without this feature.
+    if (error.code === "UNKNOWN_ACTION") return;
     const lost = error.code === "NOT_CONNECTED";
     if (lost) this.#lost(link);
     // A message is then sent again over the next connection.
@@ -535,8 +557,7 @@ class Connection {
     for (let attempt = 0; ; attempt++) {
       try {
         return await link.request(frame, read);
-      } catch (cause) {
-        const error = /** @type {ChatError} */ (cause);
+      } catch (/** @type {any} */ error) {
         if (link.ended || !error.retryable) throw error;
         await this.#patience(link, error, attempt);
       }
@@ -581,8 +602,7 @@ class Connection {
         for (const [groupId, code] of codes) if (code !== "UNAVAILABLE") this.#exclude(link, groupId, code);
         if ([...codes.values()].includes("UNAVAILABLE")) await link.pause(this.backoff(attempt++));
         else attempt = 0;
-      } catch (cause) {
-        const error = /** @type {ChatError} */ (cause);
+      } catch (/** @type {any} */ error) {
         if (error.retryable) await this.#patience(link, error, attempt++);
         else for (const groupId of groupIds) this.#exclude(link, groupId, error.code);
       }
@@ -596,9 +616,11 @@ class Connection {
     const leaving = [...link.places.keys()].filter((groupId) => !this.members.get(groupId)?.open);
     if (leaving.length) return { action: "leaveGroup", groupIds: batch(leaving) };
     for (const events of [true, false]) {
-      const joining = [...this.members.values()].filter(
-        ({ open, room, wantsEvents }) =>
-          open && wantsEvents() === events && link.places.get(room.groupId)?.events !== events,
+      const joining = this.#all.filter(
+        ({ open, room: { groupId }, wants }) =>
+          open &&
+          (groupId === this.options.groupId || EVENTS.some(wants)) === events &&
+          link.places.get(groupId)?.events !== events,
       );
       const groupIds = batch(joining.map(({ room }) => room.groupId));
       if (groupIds.length) return { action: "joinGroup", groupIds, events, name: this.options.senderName || undefined };
@@ -618,9 +640,13 @@ class Connection {
       Object.assign(link.places.get(groupId) ?? {}, { events });
       this.members.get(groupId)?.changed();
     }
-    const refresh = () => {
-      if (events) for (const groupId of groupIds) this.#fetchPresence(link, groupId);
-      return this.#catchUp(link, fresh);
+    const refresh = async () => {
+      for (const groupId of events ? groupIds : []) {
+        this.fetchState(link, groupId, "getPresence");
+        if (this.members.get(groupId)?.wants("readers")) this.fetchState(link, groupId, "getReads");
+      }
+      await this.#catchUp(link, fresh);
+      if (fresh.some((id) => this.#summaries?.every(({ groupId }) => groupId !== id))) this.#recount();
     };
     await refresh();
     link.after(this.timing.resyncDelayMs, refresh);
@@ -632,17 +658,20 @@ class Connection {
     link.places.delete(groupId);
     if (!member) return;
     member.open = false;
+    this.#recount();
     this.report(new ChatError(code, REFUSALS[code] ?? "The server refused this group", { groupId }), member);
     this.#progress(link);
   }
 
   /** A socket is complete when every room that the page wants has caught up. @param {Link} link */
   #progress(link) {
-    const behind = [...this.members.values()].some(({ open, room }) => open && !link.places.get(room.groupId)?.synced);
+    const behind = this.#all.some(({ open, room }) => open && !link.places.get(room.groupId)?.synced);
     if (!behind && !link.synced) {
       link.synced = true;
       this.#failures = 0;
       if (link === this.#next) this.#use(link);
+      // The user may have read on another device, and groups without a room have got messages.
+      this.#recount();
     }
     this.#changed();
   }
@@ -699,18 +728,55 @@ class Connection {
     }
   }
 
-  /** @param {Link} link @param {string} groupId */
-  async #fetchPresence(link, groupId) {
-    const place = link.places.get(groupId);
+  /**
+   * Fetch the state that events change from then on.
+   *
+   * @param {Link | undefined} link @param {string} groupId @param {"getPresence" | "getReads"} action
+   */
+  async fetchState(link, groupId, action) {
+    const place = link?.places.get(groupId);
     // In a large group, the list would be incomplete again, and all its members would ask.
-    if (!place?.events || place.truncated) return;
+    if (!link || !place?.events || place[action]) return;
     try {
-      const presence = await this.ask(link, { action: "getPresence", groupId });
-      place.truncated = presence.truncated;
-      this.members.get(groupId)?.receive(presence);
+      const state = await this.ask(link, { action, groupId });
+      place[action] = state.truncated;
+      this.members.get(groupId)?.receive(state);
     } catch {
-      // The link ended, or presence is off. An event already reported it.
+      // The link ended, or the chat was deployed without it.
     }
+  }
+
+  // The list of groups
+
+  groups() {
+    return (this.#counting ??= this.#count().finally(() => (this.#counting = undefined)));
+  }
+
+  async #count() {
+    const { link } = this;
+    if (!link) throw disconnected();
+    const summaries = [];
+    /** @type {Frame} */
+    let page = {};
+    do {
+      page = await this.ask(link, { action: "getGroups", after: page.after });
+      summaries.push(...page.groups);
+    } while (page.more);
+    this.#summaries = summaries;
+    return /** @type {GroupSummary[]} */ (this.groupsChanged());
+  }
+
+  #recount() {
+    if (this.has("groups")) this.groups().catch(() => {});
+  }
+
+  /** Add what the rooms know to what the server said, and tell the page. */
+  groupsChanged() {
+    const list = this.#summaries
+      ?.map((summary) => this.members.get(summary.groupId)?.bring(summary) ?? summary)
+      .sort((a, b) => inOrder(b.lastMessage ?? BEFORE_ALL, a.lastMessage ?? BEFORE_ALL));
+    if (list) this.emit("groups", list);
+    return list;
   }
 
   // Unsent messages of pages that are gone
@@ -778,9 +844,13 @@ class Room {
   presence = { members: [], truncated: false };
   /** @type {readonly string[]} */
   typing = [];
+  /** @type {readonly Reader[]} */
+  readers = [];
   groupId;
 
   #connection;
+  /** This user's id. */
+  #self;
   #member;
   #listeners = new Listeners();
 
@@ -808,22 +878,29 @@ class Room {
   /** Runs while "is typing" need not be sent again. @type {any} */
   #typingTimer;
 
+  /** How far users have read, this user included. @type {Map<string, Reader>} */
+  #reads = new Map();
+  /** How far this user has read, if the server does not know it. @type {Frame | undefined} */
+  #unmarked;
+  #marking = false;
+
   /** @param {Connection} connection @param {string} groupId */
   constructor(connection, groupId) {
     this.groupId = groupId;
     this.#connection = connection;
+    this.#self = connection.options.userId;
     /** @type {Member} */
     this.#member = {
       room: this,
       ownKey: connection.outboxPrefix(groupId) + newId(),
       open: false,
-      wantsEvents: () =>
-        groupId === connection.options.groupId || ["presence", "typing"].some((event) => this.#listeners.has(event)),
+      wants: (event) => this.#listeners.has(event),
       changed: () => this.#changed(),
       receive: (frame) => this.#receive(frame),
       read: (page, newest) => this.#read(page, newest),
       settle: (answer) => this.#settle(answer),
       report: (error) => this.#listeners.emit("error", error),
+      bring: (summary) => this.#bring(summary),
       queue: (items) => this.#queue(items),
     };
   }
@@ -844,8 +921,8 @@ class Room {
    */
   on(event, listener) {
     const stop = this.#listeners.on(event, listener);
-    // The server sends presence and typing only to a connection that asks for them.
     this.#connection.reconcile();
+    if (event === "readers") this.#connection.fetchState(this.#connection.link, this.groupId, "getReads");
     return () => {
       stop();
       this.#connection.reconcile();
@@ -861,14 +938,14 @@ class Room {
   /** @param {string} message */
   send(message) {
     if (!message.trim()) throw new TypeError("message must not be empty");
-    const { userId, senderName } = this.#connection.options;
+    const { senderName } = this.#connection.options;
     const clientMessageId = newId();
     this.#queue([
       {
         key: clientMessageId,
         clientMessageId,
         groupId: this.groupId,
-        senderId: userId,
+        senderId: this.#self,
         senderName,
         message,
         timestamp: new Date().toISOString(),
@@ -910,6 +987,15 @@ class Room {
     link.send({ action: "typing", groupId: this.groupId, isTyping });
   }
 
+  markRead() {
+    const newest = this.#sent.at(-1);
+    if (!newest || !behind(this.#reads.get(this.#self), newest)) return;
+    const { groupId, messageId, timestamp } = newest;
+    this.#hear([{ userId: this.#self, messageId, timestamp }]);
+    this.#unmarked = { action: "markRead", groupId, messageId, timestamp };
+    this.#mark();
+  }
+
   /** @param {string} userId */
   nameOf(userId) {
     const said = this.#sent.filter(({ senderId }) => senderId === userId).pop();
@@ -928,6 +1014,7 @@ class Room {
     if (state === "closed") this.#typingDue();
     if (state !== this.state) this.#set("state", state);
     this.#pump();
+    this.#mark();
   }
 
   /** @param {Frame} frame */
@@ -952,7 +1039,7 @@ class Room {
         return this.#set("presence", { ...this.presence, members: [...members.values()] });
       }
       case "typing":
-        if (frame.userId === this.#connection.options.userId) return;
+        if (frame.userId === this.#self) return;
         this.#learn([frame]);
         this.#stopTyping(frame.userId);
         if (!frame.isTyping) return;
@@ -961,6 +1048,10 @@ class Room {
           this.#connection.clock.setTimeout(() => this.#stopTyping(frame.userId), frame.expiresInMs),
         );
         this.#set("typing", [...this.#typists.keys()]);
+        return;
+      case "reads":
+      case "read":
+        this.#hear(frame.readers ?? [frame]);
     }
   }
 
@@ -973,6 +1064,56 @@ class Room {
   /** @param {Frame[]} users */
   #learn(users) {
     for (const { userId, name } of users) if (name) this.#names.set(userId, name);
+  }
+
+  // Read state
+
+  /** @param {Frame[]} frames */
+  #hear(frames) {
+    const moved = frames.filter((frame) => behind(this.#reads.get(frame.userId), frame));
+    for (const { userId, messageId, timestamp } of moved) this.#reads.set(userId, { userId, messageId, timestamp });
+    if (moved.length) this.#set("readers", [...this.#reads.values()]);
+    if (moved.some(({ userId }) => userId === this.#self)) this.#connection.groupsChanged();
+  }
+
+  /** Tell the server how far this user has read. */
+  async #mark() {
+    const link = this.#usable;
+    const frame = this.#unmarked;
+    if (!link || !frame || this.#marking) return;
+    this.#marking = true;
+    this.#unmarked = undefined;
+    try {
+      await this.#connection.ask(link, frame);
+    } catch (cause) {
+      // The chat was deployed without it: ask no more.
+      if (/** @type {ChatError} */ (cause).code === "UNKNOWN_ACTION") return;
+      if (link.ended) this.#unmarked ??= frame;
+    }
+    await link.pause(this.#connection.timing.markReadIntervalMs);
+    this.#marking = false;
+    this.#mark();
+  }
+
+  /** @param {GroupSummary} summary @returns {GroupSummary} */
+  #bring(summary) {
+    const { lastMessage } = summary;
+    const own = this.#reads.get(this.#self);
+    // The user has read since the server counted.
+    const moved = !!own && behind(summary.readUpTo, own);
+    const readUpTo = moved ? own : summary.readUpTo;
+    const fresh = this.#sent.filter(
+      (message) => !message.own && behind(readUpTo, message) && (moved || behind(lastMessage, message)),
+    ).length;
+    const newest = /** @type {GroupSummary["lastMessage"]} */ (this.#sent.at(-1));
+    return {
+      ...summary,
+      lastMessage: newest && behind(lastMessage, newest) ? newest : lastMessage,
+      readUpTo,
+      unread: moved ? fresh : summary.unread + fresh,
+      // Of those before the loaded messages, it is not known which are this user's own.
+      unreadMore: moved ? this.hasOlder && behind(own, this.#sent[0]) : summary.unreadMore,
+    };
   }
 
   // History
@@ -992,7 +1133,7 @@ class Room {
     const unsent = this.#outbox.length;
     const fresh = [];
     for (const { messageId, clientMessageId, groupId, senderId = "", senderName, message = "", timestamp } of stored) {
-      const own = senderId === this.#connection.options.userId;
+      const own = senderId === this.#self;
       // Other users may repeat our ids, so ignore theirs.
       const key = (own && clientMessageId) || messageId;
       this.#outbox = this.#outbox.filter((item) => item.key !== key);
@@ -1002,7 +1143,10 @@ class Room {
       const status = "sent";
       fresh.push({ key, messageId, clientMessageId, groupId, senderId, senderName, message, timestamp, own, status });
     }
-    if (fresh.length) this.#sent = [...this.#sent, ...fresh].sort(inOrder);
+    if (fresh.length) {
+      this.#sent = [...this.#sent, ...fresh].sort(inOrder);
+      this.#connection.groupsChanged();
+    }
     if (this.#outbox.length < unsent) this.#outboxChanged();
     else if (fresh.length) this.#messagesChanged();
   }
@@ -1022,15 +1166,21 @@ class Room {
     return this.#outboxChanged();
   }
 
-  #pump() {
-    const { link, options, timing } = this.#connection;
-    if (!link || this.#flight?.link === link) return;
+  /** The socket, once this user may act in the group over it. */
+  get #usable() {
+    const { link, options } = this.#connection;
     // A connection whose handshake named a group may act only in that group and in those it has joined.
-    if (!link.places.has(this.groupId) && (this.#member.open || options.groupId)) return;
+    return link?.places.has(this.groupId) || !(this.#member.open || options.groupId) ? link : undefined;
+  }
+
+  #pump() {
+    const { timing } = this.#connection;
+    const link = this.#usable;
+    if (!link || this.#flight?.link === link) return;
     const item = this.#outbox.find(({ error }) => !error);
     if (!item) return;
-    const { clientMessageId, groupId, senderId, senderName, message } = item;
-    const frame = { action: "sendMessage", groupId, senderId, senderName, message, clientMessageId };
+    const { key, own, status, error, timestamp, ...content } = item;
+    const frame = { action: "sendMessage", ...content };
     const excess = new TextEncoder().encode(JSON.stringify(frame)).length - MAX_FRAME_BYTES;
     if (excess > 0)
       return this.#fail(new ChatError("TOO_LARGE", `The message is ${excess} bytes too long. Shorten it`, frame));
@@ -1040,7 +1190,7 @@ class Room {
       this.#connection.probe(link);
       this.#resend(0);
     });
-    this.#flight = { id: clientMessageId, link, timer };
+    this.#flight = { id: item.clientMessageId, link, timer };
   }
 
   /** @param {number} leastMs */
@@ -1134,6 +1284,11 @@ class Room {
 const inOrder = (a, b) =>
   a.timestamp < b.timestamp || (a.timestamp === b.timestamp && a.messageId < b.messageId) ? -1 : 1;
 
+const BEFORE_ALL = { timestamp: "" };
+
+/** @param {Frame | null | undefined} a @param {Frame} b */
+const behind = (a, b) => inOrder(a ?? BEFORE_ALL, b) < 0;
+
 export class ChatClient {
   #connection;
   #single;
@@ -1154,12 +1309,12 @@ export class ChatClient {
   }
 
   /**
-   * @template {keyof ChatEvents} E
+   * @template {keyof ChatEvents | keyof ClientEvents} E
    * @param {E} event
-   * @param {(payload: ChatEvents[E]) => void} listener
+   * @param {(payload: (ChatEvents & ClientEvents)[E]) => void} listener
    */
   on(event, listener) {
-    return this.#single ? this.#single.on(event, listener) : this.#connection.listeners.on(event, listener);
+    return (this.#single ?? this.#connection).on(/** @type {any} */ (event), listener);
   }
 
   connect() {
@@ -1175,6 +1330,10 @@ export class ChatClient {
   /** @param {string} groupId */
   group(groupId) {
     return this.#connection.group(groupId);
+  }
+
+  groups() {
+    return this.#connection.groups();
   }
 
   // The single-group form: the client is also the room of its group.
@@ -1194,6 +1353,10 @@ export class ChatClient {
 
   get typing() {
     return this.#room.typing;
+  }
+
+  get readers() {
+    return this.#room.readers;
   }
 
   get hasOlder() {
@@ -1221,6 +1384,10 @@ export class ChatClient {
 
   setTyping(isTyping = true) {
     this.#room.setTyping(isTyping);
+  }
+
+  markRead() {
+    this.#room.markRead();
   }
 
   /** @param {string} userId */
