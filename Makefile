@@ -83,9 +83,10 @@ format: $(STAMP) node_modules/.installed ## Format the code and fix what the lin
 generate: $(STAMP) ## Write the arguments' types, config and documentation from their table
 	@$(RUN) -m components.arguments.generate
 
-dist: $(STAMP) ## Build the wheel into dist/, for programs that install the component
+dist: $(STAMP) ## Build into dist/: the wheel for programs that install the component, and the npm package of the browser client
 	@rm -rf dist
 	@$(RUN) -m hatchling build --target wheel
+	@npm pack ./web --silent --pack-destination dist
 
 lock: $(STAMP) ## Update the pinned dependencies of requirements*.in
 	@$(RUN) -m pip install --quiet uv

@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
@@ -90,15 +91,32 @@ for (const [name, code] of Object.entries({ "a plain page": plain, "many groups"
 }
 
 const STRICTEST = {
+  strict: true,
+  allowUnreachableCode: false,
+  allowUnusedLabels: false,
+  erasableSyntaxOnly: true,
   exactOptionalPropertyTypes: true,
+  isolatedDeclarations: true,
+  isolatedModules: true,
+  noFallthroughCasesInSwitch: true,
+  noImplicitOverride: true,
+  noImplicitReturns: true,
   noPropertyAccessFromIndexSignature: true,
   noUncheckedIndexedAccess: true,
   noUncheckedSideEffectImports: true,
+  noUnusedLocals: true,
+  noUnusedParameters: true,
   verbatimModuleSyntax: true,
+  declaration: true,
+  skipLibCheck: false,
+  noEmit: true,
+  module: "nodenext",
+  target: "es2023",
+  types: [],
 };
 
 const USE = `
-import { type Chat, ChatClient, type ChatError, type Room } from "./chat-client.js";
+import { type Chat, ChatClient, type ChatError, type Room } from "websocket-chat-client";
 
 const chat: Chat = new ChatClient("wss://x", { userId: "u", tokenAsSubprotocol: true, getToken: async () => "t" });
 const room: Room = chat.group("g");
@@ -126,8 +144,35 @@ new ChatClient("wss://x", { userId: "u", groupId: "g" });
 new ChatClient({ url: "wss://x", userId: "u" });
 `;
 
-test("the declarations are strict, and tell a client of many groups from a room", () => {
-  assert.equal(faults({ "use.ts": USE, "chat-client.d.ts": DECLARATIONS }, STRICTEST), "");
+test("the npm package works in Node.js and passes every strict option of TypeScript", () => {
+  const run = (cwd, command, ...options) => {
+    const { status, stdout, stderr } = spawnSync(command, options, { cwd, encoding: "utf8" });
+    assert.equal(status, 0, stdout + stderr);
+    return stdout;
+  };
+  const folder = mkdtempSync(join(tmpdir(), "package-"));
+  try {
+    const [{ version, filename, files }] = JSON.parse(
+      run(ROOT, "npm", "pack", "./web", "--json", "--silent", "--pack-destination", folder),
+    );
+    assert.match(readFileSync(join(ROOT, "pyproject.toml"), "utf8"), new RegExp(`^version = "${version}"$`, "m"));
+    assert.deepEqual(files.map(({ path }) => path).sort(), [
+      "LICENSE",
+      "README.md",
+      "chat-client.d.ts",
+      "chat-client.js",
+      "package.json",
+    ]);
+    writeFileSync(join(folder, "package.json"), '{ "type": "module" }');
+    run(folder, "npm", "install", "--offline", "--silent", "--no-audit", "--no-fund", `./${filename}`);
+    writeFileSync(join(folder, "use.ts"), USE);
+    writeFileSync(join(folder, "tsconfig.json"), JSON.stringify({ compilerOptions: STRICTEST }));
+    run(folder, process.execPath, join(ROOT, "node_modules/typescript/bin/tsc"));
+    const names = "import('websocket-chat-client').then((module) => console.log(Object.keys(module).join()))";
+    assert.equal(run(folder, process.execPath, "--eval", names), "ChatClient,ChatError\n");
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
 });
 
 test("the example for React and Next.js compiles", () => {
