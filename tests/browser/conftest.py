@@ -24,7 +24,7 @@ from tests.rows import put_row
 from .network import Network
 from .person import Person
 
-DESKTOP = (1000, 680)
+DESKTOP = (1180, 740)
 
 _INSTALLING = Path(tempfile.gettempdir(), f"websocket-chat-tests-{os.geteuid()}.lock")
 _HOW_TO_INSTALL = (

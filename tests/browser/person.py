@@ -32,6 +32,13 @@ return [...document.querySelectorAll("#messages li")].filter(
 """
 
 
+_GROUPS = """
+return [...document.querySelectorAll("#group-list li")].map((li) =>
+  ["name", "last", "count"].map((part) => li.querySelector(`.${part}`).textContent),
+);
+"""
+
+
 @dataclass(frozen=True)
 class Shown:
     """A message on the page."""
@@ -99,11 +106,38 @@ class Person:
         """Names in the list of people."""
         return list(self.script("return [...document.querySelectorAll('#members li')].map((li) => li.lastChild.data)"))
 
+    @property
+    def groups(self) -> list[tuple[str, str, str]]:
+        """The groups at the side: name, last message, number of unread messages."""
+        return [(name, last, unread) for name, last, unread in self.script(_GROUPS)]
+
+    def choose(self, group: str) -> None:
+        """Show a group of the list."""
+        script = "[...document.querySelectorAll('.group')].find((each) => each.dataset.group === arguments[0]).click()"
+        self.script(script, group)
+        self.until_state("Connected")
+
+    def join_another(self, group: str) -> None:
+        self.find("other-group").send_keys(group, Keys.ENTER)
+        self.until_state("Connected")
+
+    def look_away(self) -> None:
+        """Use another window. A headless browser keeps the focus in every window, so a script takes it away."""
+        self.script("document.hasFocus = () => false")
+
+    def look_back(self) -> None:
+        self.script("delete document.hasFocus; dispatchEvent(new Event('focus'))")
+
     def find(self, element_id: str) -> WebElement:
         return self.browser.find_element(By.ID, element_id)
 
     def text_of(self, element_id: str) -> str:
         return str(self.find(element_id).get_property("textContent"))
+
+    @property
+    def first_unread(self) -> str:
+        """The text of the message below the unread line. Empty without a line."""
+        return str(self.script("return document.querySelector('li:has(.line) .text')?.textContent ?? ''"))
 
     @property
     def focused(self) -> str:
@@ -117,12 +151,14 @@ class Person:
         return self.browser.execute_script(script, *arguments)
 
     def until(self, holds: Callable[[], object], seconds: float = 30) -> None:
-        deadline = time.monotonic() + seconds
+        started = time.monotonic()
         while not holds():
-            assert time.monotonic() < deadline, (
+            waited = time.monotonic() - started
+            assert waited < seconds, (
                 f"{self.name} did not see it within {seconds} s. Last messages shown: {self.shown[-5:]}"
             )
-            time.sleep(0.05)
+            # Each look costs the browser time, so look less often the longer it takes.
+            time.sleep(min(max(waited / 8, 0.01), 0.5))
 
     def try_now(self) -> None:
         """Press the button to connect now. Uses a script, because the page may hide the button at the same moment."""
@@ -134,9 +170,15 @@ class Person:
     def until_state(self, state: str) -> None:
         self.until(lambda: self.text_of("state") == state)
 
-    def appear(self, size: tuple[int, int], scheme: str = "light") -> None:
-        """Set the size of the window's content, width and height in CSS pixels, and the colour scheme."""
-        metrics = {"width": size[0], "height": size[1], "deviceScaleFactor": 2, "mobile": False}
+    def appear(self, size: tuple[int, int], scheme: str = "light", scale: int = 1) -> None:
+        """Set the size of the window's content, width and height in CSS pixels, and the colour scheme.
+
+        Args:
+            size: Width and height.
+            scheme: light or dark.
+            scale: Pixels of a screenshot per CSS pixel. The browser draws without a GPU, so 2 costs four times as much.
+        """
+        metrics = {"width": size[0], "height": size[1], "deviceScaleFactor": scale, "mobile": False}
         preference = {"name": "prefers-color-scheme", "value": scheme}
         self.browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
         self.browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [preference]})

@@ -465,12 +465,12 @@ def test_the_keyboard_reaches_everything_in_order(ann: Person) -> None:
     ann.until_shown("x")
     assert ann.focused == "text"
     visited = []
-    for _ in range(6):
+    for _ in range(7):
         ann.press(Keys.TAB)
         visited.append(ann.focused)
-    ring = ["leave", "people-toggle", "log", "text", "primary icon"]
+    ring = ["groups-toggle", "people-toggle", "leave", "log", "text", "primary icon"]
     start = ring.index("text") + 1
-    assert [name for name in visited if name != ""][:5] == ring[start:] + ring[:start]
+    assert [name for name in visited if name != ""][:6] == ring[start:] + ring[:start]
 
     ann.find("people-toggle").send_keys(Keys.ENTER)
     assert ann.find("people").is_displayed()
@@ -534,6 +534,11 @@ CONVERSATION = [
     ("Ann", "Perfect. One grill is enough though, the yard is small."),
 ]
 
+ELSEWHERE = [
+    ("allotment 7", "The water is back on"),
+    ("choir", "New sheets are in the cupboard"),
+]
+
 
 def test_the_page_fits_the_window_and_gives_the_screenshots(person: People, chat_url: str, pictures: Path) -> None:
     people = {name: person(name) for name in ("Ann", "Bob")}
@@ -542,14 +547,25 @@ def test_the_page_fits_the_window_and_gives_the_screenshots(person: People, chat
         # In the conversation it is morning, so set a time zone where it is. Etc/GMT+h is h hours west of Greenwich.
         who.browser.execute_cdp_cmd("Emulation.setTimezoneOverride", {"timezoneId": f"Etc/GMT{hours:+d}"})
         who.join("garden party", chat_url)
+        for other, _ in ELSEWHERE:
+            who.join_another(other)
+        who.choose("garden party")
     for name, text in CONVERSATION:
         people[name].say(text)
         for who in people.values():
             who.until_shown(text)
     ann, bob = people["Ann"], people["Bob"]
+    for other, text in ELSEWHERE:
+        bob.choose(other)
+        bob.say(text)
+        bob.until_shown(text)
+    bob.choose("garden party")
+    ann.until(lambda: [unread for _, _, unread in ann.groups] == ["1"] * len(ELSEWHERE) + [""])
+    ann.choose(ELSEWHERE[0][0])
+    ann.choose("garden party")
     looks = {"light": (DESKTOP, "light"), "dark": (DESKTOP, "dark"), "phone": (PHONE, "light")}
     for look, ((width, height), scheme) in looks.items():
-        ann.appear((width, height), scheme)
+        ann.appear((width, height), scheme, scale=2)
         bob.write("S")
         ann.until(lambda: ann.text_of("typing") == "Bob is typing …")
         ann.browser.save_screenshot(pictures / f"{look}.png")
@@ -558,3 +574,6 @@ def test_the_page_fits_the_window_and_gives_the_screenshots(person: People, chat
         overflow = "return document.documentElement.scrollWidth - document.documentElement.clientWidth"
         assert ann.script(overflow) == 0
         assert ann.script(BELOW) < 2
+    ann.find("groups-toggle").click()
+    assert ann.find("groups").rect["width"] == PHONE[0]
+    ann.browser.save_screenshot(pictures / "phone-groups.png")

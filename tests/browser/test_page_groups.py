@@ -1,0 +1,190 @@
+"""Many groups on the chat page, and what is new in them, in a real Chromium, against the deployed program."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+from selenium.webdriver.common.keys import Keys
+
+from local.emulator import Emulator
+from tests.clients import ChatClient
+from tests.rows import put_row
+
+from .person import Person
+
+PHONE = (390, 780)
+
+People = Callable[[str], Person]
+Store = Callable[[str, list[str]], None]
+
+
+def test_groups_at_the_side(person: People, store: Store, group: str, chat_url: str) -> None:
+    red, blue = f"{group} red", f"{group} blue"
+    store(red, [f"message {number}" for number in range(40)])
+    ann = person("Ann")
+    ann.join(red, chat_url)
+    ann.until_shown("message 39")
+    ann.join_another(blue)
+    ann.say("Hello blue")
+    ann.until_shown("Hello blue")
+    ann.until(lambda: ann.groups == [(blue, "You: Hello blue", ""), (red, "Otto: message 39", "")])
+
+    ann.choose(red)
+    assert ann.texts == [f"message {number}" for number in range(40)]
+    ann.script("document.getElementById('log').scrollTop = 300")
+    ann.write("half a sen")
+    ann.until(lambda: ann.find("newest").is_displayed())
+    ann.choose(blue)
+    assert ann.texts == ["Hello blue"]
+    assert ann.find("text").get_property("value") == ""
+    with ChatClient(chat_url, "vera", red) as vera:
+        vera.say("one")
+        vera.say("two")
+        ann.until(lambda: ann.groups == [(red, "Vera: two", "2"), (blue, "You: Hello blue", "")])
+        assert ann.browser.title == f"(2) {blue} – Chat"
+        vera.send("typing", isTyping=True)
+    ann.choose(red)
+    # It is where it was, and what is new is further down.
+    assert ann.find("text").get_property("value") == "half a sen"
+    assert ann.script("return document.getElementById('log').scrollTop") == 300
+    assert ann.text_of("newest") == "2 new messages ↓"
+    assert ann.groups[0] == (red, "Vera: two", "2")
+    ann.find("newest").click()
+    ann.until(lambda: ann.groups[0] == (red, "Vera: two", ""))
+    assert ann.browser.title == f"{red} – Chat"
+    assert ann.first_unread == "one"
+
+    ann.browser.refresh()
+    ann.until(lambda: [name for name, _, _ in ann.groups] == [red, blue])
+    assert ann.text_of("title") == red
+    ann.find("leave").click()
+    ann.until(lambda: [name for name, _, _ in ann.groups] == [blue])
+    assert ann.text_of("title") == blue
+    ann.until(lambda: ann.texts == ["Hello blue"])
+    ann.find("sign-out").click()
+    assert ann.find("name").is_displayed()
+    assert ann.find("group").get_property("value") == blue
+
+
+def test_a_link_adds_its_group(person: People, group: str, chat_url: str) -> None:
+    ann, other = person("Ann"), f"{group} other"
+    ann.join(group, chat_url)
+    ann.open(group=other)
+    ann.press(Keys.ENTER)
+    ann.until(lambda: sorted(name for name, _, _ in ann.groups) == [group, other])
+    assert ann.text_of("title") == other
+    ann.open(group=group)
+    ann.until_state("Connected")
+    assert ann.text_of("title") == group
+    assert len(ann.groups) == 2
+
+
+def test_names_come_with_presence_and_typing(person: People, group: str, chat_url: str) -> None:
+    ann, bob = person("Ann"), person("Bob")
+    ann.join(group, chat_url)
+    bob.open(group=group, endpoint=chat_url, name="Bob", userId="user-17")
+    bob.press(Keys.ENTER)
+    bob.until_state("Connected")
+    # Bob has written nothing that would give his name.
+    ann.until(lambda: ann.here == ["Ann (you)", "Bob"])
+    bob.write("I am ju")
+    ann.until(lambda: ann.text_of("typing") == "Bob is typing …")
+    bob.join_another(f"{group} other")
+    ann.until(lambda: ann.text_of("typing") == "")
+    bob.write("elsewhere")
+    assert ann.text_of("typing") == ""
+
+
+def test_days_blocks_and_what_is_new(person: People, emulator: Emulator, group: str, chat_url: str) -> None:
+    now = datetime.now(UTC)
+    long_ago = datetime(2024, 2, 29, 12, tzinfo=UTC)
+    for number, (sender, at) in enumerate(
+        [
+            ("Otto", long_ago),
+            ("Otto", long_ago + timedelta(minutes=1)),
+            ("Vera", long_ago + timedelta(minutes=2)),
+            ("Vera", long_ago + timedelta(minutes=8)),
+            ("Vera", now - timedelta(days=1)),
+            ("Vera", now - timedelta(seconds=1)),
+        ]
+    ):
+        row = {
+            "messageId": f"{group} {number}",
+            "groupId": group,
+            "senderId": sender.lower(),
+            "senderName": sender,
+            "message": f"{number}",
+            "timestamp": f"{at:%Y-%m-%dT%H:%M:%S.%fZ}",
+        }
+        put_row(emulator.client("dynamodb"), "ChatMessages", row)
+    ann = person("Ann")
+    ann.join(group, chat_url)
+    ann.until_shown("5")
+    days = "return [...document.querySelectorAll('.day:not([hidden])')].map((day) => day.textContent)"
+    assert ann.script(days) == ["Thursday, February 29, 2024", "Yesterday", "Today"]
+    # Name and time once for a block of one sender without a pause.
+    heads = """
+    return [...document.querySelectorAll("#messages li")]
+      .filter((li) => li.querySelector(".by").getBoundingClientRect().width > 1)
+      .map((li) => li.querySelector(".text").textContent);
+    """
+    assert ann.script(heads) == ["0", "2", "3", "4", "5"]
+    assert ann.first_unread == ""
+
+    with ChatClient(chat_url, "vera", group) as vera:
+        vera.say("seen")
+        ann.until_shown("seen")
+        ann.look_away()
+        vera.say("one")
+        vera.say("two")
+        ann.until(lambda: ann.first_unread == "one")
+        ann.until(lambda: ann.groups == [(group, "Vera: two", "2")])
+        assert ann.browser.title == f"(2) {group} – Chat"
+        ann.look_back()
+        ann.until(lambda: ann.browser.title == f"{group} – Chat")
+        vera.say("three")
+        ann.until_shown("three")
+        # The line stays while the user reads, and goes with an answer.
+        assert ann.first_unread == "one"
+        assert ann.script(heads)[-2:] == ["5", "one"]
+    ann.say("I see")
+    ann.until(lambda: ann.first_unread == "")
+
+    # When the user comes back on the next day.
+    tomorrow = """
+    const { Date } = window;
+    window.Date = class extends Date {
+      constructor(...given) { super(...(given.length ? given : [Date.now() + 86_400_000])); }
+    };
+    """
+    ann.script(tomorrow)
+    ann.look_back()
+    first, second, third = ann.script(days)
+    assert (first, third) == ("Thursday, February 29, 2024", "Yesterday")
+    assert second.startswith(f"{now - timedelta(days=1):%A, %B %-d}")
+    ann.until(lambda: ann.script("return document.querySelector('.group .time').textContent") == "Yesterday")
+
+
+def test_the_list_slides_on_a_phone(person: People, group: str, chat_url: str) -> None:
+    ann, other = person("Ann"), f"{group} other"
+    ann.appear(PHONE)
+    ann.join(group, chat_url)
+    assert not ann.find("groups").is_displayed()
+    ann.find("groups-toggle").click()
+    assert ann.find("groups").is_displayed()
+    ann.join_another(other)
+    ann.until(lambda: not ann.find("groups").is_displayed())
+    with ChatClient(chat_url, "vera", group) as vera:
+        vera.say("Hello")
+        badge = "return document.querySelector('#groups-toggle .count').textContent"
+        ann.until(lambda: ann.script(badge) == "1")
+        ann.find("groups-toggle").click()
+        # Under the list, the conversation is not read, nor reached with the keyboard.
+        assert ann.focused == "group"
+        assert ann.find("groups-toggle").get_attribute("aria-expanded") == "true"
+        ann.press(*[Keys.TAB] * 3)
+        assert ann.focused not in {"text", "log", "leave", "groups-toggle", "people-toggle"}
+        assert ann.accessibility_faults() == []
+    ann.choose(group)
+    ann.until(lambda: not ann.find("groups").is_displayed())
+    assert ann.text_of("title") == group
+    assert ann.first_unread == "Hello"

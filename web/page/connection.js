@@ -1,0 +1,32 @@
+/** The line under the group's name: whether the page is connected, and when it tries again. */
+import { byId } from "./elements.js";
+
+/** @import { Chat, State } from "../chat-client.js" */
+
+const WORDS = {
+  idle: "",
+  connecting: "Connecting …",
+  syncing: "Fetching messages …",
+  online: "Connected",
+  waiting: "Not connected",
+  closed: "Not in this group",
+};
+
+/** @type {ReturnType<typeof setInterval> | undefined} */
+let countdown;
+
+/** @param {Chat} chat @param {State} state Of the group that is shown. */
+export function showState(chat, state) {
+  byId("chat-view").dataset.state = state;
+  byId("state").textContent = WORDS[state];
+  byId("try-now").hidden = state !== "waiting";
+  clearInterval(countdown);
+  byId("countdown").textContent = "";
+  if (state !== "waiting") return;
+  const until = Date.now() + chat.retryInMs;
+  const tick = () => {
+    byId("countdown").textContent = `· trying again in ${Math.max(0, Math.ceil((until - Date.now()) / 1000))} s`;
+  };
+  tick();
+  countdown = setInterval(tick, 1000);
+}

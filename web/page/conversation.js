@@ -1,0 +1,239 @@
+/** The conversation of one group: what is in view, what is unread, and where the unread line is. */
+import { MessageList } from "./message-list.js";
+import { byId } from "./elements.js";
+
+/** @import { Message, Room } from "../chat-client.js" */
+/** @typedef {{ timestamp: string, messageId?: string }} Position Of a message in its group. */
+/**
+ * @typedef {object} Reader
+ * @property {() => boolean} isLooking Whether the user looks at the log now.
+ * @property {(text: string) => void} edit The user wants to write this text again.
+ * @property {() => void} changed There are other messages, or other unread ones.
+ */
+
+const log = byId("log");
+const newest = byId("newest");
+
+/** Closer to the end than this, the log follows it, in pixels. */
+const NEAR_END = 40;
+/** Closer to the top than this, older messages are fetched, in pixels. */
+const NEAR_TOP = 200;
+/** What stays in view above the unread line, in pixels. */
+const ABOVE_LINE = 80;
+/** @type {Position} */
+const BEGINNING = { timestamp: "", messageId: "" };
+
+/** The conversation in the log. @type {Conversation | undefined} */
+let shown;
+
+export class Conversation {
+  /** Number of other users' messages that the user has not seen. */
+  unread = 0;
+  room;
+  list = new MessageList();
+
+  #reader;
+  /** How far the user has read. What the first history has is not new. @type {Position | undefined} */
+  #readUpTo;
+  /** The unread line is after this message. @type {Position | undefined} */
+  #line;
+  /** Whether to keep the end in view when messages come. */
+  #following = true;
+  #scrolledTo = 0;
+  /** What was in view when another conversation came. @type {{ element?: HTMLElement, offset: number }} */
+  #place = { offset: 0 };
+  #frame = 0;
+
+  /** @param {Room} room @param {Reader} reader */
+  constructor(room, reader) {
+    this.room = room;
+    this.#reader = reader;
+    room.on("messages", () => this.update());
+    room.on("state", () => this.update());
+    this.list.element.addEventListener("click", ({ target }) => this.#click(/** @type {HTMLElement} */ (target)));
+  }
+
+  /** Show it, or show it again after the user was away: from the first unread message on. */
+  show() {
+    const comes = shown !== this;
+    if (comes) {
+      shown?.hide();
+      shown = this;
+      byId("messages").replaceWith(this.list.element);
+      resized.observe(this.list.element);
+    }
+    log.ariaBusy = "true";
+    this.#draw();
+    const { line } = this.list;
+    if (this.#following && this.unread && line.parentElement) {
+      log.scrollTop = line.parentElement.offsetTop + line.offsetTop - ABOVE_LINE;
+      this.#scrolledTo = log.scrollTop;
+      this.#following = isAtEnd();
+    } else if (comes && !this.#following) {
+      log.scrollTop = bottomOf(this.#place.element) - this.#place.offset;
+    }
+    this.update();
+  }
+
+  hide() {
+    if (shown !== this) return;
+    this.#keepPlace();
+    if (!this.unread) this.#line = undefined;
+    resized.unobserve(this.list.element);
+    shown = undefined;
+  }
+
+  /** @param {string} text */
+  send(text) {
+    this.#following = true;
+    this.#line = undefined;
+    this.room.send(text);
+  }
+
+  // Reading
+
+  /** Call it when the user looks at the page again. */
+  update() {
+    const { messages, state } = this.room;
+    const last = messages.findLast(({ status }) => status === "sent") ?? BEGINNING;
+    const from = this.#readUpTo ?? BEGINNING;
+    if (shown === this) this.#noteScroll(); // The scroll event may not have come yet.
+    const reads = shown === this && this.#following && this.#reader.isLooking();
+    if (reads || !this.#readUpTo) this.#readUpTo = state === "online" || this.#readUpTo ? last : undefined;
+    const unread = this.#readUpTo ? this.#after(this.#readUpTo).filter(({ own }) => !own).length : 0;
+    if (unread && !this.unread) this.#line = from;
+    this.unread = unread;
+    this.#reader.changed();
+    if (shown === this && !this.#frame) this.#frame = requestAnimationFrame(() => this.#draw());
+  }
+
+  /** The sent messages after a position. @param {Position} position @returns {readonly Message[]} */
+  #after({ timestamp, messageId = "" }) {
+    const { messages } = this.room;
+    const isAfter = (/** @type {Message} */ message) =>
+      message.timestamp > timestamp || (message.timestamp === timestamp && (message.messageId ?? "") > messageId);
+    const index = messages.findLastIndex((message) => message.status === "sent" && !isAfter(message));
+    return messages.slice(index + 1).filter(({ status }) => status === "sent");
+  }
+
+  /** Key of the message below the unread line. */
+  #firstUnread() {
+    if (!this.#line) return undefined;
+    const first = this.#after(this.#line).find(({ own }) => !own);
+    // It may be on a page that is not loaded yet.
+    return this.room.hasOlder && first === this.room.messages[0] ? undefined : first?.key;
+  }
+
+  // Drawing
+
+  #draw() {
+    cancelAnimationFrame(this.#frame);
+    this.#frame = 0;
+    if (shown !== this) return;
+    const { messages, hasOlder, state } = this.room;
+    const anchor = this.#following ? undefined : this.#firstVisible();
+    const place = bottomOf(anchor);
+    this.list.show(messages, this.#firstUnread());
+    byId("older").hidden = !hasOlder;
+    byId("beginning").hidden = hasOlder || state !== "online";
+    byId("beginning").textContent = messages.length
+      ? "This is where the conversation begins."
+      : "No messages yet. Say hello!";
+    if (this.#following) this.showEnd();
+    else log.scrollTop += bottomOf(anchor) - place;
+    this.#showNewest();
+    // Screen readers read out new messages, but not those that were there before.
+    if (state === "online") log.ariaBusy = "false";
+  }
+
+  #showNewest() {
+    const { unread } = this;
+    newest.hidden = this.#following;
+    newest.classList.toggle("icon", !unread);
+    newest.ariaLabel = unread ? null : "Go to the newest message";
+    newest.textContent = unread ? `${unread} new ${unread === 1 ? "message" : "messages"} ↓` : "↓";
+  }
+
+  // Scrolling
+
+  showEnd() {
+    log.scrollTop = log.scrollHeight;
+    this.#scrolledTo = log.scrollTop;
+  }
+
+  resized() {
+    if (this.#following) this.showEnd();
+  }
+
+  scrolled() {
+    this.update();
+    if (log.scrollTop < NEAR_TOP) this.loadOlder();
+  }
+
+  #noteScroll() {
+    const atEnd = isAtEnd();
+    // Stop following only if the user scrolls up. The end also moves when a narrower window breaks lines.
+    if (atEnd || log.scrollTop < this.#scrolledTo) this.#following = atEnd;
+    this.#scrolledTo = log.scrollTop;
+  }
+
+  #keepPlace() {
+    const element = this.#firstVisible();
+    this.#place = { element, offset: bottomOf(element) - log.scrollTop };
+  }
+
+  /** @returns {HTMLElement | undefined} */
+  #firstVisible() {
+    return Array.from(this.list.element.children, (child) => /** @type {HTMLElement} */ (child)).find(
+      (child) => bottomOf(child) > log.scrollTop,
+    );
+  }
+
+  async loadOlder() {
+    const { room } = this;
+    if (!room.hasOlder || room.state !== "online") return;
+    // Older messages are not new, so screen readers must not read them out.
+    log.ariaBusy = "true";
+    try {
+      await room.loadOlder();
+    } catch {
+      // The connection is gone, and the page shows that. Scrolling asks again.
+    }
+    this.update();
+  }
+
+  // Messages that were not sent
+
+  /** @param {HTMLElement} target */
+  #click(target) {
+    const button = target.closest("button");
+    const key = /** @type {HTMLElement | null} */ (button?.closest("li"))?.dataset.key;
+    if (!button || !key) return;
+    const text = this.list.message(key)?.message ?? "";
+    if (button.classList.contains("retry")) this.room.retry(key);
+    else this.room.discard(key);
+    this.#reader.edit(button.classList.contains("edit") ? text : "");
+  }
+}
+
+const isAtEnd = () => log.scrollHeight - log.scrollTop - log.clientHeight < NEAR_END;
+
+// Not the top: it moves when an older message comes above and takes the day's heading.
+/** @param {HTMLElement} [element] */
+const bottomOf = (element) => (element ? element.offsetTop + element.offsetHeight : 0);
+
+// The size changes with a phone's keyboard, a longer text below, or the width of the window.
+const resized = new ResizeObserver(() => shown?.resized());
+resized.observe(log);
+
+log.addEventListener("scroll", () => shown?.scrolled());
+
+byId("older").addEventListener("click", () => {
+  shown?.loadOlder();
+  log.focus();
+});
+
+newest.addEventListener("click", () => {
+  shown?.showEnd();
+  byId("text").focus();
+});

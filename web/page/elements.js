@@ -1,0 +1,36 @@
+/** What several parts of the page need to fill their elements. */
+
+/** @import { Message } from "../chat-client.js" */
+
+/** @template {HTMLElement} [E=HTMLElement] @param {string} id @returns {E} */
+export const byId = (id) => /** @type {E} */ (document.getElementById(id));
+
+/** @template {HTMLElement} [E=HTMLElement] @param {Element} element @param {string} name A class. @returns {E} */
+export const part = (element, name) => /** @type {E} */ (element.querySelector(`.${name}`));
+
+/** @param {string} id Of a template with one element. @returns {HTMLElement} */
+export function copyOf(id) {
+  const template = /** @type {HTMLTemplateElement} */ (document.getElementById(id));
+  return /** @type {HTMLElement} */ (template.content.firstElementChild?.cloneNode(true));
+}
+
+/** Removes characters that change the direction of writing. @param {string} text */
+export const plain = (text) => text.replace(/[^\P{Cf}\u200c\u200d]/gu, "").trim();
+
+/** The name to show for another user, who is never shown as "You". @param {string} userId @param {string} [name] */
+export function nameToShow(userId, name = "") {
+  const shown = plain(name);
+  return shown && shown.toLowerCase() !== "you" ? shown : plain(userId) || "?";
+}
+
+/** @param {Pick<Message, "senderId" | "senderName">} message */
+export const senderOf = ({ senderId, senderName }) => nameToShow(senderId, senderName);
+
+/** @param {HTMLElement} avatar @param {string} id Of a user or a group. @param {string} name */
+export function showAvatar(avatar, id, name) {
+  let hash = 0;
+  for (const character of id) hash = (hash * 31 + (character.codePointAt(0) ?? 0)) % 997;
+  // Similar hashes get very different colours.
+  avatar.style.setProperty("--hue", `${(hash * 137) % 360}`);
+  avatar.textContent = [...name.trim()][0]?.toUpperCase() ?? "?";
+}

@@ -1,0 +1,119 @@
+/** The list of groups at the side. On a phone it slides over the conversation. */
+import { byId, copyOf, part, senderOf, showAvatar } from "./elements.js";
+import { showDayOrTime } from "./dates.js";
+
+/** @import { Message } from "../chat-client.js" */
+/**
+ * @typedef {object} Group
+ * @property {string} groupId
+ * @property {Pick<Message, "messageId" | "senderId" | "senderName" | "message" | "timestamp"> | null} last The newest message.
+ * @property {number} unread
+ * @property {boolean} more Whether there may be more unread messages.
+ */
+
+const view = byId("chat-view");
+const list = byId("group-list");
+const toggle = byId("groups-toggle");
+const conversation = byId("conversation");
+const wide = matchMedia("(min-width: 48rem)");
+
+/** @type {Map<string, { element: HTMLElement, look: string }>} */
+const rows = new Map();
+
+/**
+ * Touch only what has changed.
+ *
+ * @param {readonly Group[]} groups The newest first. @param {string} current Id of the shown group.
+ * @param {string} userId The user of the page.
+ */
+export function showGroups(groups, current, userId) {
+  const ids = new Set(groups.map(({ groupId }) => groupId));
+  for (const [groupId, { element }] of rows) {
+    if (ids.has(groupId)) continue;
+    element.remove();
+    rows.delete(groupId);
+  }
+  /** @type {Element | null} */
+  let place = list.firstElementChild;
+  for (const group of groups) {
+    let row = rows.get(group.groupId);
+    if (!row) rows.set(group.groupId, (row = { element: copyOf("group-template"), look: "" }));
+    fill(row, group, group.groupId === current, userId);
+    if (row.element === place) place = place.nextElementSibling;
+    else list.insertBefore(row.element, place);
+  }
+  const elsewhere = count(groups.filter(({ groupId }) => groupId !== current));
+  part(toggle, "badge").hidden = !elsewhere;
+  part(toggle, "count").textContent = elsewhere;
+}
+
+/** How many messages are unread in these groups. Empty if there are none. @param {readonly Group[]} groups */
+export function count(groups) {
+  const unread = groups.reduce((sum, group) => sum + group.unread, 0);
+  return unread ? `${unread}${groups.some(({ more }) => more) ? "+" : ""}` : "";
+}
+
+/** @param {{ element: HTMLElement, look: string }} row @param {Group} group @param {boolean} current @param {string} userId */
+function fill(row, group, current, userId) {
+  const { groupId, last } = group;
+  const look = JSON.stringify([last, count([group]), current]);
+  if (row.look === look) return;
+  row.look = look;
+  const { element } = row;
+  const button = part(element, "group");
+  button.dataset.group = groupId;
+  if (current) button.setAttribute("aria-current", "true");
+  else button.removeAttribute("aria-current");
+  showAvatar(part(element, "avatar"), groupId, groupId);
+  part(element, "name").textContent = groupId;
+  part(element, "time").hidden = !last;
+  if (last) showDayOrTime(part(element, "time"), last);
+  const sender = last?.senderId === userId ? "You" : last && senderOf(last);
+  part(element, "last").textContent = last ? `${sender}: ${last.message}` : "No messages yet";
+  part(element, "badge").hidden = !group.unread;
+  part(element, "count").textContent = count([group]);
+}
+
+/** The days are other days now, so show all times again. */
+export function forgetDays() {
+  for (const row of rows.values()) row.look = "";
+}
+
+/** @param {(groupId: string) => void} choose The user wants to see this group, and to join it if it is new. */
+export function onChoose(choose) {
+  list.addEventListener("click", ({ target }) => {
+    const button = /** @type {HTMLElement | null} */ (/** @type {HTMLElement} */ (target).closest(".group"));
+    if (button?.dataset.group) choose(button.dataset.group);
+  });
+  const form = /** @type {HTMLFormElement} */ (byId("join-group"));
+  const field = /** @type {HTMLInputElement} */ (byId("other-group"));
+  form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    const groupId = field.value.trim();
+    if (!groupId) return field.focus();
+    form.reset();
+    choose(groupId);
+  });
+}
+
+// On a phone
+
+/** Whether the list covers the conversation. */
+export const coversConversation = () => view.classList.contains("listing");
+
+/** @param {boolean} open */
+export function openGroups(open) {
+  const covers = open && !wide.matches;
+  view.classList.toggle("listing", covers);
+  conversation.inert = covers;
+  toggle.ariaExpanded = `${covers}`;
+  if (covers) /** @type {HTMLElement | null} */ (list.querySelector("[aria-current]"))?.focus();
+}
+
+toggle.addEventListener("click", () => openGroups(true));
+wide.addEventListener("change", () => openGroups(false));
+document.addEventListener("keydown", ({ key }) => {
+  if (key !== "Escape" || !coversConversation()) return;
+  openGroups(false);
+  toggle.focus();
+});

@@ -1,0 +1,72 @@
+/** The form with the group, the user and the server. A link fills it in. */
+import { byId } from "./elements.js";
+import { read, write } from "./storage.js";
+
+/** @typedef {{ group: string, name: string, givenId: string, userId: string, endpoint: string, token: string }} Values */
+/** @typedef {Omit<Values, "group"> & { group?: string }} Known */
+
+const NAME_KEY = "chat-name";
+const form = /** @type {HTMLFormElement} */ (byId("join"));
+
+/** @param {Known | undefined} session What the user joined with before. @param {boolean} doubtful Whether it may be wrong. */
+export async function showJoinForm(session, doubtful) {
+  const query = new URLSearchParams(location.search);
+  const known = session ?? {
+    name: query.get("name") ?? read("localStorage", NAME_KEY),
+    givenId: query.get("userId"),
+  };
+  fill("group", query.get("group") ?? session?.group ?? "general");
+  fill("name", known.name);
+  // Without a given id, another name is another user.
+  fill("userId", known.givenId);
+  // The token comes after the #, which browsers do not send to servers.
+  fill("token", session?.token ?? new URLSearchParams(location.hash.slice(1)).get("token"));
+  // A link may name an endpoint, which is then shown. It must not replace a session's endpoint, or a token could leak.
+  fill("endpoint", session?.endpoint ?? query.get("endpoint") ?? (await configuredEndpoint()));
+  const open = !field("endpoint").value || query.has("endpoint") || doubtful;
+  byId("connection").toggleAttribute("open", open);
+  byId("join-view").hidden = false;
+  byId("chat-view").hidden = true;
+  document.title = "Chat";
+  field(field("group").value ? "name" : "group").focus();
+}
+
+/** @param {(values: Values) => void} join Called with what the user has filled in. */
+export function onJoin(join) {
+  form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    const values = Object.fromEntries([...new FormData(form)].map(([name, value]) => [name, `${value}`.trim()]));
+    const missing = ["group", "name", "endpoint"].find((name) => !values[name]);
+    const wrong =
+      missing ?? (/^wss?:\/\/[^/]/.test(values.endpoint) && URL.canParse(values.endpoint) ? undefined : "endpoint");
+    for (const name of ["group", "name", "endpoint"]) field(name).setAttribute("aria-invalid", `${name === wrong}`);
+    if (wrong) {
+      const label = field(wrong).labels?.[0].textContent;
+      byId("join-error").textContent = missing ? `${label} is missing.` : `${label} must begin with wss:// or ws://.`;
+      if (wrong === "endpoint") byId("connection").setAttribute("open", "");
+      return field(wrong).focus();
+    }
+    byId("join-error").textContent = "";
+    write("localStorage", NAME_KEY, values.name);
+    byId("join-view").hidden = true;
+    const { group, name, endpoint, token, userId } = values;
+    join({ group, name, endpoint, token, givenId: userId, userId: userId || name });
+  });
+}
+
+/** @param {string} name @returns {HTMLInputElement} */
+const field = (name) => /** @type {HTMLInputElement} */ (form.elements.namedItem(name));
+
+/** @param {string} name @param {string | null | undefined} value */
+function fill(name, value) {
+  field(name).value = value ?? "";
+}
+
+async function configuredEndpoint() {
+  try {
+    const response = await fetch("config.json");
+    return response.ok ? (await response.json()).endpoint : "";
+  } catch {
+    return "";
+  }
+}

@@ -1,0 +1,119 @@
+/** The messages of a group as a list of elements. Text only, never HTML. */
+import { byId, copyOf, part, senderOf, showAvatar } from "./elements.js";
+import { dayOf, nameOfDay, showTime, timeOf } from "./dates.js";
+
+/** @import { Message } from "../chat-client.js" */
+/** @typedef {{ element: HTMLElement, message?: Message, look?: string }} Row */
+
+/** Messages of one sender with shorter pauses than this are one block, with one name and one time. */
+const BLOCK_PAUSE_MS = 300_000;
+
+const STATUS = { sending: "Sending", sent: "Sent", failed: "Not sent" };
+
+export class MessageList {
+  element = document.createElement("ol");
+  /** The element above the first unread message. */
+  line = copyOf("line-template");
+
+  /** @type {Map<string, Row>} */
+  #rows = new Map();
+  /** @type {readonly Message[]} */
+  #shown = [];
+  /** @type {string | undefined} */
+  #unread;
+
+  constructor() {
+    this.element.id = "messages";
+  }
+
+  /** @param {string} key @returns {Message | undefined} */
+  message(key) {
+    return this.#rows.get(key)?.message;
+  }
+
+  /**
+   * Touch only what has changed. A change is most often one message at one end.
+   *
+   * @param {readonly Message[]} messages @param {string} [unread] Key of the first unread message, for the line.
+   */
+  show(messages, unread) {
+    const old = this.#shown;
+    let start = 0;
+    while (start < messages.length && messages[start] === old[start]) start++;
+    let same = 0;
+    const most = Math.min(old.length, messages.length) - start;
+    while (same < most && old[old.length - 1 - same] === messages[messages.length - 1 - same]) same++;
+    const end = messages.length - same;
+
+    const keys = new Set(messages.slice(start, end).map(({ key }) => key));
+    for (const { key } of old.slice(start, old.length - same)) {
+      if (keys.has(key)) continue;
+      this.#rows.get(key)?.element.remove();
+      this.#rows.delete(key);
+    }
+    const moved = unread === this.#unread ? [] : [this.#unread, unread];
+    this.#shown = messages;
+    this.#unread = unread;
+    // The one after the changed messages may begin another day or block now.
+    for (let index = start; index < Math.min(end + 1, messages.length); index++) this.#place(index);
+    for (const key of moved) {
+      const index = key ? messages.findIndex((message) => message.key === key) : -1;
+      if (index >= 0) this.#place(index);
+    }
+    const below = unread && this.#rows.get(unread)?.element;
+    if (!below) this.line.remove();
+    else if (this.line.parentElement !== below) part(below, "day").after(this.line);
+  }
+
+  /** Show the names of the days again, because it is another day now. */
+  renameDays() {
+    for (const { element, message } of this.#rows.values())
+      if (message) part(element, "day").textContent = nameOfDay(dayOf(timeOf(message)));
+  }
+
+  /** @param {number} index */
+  #place(index) {
+    const message = this.#shown[index];
+    const previous = this.#shown[index - 1];
+    let row = this.#rows.get(message.key);
+    if (!row) this.#rows.set(message.key, (row = { element: copyOf("message-template") }));
+    this.#fill(row, message, previous);
+    const above = previous ? this.#rows.get(previous.key)?.element : undefined;
+    const place = above ? above.nextElementSibling : this.element.firstElementChild;
+    if (place !== row.element) this.element.insertBefore(row.element, place);
+  }
+
+  /** @param {Row} row @param {Message} message @param {Message} [previous] */
+  #fill(row, message, previous) {
+    const time = timeOf(message);
+    const day = dayOf(time);
+    const newDay = !previous || dayOf(timeOf(previous)) !== day;
+    const continued =
+      !newDay &&
+      previous.senderId === message.senderId &&
+      +time - +timeOf(previous) < BLOCK_PAUSE_MS &&
+      message.key !== this.#unread;
+    const look = `${newDay} ${continued}`;
+    if (row.message === message && row.look === look) return;
+    row.message = message;
+    row.look = look;
+
+    const { element } = row;
+    const name = senderOf(message);
+    element.className = `${message.own ? "own" : ""} ${continued ? "continued" : ""}`;
+    element.dataset.status = message.status;
+    element.dataset.key = message.key;
+    part(element, "day").textContent = nameOfDay(day);
+    part(element, "day").hidden = !newDay;
+    showAvatar(part(element, "avatar"), message.senderId, name);
+    part(element, "name").textContent = message.own ? "You" : name;
+    showTime(part(element, "time"), message);
+    part(element, "text").textContent = message.message || "This message is too large to show.";
+    const status = part(element, "status");
+    status.hidden = !message.own;
+    status.ariaLabel = status.title = STATUS[message.status];
+    status.role = "img";
+    part(element, "trouble").hidden = !message.error;
+    part(element, "reason").textContent = message.error ? `Not sent: ${message.error.message}.` : "";
+  }
+}

@@ -1,0 +1,58 @@
+/** Who is in the group now, and who is typing. */
+import { byId, nameToShow, showAvatar } from "./elements.js";
+
+/** @import { Room } from "../chat-client.js" */
+
+const people = byId("people");
+const toggle = byId("people-toggle");
+
+/** What the list shows, to leave it alone until it changes. */
+let shown = "";
+
+/** @param {Room} room @param {{ userId: string, name: string }} user The user of the page. */
+export function showPeople(room, user) {
+  const { members, truncated } = room.presence;
+  // The server's list may lag, so add this user here.
+  const others = members
+    .filter(({ userId }) => userId !== user.userId)
+    .map(({ userId }) => ({ userId, name: nameToShow(userId, room.nameOf(userId)) }))
+    .sort((a, b) => a.name.localeCompare(b.name));
+  const look = JSON.stringify([user, others, truncated]);
+  if (look === shown) return;
+  shown = look;
+  byId("members").replaceChildren(
+    ...[{ ...user, own: true }, ...others.map((other) => ({ ...other, own: false }))].map(({ userId, name, own }) => {
+      const item = document.createElement("li");
+      const avatar = document.createElement("span");
+      avatar.className = "avatar";
+      avatar.ariaHidden = "true";
+      showAvatar(avatar, userId, name);
+      item.append(avatar, own ? `${name} (you)` : name);
+      return item;
+    }),
+  );
+  byId("more-members").hidden = !truncated;
+  byId("people-count").textContent = `${others.length + 1}${truncated ? "+" : ""} here`;
+}
+
+/** @param {Room} room */
+export function showTyping(room) {
+  const who = room.typing.map((userId) => nameToShow(userId, room.nameOf(userId)));
+  const [first, second] = who;
+  const sentences = ["", `${first} is typing …`, `${first} and ${second} are typing …`];
+  byId("typing").textContent = sentences[who.length] ?? "Several people are typing …";
+}
+
+/** @param {boolean} open */
+export function openPeople(open) {
+  people.classList.toggle("open", open);
+  toggle.ariaExpanded = `${open}`;
+}
+
+toggle.addEventListener("click", () => openPeople(toggle.ariaExpanded !== "true"));
+
+document.addEventListener("keydown", ({ key }) => {
+  if (key !== "Escape" || !people.classList.contains("open")) return;
+  openPeople(false);
+  toggle.focus();
+});

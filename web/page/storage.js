@@ -1,0 +1,20 @@
+/** Storage of the browser. It may be full or blocked: the chat works without it. */
+
+/** @param {"localStorage" | "sessionStorage"} storage @param {string} key */
+export function read(storage, key) {
+  try {
+    return globalThis[storage].getItem(key);
+  } catch {
+    return null;
+  }
+}
+
+/** @param {"localStorage" | "sessionStorage"} storage @param {string} key @param {string} value Empty: remove the key. */
+export function write(storage, key, value) {
+  try {
+    if (value) globalThis[storage].setItem(key, value);
+    else globalThis[storage].removeItem(key);
+  } catch {
+    // The value is then lost when the page closes.
+  }
+}
