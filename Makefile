@@ -36,7 +36,7 @@ help: ## Show this list
 chat: $(STAMP) ## Start the chat on this machine; stop it with Ctrl-C
 	@$(RUN) -m local $(ARGS)
 
-join: $(STAMP) ## Chat from the terminal: GROUP=demo NAME=ann; for a chat elsewhere also URL=wss://…
+join: $(STAMP) ## Chat from the terminal: GROUP=demo NAME=ann; ARGS=--group=support for more groups; URL=wss://… for a chat elsewhere
 	@$(RUN) -m local.join --group=$(call given,GROUP) --name=$(call given,NAME) --url=$(call given,URL) $(ARGS)
 
 emulator: $(STAMP) ## Start an AWS account on this machine for the Pulumi CLI; stop it with Ctrl-C

@@ -1,84 +1,53 @@
-"""An asyncio client that loses and duplicates no message, as `docs/protocol.md` describes it."""
+"""An asyncio client that loses and duplicates no message, as `docs/protocol.md` describes it.
+
+Its parts have the names of those in `web/chat-client.js`: the client has a Link for each socket, and a Room for each
+group. A room has a Place on the connection that has joined it.
+"""
 
 import asyncio
-import json
 import random
-from dataclasses import dataclass
+from collections.abc import Callable
+from contextlib import suppress
 from ipaddress import ip_address
 from itertools import count
-from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
-from uuid import uuid4
 
-from websockets.asyncio.client import ClientConnection, connect
+from websockets.asyncio.client import connect
 from websockets.exceptions import WebSocketException
 from websockets.proxy import get_proxy
 from websockets.uri import parse_uri
 
-Frame = dict[str, Any]
-
-MAX_FRAME_BYTES = 32 * 1024
-"""API Gateway would close the connection on a larger frame, and again on each retry.
-
-https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-execution-service-websocket-limits-table.html
-"""
+from .link import DisconnectedError, Frame, Link, RefusedError, backoff
+from .room import CatchUp, Outgoing, Place, Room
 
 _INDEX_LAG_S = 4.0
-"""Time from a recovery until the client asks for history once more."""
+"""Time from the first recovery of a group until the client asks for its history once more."""
 _RECOVER_EVERY_S = 240.0
-_PATIENCE_S = 8.0
-"""How long to wait for the first reply before asking again. It doubles with each further attempt."""
-_SILENCE_S = 30.0
-"""How long the server may send nothing while a reply is due."""
-_BACKOFF_S = 0.2
-_MAX_BACKOFF_S = 5.0
 _PAGE = 100
+_BATCH = 25
+"""The server takes this many groups in one frame."""
 _PROTOCOL = 2
 """The version of `docs/protocol.md` that the client speaks."""
 
-
-class RefusedError(Exception):
-    """The server refuses a frame, and would refuse it again.
-
-    Attributes:
-        error: The error frame.
-    """
-
-    def __init__(self, error: Frame) -> None:
-        """Keep the error frame."""
-        super().__init__(error)
-        self.error = error
-
-
-class _ConnectAgainError(Exception):
-    """The connection does not work any more."""
-
-
-@dataclass(eq=False, frozen=True, slots=True)
-class Outgoing:
-    """A message that the client is sending.
-
-    Attributes:
-        text: The text of the message.
-        client_message_id: Its id. Every repetition has the same one.
-        frame: The frame, the same each time.
-        answer: The ack, or the error frame if no retry can help.
-    """
-
-    text: str
-    client_message_id: str
-    frame: str
-    answer: asyncio.Future[Frame]
+_REFUSALS = {
+    "FORBIDDEN": "you are not a member of this group",
+    "TOO_MANY_GROUPS": "this connection has joined as many groups as it may",
+    "REMOVED": "you are not a member of this group any more",
+}
 
 
 class ReliableClient:
     """A user on one device. It reconnects for as long as :meth:`run` runs.
 
-    It reports to its ``on_…`` methods. Override them: they do nothing here.
+    It reports to its ``on_…`` methods. Override them.
 
     Attributes:
         url: The address to connect to, without the query.
+        user_id: The user.
+        group_id: The group of the handshake. Empty without one.
+        sender_name: The name that others see.
         proxy: Address of the proxy that the environment names for it, with its password. Not set without a proxy.
+        rooms: The groups that it is in or was in, by their ids.
         outbox: Messages that are not acknowledged yet, by ``clientMessageId``, oldest first.
     """
 
@@ -86,81 +55,96 @@ class ReliableClient:
         self,
         url: str,
         user_id: str,
-        group_id: str,
+        group_id: str = "",
         *,
         sender_name: str | None = None,
         token: str | None = None,
         first_pages: int | None = None,
         recover_every: float = _RECOVER_EVERY_S,
     ) -> None:
-        """Set the user, the group and the address.
+        """Set the user and the address.
 
         Args:
             url: The output ``WebSocketURL`` of the stack.
             user_id: The user of the connection.
-            group_id: The group of the connection.
+            group_id: A group for the handshake. A client of one group needs nothing else. Others use :meth:`group`.
             sender_name: The name that others see. Default: the user id.
             token: For a chat with authentication. Sent with each handshake.
-            first_pages: How many pages of 100 messages to read at first. Default: all.
+            first_pages: How many pages of 100 messages to read of a group at first. Default: all.
             recover_every: Most seconds between further recoveries. Each comes at a random moment in its last
                 tenth. They find failed pushes, keep the connection below the idle limit, and notice a dead network.
         """
         self.url = url
         self.user_id = user_id
         self.group_id = group_id
+        self.sender_name = sender_name
+        self.rooms: dict[str, Room] = {}
         self.outbox: dict[str, Outgoing] = {}
-        self._sender = {"senderName": sender_name} if sender_name else {}
-        query = {"userId": user_id, "groupId": group_id, "protocol": _PROTOCOL} | ({"token": token} if token else {})
-        self._address = f"{url}{'&' if urlsplit(url).query else '?'}{urlencode(query, quote_via=quote)}"
+        given = {"userId": user_id, "groupId": group_id, "name": sender_name, "protocol": _PROTOCOL, "token": token}
+        query = urlencode({name: value for name, value in given.items() if value}, quote_via=quote)
+        self._address = f"{url}{'&' if urlsplit(url).query else '?'}{query}"
         # A proxy cannot reach the emulator.
         self.proxy = None if _is_this_machine(urlsplit(url).hostname or "") else get_proxy(parse_uri(url))
         self._first_pages = first_pages
         self._recover_every = recover_every
-        self._known: set[str] = set()
-        self._oldest = ""
-        self._cursor: str | None = None
-        self._aside: list[Frame] | None = None
-        self._replies: dict[str, asyncio.Future[Frame]] = {}
-        self._said = asyncio.Event()
-        self._heard_at = 0.0
         self._failures = 0
         self._life: asyncio.Task[None] | None = None
-        self._connection: ClientConnection | None = None
+        self._link: Link | None = None
+        self._changed = asyncio.Event()
+        if group_id:
+            self.group(group_id)
 
     def on_frame(self, frame: Frame) -> None:
         """Receive every frame, before the client acts on it."""
 
     def on_message(self, message: Frame) -> None:
-        """Receive each message once: first those from history, oldest first, then new ones as they come."""
+        """Receive each message once: of each group first those from history, oldest first, then new ones."""
 
     async def on_recovered(self, *, first: bool) -> None:
-        """Learn that no message is missing. ``first``: for the first time on this connection."""
+        """Learn that no message is missing in any group. ``first``: for the first time on this connection."""
 
     def on_lost(self, reason: Exception | None) -> None:
         """Learn that there is no connection. ``reason``: why the handshake failed. None if an open connection ended."""
 
+    def on_refused(self, room: Room, error: Frame) -> None:
+        """Learn that the server keeps this user out of a group. Unless this is overridden, the client ends.
+
+        Args:
+            room: The group. It is closed.
+            error: An error frame. Its code is REMOVED for a member who is removed.
+
+        Raises:
+            RefusedError: With the error frame.
+        """
+        raise RefusedError(error | {"groupId": room.group_id})
+
+    def group(self, group_id: str) -> Room:
+        """Join a group, and join it again after each reconnect, until its room closes."""
+        room = self.rooms.setdefault(group_id, Room(self, group_id))
+        room.open = True
+        self.reconcile()
+        return room
+
     def say(self, text: str) -> Outgoing:
-        """Put a message into the outbox. The client sends the outbox in order, over as many connections as it takes.
+        """Put a message for the handshake's group into the outbox.
 
         Raises:
             ValueError: The message is too long for a frame.
+            TypeError: The handshake names no group.
         """
-        client_message_id = str(uuid4())
-        own = {"groupId": self.group_id, "senderId": self.user_id} | self._sender
-        message = {"message": text, "clientMessageId": client_message_id}
-        frame = json.dumps({"action": "sendMessage"} | own | message, ensure_ascii=False)
-        if (excess := len(frame.encode()) - MAX_FRAME_BYTES) > 0:
-            raise ValueError(f"the message is {excess} bytes too long")
-        outgoing = Outgoing(text, client_message_id, frame, asyncio.get_running_loop().create_future())
-        self.outbox[client_message_id] = outgoing
-        self._said.set()
-        return outgoing
+        if not self.group_id:
+            raise TypeError("this client has many groups: take a room from group()")
+        return self.rooms[self.group_id].say(text)
+
+    def reconcile(self) -> None:
+        """Act on what has changed in the rooms or in the outbox."""
+        self._changed.set()
 
     async def run(self) -> None:
         """Stay connected until cancelled.
 
         Raises:
-            RefusedError: The server refuses to send the history.
+            RefusedError: The server refuses to send the history, or refuses a group (:meth:`on_refused`).
         """
         while True:
             self._life = asyncio.create_task(self._live())
@@ -173,18 +157,24 @@ class ReliableClient:
                 fault = fault.exceptions[0]
             if fault:
                 raise fault
-            # Full jitter: https://aws.amazon.com/builders-library/timeouts-retries-and-backoff-with-jitter/
-            await asyncio.sleep(_jitter(min(_MAX_BACKOFF_S, _BACKOFF_S * 2**self._failures)))
+            await asyncio.sleep(backoff(self._failures))
             self._failures += 1
 
-    async def ask(self, action: str, **fields: object) -> Frame:
+    async def ask(self, action: str, read: Callable[[Frame], None] | None = None, /, **fields: object) -> Frame:
         """Ask until there is an answer.
+
+        Args:
+            action: The action.
+            read: Takes the pages of history that come before the answer.
+            fields: The other fields of the frame.
 
         Raises:
             RefusedError: The server refuses, and a retry cannot help.
+            DisconnectedError: There is no connection, or it ended.
         """
-        request_id = str(uuid4())
-        return await self._ask(request_id, json.dumps({"action": action, "requestId": request_id} | fields))
+        if self._link is None:
+            raise DisconnectedError
+        return await self._link.ask(action, read, **fields)
 
     async def _live(self) -> None:
         """Use one connection, from its handshake to its end."""
@@ -197,141 +187,170 @@ class ReliableClient:
             return
         try:
             async with connection:
-                await self._serve(connection)
-        except* (OSError, WebSocketException, _ConnectAgainError):
+                await self._serve(Link(connection, self._receive))
+        except* (OSError, WebSocketException, DisconnectedError):
             self.on_lost(None)
 
-    async def _serve(self, connection: ClientConnection) -> None:
-        self._connection = connection
-        self._aside = self._aside or []
-        self._replies.clear()
+    async def _serve(self, link: Link) -> None:
+        self._link = link
+        for room in self.rooms.values():
+            # The handshake has joined its group.
+            room.place = Place() if room.group_id == self.group_id else None
         try:
             async with asyncio.TaskGroup() as tasks:
-                tasks.create_task(self._receive(connection))
+                tasks.create_task(link.receive())
+                tasks.create_task(self._stay_joined())
                 tasks.create_task(self._stay_complete())
-                tasks.create_task(self._deliver())
+                tasks.create_task(self._deliver(link))
         finally:
-            self._connection = None
+            self._link = None
+            link.end()
 
-    async def _deliver(self) -> None:
-        """Send the outbox, one message after the other, to keep their order."""
+    def _receive(self, frame: Frame) -> None:
+        self.on_frame(frame)
+        match frame.get("action"):
+            case "message":
+                room = self.rooms.get(frame["groupId"])
+                # After it was asked to leave, the server may still push for some seconds.
+                if room and room.open:
+                    room.take(frame)
+            case "left" if frame.get("reason"):
+                for group_id in frame["groupIds"]:
+                    self._exclude(self.rooms[group_id], _refusal(frame["reason"]))
+
+    async def _deliver(self, link: Link) -> None:
+        """Send the outbox, one message after the other, to keep their order. It waits until their groups are joined."""
         while True:
-            while outgoing := next(iter(self.outbox.values()), None):
-                try:
-                    answer = await self._ask(outgoing.client_message_id, outgoing.frame)
-                except RefusedError as refused:
-                    answer = refused.error
-                del self.outbox[outgoing.client_message_id]
-                if not outgoing.answer.done():
-                    outgoing.answer.set_result(answer)
-            self._said.clear()
-            await self._said.wait()
+            self._changed.clear()
+            waiting = self.outbox.values()
+            # In a group that was left, the server decides whether the user may still write.
+            outgoing = next((one for one in waiting if one.room.place or not one.room.open), None)
+            if outgoing is None:
+                await self._changed.wait()
+                continue
+            try:
+                answer = await link.request(outgoing.client_message_id, outgoing.frame)
+            except RefusedError as refused:
+                answer = refused.error
+            del self.outbox[outgoing.client_message_id]
+            if not outgoing.answer.done():
+                outgoing.answer.set_result(answer)
+
+    async def _stay_joined(self) -> None:
+        """Join and leave until the server has what this client wants.
+
+        There is one frame at a time. So a frame that is repeated never undoes a later one.
+        """
+        attempt = 0
+        while True:
+            self._changed.clear()
+            leaving = [room for room in self.rooms.values() if room.place and not room.open]
+            joining = [room for room in self.rooms.values() if room.open and not room.place]
+            if leaving:
+                await self._leave(leaving[:_BATCH])
+            elif joining:
+                if await self._join(joining[:_BATCH]):
+                    attempt = 0
+                else:
+                    await asyncio.sleep(backoff(attempt))
+                    attempt += 1
+            else:
+                await self._changed.wait()
+
+    async def _leave(self, rooms: list[Room]) -> None:
+        with suppress(RefusedError):  # What the server still pushes is dropped.
+            await self.ask("leaveGroup", groupIds=[room.group_id for room in rooms])
+        for room in rooms:
+            room.place = None
+
+    async def _join(self, rooms: list[Room]) -> bool:
+        """Join groups. Returns False if some have to be asked for again later."""
+        name = {"name": self.sender_name} if self.sender_name else {}
+        try:
+            answer = await self.ask("joinGroup", groupIds=[room.group_id for room in rooms], events=True, **name)
+        except RefusedError as refused:
+            for room in rooms:
+                self._exclude(room, refused.error)
+            return True
+        for group_id in answer["groupIds"]:
+            self.rooms[group_id].place = Place()
+        self.reconcile()
+        codes = {one["groupId"]: one["code"] for one in answer["refused"]}
+        for group_id, code in codes.items():
+            if code != "UNAVAILABLE":
+                self._exclude(self.rooms[group_id], _refusal(code))
+        return "UNAVAILABLE" not in codes.values()
+
+    def _exclude(self, room: Room, error: Frame) -> None:
+        """Close a room that the server keeps this user out of."""
+        room.place = None
+        if room.open:
+            room.close()
+            self.on_refused(room, error)
 
     async def _stay_complete(self) -> None:
-        await self._recover()
-        self._failures = 0
-        await self.on_recovered(first=True)
-        await asyncio.sleep(_INDEX_LAG_S)
+        """Catch up after each join, once more when the index has it, and then now and then."""
+        now = asyncio.get_running_loop().time
+        told = False
         while True:
-            await self._recover()
-            await self.on_recovered(first=False)
+            self._changed.clear()
+            places = {room: room.place for room in self.rooms.values() if room.open and room.place}
+            due = {room: place for room, place in places.items() if place.due <= now()}
+            fresh = [place for place in due.values() if not place.synced]
+            await self._catch_up(due)
             # Clients that connected together, such as after a failure, must not stay together.
-            await asyncio.sleep(random.uniform(0.9, 1) * self._recover_every)  # noqa: S311 - no secret
+            later = random.uniform(0.9, 1) * self._recover_every  # noqa: S311 - no secret
+            for place in due.values():
+                place.due = now() + (_INDEX_LAG_S if place in fresh else later)
+            if (due or not told) and all(room.synced for room in self.rooms.values() if room.open):
+                self._failures = 0
+                await self.on_recovered(first=not told)
+                told = True
+            elif not due:
+                next_due = min((place.due for place in places.values()), default=None)
+                with suppress(TimeoutError):
+                    async with asyncio.timeout_at(next_due):
+                        await self._changed.wait()
 
-    async def _recover(self) -> None:
+    async def _catch_up(self, places: dict[Room, Place]) -> None:
+        """Fetch everything after the rooms' cursors. Of a room without one, fetch the newest pages."""
+        catch_up = CatchUp(places)
+        for attempt in count():
+            asked = catch_up.next(_BATCH)
+            if not asked:
+                return
+            answer = await self.ask("getHistory", catch_up.read, groups=asked, limit=_PAGE)
+            for room, page in catch_up.take_newest():
+                if await self._read_back(room, page):
+                    catch_up.complete(room.group_id, page["after"])
+                else:
+                    catch_up.drop(room.group_id)
+            for group_id, code in catch_up.end(answer).items():
+                self._exclude(self.rooms[group_id], _refusal(code))
+            if catch_up.is_stuck(asked):
+                await asyncio.sleep(backoff(attempt))
+
+    async def _read_back(self, room: Room, newest: Frame) -> bool:
+        """Read back from the newest page, then report the messages. Returns False if the room is closed meanwhile."""
+        pages = [newest]
         try:
-            cursor = await (self._read_on(self._cursor) if self._cursor else self._read_back())
+            while pages[-1]["more"] and len(pages) != self._first_pages:
+                before = pages[-1]["before"]
+                pages.append(await self.ask("getHistory", groupId=room.group_id, limit=_PAGE, before=before))
         except RefusedError as refused:
-            # A new deployment does not know the cursors of the one before it.
-            if self._cursor is None or refused.error["code"] != "BAD_REQUEST":
-                raise
-            cursor = await self._read_back()
-        for message in self._aside or ():
-            self._merge(message)
-        self._aside = None
-        self._cursor = cursor
-
-    async def _read_on(self, cursor: str) -> str:
-        while True:
-            page = await self._history(after=cursor)
-            cursor = page["after"]
-            if not page["more"]:
-                return cursor
-
-    async def _read_back(self) -> str:
-        """Read back from the newest page. Return the cursor at its end, from where to read on."""
-        pages = [await self.ask("getHistory", limit=_PAGE)]
-        while pages[-1]["more"] and len(pages) != self._first_pages:
-            pages.append(await self.ask("getHistory", limit=_PAGE, before=pages[-1]["before"]))
+            self._exclude(room, refused.error)
+        if not room.open:
+            return False
         if pages[-1]["more"] and pages[-1]["messages"]:
             # Reading on starts before the cursor's position, and may find messages older than those asked for.
-            self._oldest = pages[-1]["messages"][0]["timestamp"]
+            room.oldest = pages[-1]["messages"][0]["timestamp"]
         for page in reversed(pages):
-            self._merge_all(page)
-        return str(pages[0]["after"])
+            room.merge(page["messages"])
+        return True
 
-    async def _history(self, **cursor: str) -> Frame:
-        page = await self.ask("getHistory", limit=_PAGE, **cursor)
-        self._merge_all(page)
-        return page
 
-    def _merge_all(self, page: Frame) -> None:
-        for message in page["messages"]:
-            self._merge(message)
-
-    async def _ask(self, reply_id: str, frame: str) -> Frame:
-        """Send a frame until a reply with this id comes that is not a retryable error."""
-        connection = self._connection
-        if connection is None:
-            raise _ConnectAgainError
-        for attempt in count():
-            # A late reply to an earlier attempt also counts.
-            reply = self._replies.setdefault(reply_id, asyncio.get_running_loop().create_future())
-            await connection.send(frame)
-            patience = _PATIENCE_S * 2.0**attempt
-            await asyncio.wait({reply}, timeout=random.uniform(0.5, 1) * patience)  # noqa: S311 - no secret
-            if reply.done():
-                answer = reply.result()
-                if answer["action"] != "error":
-                    break
-                if not answer.get("retryable"):
-                    raise RefusedError(answer)
-                await asyncio.sleep(answer.get("retryAfterMs", 0) / 1000 + _jitter(min(_MAX_BACKOFF_S, patience / 16)))
-            elif asyncio.get_running_loop().time() - self._heard_at > _SILENCE_S:
-                raise _ConnectAgainError
-        return answer
-
-    async def _receive(self, connection: ClientConnection) -> None:
-        self._heard_at = asyncio.get_running_loop().time()
-        async for text in connection:
-            self._heard_at = asyncio.get_running_loop().time()
-            try:
-                frame: Frame = json.loads(text)
-                action = frame.get("action")
-            except (ValueError, AttributeError):
-                continue  # No chat sends such a frame.
-            self.on_frame(frame)
-            match action:
-                case "message":
-                    self._take(frame)
-                case "error" if frame.get("code") == "NOT_CONNECTED":
-                    break
-                case "ack" | "error" | "history" | "presence":
-                    reply_id = frame.get("requestId") or frame.get("clientMessageId")
-                    if reply := self._replies.pop(reply_id or "", None):
-                        reply.set_result(frame)
-        raise _ConnectAgainError
-
-    def _take(self, message: Frame) -> None:
-        if self._aside is None:
-            self._merge(message)
-        else:
-            self._aside.append(message)
-
-    def _merge(self, message: Frame) -> None:
-        if message["messageId"] not in self._known and message["timestamp"] >= self._oldest:
-            self._known.add(message["messageId"])
-            self.on_message(message)
+def _refusal(code: str) -> Frame:
+    return {"action": "error", "code": code, "message": _REFUSALS.get(code, "the server refuses this group")}
 
 
 def _is_this_machine(host: str) -> bool:
@@ -339,7 +358,3 @@ def _is_this_machine(host: str) -> bool:
         return ip_address(host).is_loopback
     except ValueError:
         return host == "localhost"
-
-
-def _jitter(most: float) -> float:
-    return random.uniform(0, most)  # noqa: S311 - no secret

@@ -15,8 +15,9 @@ from websockets.exceptions import ConnectionClosedError
 
 from local.deploy import deploy
 from local.emulator import ROOT
+from local.link import Frame
 from local.prerequisites import create_messages_table
-from local.reliable_client import Frame, ReliableClient
+from local.reliable_client import ReliableClient
 from tests.rows import put_row
 from tests.switches.emulator import SwitchedEmulator
 
@@ -45,8 +46,11 @@ def switch(chat: Chat, **switches: Any) -> None:
 class Recorder(ReliableClient):
     """Records what it shows, until it has enough."""
 
-    def __init__(self, url: str, user_id: str, group_id: str, enough: int) -> None:
-        super().__init__(url, user_id, group_id, recover_every=2)
+    def __init__(self, url: str, user_id: str, groups: tuple[str, ...], enough: int) -> None:
+        """Take one group in the handshake, or join several."""
+        super().__init__(url, user_id, groups[0] if len(groups) == 1 else "", recover_every=2)
+        for group in groups:
+            self.group(group)
         self.shown: list[str] = []
         self.complete = asyncio.Event()
         self._enough = enough
@@ -61,17 +65,18 @@ class Recorder(ReliableClient):
             self._life.cancel()
 
 
-async def chatted(chat: Chat, group: str, *, users: int, texts: int) -> list[Recorder]:
-    """Have users say texts, while each loses its connection once, until everybody has all of them."""
-    clients = [Recorder(chat.url, f"user-{number}", group, users * texts) for number in range(users)]
+async def chatted(chat: Chat, *groups: str, users: int, texts: int) -> list[Recorder]:
+    """Have users say texts in each group, while each loses its connection once, until everybody has all of them."""
+    enough = users * texts * len(groups)
+    clients = [Recorder(chat.url, f"user-{number}", groups, enough) for number in range(users)]
     running = [asyncio.create_task(client.run()) for client in clients]
     async with asyncio.timeout(90):
         for number in range(texts):
             for client in clients:
-                said = client.say(f"{client.user_id} {number}")
+                said = [room.say(f"{client.user_id} {number} in {room.group_id}") for room in client.rooms.values()]
                 if number == 1:
                     client.cut()
-                await said.answer
+                await asyncio.gather(*(one.answer for one in said))
         await asyncio.gather(*(client.complete.wait() for client in clients))
     for task in running:
         task.cancel()
@@ -94,6 +99,15 @@ def test_nothing_is_lost_while_indexes_lag_clocks_differ_and_posts_are_throttled
     stored = sorted(row["message"] for row in switched.rows("MessagesTable") if row["groupId"] == group)
     assert len(stored) == 12
     assert [sorted(client.shown) for client in clients] == [stored] * 4
+
+
+def test_nothing_is_lost_in_two_groups_of_one_connection(switched: Chat, group: str) -> None:
+    groups = (f"{group} red", f"{group} blue")
+    switch(switched, index_lag_s=LAG_S)
+    clients = asyncio.run(chatted(switched, *groups, users=2, texts=2))
+    stored = sorted(row["message"] for row in switched.rows("MessagesTable") if row["groupId"] in groups)
+    assert len(stored) == 8
+    assert [sorted(client.shown) for client in clients] == [stored] * 2
 
 
 def test_a_hanging_recipient_delays_nobody_else(switched: Chat, group: str) -> None:

@@ -13,7 +13,8 @@ from urllib.parse import urlencode
 
 from websockets.asyncio.client import connect
 
-from local.reliable_client import Frame, ReliableClient
+from local.link import Frame
+from local.reliable_client import ReliableClient
 
 GROUP = "engine"
 """Where they chat."""

@@ -11,7 +11,8 @@ import pytest
 from websockets.asyncio.server import ServerConnection, serve
 
 from local import reliable_client
-from local.reliable_client import Frame, RefusedError, ReliableClient
+from local.link import Frame, RefusedError
+from local.reliable_client import ReliableClient
 
 WAIT_MS = 400
 RATE_LIMITED = {"code": "RATE_LIMITED", "message": "slower", "retryable": True, "retryAfterMs": WAIT_MS}
@@ -43,7 +44,7 @@ class Server:
         if refusal := self.refusals.pop(action, None):
             return {"action": "error"} | refusal
         if action == "getHistory":
-            return {"action": "history", "messages": [], "before": None, "after": "c", "more": False}
+            return {"action": "upToDate", "groups": [{"groupId": "g", "after": "c"}], "refused": []}
         self.said.append(frame["message"])
         stamp = {"messageId": f"m{len(self.said)}", "timestamp": "2026-01-01T00:00:00.000000Z"}
         return {"action": "ack", "duplicate": False} | stamp

@@ -8,7 +8,8 @@ from collections.abc import Iterable
 
 from websockets.exceptions import WebSocketException
 
-from local.reliable_client import Frame, RefusedError, ReliableClient
+from local.link import Frame, RefusedError
+from local.reliable_client import ReliableClient
 
 
 class SoakClient(ReliableClient):
@@ -46,14 +47,14 @@ class SoakClient(ReliableClient):
 
     @property
     def connected(self) -> bool:
-        return self._connection is not None
+        return self._link is not None
 
     async def send_text(self, text: str | bytes) -> bool:
         """Send anything. Returns False if there is no connection."""
-        if self._connection is None:
+        if self._link is None:
             return False
         try:
-            await self._connection.send(text)
+            await self._link.connection.send(text)
         except WebSocketException:
             return False
         return True
@@ -62,8 +63,8 @@ class SoakClient(ReliableClient):
         """End the connection with a TCP reset, or cancel the handshake. Returns False if there is neither."""
         if self._life is None or self._life.done():
             return False
-        if self._connection is not None and not self._connection.transport.is_closing():
-            transport = self._connection.transport
+        if self._link is not None and not self._link.connection.transport.is_closing():
+            transport = self._link.connection.transport
             transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             transport.abort()
         return self._life.cancel()

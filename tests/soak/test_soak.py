@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 import pytest
@@ -18,11 +18,14 @@ import pytest
 from local.deploy import deploy
 from local.emulator import Emulator
 from local.prerequisites import create_messages_table
-from local.reliable_client import Frame, Outgoing
 from tests.rows import put_row
 
 from .chaos_proxy import ChaosProxy
 from .soak_client import SoakClient
+
+if TYPE_CHECKING:
+    from local.link import Frame
+    from local.room import Outgoing
 
 SEED = 3
 SPEAKERS = 24
@@ -116,12 +119,12 @@ class Soak:
                 self.counts["kills"] += dice.choice((client, dice.choice(self.clients))).kill()
             await outgoing.answer
 
-    def _say(self, client: SoakClient, text: str) -> Outgoing:
+    def _say(self, client: SoakClient, text: str) -> "Outgoing":
         outgoing = client.say(text)
         self.sent[outgoing.client_message_id] = client
         return outgoing
 
-    async def _repeat(self, client: SoakClient, outgoing: Outgoing, when: str) -> None:
+    async def _repeat(self, client: SoakClient, outgoing: "Outgoing", when: str) -> None:
         if when == "before ack":
             await asyncio.sleep(0.02)
         elif when == "after ack":

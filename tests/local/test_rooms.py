@@ -1,0 +1,403 @@
+"""The client of `make join` in many groups, against a chat in this process that is as unreliable as it may be."""
+
+import asyncio
+import json
+import random
+from collections import defaultdict
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+from typing import Any
+
+import pytest
+from websockets.asyncio.server import Server, ServerConnection, serve
+from websockets.exceptions import ConnectionClosed
+
+from local import reliable_client
+from local.link import Frame, RefusedError
+from local.reliable_client import ReliableClient
+from local.room import Room
+
+LAG_S = 0.05
+"""How much later than its push a message is in the history, and a join in the list of those who are pushed to."""
+
+
+class Chat:
+    """Serves any number of clients. It follows docs/protocol.md, and does the worst that it allows.
+
+    Attributes:
+        chance: Probability with which a push fails, an answer is lost, or a frame is refused for now.
+        refuses: Codes of groups that cannot be joined.
+        at_once: Most groups in one frame that it saw.
+        stored: The messages of each group.
+        joined: The connections that are pushed to, also those that ended.
+        actions: The actions of all frames, in order.
+        epoch: What each cursor begins with. After a change, it does not know the cursors of before.
+    """
+
+    def __init__(self, *, chance: float = 0) -> None:
+        self.chance = chance
+        self.refuses: dict[str, str] = {}
+        self.at_once = 0
+        self.stored: defaultdict[str, list[Frame]] = defaultdict(list)
+        self.joined: defaultdict[str, set[ServerConnection]] = defaultdict(set)
+        self.actions: list[str] = []
+        self.epoch = "1"
+        self._dice = random.Random(1)
+        self._server: Server
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[str]:
+        """Serve. Gives the URL."""
+        async with serve(self._serve, "127.0.0.1", 0) as self._server:
+            yield f"ws://127.0.0.1:{next(iter(self._server.sockets)).getsockname()[1]}"
+
+    def store(self, group_id: str, text: str, **more: object) -> Frame:
+        """Store a message without a push."""
+        number = sum(map(len, self.stored.values()))
+        message = {"messageId": f"m{number}", "groupId": group_id, "senderId": "x", "message": text, **more}
+        self.stored[group_id].append(message | {"timestamp": f"2026-01-01T00:00:00.{number:06}Z"})
+        return self.stored[group_id][-1]
+
+    async def remove(self, group_id: str) -> None:
+        """Remove everybody from a group."""
+        for connection in self.joined.pop(group_id, set()):
+            await self._post(connection, {"action": "left", "groupIds": [group_id], "reason": "REMOVED"})
+
+    async def push(self, message: Frame) -> None:
+        for connection in list(self.joined[message["groupId"]]):
+            if self._dice.random() >= self.chance:
+                await self._post(connection, {"action": "message"} | message)
+
+    async def _serve(self, connection: ServerConnection) -> None:
+        async for text in connection:
+            frame = json.loads(text)
+            self.actions.append(frame["action"])
+            same = {name: frame[name] for name in ("requestId", "clientMessageId") if name in frame}
+            if self._dice.random() < self.chance:
+                refusal = {"action": "error", "code": "UNAVAILABLE", "message": "later", "retryable": True}
+                await self._post(connection, refusal | same)
+                continue
+            for answer in await self._answers(connection, frame):
+                if self._dice.random() < self.chance / 4:
+                    connection.transport.abort()
+                await self._post(connection, answer | same)
+
+    async def _answers(self, connection: ServerConnection, frame: Frame) -> list[Frame]:
+        group_ids = frame.get("groupIds", [])
+        self.at_once = max(self.at_once, len(group_ids), len(frame.get("groups", [])))
+        match frame["action"]:
+            case "joinGroup":
+                refused = [{"groupId": each, "code": self.refuses[each]} for each in group_ids if each in self.refuses]
+                joined = [each for each in group_ids if each not in self.refuses]
+                for each in joined:
+                    asyncio.get_running_loop().call_later(LAG_S, self.joined[each].add, connection)
+                return [{"action": "joined", "groupIds": joined, "refused": refused}]
+            case "leaveGroup":
+                for each in group_ids:
+                    asyncio.get_running_loop().call_later(LAG_S, self.joined[each].discard, connection)
+                return [{"action": "left", "groupIds": group_ids}]
+            case "sendMessage":
+                return [await self._take(frame)]
+        if "groups" not in frame:
+            number = int(frame["before"])
+            older = self.stored[frame["groupId"]][max(0, number - frame["limit"]) : number]
+            more = number > len(older)
+            return [self._page(frame["groupId"], older, before=number - len(older), after=number, more=more)]
+        pages = [page for asked in frame["groups"] if (page := self._news(asked, frame["limit"]))]
+        ends = [{"groupId": page["groupId"], "after": page["after"]} for page in pages if page.pop("end")]
+        wrong = [asked["groupId"] for asked in frame["groups"] if self._is_wrong(asked)]
+        refused = [{"groupId": each, "code": "BAD_REQUEST"} for each in wrong]
+        return [
+            *(page for page in pages if page["messages"]),
+            {"action": "upToDate", "groups": ends, "refused": refused},
+        ]
+
+    def _is_wrong(self, asked: Frame) -> bool:
+        return not asked.get("after", self.epoch).startswith(self.epoch)
+
+    def _news(self, asked: Frame, limit: int) -> Frame | None:
+        if self._is_wrong(asked):
+            return None
+        all_messages = self.stored[asked["groupId"]]
+        if "after" not in asked:
+            page = all_messages[-limit:]
+            first = len(all_messages) - len(page)
+            return self._page(asked["groupId"], page, before=first, after=len(all_messages), more=first > 0) | {
+                "end": True
+            }
+        after = max(0, int(asked["after"].partition(" ")[2]) - 2)  # It reads again what it may have missed.
+        page = all_messages[after : after + limit]
+        more = after + limit < len(all_messages)
+        return self._page(asked["groupId"], page, before=after, after=after + len(page), more=more) | {"end": not more}
+
+    def _page(self, group_id: str, page: list[Frame], *, before: int, after: int, more: bool) -> Frame:
+        cursors = {"before": str(before), "after": f"{self.epoch} {after}", "more": more}
+        return {"action": "history", "groupId": group_id, "messages": page} | cursors
+
+    async def _take(self, frame: Frame) -> Frame:
+        known = (one for one in self.stored[frame["groupId"]] if one["clientMessageId"] == frame["clientMessageId"])
+        message = next(known, None)
+        if duplicate := message is not None:
+            stored = message
+        else:
+            more = {"senderId": frame["senderId"], "clientMessageId": frame["clientMessageId"]}
+            stored = self.store(frame["groupId"], frame["message"], **more)
+            await self.push(stored)
+        ids = {name: stored[name] for name in ("messageId", "timestamp")}
+        return {"action": "ack", "groupId": frame["groupId"], "duplicate": duplicate} | ids
+
+    async def _post(self, connection: ServerConnection, frame: Frame) -> None:
+        with suppress(ConnectionClosed):
+            await connection.send(json.dumps(frame))
+
+
+class Recorder(ReliableClient):
+    """Records what comes.
+
+    Attributes:
+        heard: The texts of each group, in the order in which they came.
+        refusals: Groups with the code of their refusal.
+    """
+
+    def __init__(self, url: str, user_id: str, *groups: str, **options: Any) -> None:
+        super().__init__(url, user_id, **options)
+        self.heard: defaultdict[str, list[str]] = defaultdict(list)
+        self.refusals: list[tuple[str, str]] = []
+        for group in groups:
+            self.group(group)
+
+    def on_message(self, message: Frame) -> None:
+        self.heard[message["groupId"]].append(message["message"])
+
+    def on_refused(self, room: Room, error: Frame) -> None:
+        self.refusals.append((room.group_id, error["code"]))
+
+    def cut(self) -> None:
+        if self._life:
+            self._life.cancel()
+
+
+@pytest.fixture(autouse=True)
+def quickly(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reliable_client, "_INDEX_LAG_S", 2 * LAG_S)
+
+
+@asynccontextmanager
+async def running(*clients: ReliableClient) -> AsyncIterator[None]:
+    tasks = [asyncio.create_task(client.run()) for client in clients]
+    try:
+        async with asyncio.timeout(30):
+            yield
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.wait(tasks)
+
+
+async def until(holds: Callable[[], object]) -> None:
+    async with asyncio.timeout(20):
+        while not holds():  # noqa: ASYNC110 - the clients have no event for each thing that a test waits for
+            await asyncio.sleep(0.01)
+
+
+GROUPS = ("red", "blue")
+
+
+async def chatter(clients: list[Recorder], dice: random.Random) -> dict[str, list[str]]:
+    """Say texts, lose connections, leave and join. Returns what was said in each group."""
+    said: dict[str, list[str]] = {group: [] for group in GROUPS}
+    answers = []
+    for number in range(120):
+        client, group = dice.choice(clients), dice.choice(GROUPS)
+        if client.rooms[group].open:
+            said[group].append(f"{number}")
+            answers.append(client.rooms[group].say(f"{number}").answer)
+        match dice.randrange(12):
+            case 0:
+                client.cut()
+            case 1:
+                client.rooms[group].close()
+            case 2 | 3:
+                client.group(group)
+        await asyncio.sleep(dice.random() / 50)
+    for client in clients:
+        for group in GROUPS:
+            client.group(group)
+    assert {answer["action"] for answer in await asyncio.gather(*answers)} == {"ack"}
+    return said
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_each_message_comes_once_in_each_group_through_every_fault(seed: int) -> None:
+    chat = Chat(chance=0.1)
+
+    async def play() -> None:
+        async with chat.running() as url:
+            clients = [Recorder(url, f"user-{number}", *GROUPS, recover_every=0.5) for number in range(3)]
+            async with running(*clients):
+                said = await chatter(clients, random.Random(seed))
+                heard = [client.heard[group] for client in clients for group in GROUPS]
+                await until(lambda: sum(map(len, heard)) >= 3 * sum(map(len, said.values())))
+                await asyncio.sleep(0.3)  # What comes twice comes now.
+        for group in GROUPS:
+            assert [sorted(client.heard[group]) for client in clients] == [sorted(said[group])] * 3
+            assert sorted(message["message"] for message in chat.stored[group]) == sorted(said[group])
+
+    asyncio.run(play())
+    assert "leaveGroup" in chat.actions
+
+
+def test_sixty_groups_are_joined_and_read_in_batches_and_only_the_asked_pages(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reliable_client, "_PAGE", 3)
+    chat = Chat()
+    groups = [f"g{number}" for number in range(60)]
+    for number in range(8):
+        chat.store("g0", f"old {number}")
+        chat.store("g59", f"old {number}")
+
+    async def play() -> None:
+        async with chat.running() as url:
+            everything, page = Recorder(url, "ann", *groups), Recorder(url, "bob", *groups, first_pages=1)
+            async with running(everything, page):
+                await until(lambda: all(room.synced for one in (everything, page) for room in one.rooms.values()))
+            assert everything.heard["g0"] == everything.heard["g59"] == [f"old {number}" for number in range(8)]
+            assert page.heard["g0"] == page.heard["g59"] == [f"old {number}" for number in range(5, 8)]
+
+    asyncio.run(play())
+    assert chat.at_once == 25
+    assert chat.actions.count("joinGroup") == 6
+
+
+def test_a_long_absence_is_read_page_by_page_and_a_cursor_that_is_not_known_any_more_is_dropped(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(reliable_client, "_PAGE", 5)
+    chat = Chat()
+    chat.store("red", "0")
+    chat.store("blue", "0")
+
+    async def play() -> None:
+        async with chat.running() as url:
+            ann = Recorder(url, "ann", "red", "blue")
+            async with running(ann):
+                await until(lambda: ann.heard == {"red": ["0"], "blue": ["0"]} and ann.rooms["blue"].synced)
+                for number in range(1, 13):
+                    chat.store("red", f"{number}")
+                ann.cut()
+                await until(lambda: len(ann.heard["red"]) == 13)
+                chat.epoch = "2"
+                chat.store("blue", "1")
+                ann.cut()
+                await until(lambda: ann.heard["blue"] == ["0", "1"])
+            assert ann.heard["red"] == [f"{number}" for number in range(13)]
+
+    asyncio.run(play())
+
+
+def test_a_refused_group_leaves_the_others_alone_and_one_that_is_refused_for_now_is_joined_later() -> None:
+    chat = Chat()
+    chat.refuses = {"secret": "FORBIDDEN", "one more": "TOO_MANY_GROUPS", "later": "UNAVAILABLE"}
+
+    async def play() -> None:
+        async with chat.running() as url:
+            ann = Recorder(url, "ann", "secret", "one more", "later", "red")
+            async with running(ann):
+                await until(lambda: ann.refusals and ann.rooms["red"].synced)
+                assert not ann.rooms["later"].synced
+                del chat.refuses["later"]
+                await until(lambda: ann.rooms["later"].synced)
+                await chat.remove("red")
+                await until(lambda: not ann.rooms["red"].open)
+                ann.cut()
+                await ann.rooms["later"].say("hello").answer
+                await until(lambda: ann.heard == {"later": ["hello"]})
+            assert ann.refusals == [("secret", "FORBIDDEN"), ("one more", "TOO_MANY_GROUPS"), ("red", "REMOVED")]
+            assert chat.joined["red"] == set()
+
+    asyncio.run(play())
+
+
+def test_a_refused_group_ends_a_client_that_does_not_take_the_refusal() -> None:
+    chat = Chat()
+    chat.refuses = {"secret": "FORBIDDEN"}
+
+    async def play() -> None:
+        async with chat.running() as url:
+            client = ReliableClient(url, "ann")
+            client.group("secret")
+            with pytest.raises(RefusedError, match="you are not a member of this group"):
+                await asyncio.wait_for(client.run(), 10)
+
+    asyncio.run(play())
+
+
+def test_a_message_of_a_group_that_was_left_is_dropped_and_read_when_it_is_joined_again() -> None:
+    chat = Chat()
+
+    async def play() -> None:
+        async with chat.running() as url:
+            ann = Recorder(url, "ann", "red", "blue")
+            async with running(ann):
+                await until(lambda: chat.joined["red"] and chat.joined["blue"])
+                ann.rooms["red"].close()
+                await chat.push(chat.store("red", "too late"))
+                await chat.push(chat.store("blue", "in time"))
+                await until(lambda: ann.heard["blue"])
+                assert ann.heard["red"] == []
+                await until(lambda: not chat.joined["red"])
+                ann.group("red")
+                await until(lambda: ann.heard["red"] == ["too late"])
+
+    asyncio.run(play())
+
+
+def test_a_message_that_comes_before_the_index_has_the_join_is_read_some_seconds_later() -> None:
+    chat = Chat()
+
+    async def play() -> None:
+        async with chat.running() as url:
+            ann = Recorder(url, "ann", "red")
+            async with running(ann):
+                await until(lambda: ann.rooms["red"].synced)
+                assert not chat.joined["red"]
+                await chat.push(chat.store("red", "early"))
+                await until(lambda: ann.heard["red"] == ["early"])
+                await until(lambda: len(chat.joined["red"]) == 1)
+                ann.cut()
+                await until(lambda: len(chat.joined["red"]) == 2)
+
+    asyncio.run(play())
+
+
+def test_a_client_of_one_group_names_it_in_the_handshake() -> None:
+    chat = Chat()
+
+    async def play() -> None:
+        async with chat.running() as url:
+            ann = Recorder(url, "ann", group_id="red")
+            async with running(ann):
+                assert (await ann.say("hello").answer)["action"] == "ack"
+            with pytest.raises(TypeError, match="take a room from group"):
+                Recorder(url, "ann", "red").say("hello")
+
+    asyncio.run(play())
+    assert "joinGroup" not in chat.actions
+
+
+def test_a_message_waits_until_its_group_is_joined_unless_the_group_is_left() -> None:
+    """A connection whose handshake named a group may not write to others before it joined them."""
+    chat = Chat()
+    chat.refuses = {"blue": "UNAVAILABLE"}
+
+    async def play() -> None:
+        async with chat.running() as url:
+            ann = Recorder(url, "ann", "blue", "green", group_id="red")
+            in_blue, in_green = ann.rooms["blue"].say("hello").answer, ann.rooms["green"].say("goodbye").answer
+            ann.rooms["green"].close()
+            async with running(ann):
+                await in_green
+                assert not in_blue.done()
+                chat.refuses.clear()
+                await in_blue
+
+    asyncio.run(play())
