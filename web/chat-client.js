@@ -1058,7 +1058,7 @@ class Room {
   /** @param {Frame} page @param {boolean} newest */
   #read({ messages, before }, newest) {
     if (newest) this.#before = before;
-    this.#merge(messages);
+    this.#merge(messages, newest);
   }
 
   /** @param {Frame[]} users */
@@ -1128,8 +1128,11 @@ class Room {
     return this.hasOlder;
   }
 
-  /** @param {Frame[]} stored Messages of the group: frames, or this user's messages with the server's id and time. */
-  #merge(stored) {
+  /**
+   * @param {Frame[]} stored Messages of the group: frames, or this user's messages with the server's id and time.
+   * @param {boolean} [olderChanged] Whether `hasOlder` may have changed. The page hears of it with the messages.
+   */
+  #merge(stored, olderChanged) {
     const unsent = this.#outbox.length;
     const fresh = [];
     for (const { messageId, clientMessageId, groupId, senderId = "", senderName, message = "", timestamp } of stored) {
@@ -1148,7 +1151,7 @@ class Room {
       this.#connection.groupsChanged();
     }
     if (this.#outbox.length < unsent) this.#outboxChanged();
-    else if (fresh.length) this.#messagesChanged();
+    else if (fresh.length || olderChanged) this.#messagesChanged();
   }
 
   #messagesChanged() {

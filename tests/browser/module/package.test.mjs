@@ -1,13 +1,13 @@
 /** The files that users copy into their front ends: the size, the declarations, and the documented examples. */
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 
-import { build } from "esbuild";
+import { build, transformSync } from "esbuild";
 
 const ROOT = fileURLToPath(new URL("../../../", import.meta.url));
 const CLIENT = join(ROOT, "web/chat-client.js");
@@ -82,7 +82,7 @@ for (const [name, from, to] of [
 }
 
 const examples = [...readFileSync(join(ROOT, "docs/client.md"), "utf8").matchAll(/```(js|tsx?)\n(.*?)```/gs)];
-const [plain, many, unread, hook, component] = examples.map(([, , code]) => code);
+const [plain, many, unread, react] = examples.map(([, , code]) => code);
 
 for (const [name, code] of Object.entries({ "a plain page": plain, "many groups": many + unread })) {
   test(`the example for ${name} compiles`, () => {
@@ -96,7 +96,6 @@ const STRICTEST = {
   allowUnusedLabels: false,
   erasableSyntaxOnly: true,
   exactOptionalPropertyTypes: true,
-  isolatedDeclarations: true,
   isolatedModules: true,
   noFallthroughCasesInSwitch: true,
   noImplicitOverride: true,
@@ -107,16 +106,17 @@ const STRICTEST = {
   noUnusedLocals: true,
   noUnusedParameters: true,
   verbatimModuleSyntax: true,
-  declaration: true,
   skipLibCheck: false,
   noEmit: true,
   module: "nodenext",
   target: "es2023",
+  jsx: "react-jsx",
   types: [],
 };
 
 const USE = `
 import { type Chat, ChatClient, type ChatError, type Room } from "websocket-chat-client";
+import { useChat, useGroup, useUnread } from "websocket-chat-client/react";
 
 const chat: Chat = new ChatClient("wss://x", { userId: "u", tokenAsSubprotocol: true, getToken: async () => "t" });
 const room: Room = chat.group("g");
@@ -128,6 +128,12 @@ room.markRead();
 console.log(unread, room.readers.filter(({ userId }) => userId !== "u")[0]?.timestamp.length);
 const single: ChatClient = new ChatClient({ url: "wss://x", groupId: "g", userId: "u" });
 console.log(stop, single.messages.length, single.group("h").messages.length);
+const { client, error }: { client: Chat | undefined; error: ChatError | undefined } = useChat("wss://x", null);
+console.log(error?.code.length, useGroup(client, "g", { events: false }).room?.groupId, useUnread(client).groups?.length);
+// @ts-expect-error
+useGroup(client, "g").room.markRead();
+// @ts-expect-error
+useChat("wss://x", { senderName: "u" });
 // @ts-expect-error Only a client has groups.
 room.on("groups", () => {});
 // @ts-expect-error Only a room has messages.
@@ -142,6 +148,14 @@ new ChatClient("wss://x");
 new ChatClient("wss://x", { userId: "u", groupId: "g" });
 // @ts-expect-error
 new ChatClient({ url: "wss://x", userId: "u" });
+`;
+
+const ON_A_SERVER = `
+import { createElement } from "react";
+import { renderToString } from "react-dom/server";
+import { ChatApp } from "./chat.js";
+
+console.log(renderToString(createElement(ChatApp, { url: "wss://x", user: { id: "u", name: "U" }, groupIds: ["g"] })));
 `;
 
 test("the npm package works in Node.js and passes every strict option of TypeScript", () => {
@@ -162,25 +176,26 @@ test("the npm package works in Node.js and passes every strict option of TypeScr
       "chat-client.d.ts",
       "chat-client.js",
       "package.json",
+      "react.d.ts",
+      "react.js",
     ]);
     writeFileSync(join(folder, "package.json"), '{ "type": "module" }');
     run(folder, "npm", "install", "--offline", "--silent", "--no-audit", "--no-fund", `./${filename}`);
+    for (const name of ["react", "react-dom", "scheduler", "@types"])
+      symlinkSync(join(ROOT, "node_modules", name), join(folder, "node_modules", name));
     writeFileSync(join(folder, "use.ts"), USE);
+    writeFileSync(join(folder, "chat.tsx"), react);
     writeFileSync(join(folder, "tsconfig.json"), JSON.stringify({ compilerOptions: STRICTEST }));
     run(folder, process.execPath, join(ROOT, "node_modules/typescript/bin/tsc"));
-    const names = "import('websocket-chat-client').then((module) => console.log(Object.keys(module).join()))";
-    assert.equal(run(folder, process.execPath, "--eval", names), "ChatClient,ChatError\n");
+    const names = (path) => `import("${path}").then((module) => console.log(Object.keys(module).join()))`;
+    const provided = (path) => run(folder, process.execPath, "--eval", names(path));
+    assert.equal(provided("websocket-chat-client"), "ChatClient,ChatError\n");
+    assert.equal(provided("websocket-chat-client/react"), "useChat,useGroup,useUnread\n");
+    const { code } = transformSync(react, { loader: "tsx", jsx: "automatic" });
+    writeFileSync(join(folder, "chat.js"), code);
+    // It ends only because nothing connects.
+    assert.match(run(folder, process.execPath, "--input-type=module", "--eval", ON_A_SERVER), />idle<.*>0 here</);
   } finally {
     rmSync(folder, { recursive: true });
   }
-});
-
-test("the example for React and Next.js compiles", () => {
-  const files = { "lib/use-chat.ts": hook, "app/chat.tsx": component, "lib/chat-client.d.ts": DECLARATIONS };
-  const options = { jsx: "react-jsx", paths: { "@/*": ["./*"] } };
-  assert.equal(faults(files, options), "");
-  assert.match(
-    faults({ ...files, "app/chat.tsx": component.replace("chat.loadOlder", "chat.older") }, options),
-    /older/,
-  );
 });
