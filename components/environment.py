@@ -16,6 +16,7 @@ def environment(
     *,
     connections_table: pulumi.Input[str],
     messages_table: pulumi.Input[str],
+    read_markers_table: pulumi.Input[str],
     api_id: pulumi.Input[str],
     callback_url: pulumi.Input[str],
 ) -> dict[str, pulumi.Input[str]]:
@@ -25,6 +26,7 @@ def environment(
         settings: The component's.
         connections_table: Name of the table of open connections.
         messages_table: Name of the table of messages.
+        read_markers_table: Name of the table of how far users have read. Empty: there is no such table.
         api_id: Id of the WebSocket API.
         callback_url: Address of the management API.
     """
@@ -33,10 +35,12 @@ def environment(
         "CONNECTIONS_TABLE_ADOPTED": json.dumps(bool(settings.connections_table)),
         "API_ID": api_id,
         "MESSAGES_TABLE": messages_table,
+        "READ_MARKERS_TABLE": read_markers_table,
         "CALLBACK_URL": callback_url,
         "CONNECTION_TTL_SECONDS": _text(settings.connection_ttl),
         "BROADCAST_THRESHOLD": _text(settings.broadcast_threshold),
         "EVENT_MEMBER_LIMIT": _text(settings.event_member_limit),
+        "READ_RECEIPT_LIMIT": _text(settings.read_receipt_limit),
         "AUTHENTICATION": Authentication(settings.authentication).value,
         "PRESENCE": json.dumps(settings.presence),
         "GROUP_CLAIM": settings.group_claim,

@@ -107,6 +107,7 @@ class Functions(Part):
         layer: aws.lambda_.LayerVersion | None,
         connections: AnyTable,
         messages: AnyTable,
+        read_markers: aws.dynamodb.Table | None,
         api_id: pulumi.Input[str],
         callback_url: pulumi.Input[str],
         after: Iterable[pulumi.Resource],
@@ -120,6 +121,7 @@ class Functions(Part):
             self.settings,
             connections_table=connections.name,
             messages_table=messages.name,
+            read_markers_table=read_markers.name if read_markers else "",
             api_id=api_id,
             callback_url=callback_url,
         )

@@ -7,7 +7,7 @@ creates new policies before it deletes old ones, so a role may have each of them
 import json
 from typing import NotRequired, TypedDict
 
-from .shared import CONNECTIONS_BY_GROUP, MESSAGES_BY_GROUP, Index
+from .shared import CONNECTIONS_BY_GROUP, MARKERS_BY_GROUP, MESSAGES_BY_GROUP, Index
 
 MAX_CHARACTERS = 5_120
 """Length of all policies together, without white space: half of what IAM allows in a role. With every feature and the
@@ -45,6 +45,7 @@ def for_serving(
     log_group_arns: list[str],
     connections_table_arn: str,
     connections_are_counted: bool,
+    joined_groups_are_listed: bool,
     messages_table_arn: str,
     table_key_arns: list[str],
     execution_arn: str,
@@ -56,6 +57,7 @@ def for_serving(
         log_group_arns: The component's own log groups.
         connections_table_arn: Table of the open connections.
         connections_are_counted: Whether a user has a limit of connections.
+        joined_groups_are_listed: Whether clients can list the groups that their connections have joined.
         messages_table_arn: Table of the messages.
         table_key_arns: The customer's keys of tables that existed already. Empty texts are left out.
         execution_arn: ``arn:aws:execute-api:…:{api id}``, what the API's callbacks are authorized against.
@@ -63,27 +65,26 @@ def for_serving(
     """
     of_group = _index_arn(connections_table_arn, CONNECTIONS_BY_GROUP)
     listed = _every_index(connections_table_arn) if connections_are_counted else of_group
+    kept = ["PutItem", "GetItem", "UpdateItem", "DeleteItem", "BatchWriteItem"]
+    if joined_groups_are_listed:
+        kept.append("BatchGetItem")
     statements = [
         # The asterisk stands for the streams. CloudWatch Logs wants it for the group itself too.
         # https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/iam-access-control-overview-cwl.html
         _allow("WriteOwnLogs", ["logs:CreateLogStream", "logs:PutLogEvents"], [f"{arn}:*" for arn in log_group_arns]),
         _allow(
             "KeepConnections",
-            [f"dynamodb:{name}" for name in ("PutItem", "GetItem", "UpdateItem", "DeleteItem", "BatchWriteItem")],
+            [f"dynamodb:{name}" for name in kept],
             connections_table_arn,
         ),
         _allow("ListConnections", ["dynamodb:Query"], listed),
         _allow("ReadHistory", ["dynamodb:Query"], _index_arn(messages_table_arn, MESSAGES_BY_GROUP)),
         _allow("StoreMessages", ["dynamodb:PutItem", "dynamodb:UpdateItem"], messages_table_arn),
         _allow(
-            "PostToConnections",
+            "ReachConnections",
             ["execute-api:ManageConnections"],
-            f"{execution_arn}/{stage_name}/POST/@connections/*",
-        ),
-        _allow(
-            "CloseConnections",
-            ["execute-api:ManageConnections"],
-            f"{execution_arn}/{stage_name}/DELETE/@connections/*",
+            # Four letters or more: POST and DELETE, not GET. Each in a statement is too long for MAX_CHARACTERS.
+            f"{execution_arn}/{stage_name}/????*/@connections/*",
         ),
     ]
     if keys := sorted({arn for arn in table_key_arns if arn}):
@@ -111,6 +112,16 @@ def for_members(*, members_table_arn: str) -> list[Statement]:
         members_table_arn: Table of the members.
     """
     return [_allow("ReadMembers", ["dynamodb:Query"], _every_index(members_table_arn))]
+
+
+def for_unread(*, read_markers_table_arn: str) -> list[Statement]:
+    """What unread messages need.
+
+    Args:
+        read_markers_table_arn: Table of how far users have read.
+    """
+    by_group = _index_arn(read_markers_table_arn, MARKERS_BY_GROUP)
+    return [_allow("KeepReadMarkers", ["dynamodb:PutItem", "dynamodb:Query"], [read_markers_table_arn, by_group])]
 
 
 def for_presence(*, stream_arn: str) -> list[Statement]:

@@ -47,6 +47,7 @@ class Role(Part):
         connections: AnyTable,
         messages_arn: pulumi.Input[str],
         members_arn: pulumi.Input[str] | None,
+        read_markers: aws.dynamodb.Table | None,
         table_key_arns: list[pulumi.Output[str]],
         api: aws.apigatewayv2.Api,
     ) -> dict[str, aws.iam.RolePolicy]:
@@ -58,6 +59,7 @@ class Role(Part):
                 log_group_arns=[log_group.arn for log_group in log_groups.values()],
                 connections_table_arn=connections.arn,
                 connections_are_counted=self.settings.connections_per_user > 0,
+                joined_groups_are_listed=self.settings.unread and not members_arn,
                 messages_table_arn=messages_arn,
                 table_key_arns=table_key_arns,
                 **stage,
@@ -65,6 +67,8 @@ class Role(Part):
         }
         if members_arn:
             statements["members"] = _known(policy.for_members, members_table_arn=members_arn)
+        if read_markers:
+            statements["unread"] = _known(policy.for_unread, read_markers_table_arn=read_markers.arn)
         if self.settings.presence:
             statements["presence"] = _known(policy.for_presence, stream_arn=connections.stream_arn)
         if self.settings.tracing:

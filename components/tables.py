@@ -18,11 +18,14 @@ from .shared import (
     CONNECTIONS_BY_GROUP,
     CONNECTIONS_BY_USER,
     EXPIRES_AT,
+    GROUP_ID,
+    MARKERS_BY_GROUP,
     MEMBERS_BY_GROUP,
     MEMBERS_BY_USER,
     MESSAGE_ID,
     MESSAGE_TYPES,
     MESSAGES_BY_GROUP,
+    USER_ID,
     Index,
 )
 
@@ -97,10 +100,18 @@ class Tables(Part):
     def messages(self, *, after: Iterable[pulumi.Resource]) -> aws.dynamodb.Table:
         """Make the messages table."""
         args = self._args(self.settings.messages_table, key=MESSAGE_ID, indexes=[MESSAGES_BY_GROUP])
-        opts = self._opts(after)
-        # Pulumi then only forgets the table. It cannot tell a destroy on purpose from a rename or a moved stack.
-        opts.retain_on_delete = not self.settings.destroy_messages
+        opts = self._retained(after)
         return self.children.make(aws.dynamodb.Table, "messages_table", "messages", args, opts, fixed=_fixed(args))
+
+    def read_markers(self, *, after: Iterable[pulumi.Resource]) -> aws.dynamodb.Table | None:
+        """Make the table of how far each user has read, if unread messages are counted."""
+        if not self.settings.unread:
+            return None
+        args = self._args(self._read_markers_name, key=USER_ID, sort_key=GROUP_ID, indexes=[MARKERS_BY_GROUP])
+        opts = self._retained(after)
+        return self.children.make(
+            aws.dynamodb.Table, "read_markers_table", "read-markers", args, opts, fixed=_fixed(args)
+        )
 
     def connections(self, *, after: Iterable[pulumi.Resource]) -> aws.dynamodb.Table:
         """Make the table with one row per open connection."""
@@ -126,6 +137,13 @@ class Tables(Part):
                 "name_prefix.",
                 component,
             )
+        if settings.unread:
+            refuse_foreign_table(
+                self._read_markers_name,
+                "To make another table, set name_prefix (in config: namePrefix). To do without it, set unread to "
+                "false.",
+                component,
+            )
         # The name of a table to create is plain.
         if settings.create_messages_table and isinstance(settings.messages_table, str):
             refuse_foreign_table(
@@ -139,6 +157,16 @@ class Tables(Part):
     def _connections_name(self) -> str:
         return f"{self.settings.name_prefix}Connections"
 
+    @property
+    def _read_markers_name(self) -> str:
+        return f"{self.settings.name_prefix}ReadMarkers"
+
+    def _retained(self, after: Iterable[pulumi.Resource]) -> pulumi.ResourceOptions:
+        opts = self._opts(after)
+        # Pulumi then only forgets the table. It cannot tell a destroy on purpose from a rename or a moved stack.
+        opts.retain_on_delete = not self.settings.destroy_messages
+        return opts
+
     def _opts(self, after: Iterable[pulumi.Resource]) -> pulumi.ResourceOptions:
         return pulumi.ResourceOptions(depends_on=[*after], protect=self.protected, delete_before_replace=False)
 
@@ -147,15 +175,17 @@ class Tables(Part):
         name: pulumi.Input[str],
         *,
         key: str,
+        sort_key: str | None = None,
         indexes: list[Index],
         ttl: aws.dynamodb.TableTtlArgs | None = None,
         stream_view_type: str | None = None,
     ) -> aws.dynamodb.TableArgs:
-        attributes = {key, *(attribute for index in indexes for attribute in index.keys)}
+        attributes = {key, *filter(None, [sort_key]), *(attribute for index in indexes for attribute in index.keys)}
         return aws.dynamodb.TableArgs(
             name=name,
             billing_mode="PAY_PER_REQUEST",
             hash_key=key,
+            range_key=sort_key,
             attributes=[aws.dynamodb.TableAttributeArgs(name=attribute, type="S") for attribute in sorted(attributes)],
             global_secondary_indexes=[_index_args(index) for index in indexes],
             # False is the key that AWS owns, which is free. True without a key is the account's key for DynamoDB, whose

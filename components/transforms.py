@@ -25,6 +25,8 @@ class Transforms(TypedDict, total=False):
     """The table of open connections, if the component makes it: ``aws.dynamodb.Table``."""
     messages_table: Transform
     """The table of messages, if the component makes it: ``aws.dynamodb.Table``."""
+    read_markers_table: Transform
+    """The table of how far users have read, if ``unread`` is true: ``aws.dynamodb.Table``."""
     failures_queue: Transform
     """The queue of what background functions could not process: ``aws.sqs.Queue``."""
     api: Transform

@@ -88,6 +88,8 @@ class WebSocketChat(pulumi.ComponentResource):
         messages = existing.messages or tables.messages(after=before_tables)
         self.messages_table: aws.dynamodb.Table | None = _made(messages)
         """Table of the messages. None if it existed already."""
+        self.read_markers_table: aws.dynamodb.Table | None = tables.read_markers(after=before_tables)
+        """Table of how far each user has read. None unless ``unread`` is true."""
         connections = existing.connections or tables.connections(after=before_tables)
         self.connections_table: aws.dynamodb.Table | None = _made(connections)
         """Table with one row per open connection. None if it existed already."""
@@ -101,6 +103,7 @@ class WebSocketChat(pulumi.ComponentResource):
             connections=connections,
             messages_arn=messages.arn,
             members_arn=existing.members.arn if existing.members else None,
+            read_markers=self.read_markers_table,
             table_key_arns=existing.key_arns,
             api=self.api,
         )
@@ -112,16 +115,18 @@ class WebSocketChat(pulumi.ComponentResource):
             layer=self.authorizer_layer,
             connections=connections,
             messages=messages,
+            read_markers=self.read_markers_table,
             api_id=self.api.id,
             # Built from the API: the stage's address would be a cycle, and that of a request may be a custom domain.
             callback_url=address(self.api, "http", settings.stage_name),
             after=(key_policy | serving_policies).values(),
         )
         """The functions."""
-        background_policy = role.background_policy(
-            self.role, broadcast=self.functions[BROADCAST.key], failures=self.failures_queue
+        self.policies: dict[str, aws.iam.RolePolicy] = (
+            key_policy
+            | serving_policies
+            | role.background_policy(self.role, broadcast=self.functions[BROADCAST.key], failures=self.failures_queue)
         )
-        self.policies: dict[str, aws.iam.RolePolicy] = key_policy | serving_policies | background_policy
         """The policies of the role, by feature."""
         self.authorizer: aws.apigatewayv2.Authorizer | None = api.authorizer(self.api, self.functions)
         """The authorizer that calls its function at each handshake. None unless ``authentication`` is ``jwt``."""
@@ -141,8 +146,11 @@ class WebSocketChat(pulumi.ComponentResource):
             self.functions, connections, self.failures_queue, after=self.policies.values()
         )
         """The mapping that feeds the connections table's stream to its function. None without ``presence``."""
-        before_stage = [*self.policies.values(), self.slice_retries, self.presence_stream, *self.permissions.values()]
-        self.stage: aws.apigatewayv2.Stage = api.stage(self.api, self.deployment, after=before_stage)
+        self.stage: aws.apigatewayv2.Stage = api.stage(
+            self.api,
+            self.deployment,
+            after=[*self.policies.values(), self.slice_retries, self.presence_stream, *self.permissions.values()],
+        )
         """The stage of the API."""
         self._output(connections, messages, stage_name=api.stage_name(self.stage), claims=children.claims)
 

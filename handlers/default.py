@@ -2,15 +2,18 @@
 
 from collections.abc import Callable
 
+from .actions.group_list import get_groups
 from .actions.groups import join_group, leave_group
 from .actions.history import get_history
 from .actions.ping import ping
 from .actions.presence import get_presence
+from .actions.reads import get_reads, mark_read
 from .actions.typing import typing
 from .posting.management_api import management_api
 from .requests.entry_point import entry_point, refuse_unknown_action
 from .requests.invocation import prepare
 from .requests.request import EventType, Request
+from .runtime.settings import settings
 from .tables.aws import dynamodb
 
 ACTIONS: dict[str, Callable[[Request], None]] = {
@@ -21,16 +24,23 @@ ACTIONS: dict[str, Callable[[Request], None]] = {
     "typing": typing,
     "ping": ping,
 }
+UNREAD_ACTIONS: dict[str, Callable[[Request], None]] = {
+    "markRead": mark_read,
+    "getReads": get_reads,
+    "getGroups": get_groups,
+}
+"""Actions that exist only if unread messages are counted."""
 
 
 def dispatch(request: Request) -> None:
     """Serve a frame by its action."""
     action = request.frame().get("action")
-    if not isinstance(action, str) or action not in ACTIONS:
+    actions = ACTIONS | UNREAD_ACTIONS if settings().read_markers_table else ACTIONS
+    if not isinstance(action, str) or action not in actions:
         refuse_unknown_action(request)
     else:
         request.log["action"] = action
-        ACTIONS[action](request)
+        actions[action](request)
 
 
 prepare(dynamodb, management_api)

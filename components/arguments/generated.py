@@ -37,8 +37,15 @@ class WebSocketChatArgs(TypedDict, total=False):
 
     Default: false."""
     destroy_messages: bool
-    """Delete the messages table that the component created, with its messages, when Pulumi removes it. Run ``pulumi
-    up`` with this setting before the change that removes the table, because Pulumi goes by the last deployment.
+    """Delete the messages table that the component created, with its messages, when Pulumi removes it. The same holds
+    for the table of ``unread``. Run ``pulumi up`` with this setting before the change that removes the table, because
+    Pulumi goes by the last deployment.
+
+    Default: false."""
+    unread: bool
+    """Count unread messages: create a table of how far each user has read, and serve ``markRead``, ``getReads`` and
+    ``getGroups``. Like the messages table, it stays in AWS when you destroy the component or set this to false, unless
+    ``destroy_messages`` was deployed before.
 
     Default: false."""
     connections_table: pulumi.Input[str]
@@ -110,6 +117,11 @@ class WebSocketChatArgs(TypedDict, total=False):
     with the square of the group's size. A group with more than four times as many connections counts as larger, too.
 
     Allowed: an integer from 1 to 1000 (members). Default: 200."""
+    read_receipt_limit: pulumi.Input[int]
+    """Largest group that hears how far its members have read, if ``unread`` is true. In a larger one only the reader's
+    own devices do. A group with more than four times as many connections counts as larger, too.
+
+    Allowed: an integer from 1 to 1000 (members). Default: 20."""
     broadcast_threshold: pulumi.Input[int]
     """Connections that one run of a function serves. A larger group is split: asynchronous runs serve the rest, this
     many connections each.
@@ -220,6 +232,7 @@ class CheckedArguments:
     messages_table: pulumi.Input[str] = "ChatMessages"
     create_messages_table: bool = False
     destroy_messages: bool = False
+    unread: bool = False
     connections_table: pulumi.Input[str] = ""
     memory_size: pulumi.Input[int] = 512
     timeout: pulumi.Input[int] = 25
@@ -233,6 +246,7 @@ class CheckedArguments:
     connection_ttl: pulumi.Input[int] = 10_800
     presence: bool = True
     event_member_limit: pulumi.Input[int] = 200
+    read_receipt_limit: pulumi.Input[int] = 20
     broadcast_threshold: pulumi.Input[int] = 1_000
     tracing: bool = False
     authentication: Authentication = Authentication.NONE

@@ -109,9 +109,18 @@ _ROWS = (
         rule=BOOLEAN,
         default=False,
         plain=True,
-        text="Delete the messages table that the component created, with its messages, when Pulumi removes it. Run "
-        "``pulumi up`` with this setting before the change that removes the table, because Pulumi goes by the last "
-        "deployment.",
+        text="Delete the messages table that the component created, with its messages, when Pulumi removes it. The "
+        "same holds for the table of ``unread``. Run ``pulumi up`` with this setting before the change that removes "
+        "the table, because Pulumi goes by the last deployment.",
+    ),
+    Argument(
+        name="unread",
+        rule=BOOLEAN,
+        default=False,
+        plain=True,
+        text="Count unread messages: create a table of how far each user has read, and serve ``markRead``, "
+        "``getReads`` and ``getGroups``. Like the messages table, it stays in AWS when you destroy the component or "
+        "set this to false, unless ``destroy_messages`` was deployed before.",
     ),
     Argument(
         name="connections_table",
@@ -213,6 +222,13 @@ _ROWS = (
         text="Largest group that is told who joins, leaves and types. Every member gets each of these frames, so the "
         "cost grows with the square of the group's size. A group with more than four times as many connections "
         "counts as larger, too.",
+    ),
+    Argument(
+        name="read_receipt_limit",
+        rule=integer(1, 1_000, "members"),
+        default=20,
+        text="Largest group that hears how far its members have read, if ``unread`` is true. In a larger one only the "
+        "reader's own devices do. A group with more than four times as many connections counts as larger, too.",
     ),
     Argument(
         name="broadcast_threshold",

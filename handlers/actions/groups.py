@@ -1,6 +1,6 @@
 """Actions ``joinGroup`` and ``leaveGroup``: which groups are pushed to a connection."""
 
-from handlers.protocol import frames
+from handlers.protocol import client_frames, frames
 from handlers.protocol.errors import ChatError, Code
 from handlers.requests.admission import may_join, open_connection
 from handlers.requests.request import Request
@@ -18,7 +18,7 @@ def join_group(request: Request) -> None:
         ChatError: BAD_REQUEST, UNAVAILABLE, RATE_LIMITED, NOT_CONNECTED, or FORBIDDEN for another ``senderId``. For a
             single group also FORBIDDEN or TOO_MANY_GROUPS. In a batch, the groups that are refused are named.
     """
-    frame = frames.join_group(request.frame())
+    frame = client_frames.join_group(request.frame())
     with unavailable_on_failure():
         own = _open(request, frame)
         join_rate.turn_of(own, len(frame.group_ids))  # Refuse it before the members are asked.
@@ -49,7 +49,7 @@ def leave_group(request: Request) -> None:
     Raises:
         ChatError: BAD_REQUEST, UNAVAILABLE, RATE_LIMITED, NOT_CONNECTED, or FORBIDDEN for another ``senderId``.
     """
-    frame = frames.join_group(request.frame())
+    frame = client_frames.join_group(request.frame())
     with unavailable_on_failure():
         own = _open(request, frame)
         groups.leave(own, frame.group_ids, at_ms=request.received_ms)
@@ -57,7 +57,7 @@ def leave_group(request: Request) -> None:
     _answer(request, {"action": "left", "groupIds": frame.group_ids})
 
 
-def _open(request: Request, frame: frames.JoinGroup) -> Connection:
+def _open(request: Request, frame: client_frames.JoinGroup) -> Connection:
     own = open_connection(request)
     if not frame.is_batch:
         request.group_id = frame.group_ids[0]

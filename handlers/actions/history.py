@@ -4,7 +4,7 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from handlers.protocol import cursors, frames, times
+from handlers.protocol import client_frames, cursors, frames, times
 from handlers.protocol.cursors import START, Position
 from handlers.protocol.errors import ChatError, Code
 from handlers.requests.admission import admit, admit_frame, check_groups, require_right
@@ -30,9 +30,9 @@ def get_history(request: Request) -> None:
         ChatError: BAD_REQUEST, UNAVAILABLE, or as :func:`admit`.
     """
     frame = request.frame()
-    limit, named = _limit(frame), frames.optional_id(frame, "groupId")
+    limit, named = _limit(frame), client_frames.optional_id(frame, "groupId")
     if frame.get("groups") is not None:
-        _catch_up(request, frames.groups_to_read(frame), limit)
+        _catch_up(request, client_frames.groups_to_read(frame), limit)
         return
     with unavailable_on_failure():
         group_id = admit(request, named).group_id

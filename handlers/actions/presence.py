@@ -3,7 +3,7 @@
 from collections import Counter
 
 from handlers.posting.events import start_of
-from handlers.protocol import frames
+from handlers.protocol import client_frames, frames
 from handlers.requests.admission import admit
 from handlers.requests.request import Request
 from handlers.runtime.settings import settings
@@ -19,7 +19,7 @@ def get_presence(request: Request) -> None:
     Raises:
         ChatError: UNAVAILABLE, or as :func:`admit`.
     """
-    group_id = frames.optional_id(request.frame(), "groupId")
+    group_id = client_frames.optional_id(request.frame(), "groupId")
     with unavailable_on_failure():
         connected, more = start_of(admit(request, group_id).group_id)
     devices = Counter(connection.user_id for connection in connected)

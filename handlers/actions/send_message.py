@@ -10,7 +10,7 @@ from dataclasses import asdict, replace
 
 from handlers.posting.fan_out import Group, push
 from handlers.posting.slices import split
-from handlers.protocol import frames
+from handlers.protocol import client_frames, frames
 from handlers.protocol.errors import ChatError, Code
 from handlers.requests.admission import admit
 from handlers.requests.request import Request
@@ -34,7 +34,7 @@ def send_message(request: Request) -> None:
         ChatError: The message is not stored. With UNAVAILABLE it may be stored, but may not have reached its whole
             group. With a ``clientMessageId``, the client can send the same frame again: it is stored only once.
     """
-    frame = frames.send_message(request.frame())
+    frame = client_frames.send_message(request.frame())
     with unavailable_on_failure():
         sender = admit(request, frame.group_id)
     frame = _authorized(request, sender, frame)
@@ -81,7 +81,7 @@ def _mark(message_id: str) -> None:
         messages.mark_pushed(message_id)
 
 
-def _authorized(request: Request, sender: Connection, frame: frames.SendMessage) -> frames.SendMessage:
+def _authorized(request: Request, sender: Connection, frame: client_frames.SendMessage) -> client_frames.SendMessage:
     """Let a connection send only as its own user, and only with the name of its token if the token has to have one.
 
     Raises:

@@ -3,7 +3,7 @@
 from dataclasses import asdict
 
 from handlers.posting.events import push_event, small_group
-from handlers.protocol import frames
+from handlers.protocol import client_frames
 from handlers.protocol.errors import ChatError, Code
 from handlers.requests.admission import admit
 from handlers.requests.request import Request
@@ -20,7 +20,7 @@ def typing(request: Request) -> None:
         ChatError: BAD_REQUEST, UNAVAILABLE, or as :func:`admit`.
     """
     received = request.frame()
-    is_typing, group_id = received.get("isTyping"), frames.optional_id(received, "groupId")
+    is_typing, group_id = received.get("isTyping"), client_frames.optional_id(received, "groupId")
     if not isinstance(is_typing, bool):
         raise ChatError(Code.BAD_REQUEST, "isTyping must be true or false")
     with unavailable_on_failure():

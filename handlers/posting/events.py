@@ -19,28 +19,35 @@ _LARGE_SECONDS = 60
 group again at the same moment."""
 _MOST_LARGE = 20
 
-_large: dict[str, tuple[float, list[Connection], bool]] = {}
-"""Until when a large group is remembered, in seconds since the epoch, and how it starts."""
+_large: dict[tuple[str, int], tuple[float, list[Connection], bool]] = {}
+"""Until when a group is remembered as larger than a number of members, in seconds since the epoch, and its start."""
 
 
-def start_of(group_id: str) -> tuple[list[Connection], bool]:
+def start_of(group_id: str, limit: int | None = None) -> tuple[list[Connection], bool]:
     """The first connections of a group, and whether there are more. For a large group, the answer may be a minute old.
 
     At most one query of 1 MB is needed. A group that is not large is complete.
+
+    Args:
+        group_id: The group.
+        limit: Members above which it is large. By default, ``event_member_limit``.
     """
-    until, start, more = _large.get(group_id, (0, [], False))
+    limit = limit or settings().event_member_limit
+    until, start, more = _large.get((group_id, limit), (0, [], False))
     if time.time() >= until:
-        start, more = connections.start_of_group(group_id, settings().event_member_limit * _DEVICES)
-        if more or not _is_small(start):
+        start, more = connections.start_of_group(group_id, limit * _DEVICES)
+        if more or _members(start) > limit:
             make_room(_large, _MOST_LARGE)
-            _large[group_id] = time.time() + _LARGE_SECONDS * random.uniform(0.5, 1), start, more  # noqa: S311 - no secret
+            until = time.time() + _LARGE_SECONDS * random.uniform(0.5, 1)  # noqa: S311 - no secret
+            _large[group_id, limit] = until, start, more
     return start, more
 
 
-def small_group(group_id: str) -> list[Connection]:
-    """The connections of a group. Empty above ``event_member_limit`` members, because events would flood them."""
-    connected, more = start_of(group_id)
-    return connected if not more and _is_small(connected) else []
+def small_group(group_id: str, limit: int | None = None) -> list[Connection]:
+    """The connections of a group. Empty if it is large, because events would flood it. See :func:`start_of`."""
+    limit = limit or settings().event_member_limit
+    connected, more = start_of(group_id, limit)
+    return connected if not more and _members(connected) <= limit else []
 
 
 def push_event(
@@ -58,5 +65,5 @@ def push_event(
     return push(frames.encode(frame), listening, deadline=deadline, gives_way=True, on_failure=on_failure)
 
 
-def _is_small(connected: list[Connection]) -> bool:
-    return len({connection.user_id for connection in connected}) <= settings().event_member_limit
+def _members(connected: list[Connection]) -> int:
+    return len({connection.user_id for connection in connected})

@@ -1,4 +1,4 @@
-"""Cursors: opaque positions in a group's history."""
+"""Cursors: opaque positions in a group's history, and in a list of groups."""
 
 import base64
 import hashlib
@@ -58,8 +58,7 @@ def decode(group_id: str, cursor: object) -> Position:
         ChatError: BAD_REQUEST, if the cursor is invalid or belongs to another group.
     """
     try:
-        padded = str(cursor) + "=" * (-len(str(cursor)) % 4)
-        digest, timestamp, message_id, began = json.loads(base64.b64decode(padded, altchars=b"-_", validate=True))
+        digest, timestamp, message_id, began = json.loads(_decoded(cursor))
         # Cursors of earlier versions have true at the end of the history, and false in a catch-up.
         began = None if began is True else timestamp if began is False else began
         ours = (
@@ -76,6 +75,28 @@ def decode(group_id: str, cursor: object) -> Position:
             Code.BAD_REQUEST, "the cursor is invalid or of another group: take it from a history frame of this group"
         )
     return Position(timestamp=timestamp, message_id=message_id, began=began)
+
+
+def encode_group(group_id: str) -> str:
+    """Make a cursor of a position in a list of groups, right after a group. Empty: before the first one."""
+    return base64.urlsafe_b64encode(group_id.encode()).decode().rstrip("=")
+
+
+def decode_group(cursor: object) -> str:
+    """Read a cursor of a list of groups.
+
+    Raises:
+        ChatError: BAD_REQUEST, if the cursor is invalid.
+    """
+    try:
+        return _decoded(cursor).decode()
+    except ValueError:
+        raise ChatError(Code.BAD_REQUEST, "the cursor is invalid: take it from a groups frame") from None
+
+
+def _decoded(cursor: object) -> bytes:
+    padded = str(cursor) + "=" * (-len(str(cursor)) % 4)
+    return base64.b64decode(padded, altchars=b"-_", validate=True)
 
 
 def _digest(group_id: str) -> str:

@@ -24,6 +24,8 @@ class Settings:
         connections_table_adopted: Whether that table existed already. Its rows without ``apiId`` may be another API's.
         api_id: Id of the WebSocket API. Rows with another one belong to another API.
         messages_table: Name of the table that stores the messages.
+        read_markers_table: Name of the table that says how far each user has read. Empty: unread messages are not
+            counted.
         callback_url: URL of the management API with the stage: ``https://…/production``. It is never taken from a
             request: a request may come through a custom domain, which does not serve ``@connections``.
         connection_ttl_seconds: Age at which a connection row counts as gone.
@@ -31,6 +33,7 @@ class Settings:
             told its name: Lambda's environment has it.
         broadcast_threshold: Connections that one invocation serves. The rest of a larger group goes to slices.
         event_member_limit: Members above which a group gets no presence events and no typing frames.
+        read_receipt_limit: Members above which a group does not hear how far its users have read.
         authentication: How users are authenticated: ``jwt`` (by the authorizer), ``iam``, or ``none`` (the query string
             names the user).
         presence: Whether the connections table has a stream that a function reads.
@@ -51,11 +54,13 @@ class Settings:
     connections_table_adopted: bool
     api_id: str
     messages_table: str
+    read_markers_table: str
     callback_url: str
     connection_ttl_seconds: int
     broadcast_function: str
     broadcast_threshold: int
     event_member_limit: int
+    read_receipt_limit: int
     authentication: str
     presence: bool
     group_claim: str

@@ -126,6 +126,16 @@ def group_of(own: Connection, joined: bytes) -> str:
     return found.group_id if found else ""
 
 
+def groups_of(own: Connection) -> set[str]:
+    """The groups that a connection has joined, without that of its handshake.
+
+    Raises:
+        TimeoutError: DynamoDB has left some of its rows unread again and again.
+    """
+    rows = connections.read_rows([key_of(own, one) for one in own.groups], GROUP_ID)
+    return {row[GROUP_ID]["S"] for row in rows}
+
+
 def _row(own: Connection, group_id: str, asked: Join) -> "Row":
     expires_at = own.expires_at if own.expires_at < math.inf else time.time() + settings().connection_ttl_seconds
     name = asked.name or own.name

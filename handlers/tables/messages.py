@@ -1,16 +1,19 @@
 """The messages table, which other programs read and write as well."""
 
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from handlers.protocol import ids, times
+from handlers.protocol.client_frames import SendMessage
 from handlers.protocol.cursors import Position
 from handlers.protocol.errors import ChatError, Code
-from handlers.protocol.frames import MAX_MESSAGE_BYTES, SendMessage
+from handlers.protocol.frames import MAX_MESSAGE_BYTES
 from handlers.runtime.settings import settings
 
 from .aws import dynamodb
+from .read_markers import Marker
 from .rows import texts
 from .schema import (
     CLIENT_MESSAGE_ID,
@@ -33,6 +36,8 @@ if TYPE_CHECKING:
 _FIRST_ROWS = 8
 """Rows that the first query of a page reads. Their size tells how many more fit into a frame. DynamoDB bills what is
 read, not what is used."""
+_MOST_UNREAD = 100
+"""Unread messages that are counted. One more row is read, because the first one may be the message of the marker."""
 OVERLAP_SECONDS = 60
 """Seconds before a settled cursor at which a read begins. A message may be stored up to 29 s (a function's longest run)
 after its timestamp was made, the index lags, and the functions' clocks differ."""
@@ -136,6 +141,46 @@ def read_back(group_id: str, start: Position | None, most: int) -> Iterator[dict
     if start and not start.timestamp:
         return iter(())
     return _read(group_id, most, forward=False, start=start)
+
+
+def unread(last: dict[str, str], user_id: str, marker: Marker | None) -> tuple[int, bool]:
+    """Count the messages of others after a user's marker, with one query of at most 1 MB. Without a marker, count all.
+
+    Args:
+        last: The last message of the group.
+        user_id: The user.
+        marker: The user's marker in the group.
+
+    Returns:
+        The number, up to 100, and whether there may be more.
+    """
+    read_up_to = marker.place if marker else ("", "")
+    if _place(last) <= read_up_to:
+        return 0, False
+    # A message that another program has dated far ahead would stay unread, whatever the user reads.
+    until = times.of(time.time() + times.CLOCKS_DIFFER_SECONDS)
+    answer = dynamodb().query(
+        TableName=settings().messages_table,
+        IndexName=MESSAGES_BY_GROUP.name,
+        KeyConditionExpression=f"{GROUP_ID} = :group AND #timestamp BETWEEN :since AND :until",
+        ProjectionExpression=f"{MESSAGE_ID}, {SENDER_ID}, #timestamp",
+        ExpressionAttributeNames={"#timestamp": TIMESTAMP},
+        ExpressionAttributeValues={
+            ":group": {"S": last[GROUP_ID]},
+            ":since": {"S": min(read_up_to[0], until) or "0"},
+            ":until": {"S": until},
+        },
+        Limit=_MOST_UNREAD + 1,
+    )
+    rows = [texts(row) for row in answer["Items"]]
+    # The read message itself may have a later timestamp than the marker.
+    new = [row for row in rows if _place(row) > read_up_to and not (marker and row[MESSAGE_ID] == marker.message_id)]
+    count = sum(row.get(SENDER_ID) != user_id for row in new)
+    return min(count, _MOST_UNREAD), count > _MOST_UNREAD or "LastEvaluatedKey" in answer
+
+
+def _place(row: dict[str, str]) -> tuple[str, str]:
+    return row[TIMESTAMP], row[MESSAGE_ID]
 
 
 def _read(

@@ -68,5 +68,7 @@ CONNECTIONS_BY_USER = Index(
 
 MESSAGES_BY_GROUP = Index("GroupIdIndex", (GROUP_ID, TIMESTAMP))
 
+MARKERS_BY_GROUP = Index("GroupIdIndex", (GROUP_ID, USER_ID))
+
 MEMBERS_BY_GROUP = Index("GroupIdIndex", (GROUP_ID,))
 MEMBERS_BY_USER = Index("UserIdIndex", (USER_ID,))

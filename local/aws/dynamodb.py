@@ -23,7 +23,7 @@ class Table(Resource):
         tables.create_table(
             TableName=name,
             BillingMode=inputs.take("billingMode"),
-            KeySchema=[{"AttributeName": inputs.take("hashKey"), "KeyType": "HASH"}],
+            KeySchema=_key_schema(inputs),
             AttributeDefinitions=_attributes(inputs),
             GlobalSecondaryIndexes=_indexes(inputs),
             SSESpecification=only(inputs.part("serverSideEncryption"), _ENCRYPTION),
@@ -132,6 +132,13 @@ def look_up(emulator: Emulator, name: str) -> Properties:
         for index in found["globalSecondaryIndexes"]
     ]
     return found | {"rangeKey": found["rangeKey"] or "", "globalSecondaryIndexes": indexes}
+
+
+def _key_schema(inputs: Inputs) -> list[Properties]:
+    schema = [{"AttributeName": inputs.take("hashKey"), "KeyType": "HASH"}]
+    if sort_key := inputs.take("rangeKey"):
+        schema.append({"AttributeName": sort_key, "KeyType": "RANGE"})
+    return schema
 
 
 def _attributes(inputs: Inputs) -> list[Properties]:

@@ -5,7 +5,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from handlers.default import ACTIONS
+from handlers.default import ACTIONS, UNREAD_ACTIONS
 from handlers.protocol.errors import Code
 from tests.clients import ChatClient
 from tests.end_to_end.conftest import Chat
@@ -57,6 +57,6 @@ def test_every_exchange_happens_as_documented(chat: Chat) -> None:
 
 def test_every_action_and_code_is_documented() -> None:
     documented = set(re.findall(r'C \{"action":"(\w+)"', "".join(EXCHANGES)))
-    assert documented >= {*ACTIONS, "sendMessage"}
+    assert documented >= {*ACTIONS, *UNREAD_ACTIONS, "sendMessage"}
     codes = set(re.findall(r"^\| ([A-Z_]+) \|", PROTOCOL, re.MULTILINE))
     assert codes == {code.name for code in Code}

@@ -119,13 +119,14 @@ def nothing_is_delivered(chat: Case, eventually: Eventually) -> None:
     assert any(line["level"] == "ERROR" and "403" in line["message"] for line in chat.log("$default"))
 
 
-def removed_members_stay_connected(chat: Case, _: Eventually) -> None:
+def nothing_is_marked_as_read(chat: Case, _: Eventually) -> None:
     with chat.join("alice") as alice:
-        dynamodb = chat.emulator.client("dynamodb")
-        dynamodb.delete_item(TableName=members_table(chat), Key={"memberId": {"S": f"{chat.group}/alice"}})
-        alice.say("hello")
-        assert alice.receive("error")["code"] == "FORBIDDEN"
-        alice.receive_nothing(seconds=1)
+        assert alice.ask("markRead", messageId="m1", timestamp="2026-01-01")["code"] == "UNAVAILABLE"
+
+
+def groups_are_not_listed(chat: Case, _: Eventually) -> None:
+    with chat.join("alice") as alice:
+        assert alice.ask("getGroups")["code"] == alice.ask("getReads")["code"] == "UNAVAILABLE"
 
 
 CASES = {
@@ -141,9 +142,10 @@ CASES = {
     ("StoreMessages", "dynamodb:UpdateItem"): pushes_are_not_marked,
     ("ReadHistory", "dynamodb:Query"): history_is_refused,
     ("HandOverSlices", "lambda:InvokeFunction"): large_groups_are_refused,
-    ("PostToConnections", "execute-api:ManageConnections"): nothing_is_delivered,
+    ("ReachConnections", "execute-api:ManageConnections"): nothing_is_delivered,
+    ("KeepReadMarkers", "dynamodb:PutItem"): nothing_is_marked_as_read,
+    ("KeepReadMarkers", "dynamodb:Query"): groups_are_not_listed,
     ("ReadMembers", "dynamodb:Query"): nobody_can_connect,
-    ("CloseConnections", "execute-api:ManageConnections"): removed_members_stay_connected,
 }
 
 
@@ -157,6 +159,7 @@ def deploy_with_members(emulator: Emulator, prefix: str) -> Chat:
         "broadcastThreshold": 2,
         "groupMembersTable": f"{prefix}Members",
         "membershipRecheck": 1,
+        "unread": True,
     }
     return Chat(emulator, deploy(emulator, config))
 
@@ -217,3 +220,13 @@ def test_the_cases_cover_the_whole_policy(whole: Chat) -> None:
     statements = [statement for document in documents for statement in document["Statement"]]
     allowed = {(statement["Sid"], action) for statement in statements for action in statement["Action"]}
     assert allowed == set(CASES) | USED_BY_LAMBDA
+
+
+def test_joined_groups_are_not_listed_without_the_permission(emulator: Emulator) -> None:
+    config: dict[str, object] = {"namePrefix": "Open", "messagesTable": "Open", "createMessagesTable": True}
+    chat = Chat(emulator, deploy(emulator, config | {"unread": True}))
+    with chat.join("alice", None, protocol=2) as alice:
+        assert alice.ask("joinGroup", groupId="red")["action"] == "joined"
+        assert [group["groupId"] for group in alice.ask("getGroups")["groups"]] == ["red"]
+        with role.without(emulator, role_of(chat), "KeepConnections", "dynamodb:BatchGetItem"):
+            assert alice.ask("getGroups")["code"] == "UNAVAILABLE"

@@ -46,6 +46,7 @@ IN_PLACE: dict[str, Change] = {
     "deletionProtection": Change(value=True, input="deletionProtectionEnabled", of=_CONNECTIONS),
     "connectionTtl": Change(value=7200, input="environment"),
     "eventMemberLimit": Change(value=100, input="environment"),
+    "readReceiptLimit": Change(value=10, input="environment"),
     "broadcastThreshold": Change(value=500, input="environment"),
     "membershipRecheck": Change(value=30, input="environment"),
     "allowedOrigins": Change(value=["https://app.example.com"], input="environment"),
@@ -57,6 +58,7 @@ IN_PLACE: dict[str, Change] = {
 """Arguments that change resources in place."""
 
 WITH_POLICIES: dict[str, Change] = {
+    "unread": Change(value=True, input="environment", adds=frozenset({"read-markers", "unread-policy"})),
     "tracing": Change(value=True, input="tracingConfig", adds=frozenset({"tracing-policy"})),
     "groupMembersTable": Change(value="GroupMembers", input="environment", adds=frozenset({"members-policy"})),
     "connectionsPerUser": Change(value=0, input="environment", replaces=_SERVING),

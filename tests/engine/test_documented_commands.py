@@ -151,6 +151,19 @@ def table_is_managed(reader: Reader) -> None:
     assert reader.stack.up().operations == ()
 
 
+def unread_is_on_and_off(reader: Reader) -> None:
+    for value in (True, None):
+        reader.stack.up(unread=value)
+        assert "WebSocketReadMarkers" in _tables(reader)
+    reader.type("pulumi config set unread true")
+    reader.is_refused("pulumi up", "Table already exists: WebSocketReadMarkers")
+
+
+def markers_are_managed(reader: Reader) -> None:
+    assert "read-markers" in reader.stack.state()
+    assert reader.stack.up().operations == ()
+
+
 def no_table_is_left(reader: Reader) -> None:
     assert _tables(reader) == []
 
@@ -213,6 +226,7 @@ IMPORT_TABLE = (
     "pulumi import aws:dynamodb/table:Table chat-messages ChatMessages --parent chat=URN "
     "--generate-code=false --protect=false"
 )
+IMPORT_MARKERS = IMPORT_TABLE.replace("chat-messages ChatMessages", "chat-read-markers WebSocketReadMarkers")
 Step = str | Callable[[Reader], None]
 
 STORIES: dict[str, tuple[str | None, tuple[Step, ...]]] = {
@@ -287,6 +301,10 @@ STORIES: dict[str, tuple[str | None, tuple[Step, ...]]] = {
             table_is_managed,
             messages_are_there,
             somebody_says_something,
+            unread_is_on_and_off,
+            IMPORT_MARKERS,
+            "pulumi up",
+            markers_are_managed,
             "pulumi config set destroyMessages true",
             "pulumi up",
             nothing_changed,

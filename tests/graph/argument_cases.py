@@ -111,6 +111,7 @@ CASES: Mapping[str, Case] = {
     ),
     "create_messages_table": _switch("createMessagesTable"),
     "destroy_messages": _switch("destroyMessages"),
+    "unread": _switch("unread"),
     "connections_table": Case(
         config_key="connectionsTable",
         default="",
@@ -212,6 +213,14 @@ CASES: Mapping[str, Case] = {
         config_key="eventMemberLimit",
         default=200,
         other=50,
+        allowed="an integer from 1 to 1000 (members)",
+        accepted=[1, 1_000],
+        refused=[0, 1_001, "1", True],
+    ),
+    "read_receipt_limit": Case(
+        config_key="readReceiptLimit",
+        default=20,
+        other=30,
         allowed="an integer from 1 to 1000 (members)",
         accepted=[1, 1_000],
         refused=[0, 1_001, "1", True],

@@ -28,3 +28,4 @@ CONNECTIONS_INDEXES = [
     ),
 ]
 MESSAGES_INDEXES = [_index("GroupIdIndex", {"projectionType": "ALL"}, groupId="HASH", timestamp="RANGE")]
+MARKERS_INDEXES = [_index("GroupIdIndex", {"projectionType": "ALL"}, groupId="HASH", userId="RANGE")]

@@ -41,6 +41,7 @@ _EVERYTHING: WebSocketChatArgs = WITH_TOKENS | {
     "kms_key_arn": "arn:aws:kms:eu-central-1:123456789012:key/1",
     "tags": {"Team": "Chat"},
     "tracing": True,
+    "unread": True,
 }
 
 

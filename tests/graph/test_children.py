@@ -13,7 +13,7 @@ from components import WebSocketChat, WebSocketChatArgs
 
 from .stack import WITH_TOKENS, Graph, chat, run
 
-EVERYTHING: WebSocketChatArgs = WITH_TOKENS | {"create_messages_table": True}
+EVERYTHING: WebSocketChatArgs = WITH_TOKENS | {"create_messages_table": True, "unread": True}
 ROUTES = {"$connect", "$disconnect", "sendMessage", "$default"}
 
 
@@ -77,6 +77,7 @@ def test_an_attribute_with_several_resources_has_their_keys(name: str, keys: set
     ("name", "without"),
     [
         ("messages_table", WITH_TOKENS),
+        ("read_markers_table", WITH_TOKENS),
         ("presence_stream", EVERYTHING | {"presence": False}),
         ("authorizer", {}),
         ("authorizer_layer", {}),

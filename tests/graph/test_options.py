@@ -7,14 +7,20 @@ from components import WebSocketChat, WebSocketChatArgs
 
 from .stack import WITH_TOKENS, chat, run
 
-EVERYTHING: WebSocketChatArgs = WITH_TOKENS | {"create_messages_table": True}
+EVERYTHING: WebSocketChatArgs = WITH_TOKENS | {"create_messages_table": True, "unread": True}
 
 
 def test_what_an_argument_names_is_created_before_the_old_one_is_deleted() -> None:
     found = {name: one.deleted_first for name, one in chat(EVERYTHING).resources.items()}
     created_first = {name for name, deleted_first in found.items() if deleted_first is False}
     functions = {name for name in found if name.endswith(("-function", "-logs"))}
-    assert created_first == functions | {"chat-stage", "chat-role", "chat-connections", "chat-messages"}
+    assert created_first == functions | {
+        "chat-stage",
+        "chat-role",
+        "chat-connections",
+        "chat-messages",
+        "chat-read-markers",
+    }
     assert set(found.values()) == {False, None}
 
 
@@ -35,7 +41,10 @@ def test_a_protected_component_protects_only_what_updates_do_not_replace() -> No
     ("args", "protected"),
     [
         (EVERYTHING, set()),
-        (EVERYTHING | {"deletion_protection": True}, {"chat-api", "chat-connections", "chat-messages"}),
+        (
+            EVERYTHING | {"deletion_protection": True},
+            {"chat-api", "chat-connections", "chat-messages", "chat-read-markers"},
+        ),
         ({"deletion_protection": True}, {"chat-api", "chat-connections"}),
     ],
     ids=["off", "on", "existing messages table"],
@@ -44,7 +53,7 @@ def test_deletion_protection_keeps_data_and_address(args: WebSocketChatArgs, pro
     assert {name for name, one in chat(args).resources.items() if one.protect} == protected
 
 
-@pytest.mark.parametrize("table", ["chat-connections", "chat-messages"])
+@pytest.mark.parametrize("table", ["chat-connections", "chat-messages", "chat-read-markers"])
 def test_the_api_is_deleted_after_the_tables(table: str) -> None:
     assert "chat-api" in chat(EVERYTHING).waits_for(table)
 
@@ -52,11 +61,11 @@ def test_the_api_is_deleted_after_the_tables(table: str) -> None:
 @pytest.mark.parametrize(
     ("args", "retained"),
     [
-        (EVERYTHING, {"chat-messages"}),
+        (EVERYTHING, {"chat-messages", "chat-read-markers"}),
         (EVERYTHING | {"destroy_messages": True}, set()),
         (WITH_TOKENS, set()),
     ],
     ids=["default", "destroy messages", "existing messages table"],
 )
-def test_only_the_messages_outlive_the_stack(args: WebSocketChatArgs, retained: set[str]) -> None:
+def test_only_messages_and_read_markers_outlive_the_stack(args: WebSocketChatArgs, retained: set[str]) -> None:
     assert {name for name, one in chat(args).resources.items() if one.retained} == retained

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from fnmatch import fnmatchcase
 from typing import Any, cast
 
 import pulumi
@@ -32,6 +33,7 @@ from .stack import (
 FUNCTIONS = ["Connect", "Disconnect", "SendMessage", "Default", "Broadcast", "Presence", "Authorize"]
 CONNECTIONS = f"arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/WebSocketConnections"
 MESSAGES = f"arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/ChatMessages"
+MARKERS = f"arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/WebSocketReadMarkers"
 MEMBERS = f"arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/GroupMembers"
 STAGE = f"arn:aws:execute-api:{REGION}:{ACCOUNT}:chat-api-id/production"
 BROADCAST = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:WebSocketBroadcast"
@@ -46,6 +48,7 @@ EVERYTHING: WebSocketChatArgs = WITH_TOKENS | {
     "group_members_table": "GroupMembers",
     "kms_key_arn": KEY,
     "tracing": True,
+    "unread": True,
 }
 
 
@@ -84,11 +87,11 @@ def log_groups(functions: list[str]) -> list[str]:
         ("ListConnections", {"dynamodb:Query"}, f"{CONNECTIONS}/index/*"),
         ("ReadHistory", {"dynamodb:Query"}, f"{MESSAGES}/index/GroupIdIndex"),
         ("StoreMessages", {"dynamodb:PutItem", "dynamodb:UpdateItem"}, MESSAGES),
-        ("PostToConnections", {"execute-api:ManageConnections"}, f"{STAGE}/POST/@connections/*"),
+        ("ReachConnections", {"execute-api:ManageConnections"}, f"{STAGE}/????*/@connections/*"),
         ("HandOverSlices", {"lambda:InvokeFunction"}, BROADCAST),
         ("KeepFailures", {"sqs:SendMessage"}, FAILURES),
         ("ReadMembers", {"dynamodb:Query"}, f"{MEMBERS}/index/*"),
-        ("CloseConnections", {"execute-api:ManageConnections"}, f"{STAGE}/DELETE/@connections/*"),
+        ("KeepReadMarkers", {"dynamodb:PutItem", "dynamodb:Query"}, [MARKERS, f"{MARKERS}/index/GroupIdIndex"]),
         ("ReadStream", STREAM, f"{CONNECTIONS}/stream/1"),
         ("SendTraces", TRACES, "*"),
     ],
@@ -119,12 +122,13 @@ def test_the_key_is_used_only_through_the_tables_and_the_queue() -> None:
         ({"presence": False, "authentication": Authentication.IAM, "allowed_origins": ["https://app.example"]}, set()),
         ({"presence": False, "group_members_table": "GroupMembers"}, {"ReadMembers"}),
         ({"presence": False, "kms_key_arn": KEY}, {"UseKey"}),
-        (EVERYTHING, {"ReadStream", "SendTraces", "ReadMembers", "UseKey"}),
+        ({"presence": False, "unread": True}, {"KeepReadMarkers"}),
+        (EVERYTHING, {"ReadStream", "SendTraces", "ReadMembers", "UseKey", "KeepReadMarkers"}),
     ],
 )
 def test_there_are_no_other_statements(args: WebSocketChatArgs, on_demand: set[str]) -> None:
     always = {"WriteOwnLogs", "KeepConnections", "ListConnections", "ReadHistory", "StoreMessages"}
-    always |= {"PostToConnections", "CloseConnections", "HandOverSlices", "KeepFailures"}
+    always |= {"ReachConnections", "HandOverSlices", "KeepFailures"}
     assert statements(chat(args)).keys() == always | on_demand
 
 
@@ -146,6 +150,12 @@ def test_without_a_limit_connections_are_not_counted() -> None:
     assert listed["Resource"] == f"{CONNECTIONS}/index/GroupIdIndex"
 
 
+@pytest.mark.parametrize(("args", "listed"), [({}, False), ({"unread": True}, True), (EVERYTHING, False)])
+def test_joined_groups_are_read_only_if_no_table_lists_the_members(args: WebSocketChatArgs, *, listed: bool) -> None:
+    kept = statements(chat(args))["KeepConnections"]["Action"]
+    assert ("dynamodb:BatchGetItem" in kept) is listed
+
+
 def test_messages_are_stored_in_the_created_table() -> None:
     found = statements(chat({"create_messages_table": True, "messages_table": "Mine"}))
     mine = f"arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/Mine"
@@ -159,10 +169,12 @@ def test_members_are_read_from_the_named_table() -> None:
     assert found["ReadMembers"]["Resource"] == f"{theirs}/index/*"
 
 
-@pytest.mark.parametrize(("sid", "method"), [("PostToConnections", "POST"), ("CloseConnections", "DELETE")])
-def test_connections_are_reached_only_through_the_own_stage(sid: str, method: str) -> None:
-    found = statements(chat({"stage_name": "test", "group_members_table": "GroupMembers"}))
-    assert found[sid]["Resource"] == f"{STAGE.replace('production', 'test')}/{method}/@connections/*"
+@pytest.mark.parametrize(("method", "allowed"), [("POST", True), ("DELETE", True), ("GET", False), ("PUT", False)])
+def test_connections_are_reached_only_through_the_own_stage(method: str, *, allowed: bool) -> None:
+    pattern = statements(chat({"stage_name": "test"}))["ReachConnections"]["Resource"]
+    own = STAGE.replace("production", "test")
+    assert pattern.startswith(f"{own}/")
+    assert fnmatchcase(f"{own}/{method}/@connections/Ab1=", pattern) is allowed
 
 
 def test_only_lambda_may_assume_the_role() -> None:
@@ -276,7 +288,13 @@ def test_another_policy_is_created_before_the_old_one_is_deleted() -> None:
 
 def test_the_key_is_allowed_before_anything_uses_it() -> None:
     graph = chat(EVERYTHING | {"create_messages_table": True})
-    users = ["chat-connections", "chat-messages", "chat-failures", *graph.of_type("aws:lambda/function:Function")]
+    users = [
+        "chat-connections",
+        "chat-messages",
+        "chat-read-markers",
+        "chat-failures",
+        *graph.of_type("aws:lambda/function:Function"),
+    ]
     assert [name for name in users if "chat-key-policy" not in graph.waits_for(name)] == []
 
 

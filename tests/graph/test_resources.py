@@ -11,7 +11,7 @@ import pytest
 from components import Authentication, WebSocketChat, WebSocketChatArgs
 
 from .argument_cases import CASES, INSTEAD
-from .indexes import CONNECTIONS_INDEXES, MESSAGES_INDEXES
+from .indexes import CONNECTIONS_INDEXES, MARKERS_INDEXES, MESSAGES_INDEXES
 from .stack import ACCOUNT, REGION, WITH_TOKENS, Graph, Properties, chat, known_chat, run
 
 COUNTS = {
@@ -38,7 +38,7 @@ COUNTS_OF_TOKENS = {
     "aws:lambda/layerVersion:LayerVersion": 1,
     "aws:lambda/permission:Permission": 5,
 }
-COUNTS_OF_OTHERS = COUNTS_OF_TOKENS | {"aws:dynamodb/table:Table": 2, "aws:iam/rolePolicy:RolePolicy": 5}
+COUNTS_OF_OTHERS = COUNTS_OF_TOKENS | {"aws:dynamodb/table:Table": 3, "aws:iam/rolePolicy:RolePolicy": 6}
 TAGGABLE = {
     "aws:apigatewayv2/api:Api",
     "aws:apigatewayv2/stage:Stage",
@@ -102,10 +102,12 @@ def expected_environment(args: WebSocketChatArgs, child: str) -> dict[str, str]:
         "CONNECTIONS_TABLE_ADOPTED": "true" if args["connections_table"] else "false",
         "API_ID": "chat-api-id",
         "MESSAGES_TABLE": str(args["messages_table"]),
+        "READ_MARKERS_TABLE": f"{prefix}ReadMarkers" if args["unread"] else "",
         "CALLBACK_URL": f"https://chat-api-id.execute-api.{REGION}.amazonaws.com/{args['stage_name']}",
         "CONNECTION_TTL_SECONDS": str(args["connection_ttl"]),
         "BROADCAST_THRESHOLD": str(args["broadcast_threshold"]),
         "EVENT_MEMBER_LIMIT": str(args["event_member_limit"]),
+        "READ_RECEIPT_LIMIT": str(args["read_receipt_limit"]),
         "AUTHENTICATION": args["authentication"].value,
         "PRESENCE": "true" if args["presence"] else "false",
         "GROUP_CLAIM": args["group_claim"],
@@ -206,7 +208,11 @@ def expected_inputs(args: WebSocketChatArgs) -> dict[str, Properties]:
     if args["create_messages_table"]:
         attributes = ["groupId", "messageId", "timestamp"]
         expected["chat-messages"] = table(args, str(args["messages_table"]), "messageId", attributes, *MESSAGES_INDEXES)
+    if args["unread"]:
+        markers = table(args, f"{prefix}ReadMarkers", "userId", ["groupId", "userId"], *MARKERS_INDEXES)
+        expected["chat-read-markers"] = markers | {"rangeKey": "groupId"}
     on_demand = {
+        "unread": args["unread"],
         "members": args["group_members_table"],
         "presence": args["presence"],
         "key": key,
@@ -308,7 +314,7 @@ def inputs(graph: Graph) -> dict[str, Properties]:
         pytest.param(
             OTHERS | INSTEAD,
             OTHERS | INSTEAD,
-            COUNTS_OF_TOKENS | {"aws:iam/rolePolicy:RolePolicy": 6},
+            COUNTS_OF_TOKENS | {"aws:dynamodb/table:Table": 2, "aws:iam/rolePolicy:RolePolicy": 7},
             id="arguments that others exclude",
         ),
         pytest.param(

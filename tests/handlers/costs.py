@@ -69,6 +69,17 @@ CASES: dict[str, tuple[int, Callable[[Chat], object]]] = {
         1,
         lambda chat: _ask(chat, "getHistory", DORA, groups=[{"groupId": f"group {number}"} for number in range(25)]),
     ),
+    "mark as read in a group of two": (
+        1,
+        lambda chat: _ask(chat, "markRead", BOB, messageId="m1", timestamp=times.timestamp()),
+    ),
+    "mark as read what was read": (1, lambda chat: _ask(chat, "markRead", BOB, messageId="m1", timestamp="2026-01-01")),
+    "who has read in a group of two": (1, lambda chat: _ask(chat, "getReads", BOB)),
+    "list 25 of 50 groups without news": (1, lambda chat: _ask(chat, "getGroups", DORA)),
+    "list 25 of 50 groups with 2 unread messages in each": (
+        1,
+        lambda chat: _ask(chat, "getGroups", DORA),
+    ),
     "leave a group": (1, lambda chat: _ask(chat, "leaveGroup", DORA, groupId="joined")),
     "end a connection with 49 group rows": (0, _end),
     "an hour without messages": (PINGS_PER_HOUR, _idle_hour),
@@ -101,6 +112,7 @@ def measure(chat: Chat) -> dict[str, Costs]:
     Args:
         chat: A chat without messages. Its functions have ``broadcastThreshold`` :data:`THRESHOLD`.
     """
+    chat.tables.create_read_markers()
     for connection_id, user_id in ((ANA, "ana"), (BOB, "bob")):
         chat.connect(connection_id, f"userId={user_id}&groupId=red&protocol=2")
     chat.connect(DORA, "userId=dora&protocol=2")
@@ -116,6 +128,9 @@ def _measure_one(chat: Chat, case: str) -> Costs:
         chat.tables.forget_messages()
         for number in range(60):
             chat.tables.add_message(str(number), "red", times.timestamp(), LARGE_TEXT if "28 KB" in case else "Hi")
+    if "unread messages" in case:
+        for number in range(50 * 2):
+            chat.tables.add_message(str(number), f"group {number % 50}", times.timestamp(), "Hi")
     chat.gateway.delivered.clear()
     meter = Meter()
     received, act = CASES[case]

@@ -4,6 +4,7 @@ Sizes of rows: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/
 Units of writes to indexes: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/GSI.html
 """
 
+import threading
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -19,15 +20,23 @@ from handlers.tables.schema import (
     CONNECTION_ID,
     CONNECTIONS_BY_GROUP,
     CONNECTIONS_BY_USER,
+    GROUP_ID,
+    MARKERS_BY_GROUP,
     MESSAGE_ID,
     MESSAGES_BY_GROUP,
+    USER_ID,
     Index,
 )
 
-from .tables import CONNECTIONS, MESSAGES, Row, Tables
+from .tables import CONNECTIONS, MESSAGES, READ_MARKERS, Row, Tables
 
-_KEYS = {CONNECTIONS: CONNECTION_ID, MESSAGES: MESSAGE_ID}
-_INDEXES = {CONNECTIONS: (CONNECTIONS_BY_GROUP, CONNECTIONS_BY_USER), MESSAGES: (MESSAGES_BY_GROUP,)}
+_KEYS = {CONNECTIONS: (CONNECTION_ID,), MESSAGES: (MESSAGE_ID,), READ_MARKERS: (USER_ID, GROUP_ID)}
+_READS = {"GetItem", "BatchGetItem", "Query"}
+_INDEXES = {
+    CONNECTIONS: (CONNECTIONS_BY_GROUP, CONNECTIONS_BY_USER),
+    MESSAGES: (MESSAGES_BY_GROUP,),
+    READ_MARKERS: (MARKERS_BY_GROUP,),
+}
 
 
 @dataclass
@@ -50,23 +59,33 @@ class Meter:
         # Every call of every client passes through this method.
         serve = BaseClient._make_api_call  # type: ignore[attr-defined]  # noqa: SLF001
 
+        counting = threading.Lock()
+
         def count(client: BaseClient, operation: str, arguments: dict[str, Any]) -> Any:
-            self.calls[operation] += 1
+            with counting:
+                self.calls[operation] += 1
             if operation == "Invoke":
                 return {"StatusCode": 202, "Payload": BytesIO()}
-            keys = _keys(arguments) if operation != "GetItem" else []
-            before = [tables.row(*key) for key in keys]
+            keys = _keys(arguments) if operation not in _READS else []
+            before = [tables.found(table, [key])[0] for table, key in keys]
             try:
                 answer = serve(client, operation, arguments)
             finally:
-                after = [tables.row(*key) for key in keys]
-                self.write_units += sum(map(_written, (table for table, *_ in keys), before, after))
+                after = [tables.found(table, [key])[0] for table, key in keys]
+                self.write_units += sum(map(_written, (table for table, _ in keys), before, after))
             if operation == "GetItem":
                 self._read([answer.get("Item", {})], None, consistent=arguments["ConsistentRead"])
+            elif operation == "BatchGetItem":
+                [(table, batch)] = arguments["RequestItems"].items()
+                for row in tables.found(table, batch["Keys"]):  # Each row is billed by itself.
+                    self._read([row or {}], None, consistent=batch["ConsistentRead"])
             elif operation == "Query":
-                index = next(one for one in _INDEXES[arguments["TableName"]] if one.name == arguments["IndexName"])
-                counted = arguments.get("Select") == "COUNT"
-                self._read(_of_user(tables, arguments) if counted else answer["Items"], index, consistent=False)
+                table = arguments["TableName"]
+                index = next((one for one in _INDEXES[table] if one.name == arguments.get("IndexName")), None)
+                # Whole rows are billed, whatever the projection of the query.
+                listed = [{name: row[name] for name in _KEYS[table]} for row in answer["Items"]]
+                found = [row or {} for row in tables.found(table, listed)]
+                self._read(found, index, consistent=arguments.get("ConsistentRead", False))
             return answer
 
         with patch.object(BaseClient, "_make_api_call", count):
@@ -77,17 +96,12 @@ class Meter:
         self.read_units += max(ceil(size / 4096), 1) * (1 if consistent else 0.5)
 
 
-def _keys(arguments: dict[str, Any]) -> list[tuple[str, str, str]]:
-    """Table, name and value of the key of each row that a call names."""
+def _keys(arguments: dict[str, Any]) -> list[tuple[str, Row]]:
+    """Table and key of each row that a call writes."""
     batches = arguments.get("RequestItems") or {arguments["TableName"]: [{"": arguments}]}
     named = [(table, each) for table, batch in batches.items() for request in batch for each in request.values()]
     rows = [(table, each.get("Key") or each.get("Item")) for table, each in named]
-    return [(table, _KEYS[table], row[_KEYS[table]]["S"]) for table, row in rows if row]
-
-
-def _of_user(tables: Tables, arguments: dict[str, Any]) -> list[Row]:
-    user_id = arguments["ExpressionAttributeValues"][":key"]
-    return [row for row in tables.connections().values() if row.get(CONNECTIONS_BY_USER.keys[0]) == user_id]
+    return [(table, {name: row[name] for name in _KEYS[table]}) for table, row in rows if row]
 
 
 def _written(table: str, before: Row | None, after: Row | None) -> int:

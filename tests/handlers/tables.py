@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 CONNECTIONS = "WebSocketConnections"
 MESSAGES = "ChatMessages"
 MEMBERS = "GroupMembers"
+READ_MARKERS = "WebSocketReadMarkers"
 GROUP_INDEX = "GroupIdIndex"
 
 Row = dict[str, dict[str, Any]]
@@ -141,6 +142,32 @@ class Tables:
     def remove_member(self, user_id: str, group_id: str) -> None:
         self._client.delete_item(TableName=MEMBERS, Key={"memberId": {"S": f"{group_id}/{user_id}"}})
 
+    def create_read_markers(self) -> None:
+        """Create the table of how far users have read."""
+        self._client.create_table(
+            TableName=READ_MARKERS,
+            BillingMode="PAY_PER_REQUEST",
+            KeySchema=[
+                {"AttributeName": "userId", "KeyType": "HASH"},
+                {"AttributeName": "groupId", "KeyType": "RANGE"},
+            ],
+            AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name in ("userId", "groupId")],
+            GlobalSecondaryIndexes=[
+                {
+                    "IndexName": GROUP_INDEX,
+                    "KeySchema": [
+                        {"AttributeName": "groupId", "KeyType": "HASH"},
+                        {"AttributeName": "userId", "KeyType": "RANGE"},
+                    ],
+                    "Projection": {"ProjectionType": "ALL"},
+                }
+            ],
+        )
+
+    def markers(self) -> dict[tuple[str, str], str]:
+        """The read markers: the message by user and group."""
+        return {(row["userId"]["S"], row["groupId"]["S"]): row["messageId"]["S"] for row in self._rows(READ_MARKERS)}
+
     def connections(self) -> dict[str, Row]:
         """All connection rows by connection id."""
         return {row["connectionId"]["S"]: row for row in self._rows(CONNECTIONS)}
@@ -149,14 +176,16 @@ class Tables:
         """All message rows. Every attribute is text."""
         return [{name: value["S"] for name, value in row.items()} for row in self._rows(MESSAGES)]
 
-    def row(self, table: str, key: str, value: str) -> Row | None:
-        """The row with this key."""
-        return next((row for row in self._rows(table) if row[key]["S"] == value), None)
+    def found(self, table: str, keys: Sequence[Row]) -> list[Row | None]:
+        """The rows with these keys."""
+        rows = self._rows(table) if keys else []
+        by_key = {tuple(row[name]["S"] for name in keys[0]): row for row in rows}
+        return [by_key.get(tuple(value["S"] for value in key.values())) for key in keys]
 
-    def add_message(self, message_id: str, group_id: str, timestamp: str, text: str) -> None:
+    def add_message(self, message_id: str, group_id: str, timestamp: str, text: str, *, sender_id: str = "ana") -> None:
         """Store a message as another program could."""
         row = {"messageId": message_id, "groupId": group_id, "timestamp": timestamp, "message": text}
-        put_row(self._client, MESSAGES, row | {"senderId": "ana", "senderName": "ana"})
+        put_row(self._client, MESSAGES, row | {"senderId": sender_id, "senderName": sender_id})
 
     def forget_messages(self) -> None:
         """Delete all message rows, as another program could."""
@@ -174,7 +203,7 @@ class Tables:
             if after < calls <= after + times:
                 raise error
 
-        with self._hook(f"before-call.dynamodb.{operation}", fail):
+        with self.hook(f"before-call.dynamodb.{operation}", fail):
             yield
 
     @contextmanager
@@ -189,7 +218,7 @@ class Tables:
                 ended.wait()
                 raise aws_error(operation)
 
-        with self._hook(f"before-call.dynamodb.{operation}", hang):
+        with self.hook(f"before-call.dynamodb.{operation}", hang):
             try:
                 yield
             finally:
@@ -203,7 +232,7 @@ class Tables:
         def lose(**_: object) -> int | None:
             return next(answers, None)  # the seconds that the SDK waits before it repeats a call
 
-        with self._hook(f"needs-retry.dynamodb.{operation}", lose):
+        with self.hook(f"needs-retry.dynamodb.{operation}", lose):
             yield
 
     @contextmanager
@@ -213,7 +242,7 @@ class Tables:
         def hide(parsed: dict[str, Any], **_: object) -> None:
             parsed["Items"] = [row for row in parsed["Items"] if row["connectionId"]["S"] != connection_id]
 
-        with self._hook("after-call.dynamodb.Query", hide):
+        with self.hook("after-call.dynamodb.Query", hide):
             yield
 
     @contextmanager
@@ -224,7 +253,7 @@ class Tables:
         def count(**_: object) -> None:
             calls.append(operation)
 
-        with self._hook(f"before-call.dynamodb.{operation}", count):
+        with self.hook(f"before-call.dynamodb.{operation}", count):
             yield calls
 
     @contextmanager
@@ -235,7 +264,7 @@ class Tables:
         def count(parsed: dict[str, Any], **_: object) -> None:
             rows.append(parsed["ScannedCount"])
 
-        with self._hook("after-call.dynamodb.Query", count):
+        with self.hook("after-call.dynamodb.Query", count):
             yield rows
 
     @contextmanager
@@ -253,7 +282,7 @@ class Tables:
                 next(pending, lambda: None)()
                 within = False
 
-        with self._hook(f"before-call.dynamodb.{operation}", act):
+        with self.hook(f"before-call.dynamodb.{operation}", act):
             yield calls
 
     @contextmanager
@@ -263,7 +292,7 @@ class Tables:
         def spoil(params: dict[str, Any], **_: object) -> None:
             params["Item"][field] = value
 
-        with self._hook(f"provide-client-params.dynamodb.{operation}", spoil):
+        with self.hook(f"provide-client-params.dynamodb.{operation}", spoil):
             yield
 
     def _rows(self, table: str) -> list[Row]:
@@ -272,7 +301,8 @@ class Tables:
         return [item.to_json()["Attributes"] for item in items]
 
     @contextmanager
-    def _hook(self, event: str, handler: Any) -> Iterator[None]:
+    def hook(self, event: str, handler: Any) -> Iterator[None]:
+        """Have botocore call a handler at an event, such as ``before-call.dynamodb.Query``."""
         self._client.meta.events.register_first(event, handler)
         try:
             yield

@@ -6,6 +6,7 @@ from handlers.runtime import settings
 
 from .chat import Chat
 from .costs import FRAMES, READ, THRESHOLD, WRITE, measure
+from .tables import READ_MARKERS
 
 EXPECTED = {
     # Calls of AWS, read units, write units, frames.
@@ -16,6 +17,11 @@ EXPECTED = {
     "join 25 more with one frame": (29, 2, 51, 2),
     "send to a group of one, in 50 groups": (4, 0.5, 3, 2),
     "catch up in 25 groups without news": (27, 12.5, 1, 2),
+    "mark as read in a group of two": (5, 1, 3, 2),
+    "mark as read what was read": (2, 0, 2, 1),
+    "who has read in a group of two": (3, 0.5, 1, 2),
+    "list 25 of 50 groups without news": (29, 63.5, 1, 2),
+    "list 25 of 50 groups with 2 unread messages in each": (54, 76, 1, 2),
     "leave a group": (5, 1, 3, 2),
     "end a connection with 49 group rows": (3, 0, 102, 0),
     "an hour without messages": (30, 15, 0, 30),
@@ -36,6 +42,7 @@ EXPECTED = {
 
 def test_every_action_costs_as_much_as_expected(chat: Chat, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BROADCAST_THRESHOLD", str(THRESHOLD))
+    monkeypatch.setenv("READ_MARKERS_TABLE", READ_MARKERS)
     settings.settings.cache_clear()
     measured = {}
     for case, costs in measure(chat).items():

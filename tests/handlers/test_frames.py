@@ -4,9 +4,10 @@ import re
 
 import pytest
 
-from handlers.protocol import frames
+from handlers.protocol import client_frames, frames
+from handlers.protocol.client_frames import SendMessage
 from handlers.protocol.errors import ChatError, Code
-from handlers.protocol.frames import MAX_MESSAGE_BYTES, Frame, SendMessage
+from handlers.protocol.frames import MAX_MESSAGE_BYTES, Frame
 
 ROW = {
     "messageId": "m1",
@@ -99,7 +100,7 @@ def test_replies_repeat_only_the_ids_of_a_request() -> None:
     ],
 )
 def test_a_valid_message_is_read(fields: Frame, name: str, client_message_id: str | None) -> None:
-    assert frames.send_message(FRAME | fields) == SendMessage(
+    assert client_frames.send_message(FRAME | fields) == SendMessage(
         group_id="red", sender_id="ana", sender_name=name, text="Hi", client_message_id=client_message_id
     )
 
@@ -115,7 +116,7 @@ def test_a_valid_message_is_read(fields: Frame, name: str, client_message_id: st
 )
 def test_an_invalid_field_is_named(field: str, value: object) -> None:
     with pytest.raises(ChatError) as error:
-        frames.send_message(FRAME | {field: value})
+        client_frames.send_message(FRAME | {field: value})
     assert refusal(error) == (Code.BAD_REQUEST, False)
     assert error.value.message.startswith(f"{field} must be ")
 
@@ -123,7 +124,7 @@ def test_an_invalid_field_is_named(field: str, value: object) -> None:
 @pytest.mark.parametrize("missing", ["groupId", "senderId", "message"])
 def test_a_missing_field_is_named(missing: str) -> None:
     with pytest.raises(ChatError, match=Code.BAD_REQUEST.name) as error:
-        frames.send_message({name: value for name, value in FRAME.items() if name != missing})
+        client_frames.send_message({name: value for name, value in FRAME.items() if name != missing})
     assert error.value.message.startswith(missing)
 
 

@@ -151,7 +151,7 @@ class Chat:
         self.world = world
         self.name = name
         prefix = name.title()
-        own = {"namePrefix": prefix, "messagesTable": f"{prefix}Messages", "createMessagesTable": True}
+        own = {"namePrefix": prefix, "messagesTable": f"{prefix}Messages", "createMessagesTable": True, "unread": True}
         # High limits, so that an attack never fails only because the tests send too fast.
         unhurried = {"messageRate": 1_000, "messageBurst": 1_000}
         self.outputs = deploy(world.emulator, own | unhurried | CONFIGS[name][1](world))
@@ -229,6 +229,7 @@ class Chat:
         return [
             outputs["ConnectionsTable"],
             outputs["MessagesTable"],
+            f"{self.name.title()}ReadMarkers",
             MEMBERS_TABLE,
             *outputs["FunctionNames"].values(),
             *outputs["LogGroupNames"].values(),

@@ -5,9 +5,10 @@ from collections.abc import Callable
 
 from websockets.exceptions import ConnectionClosed
 
+from handlers.protocol import cursors
 from tests.security.attack import NOTHING, OWN_ALONE, Scene, add, attack
 from tests.security.chats import ALICE, BOB, GROUP, MARK
-from tests.security.client import Frame
+from tests.security.client import Client, Frame
 
 LOOKALIKES = {
     "in capitals": GROUP.replace("Café", "CAFÉ"),
@@ -185,6 +186,16 @@ for chat in ("claims", "members"):
         ("sends without joining", "sends a message to Alice's group", {"action": "sendMessage", "groupId": GROUP}),
         ("reads without joining", "asks for the history of Alice's group", {"action": "getHistory", "groupId": GROUP}),
         ("looks around without joining", "asks who is in Alice's group", {"action": "getPresence", "groupId": GROUP}),
+        (
+            "marks as read",
+            "marks a message of Alice's group as read",
+            {"action": "markRead", "groupId": GROUP, "messageId": "m", "timestamp": "2026-01-01"},
+        ),
+        (
+            "asks who has read",
+            "asks how far Alice and Bob have read",
+            {"action": "getReads", "groupId": GROUP, "userId": ALICE},
+        ),
         ("leaves", "leaves Alice's group, then reads its history", {"action": "leaveGroup", "groupId": GROUP}),
     ):
         add(
@@ -243,6 +254,46 @@ def catch_up_in_another_group(scene: Scene) -> str:
     answer = scene.ask(client, {"action": "getHistory", "groups": [{"groupId": GROUP}, {"groupId": scene.den}]})
     read = [each["groupId"] for each in answer["groups"]]
     return OWN_ALONE if (answer["action"], read) == ("upToDate", [scene.den]) else str(answer)
+
+
+def _lists(scene: Scene, client: Client, **fields: object) -> str:
+    answer = scene.ask(client, {"action": "getGroups"} | fields)
+    listed = {group["groupId"] for group in answer.get("groups", [])}
+    return OWN_ALONE if answer["action"] == "groups" and listed <= {scene.den, client.group} else str(answer)
+
+
+@attack("claims", "A member reads in Alice's group, then lists its groups with a token for its own group", OWN_ALONE)
+def list_with_a_marker_of_another_group(scene: Scene) -> str:
+    with_claim = scene.handshake(group=GROUP).parameter("token", scene.chat.world.provider.mint(scene.user, [GROUP]))
+    reader = scene.join(group=GROUP, handshake=with_claim)
+    scene.ask(reader, {"action": "markRead", "messageId": "m", "timestamp": "2026-01-01"})
+    for victim in (scene.chat.alice, scene.chat.bob):
+        victim.take("read")
+    reader.close()
+    return _lists(scene, scene.visitor())
+
+
+@attack("members", "A removed member lists its groups", OWN_ALONE)
+def list_of_a_removed_member(scene: Scene) -> str:
+    client = scene.removed_member()
+    answer = scene.ask(client, {"action": "getGroups"})
+    return OWN_ALONE if answer.get("groups") == [] else str(answer)
+
+
+@attack("open", "A stranger lists its groups, and names Alice as the user and her group in the cursor", OWN_ALONE)
+def list_of_another_user(scene: Scene) -> str:
+    cursor = cursors.encode_group(GROUP[:-1])
+    return _lists(scene, scene.stranger, userId=ALICE, senderId=ALICE, groupId=GROUP, after=cursor)
+
+
+@attack("open", "A stranger marks a message in its own group as read, and names Alice as the reader", "its own marker")
+def mark_as_another_user(scene: Scene) -> str:
+    client = scene.stranger
+    answer = scene.ask(
+        client,
+        {"action": "markRead", "userId": ALICE, "senderId": ALICE, "messageId": "m", "timestamp": "2026-01-01"},
+    )
+    return "its own marker" if answer["userId"] == client.user else str(answer)
 
 
 @attack("open", "A stranger joins a group as Alice", "FORBIDDEN")

@@ -1,0 +1,140 @@
+"""Frames that clients send, validated. Unknown fields are ignored."""
+
+from dataclasses import dataclass
+
+from .errors import ChatError, Code
+from .frames import MAX_ID_BYTES, Frame, is_id
+
+MAX_GROUPS = 25
+"""Groups that one frame may name, so that a function serves it in seconds."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SendMessage:
+    """A valid ``sendMessage`` frame. The sender's right to send it is checked elsewhere."""
+
+    group_id: str
+    sender_id: str
+    sender_name: str
+    text: str
+    client_message_id: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JoinGroup:
+    """A valid ``joinGroup`` or ``leaveGroup`` frame. The user's right is checked elsewhere.
+
+    Attributes:
+        group_ids: The groups, each once, in the order of the frame.
+        is_batch: Whether the frame named them in a list.
+        sender_id: The user that the client says it is. None if it does not say.
+        events: Whether it wants the events of the groups.
+        name: The display name for its user. Empty if it names none.
+    """
+
+    group_ids: list[str]
+    is_batch: bool
+    sender_id: str | None
+    events: bool
+    name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MarkRead:
+    """A valid ``markRead`` frame. The user's right is checked elsewhere. An empty group is that of the handshake."""
+
+    group_id: str
+    message_id: str
+    timestamp: str
+
+
+def send_message(frame: Frame) -> SendMessage:
+    """Validate a ``sendMessage`` frame. Unknown fields are ignored.
+
+    Raises:
+        ChatError: BAD_REQUEST, naming the field and what it must be.
+    """
+    text = frame.get("message")
+    if not isinstance(text, str) or not text:
+        raise ChatError(Code.BAD_REQUEST, "message must be a string that is not empty")
+    sender_id = _id(frame, "senderId")
+    return SendMessage(
+        group_id=_id(frame, "groupId"),
+        sender_id=sender_id,
+        # Front ends send an empty name for a user without a name.
+        sender_name=sender_id if frame.get("senderName") in (None, "") else _id(frame, "senderName"),
+        text=text,
+        client_message_id=None if frame.get("clientMessageId") is None else _id(frame, "clientMessageId"),
+    )
+
+
+def join_group(frame: Frame) -> JoinGroup:
+    """Validate a ``joinGroup`` or ``leaveGroup`` frame. Unknown fields are ignored.
+
+    Raises:
+        ChatError: BAD_REQUEST, naming the field and what it must be.
+    """
+    several, events = frame.get("groupIds"), frame.get("events")
+    if several is not None and frame.get("groupId") is not None:
+        raise ChatError(Code.BAD_REQUEST, "groupId and groupIds are both given: give one of them")
+    if several is not None and not (isinstance(several, list) and several and all(map(is_id, several))):
+        raise ChatError(Code.BAD_REQUEST, f"groupIds must be a list of strings of 1 to {MAX_ID_BYTES} bytes in UTF-8")
+    group_ids = [_id(frame, "groupId")] if several is None else list(dict.fromkeys(several))
+    if len(group_ids) > MAX_GROUPS:
+        raise ChatError(Code.BAD_REQUEST, f"groupIds may have at most {MAX_GROUPS} groups: send several frames")
+    if events is not None and not isinstance(events, bool):
+        raise ChatError(Code.BAD_REQUEST, "events must be true or false")
+    # senderName is what front ends call it.
+    given = next((name for name in ("name", "senderName") if frame.get(name) not in (None, "")), None)
+    return JoinGroup(
+        group_ids=group_ids,
+        is_batch=several is not None,
+        sender_id=None if frame.get("senderId") is None else _id(frame, "senderId"),
+        events=bool(events),
+        name=_id(frame, given) if given else "",
+    )
+
+
+def mark_read(frame: Frame) -> MarkRead:
+    """Validate a ``markRead`` frame. Unknown fields are ignored.
+
+    Raises:
+        ChatError: BAD_REQUEST, naming the field and what it must be.
+    """
+    return MarkRead(
+        group_id=optional_id(frame, "groupId"),
+        message_id=_id(frame, "messageId"),
+        timestamp=_id(frame, "timestamp"),
+    )
+
+
+def groups_to_read(frame: Frame) -> dict[str, object]:
+    """The groups of a ``getHistory`` frame with many groups, and their cursors, which are not checked.
+
+    Raises:
+        ChatError: BAD_REQUEST, naming the field and what it must be.
+    """
+    groups = frame["groups"]
+    if any(frame.get(name) is not None for name in ("groupId", "before", "after")):
+        raise ChatError(Code.BAD_REQUEST, "groups is given with groupId, before or after: put them into groups")
+    if not isinstance(groups, list) or not 0 < len(groups) <= MAX_GROUPS:
+        raise ChatError(Code.BAD_REQUEST, f"groups must be a list of 1 to {MAX_GROUPS} groups")
+    if not all(isinstance(group, dict) and is_id(group.get("groupId")) for group in groups):
+        raise ChatError(Code.BAD_REQUEST, 'each of groups must be like {"groupId":"G","after":"cursor"}')
+    return {group["groupId"]: group.get("after") for group in groups}
+
+
+def optional_id(frame: Frame, name: str) -> str:
+    """A field that may be missing, as "" then.
+
+    Raises:
+        ChatError: BAD_REQUEST, if it is no id.
+    """
+    return "" if frame.get(name) is None else _id(frame, name)
+
+
+def _id(frame: Frame, name: str) -> str:
+    value = frame.get(name)
+    if not is_id(value):
+        raise ChatError(Code.BAD_REQUEST, f"{name} must be a string of 1 to {MAX_ID_BYTES} bytes in UTF-8")
+    return str(value)
