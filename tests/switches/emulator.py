@@ -13,6 +13,8 @@ class Switches(TypedDict, total=False):
 
     index_lag_s: float
     """How far the indexes are behind their tables."""
+    tables_ms: float
+    """How long each call of DynamoDB takes, in addition to its own time."""
     stream_delay_s: float
     """How late the records of a stream come. At least, because they are timed in whole seconds."""
     stream_deliveries: int

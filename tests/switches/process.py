@@ -140,6 +140,16 @@ def _limit_frames() -> None:
     apigateway.handle_websocket = with_limit
 
 
+def _slow_tables_down() -> None:
+    serve = dynamodb.handle_request
+
+    async def slowly(*request: Any) -> Any:
+        await asyncio.sleep(switch("tables_ms", 0) / 1000)
+        return await serve(*request)
+
+    dynamodb.handle_request = slowly
+
+
 def _put_the_clock_of_the_gateway_ahead() -> None:
     context = apigateway._ws_request_context
 
@@ -157,7 +167,7 @@ if __name__ == "__main__":
     os.environ["PYTHONPATH"] = str(_HERE / "runtime")
     for change in (
         *(_lag_indexes, _delay_and_repeat_streams, _limit_posts, _limit_frames),
-        _put_the_clock_of_the_gateway_ahead,
+        *(_slow_tables_down, _put_the_clock_of_the_gateway_ahead),
     ):
         change()
     emulator_process.run(directory)
