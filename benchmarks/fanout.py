@@ -27,7 +27,7 @@ import yaml
 
 from tests.graph.stack import chat
 
-from . import end_to_end, large_groups, report
+from . import end_to_end, large_groups, many_groups, report
 from .loopback import CLIENT_CORE, DELAYS_MS, Loopback, find, serve
 from .report import Figures
 
@@ -57,6 +57,8 @@ class Plan:
     wrk_s: int
     sends: dict[int, int]
     """End to end: number of messages by number of clients in the group."""
+    crowd: int
+    """Clients of many groups that come back at once."""
 
 
 FULL = Plan(
@@ -67,9 +69,10 @@ FULL = Plan(
     node_warm_ups=25,
     wrk_s=1,
     sends={2: 200, 50: 200, 300: 100},
+    crowd=1000,
 )
 QUICK = Plan(
-    pairs=2, cold_pairs=2, counts=(10, 100), third_counts=(10,), node_warm_ups=1, wrk_s=1, sends={2: 10, 50: 5}
+    pairs=2, cold_pairs=2, counts=(10, 100), third_counts=(10,), node_warm_ups=1, wrk_s=1, sends={2: 10, 50: 5}, crowd=3
 )
 
 
@@ -309,6 +312,7 @@ def main() -> None:
             rows={delay: clients(loopback, environment, plan, delay, third=False) for delay in DELAYS_MS},
             third={delay: clients(loopback, environment, plan, delay, third=True) for delay in DELAYS_MS},
             sends=sends(plan),
+            back=many_groups.measure(plan.crowd),
             function=large_groups.Function(
                 config["memorySize"]["default"], config["timeout"]["default"], config["broadcastThreshold"]["default"]
             ),

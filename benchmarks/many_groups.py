@@ -12,6 +12,7 @@ import time
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from itertools import count
 from typing import Any, NamedTuple
 
 from websockets.asyncio.client import ClientConnection, connect
@@ -25,6 +26,9 @@ BATCH = 25
 """Groups that one frame may name."""
 TABLES_MS = 10
 """How long a call of DynamoDB takes for a client that is alone."""
+
+_ANSWER_S = 60
+"""Time after which a frame without an answer is sent again."""
 
 Frame = dict[str, Any]
 
@@ -115,20 +119,29 @@ def _groups(number: int) -> list[str]:
 
 async def _ask(socket: ClientConnection, frame: Frame, refused: Counter[str]) -> Frame:
     """Send a frame until it is served. Returns the last answer."""
-    for attempt in range(100):
+    for attempt in count():
         request = f"{attempt} {frame['action']}"
         await socket.send(json.dumps(frame | {"requestId": request}))
-        while True:
-            answer: Frame = json.loads(await socket.recv())
-            if answer.get("requestId") == request and answer["action"] != "history":
-                break
+        try:
+            async with asyncio.timeout(_ANSWER_S):
+                answer = await _answer(socket, request)
+        except TimeoutError:
+            refused["no answer"] += 1
+            continue
         if answer["action"] != "error":
             return answer
         refused[answer["code"]] += 1
         if not answer["retryable"]:
-            raise RuntimeError(answer)
+            break
         await asyncio.sleep(answer.get("retryAfterMs", 0) / 1e3 + random.random())  # noqa: S311 - no secret
     raise RuntimeError(answer)
+
+
+async def _answer(socket: ClientConnection, request: str) -> Frame:
+    while True:
+        answer: Frame = json.loads(await socket.recv())
+        if answer.get("requestId") == request and answer["action"] != "history":
+            return answer
 
 
 if __name__ == "__main__":
