@@ -10,7 +10,7 @@ import { onJoin, showJoinForm } from "./page/join-form.js";
 import { openPeople, showPeople, showTyping } from "./page/people.js";
 import { read, write } from "./page/storage.js";
 
-/** @import { Chat } from "./chat-client.js" */
+/** @import { Chat, GroupSummary } from "./chat-client.js" */
 /** @import { Group } from "./page/groups.js" */
 /** @import { Values } from "./page/join-form.js" */
 /** @typedef {Values & { groups: string[] }} Session The user, their groups, and the one that is shown. */
@@ -24,12 +24,19 @@ let session = JSON.parse(read("sessionStorage", SESSION_KEY) ?? "null") ?? undef
 let chat;
 /** By group. @type {Map<string, Conversation>} */
 const conversations = new Map();
+/** What the server counted, by group, if it counts unread messages. @type {Map<string, GroupSummary>} */
+let summaries = new Map();
+/** Whether it is known if the server counts. */
+let settled = false;
+/** Groups that the user has left. The server still lists those in which they have read. @type {Set<string>} */
+let left = new Set();
 /** End what only the shown group needs. */
 let leaveView = () => {};
 /** Whether the client has been online in this session, and how often it has failed to connect since. */
 let reached = false;
 let attempts = 0;
-let frame = 0;
+/** @type {ReturnType<typeof setTimeout> | undefined} */
+let redraw;
 
 // The session
 
@@ -46,14 +53,17 @@ function enter(joined) {
   byId("chat-view").hidden = false;
   byId("my-name").textContent = name;
   showAvatar(byId("my-avatar"), userId, name);
-  reached = false;
+  reached = settled = false;
   attempts = 0;
+  summaries = new Map();
+  left = new Set(JSON.parse(read("localStorage", leftKey(joined)) ?? "[]"));
   chat = new ChatClient(endpoint, { userId, senderName: name, getToken: () => token });
   chat.on("state", connectionChanged);
+  chat.on("groups", counted);
   chat.on("error", ({ code, message, retryable, clientMessageId, groupId = session?.group }) => {
     // A failed message shows its own error, and the user need not know about retries.
     const ours = code === "STORAGE" || code === "CONNECT";
-    if (!ours && (retryable || clientMessageId || code === "UNKNOWN_ACTION" || groupId !== session?.group)) return;
+    if (!ours && (retryable || clientMessageId || groupId !== session?.group)) return;
     byId("alert").textContent = `${message}.`;
   });
   for (const groupId of joined.groups) open(groupId);
@@ -78,6 +88,7 @@ byId("sign-out").addEventListener("click", signOut);
 function connectionChanged() {
   if (!chat) return;
   if (chat.state === "online") {
+    if (!reached) chat.groups().then(settle, settle);
     reached = true;
     if (attempts) byId("alert").textContent = "";
     attempts = 0;
@@ -92,12 +103,41 @@ byId("try-now").addEventListener("click", () => chat?.wake());
 
 // Groups
 
+/** @param {readonly GroupSummary[]} list */
+function counted(list) {
+  summaries = new Map(list.map((summary) => [summary.groupId, summary]));
+  // Also the groups that the user has joined on other devices.
+  for (const { groupId } of list) if (!left.has(groupId)) open(groupId);
+  for (const conversation of conversations.values()) conversation.update();
+}
+
+function settle() {
+  settled = true;
+  for (const conversation of conversations.values()) conversation.update();
+}
+
+/** @param {Session} user */
+const leftKey = ({ endpoint, userId }) => `chat-left:${JSON.stringify([endpoint, userId])}`;
+
+/** @param {string} groupId @param {boolean} isLeft */
+function setLeft(groupId, isLeft) {
+  if (isLeft) left.add(groupId);
+  else left.delete(groupId);
+  if (session) write("localStorage", leftKey(session), left.size ? JSON.stringify([...left]) : "");
+}
+
 /** @param {string} groupId @returns {Conversation} */
 function open(groupId) {
   if (!chat) throw new Error("not signed in");
   let conversation = conversations.get(groupId);
   if (conversation) return conversation;
-  conversation = new Conversation(chat.group(groupId), { isLooking, edit: rewrite, changed: groupsChanged });
+  conversation = new Conversation(chat.group(groupId), {
+    isLooking,
+    isSettled: () => settled,
+    summary: (id) => summaries.get(id),
+    edit: rewrite,
+    changed: groupsChanged,
+  });
   conversations.set(groupId, conversation);
   return conversation;
 }
@@ -110,6 +150,7 @@ function show(groupId) {
   leaveView();
   const conversation = open(groupId);
   const { room } = conversation;
+  setLeft(groupId, false);
   session = { ...session, group: groupId, groups: [...conversations.keys()] };
   // For this tab only: a reload returns to the conversation, and another tab can be another user.
   write("sessionStorage", SESSION_KEY, JSON.stringify(session));
@@ -157,6 +198,7 @@ byId("leave").addEventListener("click", () => {
   conversation.hide();
   conversation.room.close();
   conversations.delete(conversation.room.groupId);
+  setLeft(conversation.room.groupId, true);
   show(next.groupId);
   openGroups(true);
 });
@@ -165,9 +207,9 @@ byId("leave").addEventListener("click", () => {
 function groups() {
   const all = [...conversations].map(([groupId, { room, unread }]) => ({
     groupId,
-    last: room.messages.findLast(({ status }) => status === "sent") ?? null,
+    last: summaries.get(groupId)?.lastMessage ?? room.messages.findLast(({ status }) => status === "sent") ?? null,
     unread,
-    more: false,
+    more: unread > 0 && !!summaries.get(groupId)?.unreadMore,
   }));
   const newestFirst = (/** @type {Group} */ a, /** @type {Group} */ b) =>
     (b.last?.timestamp ?? "").localeCompare(a.last?.timestamp ?? "") || a.groupId.localeCompare(b.groupId);
@@ -175,12 +217,13 @@ function groups() {
 }
 
 function groupsChanged() {
-  const unread = count(groups());
-  document.title = `${unread && `(${unread}) `}${session?.group} – Chat`;
-  if (frame) return;
-  frame = requestAnimationFrame(() => {
-    frame = 0;
-    if (chat && session) showGroups(groups(), session.group, session.userId);
+  redraw ??= setTimeout(() => {
+    redraw = undefined;
+    if (!chat || !session) return;
+    const all = groups();
+    const unread = count(all);
+    document.title = `${unread && `(${unread}) `}${session.group} – Chat`;
+    showGroups(all, session.group, session.userId);
   });
 }
 

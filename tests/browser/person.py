@@ -60,9 +60,11 @@ class Person:
         self.browser.get(f"{self._page_url}?{urlencode(query)}")
         self.until(lambda: self.find("group").is_displayed() or self.find("text").is_displayed())
 
-    def join(self, group: str, endpoint: str) -> None:
+    def join(self, group: str, endpoint: str, token: str = "") -> None:
         """Open the page, join, and wait until connected."""
         self.open(group=group, endpoint=endpoint)
+        if token:
+            self.find("token").send_keys(token)
         self.find("name").clear()
         self.find("name").send_keys(self.name, Keys.ENTER)
         self.until_state("Connected")

@@ -1,11 +1,14 @@
 """Many groups on the chat page, and what is new in them, in a real Chromium, against the deployed program."""
 
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 from selenium.webdriver.common.keys import Keys
 
+from local.deploy import deploy
 from local.emulator import Emulator
+from local.identity_provider import IdentityProvider
 from tests.clients import ChatClient
 from tests.rows import put_row
 
@@ -188,3 +191,50 @@ def test_the_list_slides_on_a_phone(person: People, group: str, chat_url: str) -
     ann.until(lambda: not ann.find("groups").is_displayed())
     assert ann.text_of("title") == group
     assert ann.first_unread == "Hello"
+
+
+def test_the_server_counts_what_is_unread_on_every_device(person: People, emulator: Emulator, group: str) -> None:
+    """The token is the identity, as in production."""
+    red, blue = f"{group} red", f"{group} blue"
+    with IdentityProvider() as provider:
+        config = {"namePrefix": "Counting", "unread": True, "authentication": "jwt", "jwtIssuer": provider.issuer}
+        more = {"jwtAudience": [provider.audience], "jwtJwksUrl": provider.jwks_url}
+        url = str(deploy(emulator, config | more)["WebSocketURL"])
+        tokens = {name: provider.mint(name, groups=[red, blue]) for name in ("Ann", "vera")}
+        phone, laptop = person("Ann"), person("Ann")
+        phone.join(red, url, tokens["Ann"])
+        with ChatClient(url, "vera", red, token=tokens["vera"]) as vera:
+            vera.say("zero")
+            phone.until_shown("zero")
+            phone.join_another(blue)
+            for text in ("one", "two", "three"):
+                vera.say(text)
+            phone.until(lambda: phone.groups == [(red, "Vera: three", "3"), (blue, "No messages yet", "")])
+            phone.browser.refresh()
+            phone.until(lambda: phone.groups == [(red, "Vera: three", "3"), (blue, "No messages yet", "")])
+            assert phone.browser.title == f"(3) {blue} – Chat"
+
+            # Another device finds the groups, and what it reads is read everywhere.
+            laptop.join(blue, url, tokens["Ann"])
+            laptop.until(lambda: laptop.groups == [(red, "Vera: three", "3"), (blue, "No messages yet", "")])
+            laptop.choose(red)
+            laptop.until(lambda: laptop.first_unread == "one")
+            for who in (laptop, phone):
+                who.until(lambda who=who: [unread for _, _, unread in who.groups] == ["", ""])  # type: ignore[misc]
+            assert phone.browser.title == f"{blue} – Chat"
+
+            # A reload in the group shows what came meanwhile below the line.
+            laptop.look_away()
+            vera.say("four")
+            laptop.until(lambda: laptop.browser.title == f"(1) {red} – Chat")
+            laptop.browser.refresh()
+            laptop.until(lambda: laptop.first_unread == "four")
+            phone.until(lambda: phone.groups[0] == (red, "Vera: four", ""))
+
+        # A group that is left stays away, though the server still lists it.
+        laptop.find("leave").click()
+        laptop.until(lambda: [name for name, _, _ in laptop.groups] == [blue])
+        laptop.browser.refresh()
+        laptop.until_state("Connected")
+        time.sleep(1)
+        assert [name for name, _, _ in laptop.groups] == [blue]

@@ -2,11 +2,12 @@
 import { MessageList } from "./message-list.js";
 import { byId } from "./elements.js";
 
-/** @import { Message, Room } from "../chat-client.js" */
-/** @typedef {{ timestamp: string, messageId?: string }} Position Of a message in its group. */
+/** @import { GroupSummary, Message, Position, Room } from "../chat-client.js" */
 /**
  * @typedef {object} Reader
  * @property {() => boolean} isLooking Whether the user looks at the log now.
+ * @property {() => boolean} isSettled Whether it is known if the server counts unread messages.
+ * @property {(groupId: string) => GroupSummary | undefined} summary What the server counted, if it does.
  * @property {(text: string) => void} edit The user wants to write this text again.
  * @property {() => void} changed There are other messages, or other unread ones.
  */
@@ -33,8 +34,10 @@ export class Conversation {
   list = new MessageList();
 
   #reader;
-  /** How far the user has read. What the first history has is not new. @type {Position | undefined} */
+  /** How far the user has read on this page. What the first history has is not new. @type {Position | undefined} */
   #readUpTo;
+  /** Whether it was ever known how far the user has read. */
+  #known = false;
   /** The unread line is after this message. @type {Position | undefined} */
   #line;
   /** Whether to keep the end in view when messages come. */
@@ -92,23 +95,39 @@ export class Conversation {
 
   // Reading
 
-  /** Call it when the user looks at the page again. */
+  /** Call it when the user looks at the page again, or the server has counted. */
   update() {
-    const { messages, state } = this.room;
-    const last = messages.findLast(({ status }) => status === "sent") ?? BEGINNING;
-    const from = this.#readUpTo ?? BEGINNING;
-    if (shown === this) this.#noteScroll(); // The scroll event may not have come yet.
-    const reads = shown === this && this.#following && this.#reader.isLooking();
-    if (reads || !this.#readUpTo) this.#readUpTo = state === "online" || this.#readUpTo ? last : undefined;
-    const unread = this.#readUpTo ? this.#after(this.#readUpTo).filter(({ own }) => !own).length : 0;
-    if (unread && !this.unread) this.#line = from;
-    this.unread = unread;
+    const { room } = this;
+    const last = room.messages.findLast(({ status }) => status === "sent");
+    const newest = last?.messageId ? { messageId: last.messageId, timestamp: last.timestamp } : BEGINNING;
+    if (room.state === "online" && this.#reader.isSettled()) this.#readUpTo ??= newest;
+    const summary = this.#reader.summary(room.groupId);
+    const readUpTo = summary ? (summary.readUpTo ?? BEGINNING) : this.#readUpTo;
+    if (shown === this) {
+      this.#noteScroll(); // The scroll event may not have come yet.
+      this.#frame ||= requestAnimationFrame(() => this.#draw());
+    }
+    if (!readUpTo) return this.#reader.changed();
+
+    const first = !this.#known;
+    this.#known = true;
+    const unread = summary?.unread ?? this.#after(readUpTo).filter(({ own }) => !own).length;
+    // The first time, the line comes before the user reads.
+    const reads = !first && shown === this && this.#following && this.#reader.isLooking();
+    // In a group that is new to the user, everything is.
+    const isNew = first && readUpTo === BEGINNING;
+    if (unread && !this.unread && !reads && !isNew) this.#line = readUpTo;
+    this.unread = reads ? 0 : unread;
+    if (reads) {
+      this.#readUpTo = newest;
+      room.markRead();
+    }
     this.#reader.changed();
-    if (shown === this && !this.#frame) this.#frame = requestAnimationFrame(() => this.#draw());
+    if (first && shown === this) this.show();
   }
 
   /** The sent messages after a position. @param {Position} position @returns {readonly Message[]} */
-  #after({ timestamp, messageId = "" }) {
+  #after({ timestamp, messageId }) {
     const { messages } = this.room;
     const isAfter = (/** @type {Message} */ message) =>
       message.timestamp > timestamp || (message.timestamp === timestamp && (message.messageId ?? "") > messageId);
