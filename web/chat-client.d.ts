@@ -133,11 +133,19 @@ export interface ChatEvents {
   error: ChatError;
 }
 
+/** The newest message of a group in the list of `groups()`. */
+export interface LastMessage extends Position {
+  senderId: string;
+  senderName?: string;
+  /** The first 200 characters of the text, or all of it. */
+  message: string;
+}
+
 /** A group in the list of `groups()`. */
 export interface GroupSummary {
   groupId: string;
-  /** The newest message, with the first 200 characters of its text or all of it. Null if there is none. */
-  lastMessage: (Position & Pick<Message, "senderId" | "senderName" | "message">) | null;
+  /** Null if there is no message. */
+  lastMessage: LastMessage | null;
   /** How many messages of others come after `readUpTo`. */
   unread: number;
   /** Whether there may be more unread messages than `unread` says. Show it as "100+". */
@@ -192,8 +200,8 @@ export interface Room {
   readonly typing: readonly string[];
   /**
    * How far each user has read, this user included. A user has read the messages whose `timestamp` is not after theirs
-   * here. It comes while something listens to `readers`, if the chat counts unread messages. Above 20 connections to the
-   * group, only the reads of this user come after the first.
+   * here. It comes while something listens to `readers`, if the chat counts unread messages. In a group with more members
+   * than `readReceiptLimit` (20), what the others read comes only when the client joins.
    */
   readonly readers: readonly Reader[];
   /** Whether `loadOlder()` would find more. */

@@ -15,7 +15,7 @@
  */
 
 /** @import { ChatEvents, ClientEvents, ClientOptions, GroupSummary } from "./chat-client.js" */
-/** @import { Message, Options, Presence, Reader, State, Timing } from "./chat-client.js" */
+/** @import { LastMessage, Message, Options, Presence, Reader, State, Timing } from "./chat-client.js" */
 /** @typedef {Record<string, any>} Frame */
 
 /** @type {Readonly<Timing>} */
@@ -63,7 +63,7 @@ export class ChatError extends Error {
     super(message);
     this.code = code;
     this.retryable = !!details.retryable;
-    this.retryAfterMs = Number(details.retryAfterMs) || 0;
+    this.retryAfterMs = details.retryAfterMs || 0;
     /** @type {string | undefined} */
     this.groupId = details.groupId;
     /** @type {string | undefined} */
@@ -135,7 +135,13 @@ class Listeners {
  * @property {(items: Message[]) => boolean} queue Takes unsent messages. Returns whether they survive a reload.
  */
 
-const disconnected = () => new ChatError("DISCONNECTED", "There is no connection", { retryable: true });
+/** @param {string} name */
+const empty = (name) => new TypeError(`${name} must not be empty`);
+
+/** @param {string} code @param {string} message */
+const passing = (code, message) => new ChatError(code, message, { retryable: true });
+
+const disconnected = () => passing("DISCONNECTED", "There is no connection");
 
 /** One socket, with its timers and its requests that wait for an answer. They all end with the socket. */
 class Link {
@@ -221,12 +227,7 @@ class Link {
   request(frame, read) {
     const requestId = newId();
     this.send({ ...frame, requestId });
-    return this.wait(
-      requestId,
-      this.#replyTimeoutMs,
-      new ChatError("TIMEOUT", "The server did not answer", { retryable: true }),
-      read,
-    );
+    return this.wait(requestId, this.#replyTimeoutMs, passing("TIMEOUT", "The server did not answer"), read);
   }
 
   end() {
@@ -280,7 +281,7 @@ class Connection extends Listeners {
   constructor(options) {
     super();
     if (!/^wss?:$/.test(new URL(options.url).protocol)) throw new TypeError("url must begin with wss:// or ws://");
-    if (!options.userId) throw new TypeError("userId must not be empty");
+    if (!options.userId) throw empty("userId");
     this.options = options;
     this.timing = { ...TIMING, ...options.timing };
     this.clock = options.clock ?? globalThis;
@@ -322,7 +323,7 @@ class Connection extends Listeners {
 
   /** @param {string} groupId */
   group(groupId) {
-    if (!groupId) throw new TypeError("groupId must not be empty");
+    if (!groupId) throw empty("groupId");
     const member = this.#member(groupId);
     member.open = true;
     member.changed();
@@ -394,7 +395,7 @@ class Connection extends Listeners {
       socket.onmessage = ({ data }) => this.#receive(link, data);
       socket.onclose = () => this.#lost(link);
     } catch (cause) {
-      this.report(new ChatError("CONNECT", `${/** @type {Error} */ (cause)?.message}`, { retryable: true }));
+      this.report(passing("CONNECT", `${/** @type {Error} */ (cause)?.message}`));
       this.#lost(link);
     }
   }
@@ -516,9 +517,11 @@ class Connection extends Listeners {
       case "presenceChanged":
       case "typing":
       case "read": {
-        const member = this.members.get(frame.groupId);
+        // What the user reads on another device counts in the list of groups, too.
+        const own = frame.userId === this.options.userId;
+        const member = own ? this.#member(frame.groupId) : this.members.get(frame.groupId);
         // After it has asked to leave, the server may still push for some seconds.
-        if (member?.open || link.places.get(frame.groupId)?.synced) member?.receive(frame);
+        if (own || member?.open || link.places.get(frame.groupId)?.synced) member?.receive(frame);
         break;
       }
       case "ack":
@@ -937,7 +940,7 @@ class Room {
 
   /** @param {string} message */
   send(message) {
-    if (!message.trim()) throw new TypeError("message must not be empty");
+    if (!message.trim()) throw empty("message");
     const { senderName } = this.#connection.options;
     const clientMessageId = newId();
     this.#queue([
@@ -1047,8 +1050,7 @@ class Room {
           frame.userId,
           this.#connection.clock.setTimeout(() => this.#stopTyping(frame.userId), frame.expiresInMs),
         );
-        this.#set("typing", [...this.#typists.keys()]);
-        return;
+        return this.#typistsChanged();
       case "reads":
       case "read":
         this.#hear(frame.readers ?? [frame]);
@@ -1097,18 +1099,18 @@ class Room {
 
   /** @param {GroupSummary} summary @returns {GroupSummary} */
   #bring(summary) {
-    const { lastMessage } = summary;
+    const last = summary.lastMessage ?? BEFORE_ALL;
+    const newest = this.#sent.at(-1);
     const own = this.#reads.get(this.#self);
-    // The user has read since the server counted.
-    const moved = !!own && behind(summary.readUpTo, own);
+    // The user has read since the server counted, and the messages after that are here.
+    const moved = !!own && behind(summary.readUpTo, own) && !(behind(own, last) && behind(newest, last));
     const readUpTo = moved ? own : summary.readUpTo;
     const fresh = this.#sent.filter(
-      (message) => !message.own && behind(readUpTo, message) && (moved || behind(lastMessage, message)),
+      (message) => !message.own && behind(readUpTo, message) && (moved || behind(last, message)),
     ).length;
-    const newest = /** @type {GroupSummary["lastMessage"]} */ (this.#sent.at(-1));
     return {
       ...summary,
-      lastMessage: newest && behind(lastMessage, newest) ? newest : lastMessage,
+      lastMessage: newest && behind(last, newest) ? /** @type {LastMessage} */ (newest) : summary.lastMessage,
       readUpTo,
       unread: moved ? fresh : summary.unread + fresh,
       // Of those before the loaded messages, it is not known which are this user's own.
@@ -1264,7 +1266,11 @@ class Room {
   /** @param {string} userId */
   #stopTyping(userId) {
     this.#connection.clock.clearTimeout(this.#typists.get(userId));
-    if (this.#typists.delete(userId)) this.#set("typing", [...this.#typists.keys()]);
+    if (this.#typists.delete(userId)) this.#typistsChanged();
+  }
+
+  #typistsChanged() {
+    this.#set("typing", [...this.#typists.keys()]);
   }
 
   #typingDue() {

@@ -12,6 +12,9 @@ import pytest
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
+from local.deploy import deploy
+from local.emulator import Emulator
+
 from .person import Person
 
 ROOT = Path(__file__).parents[2]
@@ -47,15 +50,15 @@ class ReactPage:
 
     def __init__(self, person: Person, url: str) -> None:
         self.person = person
-        self._url = url
+        self.url = url
 
     def show(self, user: str, groups: list[str]) -> None:
         who = {"id": user, "name": user.capitalize()}
-        self._show(user, "ChatApp", {"url": self._url, "user": who, "groupIds": groups})
+        self._show(user, "ChatApp", {"url": self.url, "user": who, "groupIds": groups})
 
     def probe(self, options: Mapping[str, object] | None, token: str | None = None, **props: object) -> None:
         """Show the component that keeps what the hooks return. ``token`` is the code of what ``getToken`` returns."""
-        self._show("probe", "Probe", {"url": self._url, "options": options, **props}, token)
+        self._show("probe", "Probe", {"url": self.url, "options": options, **props}, token)
 
     def _show(self, element: str, component: str, props: dict[str, object], token: str | None = None) -> None:
         script = f"arguments[2].options.getToken = () => {token};" if token else ""
@@ -78,10 +81,11 @@ class ReactPage:
         self.person.browser.find_elements(By.CSS_SELECTOR, f"#{user} nav button")[number].click()
 
     def sent(self, user: str) -> list[list[str]]:
-        """Joins and leaves, by socket of the user."""
+        """Joins and leaves, by socket of the user. ``show`` gives a name to the socket, ``probe`` does not."""
         script = """
         return sockets
-          .filter(({ url }) => new URL(url).searchParams.get("userId") === arguments[0])
+          .map(({ url, actions }) => ({ query: new URL(url).searchParams, actions }))
+          .filter(({ query }) => (query.get("name")?.toLowerCase() ?? query.get("userId")) === arguments[0])
           .map(({ actions }) => actions.filter((action) => /^(join|leave)Group/.test(action)));
         """
         return list(self.person.script(script, user))
@@ -100,7 +104,8 @@ def page(person: Callable[[str], Person], page_url: str, bundle: str, chat_url: 
     return ReactPage(ann, chat_url)
 
 
-def test_two_people_chat_in_two_groups_over_one_socket_each(page: ReactPage, group: str) -> None:
+def test_two_people_chat_in_two_groups_over_one_socket_each(page: ReactPage, emulator: Emulator, group: str) -> None:
+    page.url = str(deploy(emulator, {"namePrefix": "Counting", "unread": True})["WebSocketURL"])
     groups = [f"{group}, red", f"{group}, blue"]
     red, blue = groups
     for user in ("ann", "ben"):
@@ -115,13 +120,23 @@ def test_two_people_chat_in_two_groups_over_one_socket_each(page: ReactPage, gro
     page.say("ben", "two")
     for user in ("ann", "ben"):
         page.until(user, "ol span", "one", "two")
+        page.until(user, "ol i", "seen")
     page.open("ben", 1)
     page.until("ben", "ol span")
     page.say("ann", "three")
     page.until("ann", "ol span", "one", "two", "three")
+    page.until("ben", "nav i", "1", "")
     assert page.texts("ben", "ol span") == []
+    assert page.texts("ann", "ol i") == ["seen"]
+    page.probe({"userId": "ben", "senderName": "Phone"})
+    page.person.until(lambda: page.probed("unread.unread") == 1)
     page.open("ben", 0)
     page.until("ben", "ol span", "one", "two", "three")
+    page.until("ben", "nav i", "", "")
+    page.until("ann", "ol i", "seen", "seen")
+    page.person.until(lambda: page.probed("unread.unread") == 0)
+    assert page.probed("unread.groups.map(({ groupId }) => groupId)") == [red]
+    page.hide("probe")
 
     before = page.sent("ben")
     page.hide("ben")
@@ -145,9 +160,11 @@ def test_two_people_chat_in_two_groups_over_one_socket_each(page: ReactPage, gro
 def test_what_the_hooks_return_is_stable_and_has_errors(page: ReactPage, group: str) -> None:
     page.probe(None, groupId=group)
     assert page.probed("chat.state") == "idle"
+    assert page.probed("unread.error") is None
     cy = {"userId": "cy", "timing": {"resyncDelayMs": 100}}
     page.probe(cy, groupId=group)
     page.person.until(lambda: page.probed("group.presence.members.length") == 1)
+    page.person.until(lambda: page.probed("unread.error?.code") == "UNKNOWN_ACTION")
     time.sleep(1)  # The client asks once more for history and presence.
     renders = page.probed("renders")
     page.person.script("window.before = { ...probe }")

@@ -287,6 +287,22 @@ describe("another device of the user", () => {
     assert.deepEqual([heard.list, frames("getGroups").length], [["a 0 text 5"], 1]);
   });
 
+  test("that reads in a group without a room here changes the count, unless messages after it are not here", async () => {
+    replies.getGroups = lists(summary("b", 5, 3));
+    await online();
+    const heard = listen();
+    await settled();
+    read("b", 4, "U");
+    assert.deepEqual(heard.list, ["b 3 text 5"]);
+    read("b", 5, "V");
+    read("b", 5, "U");
+    assert.deepEqual([heard.list, frames("getGroups").length], [["b 0 text 5"], 1]);
+    assert.deepEqual(
+      frames("joinGroup").map(({ groupIds }) => groupIds),
+      [["a"]],
+    );
+  });
+
   test("that reads what is not loaded here leaves a count that says so", async () => {
     replies.getHistory = ({ groups: [{ groupId, after }] }) =>
       after
