@@ -216,7 +216,7 @@ class ReliableClient:
                     room.take(frame)
             case "left" if frame.get("reason"):
                 for group_id in frame["groupIds"]:
-                    self._exclude(self.rooms[group_id], _refusal(frame["reason"]))
+                    self._exclude(self.rooms[group_id], _refusal({"code": frame["reason"]}))
 
     async def _deliver(self, link: Link) -> None:
         """Send the outbox, one message after the other, to keep their order. It waits until their groups are joined."""
@@ -275,11 +275,10 @@ class ReliableClient:
         for group_id in answer["groupIds"]:
             self.rooms[group_id].place = Place()
         self.reconcile()
-        codes = {one["groupId"]: one["code"] for one in answer["refused"]}
-        for group_id, code in codes.items():
-            if code != "UNAVAILABLE":
-                self._exclude(self.rooms[group_id], _refusal(code))
-        return "UNAVAILABLE" not in codes.values()
+        final = [one for one in answer["refused"] if one["code"] != "UNAVAILABLE"]
+        for one in final:
+            self._exclude(self.rooms[one["groupId"]], _refusal(one))
+        return len(final) == len(answer["refused"])
 
     def _exclude(self, room: Room, error: Frame) -> None:
         """Close a room that the server keeps this user out of."""
@@ -319,16 +318,32 @@ class ReliableClient:
             asked = catch_up.next(_BATCH)
             if not asked:
                 return
-            answer = await self.ask("getHistory", catch_up.read, groups=asked, limit=_PAGE)
+            answer = await self._read(asked, catch_up.read)
             for room, page in catch_up.take_newest():
                 if await self._read_back(room, page):
                     catch_up.complete(room.group_id, page["after"])
                 else:
                     catch_up.drop(room.group_id)
-            for group_id, code in catch_up.end(answer).items():
-                self._exclude(self.rooms[group_id], _refusal(code))
+            for final in catch_up.end(answer):
+                self._exclude(self.rooms[final["groupId"]], _refusal(final))
             if catch_up.is_stuck(asked):
                 await asyncio.sleep(backoff(attempt))
+
+    async def _read(self, asked: list[Frame], take: Callable[[Frame], None]) -> Frame:
+        """Read a page of some groups. Returns the frame that follows the pages of many groups.
+
+        For one group it is the plain getHistory, which the functions of 0.1.0 know, too.
+        """
+        if len(asked) > 1:
+            return await self.ask("getHistory", take, groups=asked, limit=_PAGE)
+        [one] = asked
+        group = {"groupId": one["groupId"]}
+        try:
+            page = await self.ask("getHistory", limit=_PAGE, **one)
+        except RefusedError as refused:
+            return {"groups": [], "refused": [refused.error | group]}
+        take(page | group)
+        return {"groups": [], "refused": []}
 
     async def _read_back(self, room: Room, newest: Frame) -> bool:
         """Read back from the newest page, then report the messages. Returns False if the room is closed meanwhile."""
@@ -349,8 +364,9 @@ class ReliableClient:
         return True
 
 
-def _refusal(code: str) -> Frame:
-    return {"action": "error", "code": code, "message": _REFUSALS.get(code, "the server refuses this group")}
+def _refusal(refused: Frame) -> Frame:
+    """The error frame for a group that a frame about many groups refuses."""
+    return {"action": "error", "message": _REFUSALS.get(refused["code"], "the server refuses this group")} | refused
 
 
 def _is_this_machine(host: str) -> bool:

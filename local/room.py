@@ -159,19 +159,19 @@ class CatchUp:
         newest, self._newest = self._newest, {}
         return ((self._places[group_id][0], page) for group_id, page in newest.items() if group_id in self._rest)
 
-    def end(self, answer: Frame) -> dict[str, str]:
-        """Take the frame after the pages. Returns the codes of the groups that are refused."""
+    def end(self, answer: Frame) -> list[Frame]:
+        """Take the frame after the pages. Returns the refusals that a retry cannot help."""
         for one in answer["groups"]:
             self.complete(one["groupId"], one["after"])
-        refused = {one["groupId"]: one["code"] for one in answer["refused"] if one["code"] != "UNAVAILABLE"}
-        for group_id, code in list(refused.items()):
-            if code == "BAD_REQUEST" and self._rest.get(group_id):
+        final = []
+        for refused in answer["refused"]:
+            if refused["code"] == "BAD_REQUEST" and self._rest.get(refused["groupId"]):
                 # A new deployment does not know the cursors of the one before it.
-                self._rest[group_id] = None
-                del refused[group_id]
-            else:
-                self.drop(group_id)
-        return refused
+                self._rest[refused["groupId"]] = None
+            elif refused["code"] != "UNAVAILABLE":
+                self.drop(refused["groupId"])
+                final.append(refused)
+        return final
 
     def complete(self, group_id: str, cursor: str) -> None:
         """The history of a group is complete.

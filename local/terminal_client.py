@@ -29,7 +29,8 @@ _ADVICE = {
     "UNAVAILABLE": "The client sends it again.",
 }
 _HANDSHAKE_ADVICE = {
-    400: "Your name or user id is empty or too long. Use 1 to 256 bytes for each.",
+    400: "Your name or user id is empty or too long: use 1 to 256 bytes for each. Or the chat is older than this "
+    "client: deploy it again.",
     401: "CHAT_TOKEN is missing, wrong or expired. Get a new token.",
     403: "The URL or CHAT_TOKEN is not accepted. Check that the URL is complete, and that CHAT_TOKEN is set, right and "
     "not expired.",

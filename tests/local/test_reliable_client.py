@@ -44,7 +44,7 @@ class Server:
         if refusal := self.refusals.pop(action, None):
             return {"action": "error"} | refusal
         if action == "getHistory":
-            return {"action": "upToDate", "groups": [{"groupId": "g", "after": "c"}], "refused": []}
+            return {"action": "history", "messages": [], "before": None, "after": "c", "more": False}
         self.said.append(frame["message"])
         stamp = {"messageId": f"m{len(self.said)}", "timestamp": "2026-01-01T00:00:00.000000Z"}
         return {"action": "ack", "duplicate": False} | stamp
