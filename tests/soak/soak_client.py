@@ -19,7 +19,7 @@ class SoakClient(ReliableClient):
         messages: The messages of its group, by ``messageId``.
         contradictions: Messages that came a second time with other content.
         acks: Message id and timestamp of the acks, by ``clientMessageId``. Exactly one each is right.
-        groups: Groups of all frames received. Exactly one is right.
+        groups: Groups of all frames received, except refusals. Exactly one is right.
         counts: Numbers of events, for the progress lines.
     """
 
@@ -104,7 +104,8 @@ class SoakClient(ReliableClient):
                     raise RefusedError(frame)
             case str(action):
                 self.counts[action] += 1
-        if "groupId" in frame:
+        # A refusal names the group of the frame that it refuses.
+        if "groupId" in frame and frame["action"] != "error":
             self.groups.add(frame["groupId"])
 
     def _see(self, messages: Iterable[Frame], repeated: str) -> None:
