@@ -105,7 +105,7 @@ def page(person: Callable[[str], Person], page_url: str, bundle: str, chat_url: 
 
 
 def test_two_people_chat_in_two_groups_over_one_socket_each(page: ReactPage, emulator: Emulator, group: str) -> None:
-    page.url = str(deploy(emulator, {"namePrefix": "Counting", "unread": True})["WebSocketURL"])
+    page.url = str(deploy(emulator, {"namePrefix": "React", "unread": True})["WebSocketURL"])
     groups = [f"{group}, red", f"{group}, blue"]
     red, blue = groups
     for user in ("ann", "ben"):
