@@ -23,7 +23,6 @@ _TOLD_AGAIN_S = 60.0
 """How long not to repeat a notice about something that the client retries."""
 
 _ADVICE = {
-    "FORBIDDEN": "You may not write here as this user. With a token, use the token's user: ARGS=--user=…",
     "TOO_LARGE": "Split it into several messages.",
     "RATE_LIMITED": "The client sends it again. Please type a little slower.",
     "UNAVAILABLE": "The client sends it again.",
@@ -33,7 +32,7 @@ _HANDSHAKE_ADVICE = {
     "client: deploy it again.",
     401: "CHAT_TOKEN is missing, wrong or expired. Get a new token.",
     403: "The URL or CHAT_TOKEN is not accepted. Check that the URL is complete, and that CHAT_TOKEN is set, right and "
-    "not expired.",
+    "not expired. If another claim than `sub` is the user, name the user: ARGS=--user=…",
     404: "The URL is wrong. Compare it with the output WebSocketURL.",
     429: "There are too many connections. Close some, or try again later.",
 }
