@@ -1100,21 +1100,24 @@ class Room {
   /** @param {GroupSummary} summary @returns {GroupSummary} */
   #bring(summary) {
     const last = summary.lastMessage ?? BEFORE_ALL;
-    const newest = this.#sent.at(-1);
+    const newest = /** @type {LastMessage | undefined} */ (this.#sent.at(-1));
+    const isBehind = behind(newest, last);
     const own = this.#reads.get(this.#self);
-    // The user has read since the server counted, and the messages after that are here.
-    const moved = !!own && behind(summary.readUpTo, own) && !(behind(own, last) && behind(newest, last));
+    const moved = own && behind(summary.readUpTo, own);
     const readUpTo = moved ? own : summary.readUpTo;
+    const isOlderUnread = this.#before !== null && behind(readUpTo, this.#sent[0] ?? last);
+    // Count here where the messages are here: the server's index lags, and the user may have read since it counted.
+    const counted = isBehind ? !behind(readUpTo, last) : moved || !isOlderUnread;
     const fresh = this.#sent.filter(
-      (message) => !message.own && behind(readUpTo, message) && (moved || behind(last, message)),
+      (message) => !message.own && behind(readUpTo, message) && (counted || behind(last, message)),
     ).length;
     return {
       ...summary,
-      lastMessage: newest && behind(last, newest) ? /** @type {LastMessage} */ (newest) : summary.lastMessage,
+      lastMessage: isBehind ? summary.lastMessage : (newest ?? null),
       readUpTo,
-      unread: moved ? fresh : summary.unread + fresh,
+      unread: counted ? fresh : summary.unread + fresh,
       // Of those before the loaded messages, it is not known which are this user's own.
-      unreadMore: moved ? this.hasOlder && behind(own, this.#sent[0]) : summary.unreadMore,
+      unreadMore: counted ? isOlderUnread : summary.unreadMore,
     };
   }
 
@@ -1175,7 +1178,8 @@ class Room {
   get #usable() {
     const { link, options } = this.#connection;
     // A connection whose handshake named a group may act only in that group and in those it has joined.
-    return link?.places.has(this.groupId) || !(this.#member.open || options.groupId) ? link : undefined;
+    if (link?.places.has(this.groupId) || !(this.#member.open || options.groupId)) return link;
+    return undefined;
   }
 
   #pump() {
@@ -1348,7 +1352,7 @@ export class ChatClient {
   // The single-group form: the client is also the room of its group.
 
   get #room() {
-    if (!this.#single) throw new TypeError("This client has many groups. Take a room from group()");
+    if (!this.#single) throw new TypeError("This client has many groups: use its group()");
     return this.#single;
   }
 
@@ -1391,7 +1395,8 @@ export class ChatClient {
     return this.#room.loadOlder();
   }
 
-  setTyping(isTyping = true) {
+  /** @param {boolean} [isTyping] */
+  setTyping(isTyping) {
     this.#room.setTyping(isTyping);
   }
 

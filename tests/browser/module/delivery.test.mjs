@@ -39,6 +39,7 @@ function watch(room) {
  * @param {object} options
  * @param {string[]} [options.groups] Default: one group, and clients of one group.
  * @param {string[]} [options.users] The user of each client. The clients of a user are tabs of one browser.
+ * @param {number} [options.marks] How often each client says that it has read a group. The counts are then checked, too.
  * @param {(chat: FakeChat, random: () => number, clock: FakeClock, clients: ChatClient[]) => void} [options.disturb]
  * @returns The chat, which has counted the faults.
  */
@@ -50,6 +51,7 @@ async function converse({
   indexLagMs = LAG_MS,
   disturb = () => {},
   timing = {},
+  marks = 0,
 }) {
   const clock = new FakeClock();
   const random = seeded(seed);
@@ -67,7 +69,9 @@ async function converse({
       watch(room);
       rooms.push({ room, groupId, tab });
       for (let n = 0; n < each; n++) clock.setTimeout(() => room.send(`${tab} ${said++}`), random() * each * 100);
+      for (let n = 0; n < marks; n++) clock.setTimeout(() => room.markRead(), random() * each * 200);
     }
+    if (marks) client.on("groups", (list) => (client.list = list));
     return client;
   });
   disturb(chat, random, clock, clients);
@@ -87,6 +91,15 @@ async function converse({
       [...Array(each).keys()],
       "own messages must be stored in the order in which they were sent",
     );
+  }
+  if (marks) {
+    // Until all marks are stored.
+    await clock.advance(60_000);
+    for (const [tab, { list }] of clients.entries()) {
+      const counts = (all) => all.map(({ groupId, unread }) => [groupId, unread]).sort();
+      const stored = groups.map((groupId) => chat.summary(users[tab], groupId, Infinity));
+      assert.deepEqual(counts(list), counts(stored));
+    }
   }
   for (const client of clients) client.close();
   assert.equal(storage.length, 0);
@@ -212,7 +225,7 @@ describe("clients in many groups have the same messages, in order", () => {
           }
         }
       };
-      const chat = await converse({ seed, each: 8, groups, users: ["A", "A", "B"], disturb });
+      const chat = await converse({ seed, each: 8, groups, users: ["A", "A", "B"], disturb, marks: 4 });
       lost += count() + chat.kills;
     }
     assert.ok(lost > 500, `${lost} faults`);

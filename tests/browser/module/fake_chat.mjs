@@ -28,6 +28,8 @@ export class FakeChat {
   #random;
   #indexLagMs;
   #connections = new Set();
+  /** How far each user has read, by user and group. */
+  #markers = new Map();
   #tick = 0;
 
   /** @param {{ clock: { now: number, setTimeout: Function }, random?: () => number, indexLagMs?: number }} options */
@@ -143,6 +145,14 @@ export class FakeChat {
         };
         return this.#events(frame.groupId, typing, ({ userId: other }) => other !== userId);
       }
+      case "markRead":
+        return this.#markRead(connection, frame, fault === "unanswered" ? () => {} : reply);
+      case "getReads": {
+        const readers = [...this.#markers.values()].filter(({ groupId }) => groupId === frame.groupId);
+        return reply({ action: "reads", groupId: frame.groupId, readers, truncated: false });
+      }
+      case "getGroups":
+        return reply({ action: "groups", groups: this.#groups(connection), after: "", more: false });
       case "ping":
         return reply({ action: "pong", serverTime: this.#timestamp(), protocol: 2 });
       default:
@@ -205,6 +215,39 @@ export class FakeChat {
     const { indexedAt, ...stored } = row;
     reply({ action: "ack", clientMessageId, messageId, timestamp: row.timestamp, duplicate });
     for (const other of this.reached(groupId, connection)) this.#post(other, { action: "message", ...stored });
+  }
+
+  #markRead(connection, { groupId, messageId, timestamp }, reply) {
+    const { userId } = connection;
+    const key = JSON.stringify([userId, groupId]);
+    const before = this.#markers.get(key);
+    const marker = { userId, groupId, messageId, timestamp };
+    const moves = !before || position(before) < position(marker);
+    if (moves) this.#markers.set(key, marker);
+    reply({ action: "read", ...(moves ? marker : before) });
+    for (const other of this.#connections) {
+      if (!moves || other === connection) continue;
+      if (other.userId === userId || other.rooms.get(groupId)?.events) this.#post(other, { action: "read", ...marker });
+    }
+  }
+
+  #groups(connection) {
+    const { userId, rooms } = connection;
+    const joined = [...rooms].filter(([, { goneAt }]) => goneAt === undefined).map(([groupId]) => groupId);
+    const read = [...this.#markers.values()].filter((marker) => marker.userId === userId);
+    const ids = new Set([...joined, ...read.map(({ groupId }) => groupId)]);
+    return [...ids].map((groupId) => this.summary(userId, groupId, this.#clock.now));
+  }
+
+  /** A group in a user's list, from what the index shows at some time. */
+  summary(userId, groupId, at) {
+    const rows = this.rows
+      .filter((row) => row.groupId === groupId && row.indexedAt <= at)
+      .map(({ indexedAt, ...row }) => row)
+      .sort((a, b) => (position(a) < position(b) ? -1 : 1));
+    const readUpTo = this.#markers.get(JSON.stringify([userId, groupId])) ?? null;
+    const after = rows.filter((row) => row.senderId !== userId && (!readUpTo || position(row) > position(readUpTo)));
+    return { groupId, lastMessage: rows.at(-1) ?? null, unread: after.length, unreadMore: false, readUpTo };
   }
 
   /** The connections that the index shows in a group, and the sender's if it is in the group. */
