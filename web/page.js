@@ -107,7 +107,7 @@ byId("try-now").addEventListener("click", () => chat?.wake());
 function counted(list) {
   summaries = new Map(list.map((summary) => [summary.groupId, summary]));
   // Also the groups that the user has joined on other devices.
-  for (const { groupId } of list) if (!left.has(groupId)) open(groupId);
+  for (const { groupId } of list) if (!left.has(groupId) && !conversations.has(groupId)) open(groupId);
   for (const conversation of conversations.values()) conversation.update();
 }
 
@@ -129,9 +129,11 @@ function setLeft(groupId, isLeft) {
 /** @param {string} groupId @returns {Conversation} */
 function open(groupId) {
   if (!chat) throw new Error("not signed in");
+  // It joins again if the server had refused the group.
+  const room = chat.group(groupId);
   let conversation = conversations.get(groupId);
   if (conversation) return conversation;
-  conversation = new Conversation(chat.group(groupId), {
+  conversation = new Conversation(room, {
     isLooking,
     isSettled: () => settled,
     summary: (id) => summaries.get(id),
@@ -185,7 +187,8 @@ function show(groupId) {
   });
   conversation.show();
   groupsChanged();
-  byId("text").focus();
+  // On a touch screen, the keyboard would cover half of the conversation.
+  byId(matchMedia("(pointer: coarse)").matches ? "log" : "text").focus();
 }
 
 onChoose(show);
@@ -195,8 +198,7 @@ byId("leave").addEventListener("click", () => {
   const next = groups().find(({ groupId }) => groupId !== session?.group);
   if (!conversation || !next) return signOut();
   leaveView();
-  conversation.hide();
-  conversation.room.close();
+  conversation.close();
   conversations.delete(conversation.room.groupId);
   setLeft(conversation.room.groupId, true);
   show(next.groupId);

@@ -46,13 +46,13 @@ export class Conversation {
   /** What was in view when another conversation came. @type {{ element?: HTMLElement, offset: number }} */
   #place = { offset: 0 };
   #frame = 0;
+  #stops;
 
   /** @param {Room} room @param {Reader} reader */
   constructor(room, reader) {
     this.room = room;
     this.#reader = reader;
-    room.on("messages", () => this.update());
-    room.on("state", () => this.update());
+    this.#stops = [room.on("messages", () => this.update()), room.on("state", () => this.update())];
     this.list.element.addEventListener("click", ({ target }) => this.#click(/** @type {HTMLElement} */ (target)));
   }
 
@@ -84,6 +84,13 @@ export class Conversation {
     if (!this.unread) this.#line = undefined;
     resized.unobserve(this.list.element);
     shown = undefined;
+  }
+
+  /** Leave the group. */
+  close() {
+    this.hide();
+    for (const stop of this.#stops) stop();
+    this.room.close();
   }
 
   /** @param {string} text */
