@@ -941,7 +941,6 @@ class Room {
   /** @param {string} message */
   send(message) {
     if (!message.trim()) throw empty("message");
-    const { senderName } = this.#connection.options;
     const clientMessageId = newId();
     this.#queue([
       {
@@ -949,7 +948,7 @@ class Room {
         clientMessageId,
         groupId: this.groupId,
         senderId: this.#self,
-        senderName,
+        senderName: this.#connection.options.senderName || this.#self,
         message,
         timestamp: new Date().toISOString(),
         own: true,

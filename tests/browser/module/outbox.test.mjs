@@ -107,6 +107,12 @@ describe("sending", () => {
     assert.equal(storage.length, 0);
   });
 
+  test("without a name, the sender is shown by id, as the server does", async () => {
+    const { client } = await connected({ senderName: undefined });
+    client.send("Hello");
+    assert.equal(client.messages[0].senderName, "U");
+  });
+
   test("refuses an empty message", async () => {
     const { client, sent } = await connected();
     assert.throws(() => client.send(" \n "), TypeError);
