@@ -1,4 +1,4 @@
-/** The public API of react.js: hooks for React 18 and newer. docs/client.md shows how to use them. */
+/** The public API of react.js: hooks for React 18 and newer. docs/nextjs.md shows how to use them. */
 
 import type {
   Chat,

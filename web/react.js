@@ -1,7 +1,7 @@
 /**
  * React hooks for chat-client.js. All components share one connection of each user, and one room of each group.
  *
- * react.d.ts describes the public API, docs/client.md its use.
+ * react.d.ts describes the public API, docs/nextjs.md its use.
  * @module
  */
 

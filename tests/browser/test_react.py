@@ -24,12 +24,14 @@ LINGER_SECONDS = 1
 @pytest.fixture(scope="module")
 def bundle(tmp_path_factory: pytest.TempPathFactory) -> str:
     """The test's page with React as developers use it, which mounts each component twice in StrictMode."""
-    example = tmp_path_factory.mktemp("react") / "chat.tsx"
-    [documented] = re.findall(r"```tsx\n(.*?)```", (ROOT / "docs" / "client.md").read_text(), re.DOTALL)
-    example.write_text(documented)
+    app = tmp_path_factory.mktemp("react")
+    documented = (ROOT / "docs" / "nextjs.md").read_text()
+    for name, code in re.findall(r"`app/chat/(\w+\.tsx)`[^`]*```tsx\n(.*?)```", documented, re.DOTALL):
+        (app / name).write_text(code)
     options = (
         '--define:process.env.NODE_ENV="development"',
-        f"--alias:documented-example={example}",
+        "--define:process.env.NEXT_PUBLIC_WS_ENDPOINT=endpoint",
+        f"--alias:documented={app}",
         f"--alias:websocket-chat-client={ROOT / 'web' / 'chat-client.js'}",
         f"--alias:websocket-chat-client/react={ROOT / 'web' / 'react.js'}",
     )
@@ -54,7 +56,8 @@ class ReactPage:
 
     def show(self, user: str, groups: list[str]) -> None:
         who = {"id": user, "name": user.capitalize()}
-        self._show(user, "ChatApp", {"url": self.url, "user": who, "groupIds": groups})
+        self.person.script("window.endpoint = arguments[0]", self.url)
+        self._show(user, "App", {"user": who, "groupIds": groups})
 
     def probe(self, options: Mapping[str, object] | None, token: str | None = None, **props: object) -> None:
         """Show the component that keeps what the hooks return. ``token`` is the code of what ``getToken`` returns."""
@@ -112,7 +115,7 @@ def test_two_people_chat_in_two_groups_over_one_socket_each(page: ReactPage, emu
         page.show(user, groups)
     for user in ("ann", "ben"):
         page.until(user, "[role=status]", "online")
-        page.until(user, "section > p", "2 here")
+        page.until(user, "section > p", "Here: Ann, Ben")
         # The component of the open group was mounted twice, too.
         assert page.sent(user) == [[f"joinGroup {red} with events", f"joinGroup {blue}"]]
 
@@ -125,14 +128,14 @@ def test_two_people_chat_in_two_groups_over_one_socket_each(page: ReactPage, emu
     page.until("ben", "ol span")
     page.say("ann", "three")
     page.until("ann", "ol span", "one", "two", "three")
-    page.until("ben", "nav i", "1", "")
+    page.until("ben", "nav i", "1")
     assert page.texts("ben", "ol span") == []
     assert page.texts("ann", "ol i") == ["seen"]
     page.probe({"userId": "ben", "senderName": "Phone"})
     page.person.until(lambda: page.probed("unread.unread") == 1)
     page.open("ben", 0)
     page.until("ben", "ol span", "one", "two", "three")
-    page.until("ben", "nav i", "", "")
+    page.until("ben", "nav i")
     page.until("ann", "ol i", "seen", "seen")
     page.person.until(lambda: page.probed("unread.unread") == 0)
     assert page.probed("unread.groups.map(({ groupId }) => groupId)") == [red]
@@ -149,7 +152,7 @@ def test_two_people_chat_in_two_groups_over_one_socket_each(page: ReactPage, emu
     page.person.until(lambda: page.sent("ben")[0][-1] == f"leaveGroup {blue}")
 
     page.hide("ben")
-    page.until("ann", "section > p", "1 here")
+    page.until("ann", "section > p", "Here: Ann")
     page.say("ann", "four")
     page.show("ben", groups)
     page.until("ben", "ol span", "one", "two", "three", "four")

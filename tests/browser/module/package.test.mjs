@@ -7,7 +7,7 @@ import { dirname, join } from "node:path";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 
-import { build, transformSync } from "esbuild";
+import { build } from "esbuild";
 
 const ROOT = fileURLToPath(new URL("../../../", import.meta.url));
 const CLIENT = join(ROOT, "web/chat-client.js");
@@ -81,14 +81,17 @@ for (const [name, from, to] of [
   });
 }
 
-const examples = [...readFileSync(join(ROOT, "docs/client.md"), "utf8").matchAll(/```(js|tsx?)\n(.*?)```/gs)];
-const [plain, many, unread, react] = examples.map(([, , code]) => code);
+const codeIn = (document, language) => {
+  const text = readFileSync(join(ROOT, "docs", document), "utf8");
+  return [...text.matchAll(new RegExp(`\`\`\`${language}\\n(.*?)\`\`\``, "gs"))].map(([, code]) => code);
+};
+const [twoGroups, unread] = codeIn("client.md", "js");
+const [provider, groups, group, page, hookWithToken] = codeIn("nextjs.md", "tsx");
+const [token] = codeIn("nextjs.md", "ts");
 
-for (const [name, code] of Object.entries({ "a plain page": plain, "many groups": many + unread })) {
-  test(`the example for ${name} compiles`, () => {
-    assert.equal(faults({ "chat.js": code, "chat-client.d.ts": DECLARATIONS }, { types: [] }), "");
-  });
-}
+test("the examples of docs/client.md compile", () => {
+  assert.equal(faults({ "chat.js": twoGroups + unread, "chat-client.d.ts": DECLARATIONS }, { types: [] }), "");
+});
 
 const STRICTEST = {
   strict: true,
@@ -150,15 +153,43 @@ new ChatClient("wss://x", { userId: "u", groupId: "g" });
 new ChatClient({ url: "wss://x", userId: "u" });
 `;
 
-const ON_A_SERVER = `
-import { createElement } from "react";
-import { renderToString } from "react-dom/server";
-import { ChatApp } from "./chat.js";
+/** The code of docs/nextjs.md, the old and the new code of docs/client.md, and what it uses of packages that are not here. */
+const APP = {
+  "provider.tsx": provider,
+  "with_token.tsx": `import { getToken } from "./token";\n${provider.replace(/^ *const chat = .*\n/m, hookWithToken)}`,
+  "groups.tsx": groups,
+  "group.tsx": group,
+  "page.tsx": page,
+  "token.ts": token,
+  "old.ts": codeIn("client.md", "ts").join("\n"),
+  "new.tsx": `
+    import { useChat, useGroup, useUnread } from "websocket-chat-client/react";
+    import { getToken } from "./token";
+    export function Both({ userId, senderName, groupId }: { userId: string; senderName: string; groupId: string }) {
+      ${codeIn("client.md", "tsx").join("\n")}
+      return { status, list, send, groups, unread };
+    }`,
+  "others.d.ts": `
+    declare const process: { env: { NEXT_PUBLIC_WS_ENDPOINT?: string } };
+    declare module "aws-amplify/auth" {
+      type Token = { payload: { exp?: number }; toString(): string };
+      function fetchAuthSession(options?: { forceRefresh?: boolean }): Promise<{ tokens?: { idToken?: Token } }>;
+    }`,
+};
 
-console.log(renderToString(createElement(ChatApp, { url: "wss://x", user: { id: "u", name: "U" }, groupIds: ["g"] })));
+const ON_A_SERVER = `
+import { renderToString } from "react-dom/server";
+
+import { Groups } from "./groups";
+import Page from "./page";
+import { ChatProvider } from "./provider";
+
+const user = { id: "u", name: "U" };
+console.log(renderToString(<ChatProvider user={user}><Groups groupIds={["g"]} /></ChatProvider>));
+console.log(renderToString(<Page />));
 `;
 
-test("the npm package works in Node.js and passes every strict option of TypeScript", () => {
+test("the npm package works in Node.js and passes every strict option of TypeScript", async () => {
   const run = (cwd, command, ...options) => {
     const { status, stdout, stderr } = spawnSync(command, options, { cwd, encoding: "utf8" });
     assert.equal(status, 0, stdout + stderr);
@@ -183,18 +214,27 @@ test("the npm package works in Node.js and passes every strict option of TypeScr
     run(folder, "npm", "install", "--offline", "--silent", "--no-audit", "--no-fund", `./${filename}`);
     for (const name of ["react", "react-dom", "scheduler", "@types"])
       symlinkSync(join(ROOT, "node_modules", name), join(folder, "node_modules", name));
-    writeFileSync(join(folder, "use.ts"), USE);
-    writeFileSync(join(folder, "chat.tsx"), react);
-    writeFileSync(join(folder, "tsconfig.json"), JSON.stringify({ compilerOptions: STRICTEST }));
-    run(folder, process.execPath, join(ROOT, "node_modules/typescript/bin/tsc"));
+    const check = (name, files, options) => {
+      mkdirSync(join(folder, name));
+      for (const [file, code] of Object.entries(files)) writeFileSync(join(folder, name, file), code);
+      writeFileSync(
+        join(folder, name, "tsconfig.json"),
+        JSON.stringify({ compilerOptions: { ...STRICTEST, ...options } }),
+      );
+      run(join(folder, name), process.execPath, join(ROOT, "node_modules/typescript/bin/tsc"));
+    };
+    check("use", { "use.ts": USE }, {});
+    // Imports as bundlers resolve them, Next.js's among them.
+    check("app", APP, { module: "preserve" });
     const names = (path) => `import("${path}").then((module) => console.log(Object.keys(module).join()))`;
     const provided = (path) => run(folder, process.execPath, "--eval", names(path));
     assert.equal(provided("websocket-chat-client"), "ChatClient,ChatError\n");
     assert.equal(provided("websocket-chat-client/react"), "useChat,useGroup,useUnread\n");
-    const { code } = transformSync(react, { loader: "tsx", jsx: "automatic" });
-    writeFileSync(join(folder, "chat.js"), code);
+    writeFileSync(join(folder, "app/server.tsx"), ON_A_SERVER);
+    const paths = { entryPoints: [join(folder, "app/server.tsx")], outfile: join(folder, "server.js") };
+    await build({ ...paths, bundle: true, packages: "external", format: "esm", jsx: "automatic" });
     // It ends only because nothing connects.
-    assert.match(run(folder, process.execPath, "--input-type=module", "--eval", ON_A_SERVER), />idle<.*>0 here</);
+    assert.match(run(folder, process.execPath, "server.js"), />idle<.*>Here: <.*\n<form.* name="name"/);
   } finally {
     rmSync(folder, { recursive: true });
   }

@@ -1,10 +1,11 @@
-/** What test_react.py runs in a browser: the example of docs/client.md, and what the hooks return. */
+/** What test_react.py runs in a browser: the app of docs/nextjs.md, and what the hooks return. */
 import { type ComponentType, StrictMode } from "react";
 import { type Root, createRoot } from "react-dom/client";
 import type { ClientOptions } from "websocket-chat-client";
 import { useChat, useGroup, useUnread } from "websocket-chat-client/react";
 
-import { ChatApp } from "documented-example";
+import { Groups } from "documented/groups";
+import { ChatProvider, type User } from "documented/provider";
 
 type Probed = { url: string; options: ClientOptions | null; groupId?: string; events?: boolean };
 
@@ -16,6 +17,14 @@ function Probe({ url, options, groupId, events = true }: Probed) {
   const group = useGroup(chat.client, groupId, { events });
   Object.assign(probe, { chat, group, unread: useUnread(chat.client), renders: (probe.renders as number) + 1 });
   return null;
+}
+
+function App({ user, groupIds }: { user: User; groupIds: string[] }) {
+  return (
+    <ChatProvider user={user}>
+      <Groups groupIds={groupIds} />
+    </ChatProvider>
+  );
 }
 
 class SpiedSocket extends WebSocket {
@@ -34,7 +43,7 @@ class SpiedSocket extends WebSocket {
   }
 }
 
-const components: Record<string, ComponentType<any>> = { ChatApp, Probe };
+const components: Record<string, ComponentType<any>> = { App, Probe };
 
 Object.assign(window, {
   WebSocket: SpiedSocket,
