@@ -62,8 +62,9 @@ def join(own: Connection, asked: Join, *, cost: int) -> list[str]:
     put = [group_id for group_id in asked.group_ids if group_id not in {own.group_id, *too_many}]
     for group_id in put:
         group_rows.put(own, group_id, asked)
-    if put:
-        _confirm(own, [digest(group_id) for group_id in put])
+    digests = {digest(group_id) for group_id in put}
+    if put and not _reconcile(own, digests, rows=digests):
+        raise not_connected()
     return too_many
 
 
@@ -122,24 +123,46 @@ def _take_turn(own: Connection, cost: int, change: Callable[[Connection, Turn], 
     )
 
 
-def _confirm(own: Connection, digests: Collection[bytes]) -> None:
-    """Undo a join if the connection ended meanwhile, and repeat it if a leave came in between."""
-    now = connections.find(own.connection_id)
-    if now is None or not _add_again(own, set(digests) - now.groups):
-        connections.delete_rows([group_rows.key_of(own, one) for one in digests])
-        raise not_connected()
-
-
-def _add_again(own: Connection, digests: Collection[bytes]) -> bool:
-    """Put digests into the set again, if the connection still exists. Returns whether it does."""
-    return not digests or _update(own, add=digests) is None
-
-
 def _drop_rows(own: Connection, digests: Collection[bytes], *, at_ms: int) -> None:
     """Delete group rows, but keep those that a later frame has joined."""
-    kept = [one for one in digests if not group_rows.delete(own, one, before_ms=at_ms)]
-    if not _add_again(own, kept):
-        connections.delete_rows([group_rows.key_of(own, one) for one in kept])
+    kept = {one for one in digests if not group_rows.delete(own, one, before_ms=at_ms)}
+    _reconcile(own, digests, rows=kept)
+
+
+def _reconcile(own: Connection, digests: Collection[bytes], *, rows: set[bytes]) -> bool:
+    """Check the set again after group rows were written, because frames may have been served at the same time.
+
+    A join puts rows after it has changed the set, and a leave deletes them then. So the rows decide.
+
+    Args:
+        own: The connection.
+        digests: The groups.
+        rows: Those of them that have a row now.
+
+    Returns:
+        Whether the connection still exists. If it has ended meanwhile, the rows are deleted.
+    """
+    for attempt in range(_MOST_TRIES):
+        now = connections.find(own.connection_id)
+        if now is None:
+            connections.delete_rows([group_rows.key_of(own, one) for one in digests])
+            return False
+        joined = now.groups.intersection(digests)
+        if joined == rows:
+            break
+        if attempt:
+            _set(own, add=rows - joined, drop=joined - rows)
+        # After the change: another frame may have written a row just before it.
+        rows = {one for one in digests if group_rows.group_of(own, one)}
+    return True
+
+
+def _set(own: Connection, *, add: Collection[bytes], drop: Collection[bytes]) -> None:
+    # One update cannot do both to the same attribute.
+    if add:
+        _update(own, add=add)
+    if drop:
+        _update(own, drop=drop)
 
 
 def _update(

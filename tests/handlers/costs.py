@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from typing import Any
 
 from handlers import presence_events
 from handlers.protocol import times
@@ -22,8 +23,8 @@ LARGE_TEXT = "x" * 27_500
 Costs = dict[str, float]
 
 
-def _ask(chat: Chat, action: str, connection_id: str = ANA, **fields: object) -> None:
-    chat.receive(connection_id, json.dumps({"action": action} | fields), route="$default")
+def _ask(chat: Chat, action: str, connection_id: str = ANA, **fields: Any) -> None:
+    chat.ask(connection_id, action, **fields)
 
 
 def _tell(chat: Chat, event: str) -> None:
