@@ -73,6 +73,7 @@ check: $(STAMP) node_modules/.installed ## Check format, lint, security and type
 	@$(VENV)/bin/ruff check
 	@$(RUN) -m mypy
 	@npm run --silent check
+	@! git grep -nE "^(<{7}|>{7}) "
 	@$(RUN) .ci/audit.py
 
 format: $(STAMP) node_modules/.installed ## Format the code and fix what the linter can fix

@@ -83,7 +83,7 @@ def for_serving(
         _allow(
             "ReachConnections",
             ["execute-api:ManageConnections"],
-            # Four letters or more: POST and DELETE, not GET. Each in a statement is too long for MAX_CHARACTERS.
+            # Four letters or more: POST and DELETE, not GET. A statement for each would exceed MAX_CHARACTERS.
             f"{execution_arn}/{stage_name}/????*/@connections/*",
         ),
     ]

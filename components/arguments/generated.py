@@ -118,8 +118,8 @@ class WebSocketChatArgs(TypedDict, total=False):
 
     Allowed: an integer from 1 to 1000 (members). Default: 200."""
     read_receipt_limit: pulumi.Input[int]
-    """Largest group that hears how far its members have read, if ``unread`` is true. In a larger one only the reader's
-    own devices do. A group with more than four times as many connections counts as larger, too.
+    """Largest group whose members are told how far the others have read, if ``unread`` is true. In a larger group, only
+    the reader's own devices are told. A group with more than four times as many connections counts as larger, too.
 
     Allowed: an integer from 1 to 1000 (members). Default: 20."""
     broadcast_threshold: pulumi.Input[int]

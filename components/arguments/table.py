@@ -227,8 +227,9 @@ _ROWS = (
         name="read_receipt_limit",
         rule=integer(1, 1_000, "members"),
         default=20,
-        text="Largest group that hears how far its members have read, if ``unread`` is true. In a larger one only the "
-        "reader's own devices do. A group with more than four times as many connections counts as larger, too.",
+        text="Largest group whose members are told how far the others have read, if ``unread`` is true. In a larger "
+        "group, only the reader's own devices are told. A group with more than four times as many connections counts "
+        "as larger, too.",
     ),
     Argument(
         name="broadcast_threshold",

@@ -1,7 +1,9 @@
 """Action ``getGroups``: the groups of a user, with the last message and the number of unread messages."""
 
-import bisect
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from heapq import merge
+from itertools import groupby, islice
 
 from handlers.protocol import cursors, frames
 from handlers.requests.admission import admit_frame, may_join
@@ -34,9 +36,7 @@ def get_groups(request: Request) -> None:
     after = "" if cursor is None else cursors.decode_group(cursor)
     with unavailable_on_failure():
         own = admit_frame(request)
-        markers = read_markers.of_user(own.user_id)
-        group_ids = sorted(_groups_of(request, own, markers))
-        group_ids = group_ids[bisect.bisect_right(group_ids, after) :]
+        group_ids, markers = _after(request, own, after)
 
         def summary(group_id: str) -> frames.Frame:
             require_time(request.deadline)
@@ -49,11 +49,27 @@ def get_groups(request: Request) -> None:
     request.post(request.reply({"action": "groups", "groups": page, "after": end, "more": len(page) < len(group_ids)}))
 
 
-def _groups_of(request: Request, own: Connection, markers: dict[str, Marker]) -> set[str]:
+def _after(request: Request, own: Connection, after: str) -> tuple[list[str], dict[str, Marker]]:
+    """The user's groups after one, one more than a page has, and the user's markers in them.
+
+    A user may have thousands of markers, so no more of them are read than the page needs.
+    """
     if settings().members_table:
-        return set(members.read_groups_of(own.user_id))
+        all_groups = members.read_groups_of(own.user_id)
+        group_ids = sorted(group_id for group_id in all_groups if group_id > after)[: MAX_GROUPS + 1]
+        found = read_markers.of_user(own.user_id, after=after, until=group_ids[-1]) if group_ids else ()
+        return group_ids, {marker.group_id: marker for marker in found}
     joined = group_rows.groups_of(own) | ({own.group_id} if own.group_id else set())
-    return joined | may_join(request, own, [*markers])
+    markers: dict[str, Marker] = {}
+
+    def marked() -> Iterator[str]:
+        for marker in read_markers.of_user(own.user_id, after=after):
+            if marker.group_id in joined or may_join(request, own, [marker.group_id]):
+                markers[marker.group_id] = marker
+                yield marker.group_id
+
+    in_order = merge(sorted(group_id for group_id in joined if group_id > after), marked())
+    return list(islice((group_id for group_id, _ in groupby(in_order)), MAX_GROUPS + 1)), markers
 
 
 def _summary(own: Connection, group_id: str, marker: Marker | None) -> frames.Frame:

@@ -1,5 +1,6 @@
 """Actions ``markRead`` and ``getReads``: how far the users of a group have read."""
 
+import time
 from dataclasses import asdict
 
 from handlers.posting.events import small_group
@@ -7,6 +8,7 @@ from handlers.posting.fan_out import push
 from handlers.protocol import client_frames, frames, times
 from handlers.requests.admission import admit
 from handlers.requests.request import Request
+from handlers.runtime.log import log_failure
 from handlers.runtime.settings import settings
 from handlers.tables import connections, members, read_markers
 from handlers.tables.aws import unavailable_on_failure
@@ -30,16 +32,18 @@ def mark_read(request: Request) -> None:
             user_id=reader.user_id,
             group_id=reader.group_id,
             message_id=frame.message_id,
-            # Another program may have dated the message ahead. Later messages must still count as unread.
-            timestamp=min(frame.timestamp, times.timestamp()),
+            timestamp=_not_ahead(frame.timestamp),
         )
         stored = read_markers.advance(marker)
-        recipients = [] if stored else _recipients(reader)
+    request.log["moved"] = stored is None
     if "requestId" in request.echoed:
         request.post(request.reply({"action": "read"} | _summary(stored or marker)))
+    if stored:
+        return
     told = {"action": "read", "groupId": marker.group_id} | _summary(marker)
-    request.log["moved"] = stored is None
-    request.log |= asdict(push(frames.encode(told), recipients, deadline=request.deadline, gives_way=True))
+    # The marker is stored. If the others do not hear of it, their next list tells them.
+    with log_failure("others not told"):
+        request.log |= asdict(push(frames.encode(told), _recipients(reader), deadline=request.deadline, gives_way=True))
 
 
 def get_reads(request: Request) -> None:
@@ -51,11 +55,18 @@ def get_reads(request: Request) -> None:
     group_id = client_frames.optional_id(request.frame(), "groupId")
     with unavailable_on_failure():
         group_id = admit(request, group_id).group_id
-        markers, more = read_markers.of_group(group_id, settings().event_member_limit)
         member_ids = members.of_group(group_id).user_ids
-    readers, cut = frames.fit(_summary(one) for one in markers if member_ids is None or one.user_id in member_ids)
+        markers = read_markers.of_group(group_id)
+        shown = (_summary(one) for one in markers if member_ids is None or one.user_id in member_ids)
+        readers, truncated = frames.fit(shown, settings().event_member_limit)
     request.log["readers"] = len(readers)
-    request.post(request.reply({"action": "reads", "readers": readers, "truncated": cut or more}))
+    request.post(request.reply({"action": "reads", "readers": readers, "truncated": truncated}))
+
+
+def _not_ahead(timestamp: str) -> str:
+    """A message's timestamp. If another program has dated it far ahead, now: later messages must count as unread."""
+    now = times.timestamp()
+    return timestamp if timestamp <= times.of(time.time() + times.CLOCKS_DIFFER_SECONDS) else now
 
 
 def _recipients(reader: Connection) -> list[Connection]:

@@ -6,6 +6,7 @@ import json
 from dataclasses import dataclass
 
 from .errors import ChatError, Code
+from .frames import MAX_ID_BYTES
 
 # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html (sort and partition keys)
 _MAX_TIMESTAMP_BYTES = 1024
@@ -89,9 +90,12 @@ def decode_group(cursor: object) -> str:
         ChatError: BAD_REQUEST, if the cursor is invalid.
     """
     try:
-        return _decoded(cursor).decode()
+        group_id = _decoded(cursor).decode()
     except ValueError:
-        raise ChatError(Code.BAD_REQUEST, "the cursor is invalid: take it from a groups frame") from None
+        group_id = None
+    if group_id is None or len(group_id.encode()) > MAX_ID_BYTES:
+        raise ChatError(Code.BAD_REQUEST, "the cursor is invalid: take it from a groups frame")
+    return group_id
 
 
 def _decoded(cursor: object) -> bytes:

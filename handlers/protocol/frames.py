@@ -121,14 +121,18 @@ def past_message(row: dict[str, str]) -> Frame:
 
 
 def last_message(row: dict[str, str], most: int) -> Frame:
-    """A message in a list of groups.
+    """A message in a list of groups. Only its place is shown if another program stored names that do not fit.
 
     Args:
         row: The message's row.
         most: Characters of its text that are shown.
     """
-    shown = {name: value for name, value in _message(row).items() if name not in ("groupId", "clientMessageId")}
-    return shown | {"message": shown["message"][:most]} if "message" in shown else shown
+    message = {name: value for name, value in _message(row).items() if name not in ("groupId", "clientMessageId")}
+    if "message" in message:
+        message["message"] = message["message"][:most]
+    if len(encode(message)) > MAX_MESSAGE_BYTES:
+        return {name: message[name] for name in ("messageId", "timestamp")} | {"omitted": True}
+    return message
 
 
 def _message(row: dict[str, str]) -> Frame:

@@ -79,7 +79,10 @@ def refuse_unknown_action(request: Request) -> None:
     """
     if not isinstance(request.frame().get("action"), str):
         raise ChatError(Code.BAD_REQUEST, "action must be a string, such as sendMessage")
-    raise ChatError(Code.UNKNOWN_ACTION, "this action does not exist: docs/protocol.md lists the actions")
+    raise ChatError(
+        Code.UNKNOWN_ACTION,
+        "this chat has no such action: docs/protocol.md lists the actions, and what some of them need",
+    )
 
 
 def _refuse(request: Request, reason: ChatError) -> None:

@@ -116,7 +116,7 @@ def read_rows(row_ids: Sequence[str], *attributes: str) -> "list[Row]":
         answer = dynamodb().batch_get_item(
             RequestItems={table: {"Keys": left, "ProjectionExpression": projected, "ConsistentRead": True}}
         )
-        rows += answer["Responses"][table]
+        rows += answer["Responses"].get(table, [])
         left = answer["UnprocessedKeys"][table]["Keys"] if answer["UnprocessedKeys"] else ()
     if left:
         raise TimeoutError

@@ -14,6 +14,17 @@ if TYPE_CHECKING:
     from .aws import Row
 
 
+_PAGE = 100
+"""Markers that one query reads. A user may have thousands."""
+_RANGES = {
+    (False, False): "",
+    (True, False): f" AND {GROUP_ID} > :after",
+    (False, True): f" AND {GROUP_ID} <= :until",
+    (True, True): f" AND {GROUP_ID} BETWEEN :after AND :until",
+}
+"""Conditions on the groups, by whether there is a lower and an upper bound."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Marker:
     """How far a user has read a group: up to this message, itself included.
@@ -52,8 +63,9 @@ def advance(marker: Marker) -> Marker | None:
                 MESSAGE_ID: {"S": marker.message_id},
                 TIMESTAMP: {"S": marker.timestamp},
             },
-            ConditionExpression=f"attribute_not_exists({USER_ID}) OR #timestamp < :timestamp "
-            f"OR (#timestamp = :timestamp AND {MESSAGE_ID} < :message)",
+            # A message that another program has dated ahead has another time with each mark, and must not move again.
+            ConditionExpression=f"attribute_not_exists(#timestamp) OR ({MESSAGE_ID} <> :message AND "
+            f"(#timestamp < :timestamp OR (#timestamp = :timestamp AND {MESSAGE_ID} < :message)))",
             ExpressionAttributeNames={"#timestamp": TIMESTAMP},
             ExpressionAttributeValues={":timestamp": {"S": marker.timestamp}, ":message": {"S": marker.message_id}},
             ReturnValuesOnConditionCheckFailure="ALL_OLD",
@@ -63,30 +75,32 @@ def advance(marker: Marker) -> Marker | None:
     return None
 
 
-def of_user(user_id: str) -> dict[str, Marker]:
-    """All markers of a user, by their groups. Each query reads up to 1 MB."""
+def of_user(user_id: str, *, after: str = "", until: str = "") -> Iterator[Marker]:
+    """The markers of a user, in the order of their groups. Each query reads 100, when the first of them is taken.
+
+    Args:
+        user_id: The user.
+        after: Leave out the groups up to this one.
+        until: Leave out the groups after this one.
+    """
+    bounds = {":after": after, ":until": until}
     pages = dynamodb().get_paginator("query")
     rows = pages.paginate(
         TableName=settings().read_markers_table,
-        KeyConditionExpression=f"{USER_ID} = :user",
-        ExpressionAttributeValues={":user": {"S": user_id}},
+        KeyConditionExpression=f"{USER_ID} = :user{_RANGES[bool(after), bool(until)]}",
+        ExpressionAttributeValues={":user": {"S": user_id}}
+        | {name: {"S": each} for name, each in bounds.items() if each},
         ConsistentRead=True,
+        PaginationConfig={"PageSize": _PAGE},
     )
-    return {marker.group_id: marker for page in rows for marker in _markers(page["Items"])}
+    # BETWEEN includes both of its ends.
+    return (marker for page in rows for marker in _markers(page["Items"]) if marker.group_id != after)
 
 
-def of_group(group_id: str, most: int) -> tuple[list[Marker], bool]:
-    """The first markers of a group, in the order of the user ids.
-
-    Args:
-        group_id: The group.
-        most: Number of rows to read.
-
-    Returns:
-        The markers, and whether there may be more.
-    """
-    page = next(iter(query_pages(settings().read_markers_table, MARKERS_BY_GROUP, group_id, Limit=most)))
-    return list(_markers(page["Items"])), "LastEvaluatedKey" in page
+def of_group(group_id: str) -> Iterator[Marker]:
+    """The markers of a group, in the order of the user ids. Each query reads 100, when the first of them is taken."""
+    pages = query_pages(settings().read_markers_table, MARKERS_BY_GROUP, group_id, PaginationConfig={"PageSize": _PAGE})
+    return (marker for page in pages for marker in _markers(page["Items"]))
 
 
 def _markers(rows: "list[Row]") -> Iterator[Marker]:

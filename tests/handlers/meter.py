@@ -52,6 +52,7 @@ class Meter:
     calls: Counter[str] = field(default_factory=Counter)
     read_units: float = 0
     write_units: int = 0
+    _counting: threading.Lock = field(default_factory=threading.Lock)
 
     @contextmanager
     def running(self, tables: Tables) -> Iterator[None]:
@@ -59,10 +60,8 @@ class Meter:
         # Every call of every client passes through this method.
         serve = BaseClient._make_api_call  # type: ignore[attr-defined]  # noqa: SLF001
 
-        counting = threading.Lock()
-
         def count(client: BaseClient, operation: str, arguments: dict[str, Any]) -> Any:
-            with counting:
+            with self._counting:
                 self.calls[operation] += 1
             if operation == "Invoke":
                 return {"StatusCode": 202, "Payload": BytesIO()}
@@ -93,7 +92,8 @@ class Meter:
 
     def _read(self, rows: Iterable[Row], index: Index | None, *, consistent: bool) -> None:
         size = sum(_size(_projected(row, index)) for row in rows)
-        self.read_units += max(ceil(size / 4096), 1) * (1 if consistent else 0.5)
+        with self._counting:
+            self.read_units += max(ceil(size / 4096), 1) * (1 if consistent else 0.5)
 
 
 def _keys(arguments: dict[str, Any]) -> list[tuple[str, Row]]:

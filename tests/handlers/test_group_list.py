@@ -11,7 +11,7 @@ from handlers.runtime import settings
 from handlers.tables import connections
 from handlers.tables.aws import dynamodb
 
-from .chat import ANA, BOB, EVE, Chat
+from .chat import ANA, BOB, EVE, Chat, Context
 from .management_api_server import Frame
 from .tables import MEMBERS, READ_MARKERS, aws_error
 
@@ -158,6 +158,45 @@ def test_a_message_of_a_clock_that_is_a_bit_fast_stays_read(chat: Chat) -> None:
     assert unread(chat, BOB) == (0, False)
 
 
+@pytest.mark.parametrize("second", [5, -5])
+def test_all_messages_up_to_the_mark_are_read(chat: Chat, second: int) -> None:
+    """Also those of a clock that is a bit fast, and of programs that write whole seconds."""
+    moment = times.of(int(time.time()) + second)
+    for number in (1, 2):
+        chat.tables.add_message(f"m{number}", "red", moment, "Hi")
+    assert unread(chat, BOB) == (2, False)
+    chat.ask(BOB, "markRead", messageId="m2", timestamp=moment)
+    assert unread(chat, BOB) == (0, False)
+
+
+def test_a_marker_that_is_ahead_of_this_clock_counts(chat: Chat) -> None:
+    """It came from a function whose clock is fast."""
+    write(chat, "red", 1)
+    row = {"userId": "bob", "groupId": "red", "messageId": "m", "timestamp": times.of(time.time() + 300)}
+    dynamodb().put_item(TableName=READ_MARKERS, Item={name: {"S": value} for name, value in row.items()})
+    chat.tables.add_message("later", "red", "2999-01-01T00:00:00Z", "Hi")
+    assert unread(chat, BOB) == (0, False)
+
+
+def test_a_last_message_whose_names_do_not_fit_is_named(chat: Chat) -> None:
+    chat.tables.add_message("m1", "red", at(1), "Hi", sender_id="x" * 40_000)
+    assert listed(chat, BOB)["red"]["lastMessage"] == {"messageId": "m1", "timestamp": at(1), "omitted": True}
+
+
+def test_no_more_markers_are_read_than_a_page_needs(chat: Chat) -> None:
+    for number in range(250):
+        row = {"userId": "dora", "groupId": f"g{number:03}", "messageId": "m", "timestamp": at(1)}
+        dynamodb().put_item(TableName=READ_MARKERS, Item={name: {"S": value} for name, value in row.items()})
+    with chat.tables.reading() as rows:
+        (page,) = chat.ask(DORA, "getGroups")
+    assert max(rows) == 100
+    found = [group["groupId"] for group in page["groups"]]
+    while page["more"]:
+        (page,) = chat.ask(DORA, "getGroups", after=page["after"])
+        found += [group["groupId"] for group in page["groups"]]
+    assert found == [f"g{number:03}" for number in range(250)]
+
+
 def test_a_last_message_is_cut_and_may_have_any_shape(chat: Chat) -> None:
     write(chat, "red", 1, text="😀" * 300)
     assert listed(chat, ANA)["red"]["lastMessage"]["message"] == "😀" * 200
@@ -199,7 +238,7 @@ def test_a_page_fits_into_a_frame(chat: Chat) -> None:
     assert largest < 32 * 1024
 
 
-@pytest.mark.parametrize("cursor", [1, "é", "%", ["a"], "_w"])
+@pytest.mark.parametrize("cursor", [1, "é", "%", ["a"], "_w", "YQ" * 400])
 def test_a_bad_cursor_is_refused(chat: Chat, cursor: object) -> None:
     (answer,) = chat.ask(DORA, "getGroups", after=cursor)
     assert (answer["code"], "cursor" in answer["message"]) == ("BAD_REQUEST", True)
@@ -223,6 +262,24 @@ def test_the_rows_of_joined_groups_are_asked_for_until_they_come(chat: Chat) -> 
 
     with chat.tables.hook("after-call.dynamodb.BatchGetItem", leave_out):
         assert listed(chat).keys() == {"blue", "red"}
+
+
+def test_rows_that_are_left_unread_again_and_again_are_unavailable(chat: Chat) -> None:
+    chat.ask(DORA, "joinGroup", groupId="red")
+
+    def leave_out(parsed: dict[str, Any], **_: object) -> None:
+        keys = [{"connectionId": {"S": "x"}}]
+        parsed |= {"Responses": {}, "UnprocessedKeys": {"WebSocketConnections": {"Keys": keys}}}
+
+    with chat.tables.hook("after-call.dynamodb.BatchGetItem", leave_out):
+        (answer,) = chat.ask(DORA, "getGroups")
+    assert (answer["code"], answer["retryable"]) == ("UNAVAILABLE", True)
+
+
+def test_a_list_that_takes_too_long_is_unavailable(chat: Chat) -> None:
+    chat.context = Context(milliseconds=1)
+    (answer,) = chat.ask(ANA, "getGroups")
+    assert (answer["code"], answer["retryable"]) == ("UNAVAILABLE", True)
 
 
 @pytest.mark.parametrize("operation", ["Query", "BatchGetItem"])

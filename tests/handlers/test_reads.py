@@ -10,10 +10,11 @@ from handlers.runtime import settings
 from handlers.tables.aws import dynamodb
 
 from .chat import ANA, BOB, EVE, Chat
+from .conftest import Log
 from .management_api_server import Frame
 from .tables import MEMBERS, READ_MARKERS, aws_error
 
-ANA_2 = "AnaSecond="
+ANA_2, DORA = "AnaSecond=", "DoraConnection="
 FIRST = {"messageId": "m1", "timestamp": "2026-01-01T00:00:00.000001Z"}
 SECOND = {"messageId": "m2", "timestamp": "2026-01-01T00:00:00.000002Z"}
 
@@ -62,6 +63,32 @@ def test_a_message_dated_ahead_does_not_make_later_ones_read(chat: Chat) -> None
     (answer,) = mark(chat, ANA, messageId="m9", timestamp="2999-01-01T00:00:00Z", requestId="r1")
     assert abs(times.age(answer["timestamp"])) < 60
     assert mark(chat, ANA, messageId="m10", timestamp=times.timestamp(), requestId="r2")[0]["messageId"] == "m10"
+
+
+def test_a_message_dated_ahead_is_marked_once(chat: Chat) -> None:
+    """The time of the mark is now, so each repetition would move it, over messages that came since."""
+    ahead = {"messageId": "m9", "timestamp": "2999-01-01T00:00:00Z"}
+    mark(chat, ANA, **ahead)
+    (first,) = mark(chat, ANA, **ahead, requestId="r1")
+    assert mark(chat, ANA, **ahead, requestId="r1") == [first]
+    assert len(told(chat, BOB)) == 1
+
+
+def test_a_connection_that_asked_for_no_events_is_not_told(chat: Chat) -> None:
+    assert chat.connect(DORA, "userId=dora&protocol=2") == 200
+    chat.ask(DORA, "joinGroup", groupId="red")
+    mark(chat, ANA, **FIRST)
+    assert told(chat, DORA) == []
+    chat.ask(DORA, "joinGroup", groupId="red", events=True)
+    mark(chat, ANA, **SECOND)
+    assert len(told(chat, DORA)) == 1
+
+
+def test_a_mark_counts_although_nobody_can_be_told(chat: Chat, log: Log) -> None:
+    with chat.tables.failing("Query", aws_error("Query")):
+        assert [answer["action"] for answer in mark(chat, ANA, **FIRST, requestId="r1")] == ["read"]
+    assert chat.tables.markers() == {("ana", "red"): "m1"}
+    assert "others not told" in log.warnings()
 
 
 def test_the_readers_other_devices_are_told_wherever_they_are(chat: Chat) -> None:
@@ -154,6 +181,18 @@ def test_who_is_no_member_any_more_is_not_listed(chat: Chat, monkeypatch: pytest
     assert [one["userId"] for one in answer["readers"]] == ["ana"]
 
 
+def test_members_are_listed_after_any_number_of_others(chat: Chat, monkeypatch: pytest.MonkeyPatch) -> None:
+    for number in range(120):
+        row = {"userId": f"a{number}", "groupId": "red"} | SECOND
+        dynamodb().put_item(TableName=READ_MARKERS, Item={name: {"S": value} for name, value in row.items()})
+    mark(chat, BOB, **FIRST)
+    chat.tables.create_members(red=["ana", "bob"])
+    monkeypatch.setenv("MEMBERS_TABLE", MEMBERS)
+    settings.settings.cache_clear()
+    (answer,) = chat.ask(ANA, "getReads")
+    assert ([one["userId"] for one in answer["readers"]], answer["truncated"]) == (["bob"], False)
+
+
 @pytest.mark.parametrize(
     "odd", [{}, {"messageId": {"S": "m1"}}, {"messageId": {"BOOL": True}, "timestamp": {"S": "t"}}]
 )
@@ -162,6 +201,13 @@ def test_an_odd_row_is_skipped_and_reported(chat: Chat, odd: dict[str, Any]) -> 
     mark(chat, ANA, **FIRST)
     (answer,) = chat.ask(ANA, "getReads")
     assert [one["userId"] for one in answer["readers"]] == ["ana"]
+
+
+def test_a_row_without_a_time_can_be_marked(chat: Chat) -> None:
+    row = {"userId": "ana", "groupId": "red", "messageId": "m0"}
+    dynamodb().put_item(TableName=READ_MARKERS, Item={name: {"S": value} for name, value in row.items()})
+    mark(chat, ANA, **FIRST)
+    assert chat.tables.markers() == {("ana", "red"): "m1"}
 
 
 def test_a_table_that_fails_is_unavailable_and_tells_nobody(chat: Chat) -> None:
