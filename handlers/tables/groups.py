@@ -18,8 +18,9 @@ from .aws import dynamodb
 from .connection import Connection, is_open, key, read
 from .connections import not_connected
 from .group_rows import Join, digest
-from .join_rate import Turn, turn_of
+from .join_rate import turn_of
 from .schema import API_ID, CONNECTION_ID, GROUP_ID, GROUPS, JOINED_MS, JOINS_BUSY_UNTIL
+from .turns import Turn
 
 if TYPE_CHECKING:
     from botocore.exceptions import ClientError

@@ -1,4 +1,4 @@
-"""The rate limit of a connection, kept in its row: the generic cell rate algorithm.
+"""The rate limit of a connection, kept in its row (:mod:`.turns`).
 
 Two other limits also answer RATE_LIMITED: of joins and leaves (:mod:`.groups`), and of a user's connections
 (``connect.py``).
@@ -18,6 +18,7 @@ from .aws import dynamodb
 from .connection import Connection, is_open, key, read
 from .connections import not_connected
 from .schema import API_ID, BUSY_UNTIL, CONNECTION_ID
+from .turns import CLOCKS_DIFFER, Turn, turn
 
 if TYPE_CHECKING:
     from .aws import Row
@@ -25,16 +26,13 @@ if TYPE_CHECKING:
 _busy_until: dict[str, int] = {}
 """What this process last wrote into the rows. It suggests which of the two conditions to try first."""
 _MOST_HINTS = 10_000
-CLOCKS_DIFFER = 5_000_000
-"""Microseconds by which the clocks of two processes may differ. A connection cannot be busier than that."""
 
 
 def take_turn(connection_id: str) -> tuple[Connection, ChatError | None]:
     """Count a frame against the rate of its connection, and read the connection consistently, in one request.
 
-    An update cannot write the larger of two values, so there are two conditions: the connection is idle
-    (nearly always), or it is busy. A second request happens only if frames come faster than the rate and another
-    process served the frame before. If another program wrote what cannot be right, the connection counts as idle.
+    Nearly always the connection is idle. A second request happens only if frames come faster than the rate and another
+    process served the frame before.
 
     Returns:
         The connection, and the reason if the frame is refused: RATE_LIMITED, with the time to wait.
@@ -44,10 +42,10 @@ def take_turn(connection_id: str) -> tuple[Connection, ChatError | None]:
     """
     now = time.time_ns() // 1_000
     interval = 1_000_000 // settings().message_rate
-    ahead = now + interval * (settings().message_burst - 1)
+    latest = now + interval * settings().message_burst
     idle = _busy_until.get(connection_id, 0) <= now
     for is_idle in (idle, not idle, idle):
-        row, taken = _occupy(connection_id, now, interval, ahead, is_idle=is_idle)
+        row, taken = _take(turn(BUSY_UNTIL, now=now, busy=interval, latest=latest, is_idle=is_idle), connection_id)
         found = read(row) if row else None
         if row is None or found is None or not is_open(found):
             _busy_until.pop(connection_id, None)
@@ -57,44 +55,34 @@ def take_turn(connection_id: str) -> tuple[Connection, ChatError | None]:
         _busy_until[connection_id] = busy_until
         if taken:
             return connection, None
-        if ahead < busy_until <= ahead + interval + CLOCKS_DIFFER:
+        wait = busy_until + interval - latest
+        if 0 < wait <= interval + CLOCKS_DIFFER:
             break
     return connection, ChatError(
         Code.RATE_LIMITED,
         f"too many frames: send at most {settings().message_burst} at once and {settings().message_rate} a second",
         retryable=True,
-        retry_after_ms=min(max(busy_until - ahead, interval), ahead - now + interval) // 1_000 + 1,
+        retry_after_ms=min(max(wait, interval), latest - now) // 1_000 + 1,
     )
 
 
-def _occupy(connection_id: str, now: int, interval: int, ahead: int, *, is_idle: bool) -> "tuple[Row | None, bool]":
+def _take(turn: Turn, connection_id: str) -> "tuple[Row | None, bool]":
     """Make a connection busy for one more frame.
-
-    If ``is_idle``, the connection must be idle. Otherwise it must be busy, but not beyond ``ahead``.
 
     Returns:
         The row (None if it does not exist), and whether the frame was counted.
     """
-    number = f"attribute_type({BUSY_UNTIL}, :number)"
-    if is_idle:
-        values = {":now": now, ":next": now + interval, ":far": ahead + interval + CLOCKS_DIFFER}
-        until = ":next"
-        condition = f"(NOT {number} OR {BUSY_UNTIL} <= :now OR {BUSY_UNTIL} > :far)"
-    else:
-        values = {":now": now, ":interval": interval, ":ahead": ahead}
-        until = f"{BUSY_UNTIL} + :interval"
-        condition = f"{number} AND {BUSY_UNTIL} > :now AND {BUSY_UNTIL} <= :ahead"
     client = dynamodb()
     try:
         answer = client.update_item(
             TableName=settings().connections_table,
             Key=key(connection_id),
             # A row that another program wrote gets the API's id with its first frame: only our API can receive one.
-            UpdateExpression=f"SET {BUSY_UNTIL} = {until}, {API_ID} = :api",
+            UpdateExpression=f"SET {BUSY_UNTIL} = {turn.change}, {API_ID} = :api",
             ConditionExpression=f"attribute_exists({CONNECTION_ID}) AND "
-            f"(attribute_not_exists({API_ID}) OR {API_ID} = :api) AND {condition}",
+            f"(attribute_not_exists({API_ID}) OR {API_ID} = :api) AND {turn.condition}",
             ExpressionAttributeValues={":api": {"S": settings().api_id}, ":number": {"S": "N"}}
-            | {name: {"N": str(value)} for name, value in values.items()},
+            | {name: {"N": str(value)} for name, value in turn.values.items()},
             ReturnValues="ALL_NEW",
             # Shows without a second request whether the rate is exceeded or the connection is gone.
             ReturnValuesOnConditionCheckFailure="ALL_OLD",

@@ -12,7 +12,7 @@ import pytest
 from handlers import presence_events
 from handlers.protocol.times import timestamp
 from handlers.runtime import settings
-from handlers.tables import connections, group_rows, join_rate, members
+from handlers.tables import connections, group_rows, join_rate, members, turns
 from handlers.tables.aws import dynamodb
 from handlers.tables.connections import find
 
@@ -385,7 +385,7 @@ class TestLeaving:
     ) -> None:
         turn_of, leaves = join_rate.turn_of, iter([NOW - 1])
 
-        def leave_before(*of: Any) -> join_rate.Turn:
+        def leave_before(*of: Any) -> turns.Turn:
             for at_ms in leaves:
                 chat.ask(ANA, "leaveGroup", groupId="red", at_ms=at_ms)
             return turn_of(*of)
