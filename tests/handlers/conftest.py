@@ -19,7 +19,7 @@ from tests.graph.stack import chat as deployed
 
 from .chat import ANA, BOB, EVE, Chat
 from .management_api_server import ManagementApiServer
-from .tables import Tables
+from .tables import MEMBERS, Tables
 
 CONNECTION_TTL = 3 * 3600
 
@@ -91,6 +91,14 @@ def modern_chat(tables: Tables, gateway: ManagementApiServer) -> Chat:
     """The same chat, but all speak protocol 2."""
     tables.protocol = 2
     return _with_users(tables, gateway)
+
+
+@pytest.fixture
+def with_members(chat: Chat, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A members table: ana, bob and dora belong to the group red, dora also to blue."""
+    chat.tables.create_members(red=["ana", "bob", "dora"], blue=["dora"])
+    monkeypatch.setenv("MEMBERS_TABLE", MEMBERS)
+    settings.settings.cache_clear()
 
 
 def _with_users(tables: Tables, gateway: ManagementApiServer) -> Chat:

@@ -13,7 +13,7 @@ from handlers.tables.aws import dynamodb
 
 from .chat import ANA, BOB, EVE, Chat, Context
 from .management_api_server import Frame
-from .tables import MEMBERS, READ_MARKERS, aws_error
+from .tables import READ_MARKERS, aws_error
 
 DORA = "DoraConnection="
 
@@ -27,13 +27,6 @@ def chat(modern_chat: Chat, monkeypatch: pytest.MonkeyPatch) -> Chat:
     connections.delete_row(EVE)
     assert modern_chat.connect(DORA, "userId=dora&protocol=2") == 200
     return modern_chat
-
-
-@pytest.fixture
-def with_members(chat: Chat, monkeypatch: pytest.MonkeyPatch) -> None:
-    chat.tables.create_members(red=["ana", "bob", "dora"], blue=["dora"])
-    monkeypatch.setenv("MEMBERS_TABLE", MEMBERS)
-    settings.settings.cache_clear()
 
 
 def at(number: int) -> str:

@@ -18,7 +18,7 @@ from handlers.tables.connections import find
 
 from .chat import ANA, BOB, EVE, NOW, Chat, Context
 from .management_api_server import Answer, Frame
-from .tables import CONNECTIONS, MEMBERS, ProcessKilledError, Row, aws_error
+from .tables import CONNECTIONS, ProcessKilledError, Row, aws_error
 
 DORA = "DoraConnection="
 LOOK_ALIKES = ["red", "Red", "red ", "rеd", "red#", "#red", "red/", 'r"e"d', "😀", "x" * 256, "é" * 128, "red\\u0000"]
@@ -30,13 +30,6 @@ def chat(modern_chat: Chat) -> Chat:
     connections.delete_row(EVE)
     assert modern_chat.connect(DORA, "userId=dora&protocol=2&name=Dora%20D.") == 200
     return modern_chat
-
-
-@pytest.fixture
-def with_members(chat: Chat, monkeypatch: pytest.MonkeyPatch) -> None:
-    chat.tables.create_members(red=["ana", "bob", "dora"], blue=["dora"])
-    monkeypatch.setenv("MEMBERS_TABLE", MEMBERS)
-    settings.settings.cache_clear()
 
 
 class Once(dict[str, Answer]):
