@@ -1,4 +1,4 @@
-"""One socket of a client, and the requests that wait for an answer on it."""
+"""One socket of a client, the requests that wait for an answer on it, and the pauses between attempts to connect."""
 
 import asyncio
 import json

@@ -1,4 +1,7 @@
-"""Actions ``joinGroup`` and ``leaveGroup``: which groups are pushed to a connection."""
+"""Actions ``joinGroup`` and ``leaveGroup``: which groups are pushed to a connection.
+
+``tables/groups.py`` keeps to the number of groups that the argument ``groups_per_connection`` allows.
+"""
 
 from handlers.protocol import client_frames, frames
 from handlers.protocol.errors import ChatError, Code

@@ -51,6 +51,8 @@ class MarkRead:
 def send_message(frame: Frame) -> SendMessage:
     """Validate a ``sendMessage`` frame. Unknown fields are ignored.
 
+    :func:`.frames.message` checks how long the text may be, because the pushed frame counts.
+
     Raises:
         ChatError: BAD_REQUEST, naming the field and what it must be.
     """

@@ -45,7 +45,7 @@ def admit_frame(request: Request, group_id: str | None = None) -> Connection:
         group_id: The group that a refusal names. Empty: the group of the handshake. None: the frame has many.
 
     Raises:
-        ChatError: NOT_CONNECTED or RATE_LIMITED.
+        ChatError: NOT_CONNECTED or RATE_LIMITED, as :mod:`~handlers.tables.rate_limit` says.
     """
     own, refusal = take_turn(request.connection_id)
     request.protocol = own.protocol

@@ -1,6 +1,6 @@
 """The rate limit of a connection, kept in its row (:mod:`.turns`).
 
-Two other limits also answer RATE_LIMITED: of joins and leaves (:mod:`.groups`), and of a user's connections
+Two other limits also answer RATE_LIMITED: of joins and leaves (:mod:`.join_rate`), and of a user's connections
 (``connect.py``).
 
 Each frame makes the connection busy for the time between two frames at the rate limit. A connection may be busy for as
