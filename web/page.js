@@ -36,6 +36,8 @@ let leaveView = () => {};
 let reached = false;
 let attempts = 0;
 /** @type {ReturnType<typeof setTimeout> | undefined} */
+let retitle;
+/** @type {number | undefined} */
 let redraw;
 
 // The session
@@ -219,13 +221,15 @@ function groups() {
 }
 
 function groupsChanged() {
-  redraw ??= setTimeout(() => {
+  // A hidden page draws nothing, but its title can be seen.
+  retitle ??= setTimeout(() => {
+    retitle = undefined;
+    const unread = count(groups());
+    if (chat && session) document.title = `${unread && `(${unread}) `}${session.group} – Chat`;
+  });
+  redraw ??= requestAnimationFrame(() => {
     redraw = undefined;
-    if (!chat || !session) return;
-    const all = groups();
-    const unread = count(all);
-    document.title = `${unread && `(${unread}) `}${session.group} – Chat`;
-    showGroups(all, session.group, session.userId);
+    if (chat && session) showGroups(groups(), session.group, session.userId);
   });
 }
 

@@ -198,7 +198,7 @@ def test_the_server_counts_what_is_unread_on_every_device(person: People, emulat
     red, blue = f"{group} red", f"{group} blue"
     with IdentityProvider() as provider:
         config = {"namePrefix": "Counting", "unread": True, "authentication": "jwt", "jwtIssuer": provider.issuer}
-        more = {"jwtAudience": [provider.audience], "jwtJwksUrl": provider.jwks_url}
+        more = {"groupClaim": provider.group_claim, "jwtAudience": [provider.audience], "jwtJwksUrl": provider.jwks_url}
         url = str(deploy(emulator, config | more)["WebSocketURL"])
         tokens = {name: provider.mint(name, groups=[red, blue]) for name in ("Ann", "vera")}
         phone, laptop = person("Ann"), person("Ann")
@@ -230,6 +230,13 @@ def test_the_server_counts_what_is_unread_on_every_device(person: People, emulat
             laptop.browser.refresh()
             laptop.until(lambda: laptop.first_unread == "four")
             phone.until(lambda: phone.groups[0] == (red, "Vera: four", ""))
+
+        laptop.find("other-group").send_keys("not in the token", Keys.ENTER)
+        laptop.until_state("Not in this group")
+        assert laptop.text_of("alert") == "You are not a member of this group."
+        laptop.find("leave").click()
+        laptop.until(lambda: len(laptop.groups) == 2)
+        laptop.choose(red)
 
         # A group that is left stays away, though the server still lists it.
         laptop.find("leave").click()

@@ -27,8 +27,9 @@ export function rewrite(again) {
 }
 
 function fit() {
-  text.style.height = "auto";
-  text.style.height = `${text.scrollHeight}px`;
+  text.style.height = "";
+  // To ask for the height makes the browser lay out the page.
+  if (text.value) text.style.height = `${text.scrollHeight}px`;
 }
 
 function keep() {

@@ -110,15 +110,15 @@ export class Conversation {
     if (room.state === "online" && this.#reader.isSettled()) this.#readUpTo ??= newest;
     const summary = this.#reader.summary(room.groupId);
     const readUpTo = summary ? (summary.readUpTo ?? BEGINNING) : this.#readUpTo;
-    if (shown === this) {
-      this.#noteScroll(); // The scroll event may not have come yet.
-      this.#frame ||= requestAnimationFrame(() => this.#draw());
-    }
-    if (!readUpTo) return this.#reader.changed();
+    // The list of groups before the log, which asks the browser for its size.
+    this.#reader.changed();
+    if (shown === this) this.#frame ||= requestAnimationFrame(() => this.#draw());
+    if (!readUpTo) return;
 
     const first = !this.#known;
     this.#known = true;
     const unread = summary?.unread ?? this.#after(readUpTo).filter(({ own }) => !own).length;
+    if (unread && shown === this) this.#noteScroll(); // The scroll event may not have come yet.
     // The first time, the line comes before the user reads.
     const reads = !first && shown === this && this.#following && this.#reader.isLooking();
     // In a group that is new to the user, everything is.
@@ -129,7 +129,6 @@ export class Conversation {
       this.#readUpTo = newest;
       room.markRead();
     }
-    this.#reader.changed();
     if (first && shown === this) this.show();
   }
 
@@ -192,6 +191,7 @@ export class Conversation {
   }
 
   scrolled() {
+    this.#noteScroll();
     this.update();
     if (log.scrollTop < NEAR_TOP) this.loadOlder();
   }
