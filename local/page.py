@@ -65,7 +65,8 @@ class _Handler(SimpleHTTPRequestHandler):
         super().__init__(*args, directory=str(_WEB))  # type: ignore[arg-type]  # as the server calls it
 
     def end_headers(self) -> None:
-        self.send_header("Cache-Control", "no-store")
+        # With no-store, browsers would not keep the page for the way back, as they do with pages of other servers.
+        self.send_header("Cache-Control", "no-cache")
         self.send_header("Content-Security-Policy", "frame-ancestors 'none'")  # Browsers ignore it in a meta element.
         self.send_header("X-Content-Type-Options", "nosniff")
         super().end_headers()

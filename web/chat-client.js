@@ -301,6 +301,9 @@ class Connection extends Listeners {
     if (this.state !== "idle") throw new Error("connect() works only once. Create another client");
     const { signal } = this.#life;
     for (const event of ["online", "offline"]) globalThis.addEventListener?.(event, () => this.wake(), { signal });
+    // A browser may keep a page that the user has left, with its connection, and others would see the user as present.
+    globalThis.addEventListener?.("pagehide", () => this.#disconnect(), { signal });
+    globalThis.addEventListener?.("pageshow", () => this.wake(), { signal });
     globalThis.document?.addEventListener("visibilitychange", () => document.hidden || this.wake(), { signal });
     if (this.#locks) globalThis.addEventListener?.("storage", ({ key }) => this.#inherit(key), { signal });
     this.#open();
@@ -311,8 +314,12 @@ class Connection extends Listeners {
   close() {
     this.#life.abort();
     this.clock.clearTimeout(this.#retryTimer);
-    for (const link of [this.#old, this.#next, this.link]) if (link) this.#lost(link);
+    this.#disconnect();
     this.#changed();
+  }
+
+  #disconnect() {
+    for (const link of [this.#old, this.#next, this.link]) if (link) this.#lost(link);
   }
 
   wake() {

@@ -97,6 +97,20 @@ def test_names_come_with_presence_and_typing(person: People, group: str, chat_ur
     assert ann.text_of("typing") == ""
 
 
+def test_a_user_who_goes_to_another_page_is_not_here(person: People, group: str, chat_url: str) -> None:
+    """The browser keeps the page for the way back, and would keep its connection, too."""
+    ann, bob = person("Ann"), person("Bob")
+    for one in (ann, bob):
+        one.join(group, chat_url)
+    bob.until(lambda: bob.here == ["Bob (you)", "Ann"])
+    ann.browser.execute_script("location.href = 'page.css'")
+    bob.until(lambda: bob.here == ["Bob (you)"])
+    bob.say("Are you there?")
+    ann.browser.back()
+    ann.until(lambda: ann.texts == ["Are you there?"])
+    bob.until(lambda: bob.here == ["Bob (you)", "Ann"])
+
+
 def test_days_blocks_and_what_is_new(person: People, emulator: Emulator, group: str, chat_url: str) -> None:
     now = datetime.now(UTC)
     long_ago = datetime(2024, 2, 29, 12, tzinfo=UTC)
