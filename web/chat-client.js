@@ -709,6 +709,8 @@ class Connection extends Listeners {
     const read = (/** @type {Frame} */ page) => {
       const { groupId, after, more } = page;
       if (!rest.has(groupId)) return;
+      // The client has asked to leave. The page's messages come again when it joins again.
+      if (!link.places.has(groupId)) return rest.delete(groupId);
       const from = rest.get(groupId);
       this.members.get(groupId)?.read(page, !from);
       if (from && more) rest.set(groupId, after);
@@ -726,7 +728,7 @@ class Connection extends Listeners {
       try {
         const frame = { action: "getHistory", limit: PAGE_SIZE, groups };
         const { groups: current, refused } = await this.ask(link, frame, read);
-        for (const { groupId, after } of current) complete(groupId, after);
+        for (const { groupId, after } of current) if (rest.has(groupId)) complete(groupId, after);
         for (const { groupId, code } of refused) refuse(groupId, code);
       } catch (cause) {
         if (link.ended) return;

@@ -292,6 +292,25 @@ describe("leaving", () => {
     assert.deepEqual([a.state, ids(a)], ["online", ["a1"]]);
   });
 
+  test("history that comes after the room was left is dropped, and is there when the room opens again", async () => {
+    const [a] = await online();
+    replies.getHistory = undefined;
+    await clock.advance(RESYNC_MS);
+    const { requestId } = asked("getHistory");
+    a.close();
+    await settled();
+    socket().receive({ action: "history", groupId: "a", messages: [row("a", 1)], after: "c2", more: false, requestId });
+    socket().receive({ ...upToDate({ groups: [{ groupId: "a", after: "c2" }] }), requestId });
+    await settled();
+    assert.deepEqual(ids(a), []);
+    chat.group("a");
+    await settled();
+    assert.deepEqual(asked("getHistory").groups, [{ groupId: "a", after: "c1" }]);
+    socket().history([row("a", 1)], { groupId: "a" });
+    await settled();
+    assert.deepEqual(ids(a), ["a1"]);
+  });
+
   test("REMOVED closes the room and leaves the others alone", async () => {
     const [a, b] = await online(["a", "b"]);
     socket().receive({ action: "left", groupIds: ["b"], reason: "REMOVED" });
