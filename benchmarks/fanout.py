@@ -69,7 +69,7 @@ FULL = Plan(
     node_warm_ups=25,
     wrk_s=1,
     sends={2: 200, 50: 200, 300: 100},
-    crowd=1000,
+    crowd=300,
 )
 QUICK = Plan(
     pairs=2, cold_pairs=2, counts=(10, 100), third_counts=(10,), node_warm_ups=1, wrk_s=1, sends={2: 10, 50: 5}, crowd=3
