@@ -119,7 +119,7 @@ class TerminalClient(ReliableClient):
                 )
 
     def _room(self, group_id: str) -> Room | None:
-        """The group that a command names, or the one that the user writes to. If there is none, say it."""
+        """The group that a command names, or the one that the user writes to. If that is missing, the user is told."""
         if not group_id:
             if self._current is None:
                 self._reject(f"You write to no group. {_CHOOSE}")
