@@ -1,8 +1,8 @@
 """An update that ends half way."""
 
-import os
 import signal
 import time
+from subprocess import Popen
 
 from local.aws.provider import Operation
 
@@ -16,7 +16,7 @@ def half_way(stack: Stack, sign: signal.Signals, *options: str, at: str) -> Run:
 
     def interrupt(operation: Operation) -> None:
         if operation.name == f"chat-{at}":
-            _send(stack, running.pid, sign)
+            _send(stack, running, sign)
 
     stack.provider.before = interrupt
     text, _ = running.communicate(timeout=100)
@@ -25,15 +25,16 @@ def half_way(stack: Stack, sign: signal.Signals, *options: str, at: str) -> Run:
     return Run(text, tuple(stack.provider.operations[begun:]))
 
 
-def _send(stack: Stack, pid: int, sign: signal.Signals) -> None:
+def _send(stack: Stack, running: Popen[str], sign: signal.Signals) -> None:
     """Send a signal, but not while the CLI writes the state: a state in a file would be cut off there."""
     while True:
-        os.kill(pid, signal.SIGSTOP)
+        running.send_signal(signal.SIGSTOP)
         time.sleep(0.02)
         whole = stack.state_is_whole()
         if whole:
-            os.kill(pid, sign)
-        os.kill(pid, signal.SIGCONT)
+            running.send_signal(sign)
+        # A killed process may be gone already: send_signal does nothing then.
+        running.send_signal(signal.SIGCONT)
         if whole:
             return
         time.sleep(0.02)

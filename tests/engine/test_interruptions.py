@@ -1,6 +1,5 @@
 """An update that ends half way. docs/operations.md says what to do then."""
 
-import os
 import signal
 import time
 from typing import Any
@@ -34,7 +33,7 @@ def test_an_interrupted_change_is_continued_by_the_next(stack: Stack) -> None:
     with Chatting(url):
         stack.config(memorySize=256)
         running = stack.start("up", "--yes", "--skip-preview")
-        stack.provider.before = lambda _: os.kill(running.pid, signal.SIGINT)
+        stack.provider.before = lambda _: running.send_signal(signal.SIGINT)
         running.communicate(timeout=100)
         stack.provider.before = lambda _: None
         assert running.returncode
