@@ -145,10 +145,15 @@ class CatchUp:
     def read(self, page: Frame) -> None:
         """Take a page."""
         group_id = page["groupId"]
+        room, _ = self._places[group_id]
+        if not room.open:
+            # The page's messages come again when the client joins again.
+            self.drop(group_id)
+            return
         if not self._rest.get(group_id):
             self._newest[group_id] = page
             return
-        self._places[group_id][0].merge(page["messages"])
+        room.merge(page["messages"])
         if page["more"]:
             self._rest[group_id] = page["after"]
         else:

@@ -32,6 +32,7 @@ class Chat:
         joined: The connections that are pushed to, also those that ended.
         actions: The actions of all frames, in order.
         epoch: What each cursor begins with. After a change, it does not know the cursors of before.
+        on_history: Called with the group whose messages a client asks for.
     """
 
     def __init__(self, *, chance: float = 0, lag_s: float = LAG_S) -> None:
@@ -43,6 +44,7 @@ class Chat:
         self.joined: defaultdict[str, set[ServerConnection]] = defaultdict(set)
         self.actions: list[str] = []
         self.epoch = "1"
+        self.on_history: Callable[[str], None] = lambda _: None
         self._dice = random.Random(1)
         self._server: Server
 
@@ -124,6 +126,7 @@ class Chat:
         return not asked.get("after", self.epoch).startswith(self.epoch)
 
     def _news(self, asked: Frame, limit: int) -> Frame | None:
+        self.on_history(asked["groupId"])
         if self._is_wrong(asked):
             return None
         all_messages = self.stored[asked["groupId"]]
@@ -356,6 +359,30 @@ def test_a_message_of_a_group_that_was_left_is_dropped_and_read_when_it_is_joine
                 await until(lambda: not chat.joined["red"])
                 ann.group("red")
                 await until(lambda: ann.heard["red"] == ["too late"])
+
+    asyncio.run(play())
+
+
+@pytest.mark.parametrize("groups", [("red",), ("red", "blue")])
+def test_history_that_comes_after_a_group_was_left_is_dropped_and_read_when_it_is_joined_again(
+    groups: tuple[str, ...],
+) -> None:
+    chat = Chat()
+    chat.store("red", "old")
+
+    async def play() -> None:
+        async with chat.running() as url:
+            ann = Recorder(url, "ann", *groups)
+            async with running(ann):
+                await until(lambda: all(room.synced for room in ann.rooms.values()))
+                chat.store("red", "while away")
+                chat.on_history = lambda group_id: ann.rooms[group_id].close() if group_id == "red" else None
+                ann.cut()
+                await until(lambda: "leaveGroup" in chat.actions)
+                assert ann.heard["red"] == ["old"]
+                chat.on_history = lambda _: None
+                ann.group("red")
+                await until(lambda: ann.heard["red"] == ["old", "while away"])
 
     asyncio.run(play())
 
