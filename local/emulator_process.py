@@ -11,7 +11,7 @@ from functools import lru_cache
 from typing import Any
 
 from ministack.app import main
-from ministack.core import iam_actions, lambda_runtime
+from ministack.core import iam_actions, iam_evaluator, lambda_runtime
 from ministack.core.responses import json_response
 from ministack.services import cloudwatch_logs, dynamodb, lambda_svc
 
@@ -83,6 +83,17 @@ def _read_each_expression_once() -> None:
     dynamodb._condition_syntax_error = lru_cache(dynamodb._condition_syntax_error)  # noqa: SLF001 - the same
 
 
+def _read_each_policy_once() -> None:
+    """Remember what a policy says. MiniStack parses those of the caller's role again in every request."""
+    parse = iam_evaluator.parse_policy_document
+    remembered = lru_cache(parse)
+
+    def once(policy: str | dict[str, Any]) -> Any:  # noqa: ANN401 - MiniStack's own
+        return remembered(policy) if isinstance(policy, str) else parse(policy)
+
+    iam_evaluator.parse_policy_document = once
+
+
 def run(directory: str) -> None:
     """Run the emulator until the standard input ends.
 
@@ -93,6 +104,7 @@ def run(directory: str) -> None:
     _compare_log_groups_as_aws_does()
     _match_what_does_not_exist()
     _read_each_expression_once()
+    _read_each_policy_once()
     threading.Thread(target=_end_with_input, args=(directory,), daemon=True).start()
     main()
 
