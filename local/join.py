@@ -13,7 +13,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from .link import RefusedError
-from .terminal import Terminal
+from .terminal import Terminal, is_visible
 from .terminal_client import MAX_ID_BYTES, TerminalClient, explain
 
 _PARTING_S, _INTERRUPTED_S = 10.0, 2.0
@@ -119,6 +119,8 @@ def _arguments() -> argparse.Namespace:
     for which, value in given:
         if len(value.encode(errors="replace")) > MAX_ID_BYTES:
             parser.exit(2, f"{which} is too long. It must have at most {MAX_ID_BYTES} bytes\n")
+        if value and not is_visible(value):
+            parser.exit(2, f"Nothing of {which} can be seen. It must have a visible character\n")
     if "?" in arguments.url:
         parser.exit(
             2, "URL must not have a query. Give the group in GROUP, the name in NAME, the token in CHAT_TOKEN\n"

@@ -23,6 +23,8 @@ from .room import CatchUp, Outgoing, Place, Room
 _INDEX_LAG_S = 4.0
 """Time from the first recovery of a group until the client asks for its history once more."""
 _RECOVER_EVERY_S = 240.0
+_LASTED_S = 30.0
+"""After a connection of this time, the pause before the next attempt is short again."""
 _PAGE = 100
 _BATCH = 25
 """The server takes this many groups in one frame."""
@@ -192,6 +194,7 @@ class ReliableClient:
             self.on_lost(None)
 
     async def _serve(self, link: Link) -> None:
+        began = asyncio.get_running_loop().time()
         self._link = link
         for room in self.rooms.values():
             # The handshake has joined its group.
@@ -205,6 +208,9 @@ class ReliableClient:
         finally:
             self._link = None
             link.end()
+            # A server or a proxy may end every connection soon.
+            if asyncio.get_running_loop().time() - began >= _LASTED_S:
+                self._failures = 0
 
     def _receive(self, frame: Frame) -> None:
         self.on_frame(frame)
@@ -302,7 +308,6 @@ class ReliableClient:
             for place in due.values():
                 place.due = now() + (_INDEX_LAG_S if place in fresh else later)
             if (due or not told) and all(room.synced for room in self.rooms.values() if room.open):
-                self._failures = 0
                 await self.on_recovered(first=not told)
                 told = True
             elif not due:

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import re
 import sys
 import threading
 import unicodedata
@@ -18,6 +19,12 @@ else:
     _EDITING = sys.stdin.isatty() and sys.stdout.isatty()
 
 _HARMFUL = {"Cc", "Cf", "Cs", "Zl", "Zp"}
+# What fonts leave out (Unicode's property Default_Ignorable_Code_Point), and the blank of Braille.
+# https://www.unicode.org/Public/UCD/latest/ucd/DerivedCoreProperties.txt
+_UNSEEN = re.compile(
+    "[\u00ad\u034f\u061c\u115f-\u1160\u17b4-\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u2800\u3164\ufe00-\ufe0f"
+    "\ufeff\uffa0\ufff0-\ufff8\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
+)
 _JOINERS = "\u200c\u200d"
 """Characters that join emoji, and letters in several scripts."""
 
@@ -28,6 +35,11 @@ def harmless(text: object) -> str:
         "\ufffd" if unicodedata.category(one) in _HARMFUL and one not in _JOINERS else one
         for one in str(text).replace("\t", " ")
     )
+
+
+def is_visible(text: str) -> bool:
+    """Return whether a person can see something of a text. ``isVisible`` of the browser client has the same rule."""
+    return any(not one.isspace() and unicodedata.category(one) != "Cc" and not _UNSEEN.match(one) for one in text)
 
 
 class Terminal:

@@ -14,7 +14,7 @@ from websockets.exceptions import InvalidProxy, InvalidStatus, ProxyError
 from .link import DisconnectedError, Frame, RefusedError
 from .reliable_client import ReliableClient
 from .room import Room
-from .terminal import Terminal, harmless
+from .terminal import Terminal, harmless, is_visible
 
 MAX_ID_BYTES = 256
 """Maximum size of a group, a name or a user id (docs/protocol.md)."""
@@ -88,11 +88,11 @@ class TerminalClient(ReliableClient):
     # What the user types
 
     def take(self, line: str) -> None:
-        """Send a typed line, unless it is blank. Or do what it says, if it begins with a slash."""
+        """Send a typed line, unless nothing of it can be seen. Or do what it says, if it begins with a slash."""
         text = line.rstrip("\r\n")
         if text.startswith("/") and not text.startswith("//"):
             self._do(text)
-        elif text.strip():
+        elif is_visible(text):
             self._say(text[1:] if text.startswith("//") else text)
 
     def _do(self, text: str) -> None:
@@ -204,8 +204,11 @@ class TerminalClient(ReliableClient):
         if day != self._day:
             self._day = day
             self._show(f"--- {day}", sys.stdout)
-        name = harmless(message.get("senderName") or message.get("senderId") or "?")
+        names = (str(message.get(name) or "") for name in ("senderName", "senderId"))
+        name = harmless(next(filter(is_visible, names), "?"))
         text = "(too long to show)" if message.get("omitted") else str(message.get("message", ""))
+        if not is_visible(text):
+            text = "(no text)"
         # With several groups, each line has one: a user could have a name that looks like it.
         group = f"[{harmless(message['groupId'])}] " if self._several else ""
         # Indent the lines, so that no line looks like another user's message.

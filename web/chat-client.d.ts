@@ -1,7 +1,8 @@
 /** The public API of chat-client.js. docs/client.md shows how to use it, docs/protocol.md describes the frames. */
 
 /**
- * Durations of the client, in milliseconds. Each default is at the end of its text. Source of API Gateway's limits:
+ * Durations of the client, in milliseconds, from 1 to 2^31 - 1, the longest time of a timer. Each default is at the end
+ * of its text. Source of API Gateway's limits:
  * https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-execution-service-websocket-limits-table.html
  */
 export interface Timing {
@@ -26,7 +27,10 @@ export interface Timing {
   maxConnectionMs: number;
   /** Maximum of the random delay before the first retry. It doubles with each further retry. Default: 1 s. */
   backoffBaseMs: number;
-  /** Maximum of every such delay. Default: 30 s. */
+  /**
+   * Maximum of every such delay. After a connection that was complete for this time, the next delay is short again.
+   * Default: 30 s.
+   */
   backoffMaxMs: number;
   /** Time from a recovery until the client asks for history once more, because index reads lag writes. Default: 4 s. */
   resyncDelayMs: number;
@@ -37,9 +41,9 @@ export interface Timing {
 }
 
 export interface ClientOptions {
-  /** This user's id. With authentication, it must be the one in the token. */
+  /** This user's id, 1 to 256 bytes in UTF-8. With authentication, it must be the one in the token. */
   userId: string;
-  /** The name that others see. Default: `userId`. */
+  /** The name that others see, at most 256 bytes in UTF-8. Default, and if nothing of it can be seen: `userId`. */
   senderName?: string;
   /** The client calls it before every connect, and sends the result as `token` in the query. */
   getToken?: () => string | Promise<string>;
@@ -65,6 +69,7 @@ export interface ClientOptions {
 export interface Options extends ClientOptions {
   /** The output `WebSocketURL` of the deployment. */
   url: string;
+  /** 1 to 256 bytes in UTF-8. */
   groupId: string;
 }
 
@@ -89,8 +94,10 @@ export interface Message {
   groupId: string;
   senderId: string;
   senderName?: string;
-  /** The text. Show it as text, never as HTML. Empty if another program stored a message too large for a frame. */
+  /** The text. Show it as text, never as HTML. Empty if another program stored none. */
   message: string;
+  /** Whether another program stored a message that is too large for a frame. It comes without its text. */
+  omitted?: boolean;
   /** ISO 8601 in UTC: the server's time, or this machine's time until the message is sent. */
   timestamp: string;
   /** Whether this user wrote it, on this or another device. */
@@ -137,8 +144,9 @@ export interface ChatEvents {
 export interface LastMessage extends Position {
   senderId: string;
   senderName?: string;
-  /** The first 200 characters of the text, or all of it. */
+  /** The first 200 characters of the text, or all of it. Empty as in `Message`. */
   message: string;
+  omitted?: boolean;
 }
 
 /** A group in the list of `groups()`. */
@@ -216,7 +224,7 @@ export interface Room {
    * the order in which you sent them.
    *
    * @returns Its `clientMessageId`.
-   * @throws {TypeError} If `message` is empty or only white space.
+   * @throws {TypeError} If `message` is no string, or has nothing that can be seen (`isVisible`).
    */
   send(message: string): string;
 
@@ -282,7 +290,7 @@ export interface Chat {
    * The room of a group, which the client joins, and joins again after each reconnect. Calls with the same id return the
    * same room. Rooms that you take at the same moment are joined together.
    *
-   * @throws {TypeError} If the id is empty.
+   * @throws {TypeError} If the id is empty, or has more than 256 bytes in UTF-8.
    */
   group(groupId: string): Room;
 
@@ -302,9 +310,16 @@ export interface Chat {
 export interface ChatClient extends Omit<Room, "groupId" | "close">, Omit<Chat, "on"> {}
 
 /**
+ * Whether a person can see something of a text: it is a string with more than white space, control characters and what
+ * fonts leave out, such as U+200B, or draw as a blank, such as U+2800. The client sends no other message or name.
+ */
+export const isVisible: (text: unknown) => text is string;
+
+/**
  * Create a client. It connects only when you call `connect()`.
  *
- * @throws {TypeError} If the URL is not a WebSocket URL, or an id is empty.
+ * @throws {TypeError} If the URL is not a WebSocket URL, an id or a name does not have 1 to 256 bytes in UTF-8, or a time
+ *   is unknown or not from 1 to 2^31 - 1 ms. The message names the option.
  */
 export const ChatClient: {
   /** One user in many groups. `url` is the output `WebSocketURL` of the deployment. */

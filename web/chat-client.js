@@ -35,6 +35,13 @@ const TIMING = {
 // API Gateway would close the connection on a larger frame, and again on each retry.
 const MAX_FRAME_BYTES = 32 * 1024;
 
+// The longest id, group or name that the server takes.
+const MAX_ID_BYTES = 256;
+
+// https://developer.mozilla.org/en-US/docs/Web/API/Window/setTimeout#maximum_delay_value
+// After a longer time, a timer would end at once.
+const MAX_TIMER_MS = 2 ** 31 - 1;
+
 const PAGE_SIZE = 50;
 
 // The server takes this many groups in one frame.
@@ -132,11 +139,38 @@ class Listeners {
  *   message of the room.
  * @property {(error: ChatError) => void} report
  * @property {(summary: GroupSummary) => GroupSummary} bring Brings the server's summary up to date.
- * @property {(items: Message[]) => boolean} queue Takes unsent messages. Returns whether they survive a reload.
+ * @property {(stored: string | null) => boolean} inherit Takes the outbox of a client that is gone. Returns whether it
+ *   survives a reload.
  */
 
-/** @param {string} name */
-const empty = (name) => new TypeError(`${name} must not be empty`);
+// Not white space or a control character, nor what fonts leave out or draw as a blank.
+const SEEN = /[^\p{White_Space}\p{Cc}\p{Default_Ignorable_Code_Point}\u2800]/u;
+
+/** @param {unknown} text @returns {text is string} */
+export const isVisible = (text) => typeof text === "string" && SEEN.test(text);
+
+/** @param {string} text */
+const bytesOf = (text) => new TextEncoder().encode(text).length;
+
+/** The server would refuse it, and a browser does not say why. @param {string} name @param {unknown} value */
+function checkId(name, value) {
+  if (typeof value !== "string" || !value || bytesOf(value) > MAX_ID_BYTES)
+    throw new TypeError(`${name} must be a string of 1 to ${MAX_ID_BYTES} bytes in UTF-8`);
+}
+
+/** @param {Partial<Timing>} [given] @returns {Timing} */
+function checkedTiming(given = {}) {
+  /** @type {Timing} */
+  const timing = { ...TIMING };
+  for (const [name, value] of Object.entries(given)) {
+    if (!(name in TIMING)) throw new TypeError(`timing.${name} is not a known time`);
+    if (value === undefined) continue;
+    if (!(value > 0 && value <= MAX_TIMER_MS))
+      throw new TypeError(`timing.${name} must be a number of milliseconds from 1 to ${MAX_TIMER_MS}`);
+    timing[/** @type {keyof Timing} */ (name)] = value;
+  }
+  return timing;
+}
 
 /** @param {string} code @param {string} message */
 const passing = (code, message) => new ChatError(code, message, { retryable: true });
@@ -173,10 +207,13 @@ class Link {
   /** @param {number} ms @param {() => void} callback */
   after(ms, callback) {
     if (this.ended) return;
-    const timer = this.#clock.setTimeout(() => {
-      this.#timers.delete(timer);
-      callback();
-    }, ms);
+    const timer = this.#clock.setTimeout(
+      () => {
+        this.#timers.delete(timer);
+        callback();
+      },
+      Math.min(ms, MAX_TIMER_MS),
+    );
     this.#timers.add(timer);
     return timer;
   }
@@ -281,9 +318,11 @@ class Connection extends Listeners {
   constructor(options) {
     super();
     if (!/^wss?:$/.test(new URL(options.url).protocol)) throw new TypeError("url must begin with wss:// or ws://");
-    if (!options.userId) throw empty("userId");
-    this.options = options;
-    this.timing = { ...TIMING, ...options.timing };
+    checkId("userId", options.userId);
+    const senderName = isVisible(options.senderName) ? options.senderName : undefined;
+    if (senderName) checkId("senderName", senderName);
+    this.options = { ...options, senderName };
+    this.timing = checkedTiming(options.timing);
     this.clock = options.clock ?? globalThis;
     this.#random = options.random ?? Math.random;
     this.#locks = options.locks ?? globalThis.navigator?.locks;
@@ -330,7 +369,7 @@ class Connection extends Listeners {
 
   /** @param {string} groupId */
   group(groupId) {
-    if (!groupId) throw empty("groupId");
+    checkId("groupId", groupId);
     const member = this.#member(groupId);
     member.open = true;
     member.changed();
@@ -678,7 +717,8 @@ class Connection extends Listeners {
     const behind = this.#all.some(({ open, room }) => open && !link.places.get(room.groupId)?.synced);
     if (!behind && !link.synced) {
       link.synced = true;
-      this.#failures = 0;
+      // A server or a proxy may end every connection soon. Only one that lasts makes the next delay short again.
+      link.after(this.timing.backoffMaxMs, () => (this.#failures = 0));
       if (link === this.#next) this.#use(link);
       // The user may have read on another device, and groups without a room have got messages.
       this.#recount();
@@ -772,7 +812,8 @@ class Connection extends Listeners {
     let page = {};
     do {
       page = await this.ask(link, { action: "getGroups", after: page.after });
-      summaries.push(...page.groups);
+      for (const { lastMessage, ...group } of page.groups)
+        summaries.push({ ...group, lastMessage: lastMessage && { senderId: "", message: "", ...lastMessage } });
     } while (page.more);
     this.#summaries = summaries;
     return /** @type {GroupSummary[]} */ (this.groupsChanged());
@@ -829,15 +870,15 @@ class Connection extends Listeners {
     if (!key.startsWith(this.outboxPrefix(groupId))) return;
     // A connection of one group cannot send to others.
     if (this.options.groupId && !this.members.has(groupId)) return;
-    const { ownKey, queue } = this.#member(groupId);
+    const { ownKey, inherit } = this.#member(groupId);
     if (key === ownKey || this.#heirOf.has(key)) return;
     this.#heirOf.add(key);
     const adopt = () => {
       try {
         // Remove them from the old key only when they are safe under the new one.
-        if (queue(JSON.parse(storage.getItem(key) ?? "[]"))) storage.removeItem(key);
+        if (inherit(storage.getItem(key))) storage.removeItem(key);
       } catch {
-        // No client wrote this. It must not stop the chat.
+        // The storage is blocked. It must not stop the chat.
       }
     };
     // Without locks (plain http), two pages may send the same message. The server stores it once.
@@ -913,7 +954,7 @@ class Room {
       settle: (answer) => this.#settle(answer),
       report: (error) => this.#listeners.emit("error", error),
       bring: (summary) => this.#bring(summary),
-      queue: (items) => this.#queue(items),
+      inherit: (stored) => this.#inherit(stored),
     };
   }
 
@@ -949,21 +990,9 @@ class Room {
 
   /** @param {string} message */
   send(message) {
-    if (!message.trim()) throw empty("message");
+    if (!isVisible(message)) throw new TypeError("message must be a string with something that can be seen");
     const clientMessageId = newId();
-    this.#queue([
-      {
-        key: clientMessageId,
-        clientMessageId,
-        groupId: this.groupId,
-        senderId: this.#self,
-        senderName: this.#connection.options.senderName || this.#self,
-        message,
-        timestamp: new Date().toISOString(),
-        own: true,
-        status: "sending",
-      },
-    ]);
+    this.#queue([this.#unsent(clientMessageId, message)]);
     // The others stop showing "is typing" when the message comes.
     this.#typingDue();
     return clientMessageId;
@@ -1148,7 +1177,8 @@ class Room {
   #merge(stored, olderChanged) {
     const unsent = this.#outbox.length;
     const fresh = [];
-    for (const { messageId, clientMessageId, groupId, senderId = "", senderName, message = "", timestamp } of stored) {
+    for (const { senderId = "", message = "", omitted, ...frame } of stored) {
+      const { messageId, clientMessageId, groupId, senderName, timestamp } = frame;
       const own = senderId === this.#self;
       // Other users may repeat our ids, so ignore theirs.
       const key = (own && clientMessageId) || messageId;
@@ -1157,7 +1187,8 @@ class Room {
       this.#known.add(messageId).add(key);
       /** @type {Message["status"]} */
       const status = "sent";
-      fresh.push({ key, messageId, clientMessageId, groupId, senderId, senderName, message, timestamp, own, status });
+      const content = { messageId, clientMessageId, groupId, senderId, senderName, message, timestamp };
+      fresh.push({ key, ...content, ...(omitted && { omitted }), own, status });
     }
     if (fresh.length) {
       this.#sent = [...this.#sent, ...fresh].sort(inOrder);
@@ -1172,6 +1203,44 @@ class Room {
   }
 
   // Outbox
+
+  /** @param {string} clientMessageId @param {string} message @returns {Message} */
+  #unsent(clientMessageId, message) {
+    return {
+      key: clientMessageId,
+      clientMessageId,
+      groupId: this.groupId,
+      senderId: this.#self,
+      senderName: this.#connection.options.senderName || this.#self,
+      message,
+      timestamp: new Date().toISOString(),
+      own: true,
+      status: "sending",
+    };
+  }
+
+  /** Drops what no client can have stored, and keeps the rest. @param {string | null} stored */
+  #inherit(stored) {
+    let items;
+    try {
+      items = JSON.parse(stored ?? "");
+    } catch {
+      // No client wrote this.
+    }
+    const texts = (/** @type {Frame} */ item, /** @type {string[]} */ ...names) =>
+      names.every((name) => isVisible(item?.[name]));
+    return this.#queue(
+      (Array.isArray(items) ? items : [])
+        .filter((item) => texts(item, "clientMessageId", "message") && /^[\w-]{1,64}$/.test(item.clientMessageId))
+        .map(({ clientMessageId, message, senderName, timestamp, error }) => {
+          const item = this.#unsent(clientMessageId, message);
+          if (texts({ senderName }, "senderName")) item.senderName = senderName;
+          if (Date.parse(timestamp)) item.timestamp = timestamp;
+          if (texts(error, "code", "message")) Object.assign(item, { status: "failed", error });
+          return item;
+        }),
+    );
+  }
 
   /** @param {Message[]} items */
   #queue(items) {
@@ -1198,9 +1267,12 @@ class Room {
     if (!item) return;
     const { key, own, status, error, timestamp, ...content } = item;
     const frame = { action: "sendMessage", ...content };
-    const excess = new TextEncoder().encode(JSON.stringify(frame)).length - MAX_FRAME_BYTES;
-    if (excess > 0)
-      return this.#fail(new ChatError("TOO_LARGE", `The message is ${excess} bytes too long. Shorten it`, frame));
+    const excess = bytesOf(JSON.stringify(frame)) - MAX_FRAME_BYTES;
+    if (excess > 0) {
+      const error = new ChatError("TOO_LARGE", `The message is ${excess} bytes too long. Shorten it`, frame);
+      this.#connection.report(error, this.#member);
+      return this.#fail(error);
+    }
     this.#landed();
     link.send(frame);
     const timer = link.after(timing.replyTimeoutMs, () => {

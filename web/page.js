@@ -6,9 +6,9 @@ import { Conversation } from "./page/conversation.js";
 import { today } from "./page/dates.js";
 import { byId, showAvatar } from "./page/elements.js";
 import { count, coversConversation, forgetDays, onChoose, openGroups, showGroups } from "./page/groups.js";
-import { onJoin, showJoinForm } from "./page/join-form.js";
+import { isAddress, isId, onJoin, showJoinForm } from "./page/join-form.js";
 import { openPeople, showPeople, showTyping } from "./page/people.js";
-import { read, write } from "./page/storage.js";
+import { readJson, write } from "./page/storage.js";
 
 /** @import { Chat, GroupSummary } from "./chat-client.js" */
 /** @import { Group } from "./page/groups.js" */
@@ -19,7 +19,7 @@ const SESSION_KEY = "chat-session-2";
 const DAY_CHECK_MS = 60_000;
 
 /** @type {Session | undefined} */
-let session = JSON.parse(read("sessionStorage", SESSION_KEY) ?? "null") ?? undefined;
+let session = readJson("sessionStorage", SESSION_KEY, isSession);
 /** @type {Chat | undefined} */
 let chat;
 /** By group. @type {Map<string, Conversation>} */
@@ -48,6 +48,17 @@ onJoin((values) => {
   enter({ ...values, groups: [...new Set([...(same ? (session?.groups ?? []) : []), values.group])] });
 });
 
+/** @param {any} value @returns {value is Session} */
+function isSession(value) {
+  const { group, name, endpoint, userId, groups, token, givenId } = Object(value);
+  return (
+    Array.isArray(groups) &&
+    [group, name, userId, ...groups].every(isId) &&
+    isAddress(endpoint) &&
+    [token, givenId].every((text) => typeof text === "string")
+  );
+}
+
 /** @param {Session} joined */
 function enter(joined) {
   session = joined;
@@ -58,7 +69,7 @@ function enter(joined) {
   reached = settled = false;
   attempts = 0;
   summaries = new Map();
-  left = new Set(JSON.parse(read("localStorage", leftKey(joined)) ?? "[]"));
+  left = new Set(readJson("localStorage", leftKey(joined), Array.isArray));
   chat = new ChatClient(endpoint, { userId, senderName: name, getToken: () => token });
   chat.on("state", connectionChanged);
   chat.on("groups", counted);

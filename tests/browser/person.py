@@ -32,6 +32,11 @@ return [...document.querySelectorAll("#messages li")].filter(
 """
 
 
+_HERE = """
+return [...document.querySelectorAll("#members li")].map((li) =>
+  [...li.childNodes].slice(1).map(({ textContent }) => textContent).join(""),
+);
+"""
 _GROUPS = """
 return [...document.querySelectorAll("#group-list li")].map((li) =>
   ["name", "last", "count"].map((part) => li.querySelector(`.${part}`).textContent),
@@ -106,7 +111,7 @@ class Person:
     @property
     def here(self) -> list[str]:
         """Names in the list of people."""
-        return list(self.script("return [...document.querySelectorAll('#members li')].map((li) => li.lastChild.data)"))
+        return list(self.script(_HERE))
 
     @property
     def groups(self) -> list[tuple[str, str, str]]:
@@ -163,8 +168,8 @@ class Person:
             time.sleep(min(max(waited / 8, 0.01), 0.5))
 
     def try_now(self) -> None:
-        """Press the button to connect now. Uses a script, because the page may hide the button at the same moment."""
-        self.script("document.getElementById('try-now').click()")
+        """Press the button to connect now if it is shown. A script presses it: the page may hide it at any moment."""
+        self.script("const button = document.getElementById('try-now'); button.hidden || button.click()")
 
     def until_shown(self, text: str, status: str = "sent") -> None:
         self.until(lambda: any((message.text, message.status) == (text, status) for message in self.shown))

@@ -1,5 +1,6 @@
 """The chat page in a real Chromium, against the deployed program."""
 
+import json
 import re
 import time
 from collections.abc import Callable
@@ -172,6 +173,7 @@ def test_unusual_rows_of_other_programs_are_shown(ann: Person, emulator: Emulato
             {"senderId": "otto", "senderName": "You", "message": "not you"},
             {"senderId": "\u202eotto", "message": "turned"},
             {"senderId": "otto", "message": "some time", "timestamp": "yesterday"},
+            {"senderId": "otto", "senderName": "\u3164"},
         )
     ):
         common = {
@@ -190,6 +192,7 @@ def test_unusual_rows_of_other_programs_are_shown(ann: Person, emulator: Emulato
         ("otto", "not you"),
         ("otto", "turned"),
         ("otto", "some time"),
+        ("otto", "This message has no text."),
         ("You", "mine"),
     }
 
@@ -255,6 +258,57 @@ def test_a_link_cannot_send_a_token_to_another_server(person: People, group: str
     assert ann.find("token").get_property("value") == "secret"
 
 
+@pytest.mark.parametrize("order", ["keydown compositionend", "compositionend keydown"], ids=["Chrome", "Safari"])
+def test_an_enter_that_confirms_the_text_of_an_input_method_does_not_send(ann: Person, order: str) -> None:
+    ann.write("にほん")
+    script = """
+    const text = document.getElementById("text");
+    text.dispatchEvent(new CompositionEvent("compositionstart"));
+    const order = arguments[0].split(" ");
+    const isComposing = order[0] === "keydown";
+    const enter = new KeyboardEvent("keydown", { key: "Enter", keyCode: 229, isComposing, cancelable: true });
+    const events = { keydown: enter, compositionend: new CompositionEvent("compositionend", { data: "にほん" }) };
+    for (const name of order) text.dispatchEvent(events[name]);
+    return enter.defaultPrevented;
+    """
+    assert ann.script(script, order) is False
+    assert (ann.find("text").get_property("value"), ann.texts) == ("にほん", [])
+    ann.press(Keys.ENTER)
+    ann.until_shown("にほん")
+
+
+def test_a_text_is_sent_as_it_was_typed_but_for_the_empty_lines_around_it(ann: Person) -> None:
+    script = """
+    document.getElementById("text").value = arguments[0];
+    document.getElementById("composer").requestSubmit();
+    """
+    for typed in ("\u200b", " \n\u3164", "\n \n  if x:\n\n    y  \n\n"):
+        ann.script(script, typed)
+    ann.until_shown("  if x:\n\n    y  ")
+    assert ann.texts == ["  if x:\n\n    y  "]
+
+
+def test_each_line_of_a_text_has_its_own_direction(ann: Person, group: str, chat_url: str) -> None:
+    script = """
+    const [selector, line] = arguments;
+    const [box] = [...document.querySelectorAll(selector)].slice(-1);
+    const text = [...box.childNodes].find((node) => node.nodeType === Node.TEXT_NODE) ?? box;
+    const range = document.createRange();
+    const lines = box.textContent.split("\\n");
+    const start = lines.slice(0, line).join("\\n").length + (line ? 1 : 0);
+    range.setStart(text, start);
+    range.setEnd(text, start + lines[line].length);
+    const [around, own] = [box.getBoundingClientRect(), range.getBoundingClientRect()];
+    return own.left - around.left > around.right - own.right ? "from the right" : "from the left";
+    """
+    with ChatClient(chat_url, "dalia", group) as dalia:
+        dalia.say("שלום\nHello to all of you\nשלום!", senderName="דליה")
+        ann.until_shown("שלום\nHello to all of you\nשלום!")
+    directions = [ann.script(script, "#messages .text", line) for line in range(3)]
+    assert directions == ["from the right", "from the left", "from the right"]
+    assert ann.script("return document.querySelector('.group .last').textContent").startswith("דליה: ")
+
+
 def test_the_page_works_without_storage(person: People, group: str, chat_url: str) -> None:
     ann = person("Ann")
     script = """for (const storage of ["localStorage", "sessionStorage"])
@@ -266,6 +320,21 @@ def test_the_page_works_without_storage(person: People, group: str, chat_url: st
         ann.until_shown("Hello")
     finally:
         ann.browser.execute_cdp_cmd("Page.removeScriptToEvaluateOnNewDocument", added)
+
+
+def test_the_page_works_whatever_is_stored(ann: Person) -> None:
+    ann.say("Hello")
+    ann.until_shown("Hello")
+    session = json.loads(ann.script("return sessionStorage.getItem('chat-session-2')"))
+    left = f"chat-left:{json.dumps([session['endpoint'], 'Ann'], separators=(',', ':'))}"
+    damaged = [session | {"groups": [7]}, session | {"endpoint": "https://example.com"}, session | {"token": None}]
+    for value in ("{broken", "7", *map(json.dumps, damaged)):
+        ann.script("sessionStorage.setItem('chat-session-2', arguments[0])", value)
+        ann.script("localStorage.setItem(arguments[0], arguments[1])", left, value)
+        ann.browser.refresh()
+        ann.until(lambda: ann.find("name").is_displayed())
+        ann.press(Keys.ENTER)
+        ann.until_shown("Hello")
 
 
 def test_a_failed_message_shows_the_reason_and_can_be_edited(ann: Person) -> None:
@@ -423,19 +492,25 @@ def test_a_thousand_messages_survive_twenty_lost_connections(
 ) -> None:
     ann, bob = person("Ann"), person("Bob")
     rounds = [[f"{number}" for number in range(first, first + 25)] for first in range(0, 500, 25)]
+
+    def sees(who: Person, number: int, **values: str) -> bool:
+        ann.try_now()  # The pauses grow with each cut.
+        bob.try_now()
+        return who.count(**values) == number
+
     with Network(unhurried_chat_url) as network:
         for who in (ann, bob):
             who.join(group, network.url)
-            # To draw each change without a GPU takes half of the browser's time, and this test reads only the elements.
-            who.script("document.getElementById('log').style.visibility = 'hidden'")
+            # To place and draw each change takes half of the browser's time, and this test reads only the elements.
+            who.script("document.getElementById('log').style.display = 'none'")
         for texts in rounds:
             ann.say_all(texts)
             bob.say_all(texts)
             # Cut the network while both still send.
-            ann.until(lambda texts=texts: ann.count(name="Bob", text=texts[5]))  # type: ignore[misc]
+            ann.until(lambda texts=texts: sees(ann, 1, name="Bob", text=texts[5]))  # type: ignore[misc]
             network.cut()
         for who in (ann, bob):
-            who.until(lambda who=who: who.count(status="sent") == 1000, seconds=300)  # type: ignore[misc]
+            who.until(lambda who=who: sees(who, 1000, status="sent"), seconds=300)  # type: ignore[misc]
             assert [said.status for said in who.shown] == ["sent"] * 1000
 
     in_order = [text for texts in rounds for text in texts]
@@ -455,10 +530,16 @@ def test_the_join_form_is_filled_in_and_explains_mistakes(person: People, group:
     ann.press(Keys.ENTER)
     assert ann.text_of("join-error") == "Your name is missing."
     assert ann.focused == "name"
+    ann.find("name").send_keys("\u3164", Keys.ENTER)
+    assert ann.text_of("join-error") == "Your name is missing."
     ann.open(group=group, endpoint="https://example.com")
     ann.find("name").send_keys("Ann", Keys.ENTER)
     assert ann.text_of("join-error") == "WebSocket address must begin with wss:// or ws://."
     assert ann.focused == "endpoint"
+    ann.open(group="g" * 257)
+    ann.press(Keys.ENTER)
+    assert ann.text_of("join-error") == "Group is too long."
+    assert ann.focused == "group"
 
 
 def test_the_keyboard_reaches_everything_in_order(ann: Person) -> None:

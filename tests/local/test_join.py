@@ -200,6 +200,8 @@ def test_escape_sequences_and_false_lines_are_harmless(join: Start, url: str, gr
         ann.see(r"\* Connected")
         vera.say("\x1b[2J\x9b31m\u202etxt.exe\r\n12:00 Bob: I quit 👩‍🚀", senderName=name)
         ann.see(r"I quit 👩‍🚀\n")
+        vera.say("\u200b", senderName="\u3164")
+        ann.see(r"ve�\[2Jra: \(no text\)\n")
     ann.see(r"\* ve�\[2Jra has left\n")
     line = next(line for line in ann.shown.splitlines() if "Vera" in line)
     assert line[6:] == "�]0;title�Vera�12:00 Bob: �[2J�31m�txt.exe"
@@ -223,6 +225,7 @@ def test_harmful_characters_are_replaced(text: str) -> None:
         (["--group=g", "--url=ws://127.0.0.1:9/production?userId=ann"], "URL must not have a query"),
         ([f"--group={'g' * 257}"], "GROUP is too long. It must have at most 256 bytes"),
         (["--group=g", f"--name={'é' * 129}"], "NAME is too long. It must have at most 256 bytes"),
+        (["--group=g", "--name=\u200b"], "Nothing of NAME can be seen. It must have a visible character"),
         (["--group=g", "--url=wss:///production"], NOT_A_WEBSOCKET_URL),
         (["--group=g", "--url=ws://127.0.0.1:9/production"], "No chat can be reached at ws://127.0.0.1:9/production"),
     ],

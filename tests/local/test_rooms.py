@@ -12,7 +12,7 @@ import pytest
 from websockets.asyncio.server import Server, ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
 
-from local import reliable_client
+from local import link, reliable_client
 from local.link import Frame, RefusedError
 from local.reliable_client import ReliableClient
 from local.room import Room
@@ -168,12 +168,14 @@ class Recorder(ReliableClient):
     Attributes:
         heard: The texts of each group, in the order in which they came.
         refusals: Groups with the code of their refusal.
+        recovered: Connections that were complete.
     """
 
     def __init__(self, url: str, user_id: str, *groups: str, **options: Any) -> None:
         super().__init__(url, user_id, **options)
         self.heard: defaultdict[str, list[str]] = defaultdict(list)
         self.refusals: list[tuple[str, str]] = []
+        self.recovered = 0
         for group in groups:
             self.group(group)
 
@@ -183,6 +185,9 @@ class Recorder(ReliableClient):
     def on_refused(self, room: Room, error: Frame) -> None:
         self.refusals.append((room.group_id, error["code"]))
 
+    async def on_recovered(self, *, first: bool) -> None:
+        self.recovered += first
+
     def cut(self) -> None:
         if self._life:
             self._life.cancel()
@@ -191,6 +196,7 @@ class Recorder(ReliableClient):
 @pytest.fixture(autouse=True)
 def quickly(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(reliable_client, "_INDEX_LAG_S", 2 * LAG_S)
+    monkeypatch.setattr(link, "_MAX_BACKOFF_S", 0.3)
 
 
 @asynccontextmanager
@@ -404,6 +410,30 @@ def test_a_message_that_comes_before_the_index_has_the_join_is_read_some_seconds
                 await until(lambda: chat.actions.count("joinGroup") == 2)
 
     asyncio.run(play())
+
+
+def test_pauses_grow_although_each_connection_is_complete_until_one_lasts(monkeypatch: pytest.MonkeyPatch) -> None:
+    chat, attempts = Chat(), []
+
+    def backoff(attempt: int) -> float:
+        attempts.append(attempt)
+        return 0
+
+    monkeypatch.setattr(reliable_client, "backoff", backoff)
+
+    async def play() -> None:
+        async with chat.running() as url:
+            ann = Recorder(url, "ann", "red")
+            async with running(ann):
+                for number in range(6):
+                    await until(lambda number=number: ann.recovered > number)  # type: ignore[misc]
+                    if number == 3:
+                        monkeypatch.setattr(reliable_client, "_LASTED_S", 0.0)
+                    ann.cut()
+                await until(lambda: len(attempts) == 6)
+
+    asyncio.run(play())
+    assert attempts == [0, 1, 2, 0, 0, 0]
 
 
 def test_a_client_of_one_group_names_it_in_the_handshake() -> None:

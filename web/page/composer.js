@@ -1,5 +1,6 @@
 /** Where the user writes. What they have not sent stays with its group, also over a reload. */
 import { byId } from "./elements.js";
+import { isVisible } from "../chat-client.js";
 import { read, write } from "./storage.js";
 
 /** @typedef {{ draftKey: string, send: (text: string) => void, typing: (isTyping: boolean) => void }} Target */
@@ -20,7 +21,7 @@ export function writeTo(to) {
 /** Write a text again, above what the user is writing. @param {string} again */
 export function rewrite(again) {
   if (again) {
-    text.value = `${again}\n${text.value}`.trim();
+    text.value = text.value ? `${again}\n${text.value}` : again;
     keep();
   }
   text.focus();
@@ -37,10 +38,12 @@ function keep() {
   fit();
 }
 
+/** Leaves the text as it was typed but for the empty lines around it. @param {string} typed */
+const withoutEmptyLines = (typed) => typed.replace(/^(?:[^\S\n]*\n)+|(?:\n[^\S\n]*)+$/g, "");
+
 function send() {
-  const said = text.value.trim();
-  if (!said) return;
-  target?.send(said);
+  if (!isVisible(text.value)) return;
+  target?.send(withoutEmptyLines(text.value));
   text.value = "";
   keep();
 }
@@ -50,8 +53,11 @@ text.addEventListener("input", () => {
   target?.typing(text.value !== "");
 });
 
+// The key code of a key that an input method takes. In Safari, the composition has already ended when its Enter comes.
+const TAKEN = 229;
+
 text.addEventListener("keydown", (event) => {
-  if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
+  if (event.key !== "Enter" || event.shiftKey || event.isComposing || event.keyCode === TAKEN) return;
   event.preventDefault();
   send();
 });

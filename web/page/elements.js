@@ -1,5 +1,7 @@
 /** What several parts of the page need to fill their elements. */
 
+import { isVisible } from "../chat-client.js";
+
 /** @import { Message } from "../chat-client.js" */
 
 /** @template {HTMLElement} [E=HTMLElement] @param {string} id @returns {E} */
@@ -19,12 +21,26 @@ export const plain = (text) => text.replace(/[^\P{Cf}\u200c\u200d]/gu, "").trim(
 
 /** The name to show for another user, who is never shown as "You". @param {string} userId @param {string} [name] */
 export function nameToShow(userId, name = "") {
-  const shown = plain(name);
-  return shown && shown.toLowerCase() !== "you" ? shown : plain(userId) || "?";
+  const [shown, id] = [plain(name), plain(userId)];
+  if (isVisible(shown) && shown.toLowerCase() !== "you") return shown;
+  return isVisible(id) ? id : "?";
+}
+
+/** An element that keeps the direction of a text away from the sentence around it. @param {string} text */
+export function isolated(text) {
+  const element = document.createElement("bdi");
+  element.textContent = text;
+  return element;
 }
 
 /** @param {Pick<Message, "senderId" | "senderName">} message */
 export const senderOf = ({ senderId, senderName }) => nameToShow(senderId, senderName);
+
+/** @param {Pick<Message, "message" | "omitted">} message */
+export function textOf({ message, omitted }) {
+  if (omitted) return "This message is too large to show.";
+  return isVisible(message) ? message : "This message has no text.";
+}
 
 /** @param {HTMLElement} avatar @param {string} id Of a user or a group. @param {string} name */
 export function showAvatar(avatar, id, name) {

@@ -1,12 +1,13 @@
 /** The list of groups at the side. On a phone it slides over the conversation. */
-import { byId, copyOf, part, senderOf, showAvatar } from "./elements.js";
+import { isVisible } from "../chat-client.js";
+import { byId, copyOf, isolated, part, senderOf, showAvatar, textOf } from "./elements.js";
 import { showDayOrTime } from "./dates.js";
 
 /** @import { Message } from "../chat-client.js" */
 /**
  * @typedef {object} Group
  * @property {string} groupId
- * @property {Pick<Message, "messageId" | "senderId" | "senderName" | "message" | "timestamp"> | null} last The newest message.
+ * @property {Pick<Message, "messageId" | "senderId" | "senderName" | "message" | "omitted" | "timestamp"> | null} last The newest message.
  * @property {number} unread
  * @property {boolean} more Whether there may be more unread messages.
  */
@@ -68,8 +69,10 @@ function fill(row, group, current, userId) {
   part(element, "name").textContent = groupId;
   part(element, "time").hidden = !last;
   if (last) showDayOrTime(part(element, "time"), last);
-  const sender = last?.senderId === userId ? "You" : last && senderOf(last);
-  part(element, "last").textContent = last ? `${sender}: ${last.message}` : "No messages yet";
+  const sender = last && (last.senderId === userId ? "You" : senderOf(last));
+  part(element, "last").replaceChildren(
+    ...(sender ? [isolated(sender), ": ", isolated(textOf(last))] : ["No messages yet"]),
+  );
   part(element, "badge").hidden = !group.unread;
   part(element, "count").textContent = count([group]);
 }
@@ -90,7 +93,7 @@ export function onChoose(choose) {
   form.addEventListener("submit", (event) => {
     event.preventDefault();
     const groupId = field.value.trim();
-    if (!groupId) return field.focus();
+    if (!isVisible(groupId)) return field.focus();
     form.reset();
     choose(groupId);
   });

@@ -1,4 +1,5 @@
 /** The form with the group, the user and the server. A link fills it in. */
+import { isVisible } from "../chat-client.js";
 import { byId } from "./elements.js";
 import { read, write } from "./storage.js";
 
@@ -6,6 +7,7 @@ import { read, write } from "./storage.js";
 /** @typedef {Omit<Values, "group"> & { group?: string }} Known */
 
 const NAME_KEY = "chat-name";
+const MAX_ID_BYTES = 256;
 const form = /** @type {HTMLFormElement} */ (byId("join"));
 
 /** @param {Known | undefined} session What the user joined with before. @param {boolean} doubtful Whether it may be wrong. */
@@ -36,22 +38,39 @@ export function onJoin(join) {
   form.addEventListener("submit", (event) => {
     event.preventDefault();
     const values = Object.fromEntries([...new FormData(form)].map(([name, value]) => [name, `${value}`.trim()]));
-    const missing = ["group", "name", "endpoint"].find((name) => !values[name]);
-    const wrong =
-      missing ?? (/^wss?:\/\/[^/]/.test(values.endpoint) && URL.canParse(values.endpoint) ? undefined : "endpoint");
-    for (const name of ["group", "name", "endpoint"]) field(name).setAttribute("aria-invalid", `${name === wrong}`);
+    const faults = Object.entries(faultsOf(values));
+    const [wrong, fault] = faults.find(([, fault]) => fault) ?? [];
+    for (const [name] of faults) field(name).setAttribute("aria-invalid", `${name === wrong}`);
+    byId("join-error").textContent = wrong ? `${field(wrong).labels?.[0].textContent} ${fault}.` : "";
     if (wrong) {
-      const label = field(wrong).labels?.[0].textContent;
-      byId("join-error").textContent = missing ? `${label} is missing.` : `${label} must begin with wss:// or ws://.`;
-      if (wrong === "endpoint") byId("connection").setAttribute("open", "");
+      if (wrong !== "group" && wrong !== "name") byId("connection").setAttribute("open", "");
       return field(wrong).focus();
     }
-    byId("join-error").textContent = "";
     write("localStorage", NAME_KEY, values.name);
     byId("join-view").hidden = true;
     const { group, name, endpoint, token, userId } = values;
     join({ group, name, endpoint, token, givenId: userId, userId: userId || name });
   });
+}
+
+/** Whether a value is an address for a WebSocket. @param {any} value */
+export const isAddress = (value) => /^wss?:\/\/[^/]/.test(value) && URL.canParse(value);
+
+/** Whether a value can be a group, a name or a user ID. @param {unknown} value */
+export const isId = (value) => isVisible(value) && new TextEncoder().encode(value).length <= MAX_ID_BYTES;
+
+/** What is wrong with each value. @param {Record<string, string>} values */
+const faultsOf = ({ group, name, endpoint, userId }) => ({
+  group: faultOf(group, isId, "is too long"),
+  name: faultOf(name, isId, "is too long"),
+  endpoint: faultOf(endpoint, isAddress, "must begin with wss:// or ws://"),
+  userId: faultOf(userId || name, isId, "is too long"),
+});
+
+/** @param {string} value @param {(value: string) => boolean} isRight @param {string} fault */
+function faultOf(value, isRight, fault) {
+  if (!isVisible(value)) return "is missing";
+  return isRight(value) ? "" : fault;
 }
 
 /** @param {string} name @returns {HTMLInputElement} */

@@ -1,5 +1,5 @@
 /** The messages of a group as a list of elements. Text only, never HTML. */
-import { byId, copyOf, part, senderOf, showAvatar } from "./elements.js";
+import { byId, copyOf, part, senderOf, showAvatar, textOf } from "./elements.js";
 import { dayOf, nameOfDay, showTime, timeOf } from "./dates.js";
 
 /** @import { Message } from "../chat-client.js" */
@@ -108,7 +108,7 @@ export class MessageList {
     showAvatar(part(element, "avatar"), message.senderId, name);
     part(element, "name").textContent = message.own ? "You" : name;
     showTime(part(element, "time"), message);
-    part(element, "text").textContent = message.message || "This message is too large to show.";
+    part(element, "text").textContent = textOf(message);
     const status = part(element, "status");
     status.hidden = !message.own;
     status.ariaLabel = status.title = STATUS[message.status];

@@ -1,5 +1,5 @@
 /** Who is in the group now, and who is typing. */
-import { byId, nameToShow, showAvatar } from "./elements.js";
+import { byId, isolated, nameToShow, showAvatar } from "./elements.js";
 
 /** @import { Room } from "../chat-client.js" */
 
@@ -27,7 +27,7 @@ export function showPeople(room, user) {
       avatar.className = "avatar";
       avatar.ariaHidden = "true";
       showAvatar(avatar, userId, name);
-      item.append(avatar, own ? `${name} (you)` : name);
+      item.append(avatar, isolated(name), own ? " (you)" : "");
       return item;
     }),
   );
@@ -37,10 +37,13 @@ export function showPeople(room, user) {
 
 /** @param {Room} room */
 export function showTyping(room) {
-  const who = room.typing.map((userId) => nameToShow(userId, room.nameOf(userId)));
-  const [first, second] = who;
-  const sentences = ["", `${first} is typing …`, `${first} and ${second} are typing …`];
-  byId("typing").textContent = sentences[who.length] ?? "Several people are typing …";
+  const [first, second, third] = room.typing.map((userId) => isolated(nameToShow(userId, room.nameOf(userId))));
+  /** @type {(string | HTMLElement)[]} */
+  let sentence = [];
+  if (third) sentence = ["Several people are typing …"];
+  else if (second) sentence = [first, " and ", second, " are typing …"];
+  else if (first) sentence = [first, " is typing …"];
+  byId("typing").replaceChildren(...sentence);
 }
 
 /** @param {boolean} open */

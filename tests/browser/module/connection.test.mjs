@@ -35,13 +35,13 @@ function start(options = {}) {
 
 const socket = () => sockets.at(-1);
 
-/** Complete the handshake and the first history of the newest socket. */
 const users = (ids) => ids.map((userId) => ({ userId }));
 
 function changed(joined, left = [], groupId = "G") {
   socket().receive({ action: "presenceChanged", groupId, joined: users(joined), left: users(left) });
 }
 
+/** Complete the handshake and the first history of the newest socket. */
 async function online(messages = [], page = {}) {
   socket().open();
   await settled();
@@ -126,17 +126,30 @@ describe("opening", () => {
     assert.throws(() => client.connect(), /once/);
   });
 
-  for (const [name, options] of Object.entries({
-    "no URL": { url: "chat" },
-    "another scheme": { url: "https://chat.example" },
-    "no group": { groupId: "" },
-    "no user": { userId: "" },
+  const DAY = 86_400_000;
+  for (const [name, [options, says]] of Object.entries({
+    "no URL": [{ url: "chat" }, /Invalid URL/],
+    "another scheme": [{ url: "https://chat.example" }, /^url must begin with/],
+    "no group": [{ groupId: "" }, /^groupId must be a string of 1 to 256 bytes/],
+    "a long group": [{ groupId: "é".repeat(129) }, /^groupId/],
+    "no user": [{ userId: "" }, /^userId/],
+    "a user that is a number": [{ userId: 42 }, /^userId/],
+    "a long name": [{ senderName: "n".repeat(257) }, /^senderName/],
+    "a time of no length": [{ timing: { backoffBaseMs: 0 } }, /^timing.backoffBaseMs must be a number of milliseconds/],
+    "a time that is no number": [{ timing: { connectTimeoutMs: NaN } }, /^timing.connectTimeoutMs/],
+    "a time that timers cannot keep": [{ timing: { maxConnectionMs: 25 * DAY } }, /^timing.maxConnectionMs/],
+    "a time it does not know": [{ timing: { pingMs: 1_000 } }, /^timing.pingMs is not a known time/],
   })) {
     test(`refuses ${name}`, () => {
       const valid = { url: "wss://chat.example", groupId: "G", userId: "U" };
-      assert.throws(() => new ChatClient({ ...valid, ...options }), TypeError);
+      assert.throws(() => new ChatClient({ ...valid, ...options }), { name: "TypeError", message: says });
     });
   }
+
+  test("takes the longest id and the longest time, and a time that is not set", async () => {
+    await start({ userId: "é".repeat(128), timing: { connectTimeoutMs: 2 ** 31 - 1, pingIntervalMs: undefined } });
+    assert.deepEqual(clock.pending, [2 ** 31 - 1]);
+  });
 });
 
 describe("losing the connection", () => {
@@ -152,17 +165,25 @@ describe("losing the connection", () => {
     assert.deepEqual(delays, [500, 1_000, 2_000, 4_000, 8_000, 15_000, 15_000, 15_000]);
   });
 
-  test("delays become short again after a complete sync, not after a mere open", async () => {
+  test("delays become short again only after a connection that was complete for 30 s", async () => {
+    replies.getHistory = upToDate;
     await start();
-    socket().drop();
-    await clock.advance(500);
+    const delays = [];
+    const lose = async () => {
+      socket().drop();
+      delays.push(client.retryInMs);
+      await clock.advance(client.retryInMs);
+    };
+    await lose();
     socket().open();
-    socket().drop();
-    assert.equal(client.retryInMs, 1_000);
-    await clock.advance(1_000);
+    await lose();
     await online();
-    socket().drop();
-    assert.equal(client.retryInMs, 500);
+    await clock.advance(29_999);
+    await lose();
+    await online();
+    await clock.advance(30_000);
+    await lose();
+    assert.deepEqual(delays, [500, 1_000, 2_000, 500]);
   });
 
   test("while syncing, it starts again", async () => {
@@ -553,10 +574,15 @@ describe("history and recovery", () => {
     assert.equal(socket().frames("getHistory")[0].groups[0].after, "c1");
   });
 
-  test("a message without text and sender has empty ones", async () => {
+  test("a message without text and sender has empty ones, and says if its text is too large", async () => {
     await start();
-    await online([row(1, { message: undefined, senderId: undefined, omitted: true })]);
-    assert.deepEqual([client.messages[0].message, client.messages[0].senderId], ["", ""]);
+    await online([
+      row(1, { message: undefined, senderId: undefined, omitted: true }),
+      row(2, { message: undefined, senderId: undefined }),
+    ]);
+    const [large, textless] = client.messages;
+    assert.deepEqual([large.message, large.senderId, large.omitted], ["", "", true]);
+    assert.deepEqual([textless.message, textless.senderId, "omitted" in textless], ["", "", false]);
   });
 
   test("live messages that were held back survive if the socket fails before the history is complete", async () => {

@@ -7,7 +7,8 @@ export class FakeClock {
   #last = 0;
 
   setTimeout = (callback, ms) => {
-    this.#timers.set(++this.#last, { at: this.now + (ms || 0), callback });
+    // As in browsers, a timer of more than 2^31 - 1 ms ends at once.
+    this.#timers.set(++this.#last, { at: this.now + (ms < 2 ** 31 ? ms : 0), callback });
     return this.#last;
   };
 

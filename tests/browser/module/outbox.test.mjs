@@ -113,9 +113,16 @@ describe("sending", () => {
     assert.equal(client.messages[0].senderName, "U");
   });
 
-  test("refuses an empty message", async () => {
+  test("a name of which nothing can be seen is not sent", async () => {
+    const { client, sent, sockets } = await connected({ senderName: "\u200b" });
+    client.send("Hello");
+    assert.deepEqual([sent()[0].senderName, sockets[0].url.searchParams.has("name")], ["U", false]);
+  });
+
+  test("refuses a message of which nothing can be seen", async () => {
     const { client, sent } = await connected();
-    assert.throws(() => client.send(" \n "), TypeError);
+    for (const text of ["", " \n ", "\u200b", "\u3164\u2800", "\u00ad\ufe0f", undefined, 7])
+      assert.throws(() => client.send(text), /^TypeError: message must be/);
     assert.deepEqual([sent(), client.messages], [[], []]);
   });
 
@@ -164,6 +171,14 @@ describe("sending", () => {
     assert.deepEqual(shown(client), ["x sent"]);
     await clock.advance(60_000);
     assert.equal(sent().length, 4);
+  });
+
+  test("a server that asks for a longer pause than a timer can keep is not asked at once", async () => {
+    const { client, refuse, sent } = await connected();
+    client.send("x");
+    refuse(sent()[0], { code: "RATE_LIMITED", retryable: true, retryAfterMs: 2 ** 40 });
+    await clock.advance(60_000);
+    assert.equal(sent().length, 1);
   });
 
   test("each message has its own time limit, and starts with short delays", async () => {
@@ -237,9 +252,12 @@ describe("sending", () => {
 
   test("a message over 32 KB is not sent, because it would close the connection", async () => {
     const { client, ack, sent } = await connected();
+    const errors = [];
+    client.on("error", ({ code, clientMessageId }) => errors.push([code, clientMessageId]));
     client.send("é".repeat(16 * 1024));
     client.send("b");
     assert.equal(client.messages[0].error.code, "TOO_LARGE");
+    assert.deepEqual(errors, [["TOO_LARGE", client.messages[0].clientMessageId]]);
     assert.deepEqual(
       sent().map(({ message }) => message),
       ["b"],
@@ -433,17 +451,65 @@ describe("across reloads and tabs", () => {
     assert.deepEqual(shown(client), ["x sending"]);
   });
 
+  /** Outboxes that clients of user U in group G left behind. */
+  function leaveBehind(...entries) {
+    entries.forEach((entry, number) =>
+      storage.setItem(`chat-outbox:["wss://chat.example/production","G","U"]:${number}`, entry),
+    );
+  }
+
   for (const with_ of [{}, { locks: undefined }]) {
-    test(`a client with a damaged outbox still connects, ${"locks" in with_ ? "without" : "with"} locks`, async () => {
-      tab(offline).client.send("x");
-      await settled();
-      storage.setItem(`${storage.key(0)}0`, "{broken");
-      const { Socket, sockets } = manual();
-      tab(Socket, with_);
-      await settled();
-      assert.equal(sockets.length, 1);
+    test(`of what is stored, only what is damaged is dropped, ${"locks" in with_ ? "without" : "with"} locks`, async () => {
+      const whole = { clientMessageId: "1-2", message: "whole" };
+      const damaged = [
+        null,
+        7,
+        "text",
+        [],
+        {},
+        { clientMessageId: "1-3" },
+        { clientMessageId: "1-3", message: 7 },
+        { clientMessageId: "1-3", message: " " },
+        { clientMessageId: 13, message: "x" },
+        { clientMessageId: "1".repeat(65), message: "x" },
+        { clientMessageId: "1 3", message: "x" },
+      ];
+      const odd = { clientMessageId: "1-4", message: "odd", senderName: 7, timestamp: {}, status: 7, error: 7, key: 7 };
+      const foreign = {
+        clientMessageId: "1-5",
+        message: "foreign",
+        groupId: "H",
+        senderId: "V",
+        own: false,
+        messageId: "m",
+      };
+      const failed = { clientMessageId: "1-6", message: "failed", error: { code: "FORBIDDEN", message: "no" } };
+      leaveBehind("{broken", "null", "7", '"text"', "{}", JSON.stringify([whole, ...damaged, odd, foreign, failed]));
+      const chat = server();
+      const { client } = tab(chat.WebSocket, with_);
+      await clock.until(() => chat.rows.length === 3);
+      await clock.advance(60_000);
+      assert.deepEqual(stored(chat), ["whole", "odd", "foreign"]);
+      for (const row of chat.rows) assert.deepEqual([row.groupId, row.senderId, row.senderName], ["G", "U", "Uli"]);
+      assert.deepEqual(shown(client), ["whole sent", "odd sent", "foreign sent", "failed failed"]);
+      assert.deepEqual(
+        storage.messages.map(({ message }) => message),
+        ["failed"],
+      );
     });
   }
+
+  test("an unsent message keeps the name and the time with which it was written", async () => {
+    leaveBehind(
+      JSON.stringify([
+        { clientMessageId: "1-2", message: "x", senderName: "Ulrike", timestamp: "2026-01-01T00:00:00.000Z" },
+      ]),
+    );
+    const { client } = tab(offline);
+    await settled();
+    const [{ senderName, timestamp }] = client.messages;
+    assert.deepEqual([senderName, timestamp], ["Ulrike", "2026-01-01T00:00:00.000Z"]);
+  });
 
   test("without locks, two pages that both send a message still store and show it once", async () => {
     const chat = server();

@@ -40,7 +40,7 @@ async function online(ids = ["a"]) {
 
 async function reconnect() {
   socket().drop();
-  await clock.advance(500);
+  await clock.advance(chat.retryInMs);
   socket().open();
   await settled();
 }
@@ -103,6 +103,13 @@ describe("the list of groups", () => {
     push("c", 9);
     assert.deepEqual(heard.list, ["b 0 text 5", "a 2 text 4", "c 5 text 1", "d 0 "]);
     assert.equal(heard.times, 4);
+  });
+
+  test("has a last message without text and sender if that is too large", async () => {
+    replies.getGroups = lists({ ...summary("a", 1), lastMessage: { ...at("a", 1), omitted: true } });
+    await online([]);
+    const [{ lastMessage }] = await chat.groups();
+    assert.deepEqual(lastMessage, { ...at("a", 1), senderId: "", message: "", omitted: true });
   });
 
   test("does not count a message that its last message lacks, but its marker is after", async () => {
