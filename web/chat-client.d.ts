@@ -313,13 +313,13 @@ export interface ChatClient extends Omit<Room, "groupId" | "close">, Omit<Chat, 
  * Whether a person can see something of a text: it is a string with more than white space, control characters and what
  * fonts leave out, such as U+200B, or draw as a blank, such as U+2800. The client sends no other message or name.
  */
-export const isVisible: (text: unknown) => text is string;
+export const isVisible: (text: unknown) => boolean;
 
 /**
  * Create a client. It connects only when you call `connect()`.
  *
- * @throws {TypeError} If the URL is not a WebSocket URL, an id or a name does not have 1 to 256 bytes in UTF-8, or a time
- *   is unknown or not from 1 to 2^31 - 1 ms. The message names the option.
+ * @throws {TypeError} If the URL is not a WebSocket URL, an id does not have 1 to 256 bytes in UTF-8, a name has more, or
+ *   a time is unknown or not from 1 to 2^31 - 1 ms. The message names the option.
  */
 export const ChatClient: {
   /** One user in many groups. `url` is the output `WebSocketURL` of the deployment. */

@@ -146,7 +146,7 @@ class Listeners {
 // Not white space or a control character, nor what fonts leave out or draw as a blank.
 const SEEN = /[^\p{White_Space}\p{Cc}\p{Default_Ignorable_Code_Point}\u2800]/u;
 
-/** @param {unknown} text @returns {text is string} */
+/** @param {unknown} text @returns {boolean} */
 export const isVisible = (text) => typeof text === "string" && SEEN.test(text);
 
 /** @param {string} text */
@@ -159,13 +159,13 @@ function checkId(name, value) {
 }
 
 /** @param {Partial<Timing>} [given] @returns {Timing} */
-function checkedTiming(given = {}) {
+function checkedTiming(given) {
   /** @type {Timing} */
   const timing = { ...TIMING };
-  for (const [name, value] of Object.entries(given)) {
-    if (!(name in TIMING)) throw new TypeError(`timing.${name} is not a known time`);
+  for (const [name, value] of Object.entries(given ?? {})) {
+    if (!Object.keys(TIMING).includes(name)) throw new TypeError(`timing.${name} is not a known time`);
     if (value === undefined) continue;
-    if (!(value > 0 && value <= MAX_TIMER_MS))
+    if (typeof value !== "number" || !(value >= 1 && value <= MAX_TIMER_MS))
       throw new TypeError(`timing.${name} must be a number of milliseconds from 1 to ${MAX_TIMER_MS}`);
     timing[/** @type {keyof Timing} */ (name)] = value;
   }
@@ -304,6 +304,8 @@ class Connection extends Listeners {
   #life = new AbortController();
   #end = new Promise((resolve) => this.#life.signal.addEventListener("abort", resolve));
   #failures = 0;
+  /** Runs while the client is connected, until it has been so for long enough. @type {any} */
+  #lasting;
   /** @type {any} */
   #retryTimer;
   #locks;
@@ -341,7 +343,7 @@ class Connection extends Listeners {
     const { signal } = this.#life;
     for (const event of ["online", "offline"]) globalThis.addEventListener?.(event, () => this.wake(), { signal });
     // A browser may keep a page that the user has left, with its connection, and others would see the user as present.
-    globalThis.addEventListener?.("pagehide", () => this.#disconnect(), { signal });
+    globalThis.addEventListener?.("pagehide", () => this.#rest(), { signal });
     globalThis.addEventListener?.("pageshow", () => this.wake(), { signal });
     globalThis.document?.addEventListener("visibilitychange", () => document.hidden || this.wake(), { signal });
     if (this.#locks) globalThis.addEventListener?.("storage", ({ key }) => this.#inherit(key), { signal });
@@ -353,8 +355,15 @@ class Connection extends Listeners {
   close() {
     this.#life.abort();
     this.clock.clearTimeout(this.#retryTimer);
+    this.#interrupted();
     this.#disconnect();
     this.#changed();
+  }
+
+  #rest() {
+    this.#disconnect();
+    // To go is no failure: when the user comes back, a loss is the first one.
+    this.#failures = 0;
   }
 
   #disconnect() {
@@ -485,7 +494,13 @@ class Connection extends Listeners {
     }
   }
 
+  #interrupted() {
+    this.clock.clearTimeout(this.#lasting);
+    this.#lasting = undefined;
+  }
+
   #retry() {
+    this.#interrupted();
     if (this.#retryTimer === undefined && !this.#life.signal.aborted) {
       this.retryInMs = this.backoff(this.#failures++);
       this.#retryTimer = this.clock.setTimeout(() => this.#open(), this.retryInMs);
@@ -717,8 +732,12 @@ class Connection extends Listeners {
     const behind = this.#all.some(({ open, room }) => open && !link.places.get(room.groupId)?.synced);
     if (!behind && !link.synced) {
       link.synced = true;
-      // A server or a proxy may end every connection soon. Only one that lasts makes the next delay short again.
-      link.after(this.timing.backoffMaxMs, () => (this.#failures = 0));
+      // A server or a proxy may end every connection soon. Only one that lasts makes the next delay short again. A planned
+      // move to another socket does not begin this time again.
+      this.#lasting ??= this.clock.setTimeout(() => {
+        this.#lasting = undefined;
+        this.#failures = 0;
+      }, this.timing.backoffMaxMs);
       if (link === this.#next) this.#use(link);
       // The user may have read on another device, and groups without a room have got messages.
       this.#recount();
@@ -1235,7 +1254,7 @@ class Room {
         .map(({ clientMessageId, message, senderName, timestamp, error }) => {
           const item = this.#unsent(clientMessageId, message);
           if (texts({ senderName }, "senderName")) item.senderName = senderName;
-          if (Date.parse(timestamp)) item.timestamp = timestamp;
+          if (texts({ timestamp }, "timestamp") && Date.parse(timestamp)) item.timestamp = timestamp;
           if (texts(error, "code", "message")) Object.assign(item, { status: "failed", error });
           return item;
         }),
@@ -1270,8 +1289,8 @@ class Room {
     const excess = bytesOf(JSON.stringify(frame)) - MAX_FRAME_BYTES;
     if (excess > 0) {
       const error = new ChatError("TOO_LARGE", `The message is ${excess} bytes too long. Shorten it`, frame);
-      this.#connection.report(error, this.#member);
-      return this.#fail(error);
+      this.#fail(error);
+      return this.#connection.report(error, this.#member);
     }
     this.#landed();
     link.send(frame);

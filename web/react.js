@@ -7,9 +7,9 @@
 
 import { useCallback, useEffect, useSyncExternalStore } from "react";
 
-import { ChatClient } from "./chat-client.js";
+import { ChatClient, ChatError } from "./chat-client.js";
 
-/** @import { Chat, ChatError, ClientOptions } from "./chat-client.js" */
+/** @import { Chat, ClientOptions } from "./chat-client.js" */
 /** @import { ChatSnapshot, GroupSnapshot, UnreadSnapshot } from "./react.js" */
 
 // React unmounts components that are soon back: in StrictMode at once, else when the user moves to another page.
@@ -109,6 +109,20 @@ function useStore(stores, key, initial, start) {
 /** Whether a user should know: it is neither repeated by itself nor shown at its message. @param {ChatError} error */
 const matters = ({ code, retryable, clientMessageId }) => !clientMessageId && (!retryable || code === "CONNECT");
 
+/**
+ * A wrong id or name is an error to show. React would take the page away if it were thrown here.
+ *
+ * @template T @param {{ set(change: { error: ChatError }): void }} store @param {() => T} create @returns {T | undefined}
+ */
+function attempt(store, create) {
+  try {
+    return create();
+  } catch (cause) {
+    store.set({ error: new ChatError("BAD_REQUEST", /** @type {Error} */ (cause).message) });
+    return undefined;
+  }
+}
+
 /** @type {Map<string, Store<ChatSnapshot>>} */
 const chats = new Map();
 
@@ -125,7 +139,8 @@ export function useChat(url, options) {
   });
   return useStore(chats, key, NO_CHAT, (store) => {
     const latest = getToken && { getToken: () => (tokens.get(key ?? "") ?? getToken)() };
-    const client = new ChatClient(url, { .../** @type {ClientOptions} */ (options), ...latest });
+    const client = attempt(store, () => new ChatClient(url, { .../** @type {ClientOptions} */ (options), ...latest }));
+    if (!client) return () => {};
     client.on("state", (state) => {
       store.set({ state, retryInMs: client.retryInMs, ...(state === "online" && { error: undefined }) });
     });
@@ -159,7 +174,8 @@ function storesOf(client) {
 export function useGroup(client, groupId, { events = true } = {}) {
   const stores = client && storesOf(client).groups;
   const snapshot = useStore(stores, groupId, NO_GROUP, (store) => {
-    const room = /** @type {Chat} */ (client).group(/** @type {string} */ (groupId));
+    const room = attempt(store, () => /** @type {Chat} */ (client).group(/** @type {string} */ (groupId)));
+    if (!room) return () => {};
     const stops = [
       room.on("state", (state) => store.set({ state, ...(state === "online" && { error: undefined }) })),
       room.on("messages", (messages) => store.set({ messages, hasOlder: room.hasOlder })),

@@ -531,7 +531,7 @@ def test_the_join_form_is_filled_in_and_explains_mistakes(person: People, group:
     assert ann.text_of("join-error") == "Your name is missing."
     assert ann.focused == "name"
     ann.find("name").send_keys("\u3164", Keys.ENTER)
-    assert ann.text_of("join-error") == "Your name is missing."
+    assert ann.text_of("join-error") == "Your name has no visible character."
     ann.open(group=group, endpoint="https://example.com")
     ann.find("name").send_keys("Ann", Keys.ENTER)
     assert ann.text_of("join-error") == "WebSocket address must begin with wss:// or ws://."

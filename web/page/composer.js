@@ -38,8 +38,12 @@ function keep() {
   fit();
 }
 
-/** Leaves the text as it was typed but for the empty lines around it. @param {string} typed */
-const withoutEmptyLines = (typed) => typed.replace(/^(?:[^\S\n]*\n)+|(?:\n[^\S\n]*)+$/g, "");
+/** Removes the empty lines around a text, and changes nothing else. @param {string} typed */
+function withoutEmptyLines(typed) {
+  const lines = typed.split("\n");
+  const isFull = (/** @type {string} */ line) => line.trim() !== "";
+  return lines.slice(lines.findIndex(isFull), lines.findLastIndex(isFull) + 1).join("\n");
+}
 
 function send() {
   if (!isVisible(text.value)) return;

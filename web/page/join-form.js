@@ -41,7 +41,7 @@ export function onJoin(join) {
     const faults = Object.entries(faultsOf(values));
     const [wrong, fault] = faults.find(([, fault]) => fault) ?? [];
     for (const [name] of faults) field(name).setAttribute("aria-invalid", `${name === wrong}`);
-    byId("join-error").textContent = wrong ? `${field(wrong).labels?.[0].textContent} ${fault}.` : "";
+    byId("join-error").textContent = wrong ? `${nameOf(wrong)} ${fault}.` : "";
     if (wrong) {
       if (wrong !== "group" && wrong !== "name") byId("connection").setAttribute("open", "");
       return field(wrong).focus();
@@ -56,7 +56,7 @@ export function onJoin(join) {
 /** Whether a value is an address for a WebSocket. @param {any} value */
 export const isAddress = (value) => /^wss?:\/\/[^/]/.test(value) && URL.canParse(value);
 
-/** Whether a value can be a group, a name or a user ID. @param {unknown} value */
+/** Whether a value can be a group, a name or a user ID. @param {any} value */
 export const isId = (value) => isVisible(value) && new TextEncoder().encode(value).length <= MAX_ID_BYTES;
 
 /** What is wrong with each value. @param {Record<string, string>} values */
@@ -69,9 +69,13 @@ const faultsOf = ({ group, name, endpoint, userId }) => ({
 
 /** @param {string} value @param {(value: string) => boolean} isRight @param {string} fault */
 function faultOf(value, isRight, fault) {
-  if (!isVisible(value)) return "is missing";
+  if (!value) return "is missing";
+  if (!isVisible(value)) return "has no visible character";
   return isRight(value) ? "" : fault;
 }
+
+/** What the form calls a field. @param {string} name */
+const nameOf = (name) => field(name).labels?.[0].textContent?.split(",")[0];
 
 /** @param {string} name @returns {HTMLInputElement} */
 const field = (name) => /** @type {HTMLInputElement} */ (form.elements.namedItem(name));

@@ -138,6 +138,7 @@ describe("opening", () => {
     "a time of no length": [{ timing: { backoffBaseMs: 0 } }, /^timing.backoffBaseMs must be a number of milliseconds/],
     "a time that is no number": [{ timing: { connectTimeoutMs: NaN } }, /^timing.connectTimeoutMs/],
     "a time that timers cannot keep": [{ timing: { maxConnectionMs: 25 * DAY } }, /^timing.maxConnectionMs/],
+    "a time that is text": [{ timing: { replyTimeoutMs: "1000" } }, /^timing.replyTimeoutMs/],
     "a time it does not know": [{ timing: { pingMs: 1_000 } }, /^timing.pingMs is not a known time/],
   })) {
     test(`refuses ${name}`, () => {
@@ -149,6 +150,10 @@ describe("opening", () => {
   test("takes the longest id and the longest time, and a time that is not set", async () => {
     await start({ userId: "é".repeat(128), timing: { connectTimeoutMs: 2 ** 31 - 1, pingIntervalMs: undefined } });
     assert.deepEqual(clock.pending, [2 ** 31 - 1]);
+    replies.getHistory = upToDate;
+    await online();
+    await clock.advance(KEEP_ALIVE_MS);
+    assert.equal(socket().frames("getHistory").length, 3);
   });
 });
 

@@ -267,6 +267,18 @@ describe("sending", () => {
     assert.equal(sent().length, 2);
   });
 
+  test("a page can discard a message in the listener that hears that it is too long", async () => {
+    const { client, sent } = await connected();
+    const errors = [];
+    client.on("error", ({ code, clientMessageId }) => {
+      errors.push(code);
+      client.discard(clientMessageId);
+    });
+    client.send("x".repeat(40_000));
+    client.send("b");
+    assert.deepEqual([errors, shown(client), sent().length], [["TOO_LARGE"], ["b sending"], 1]);
+  });
+
   test("only failed messages can be sent again or discarded", async () => {
     const { client, refuse, sent } = await connected();
     const id = client.send("a");
@@ -474,7 +486,15 @@ describe("across reloads and tabs", () => {
         { clientMessageId: "1".repeat(65), message: "x" },
         { clientMessageId: "1 3", message: "x" },
       ];
-      const odd = { clientMessageId: "1-4", message: "odd", senderName: 7, timestamp: {}, status: 7, error: 7, key: 7 };
+      const odd = {
+        clientMessageId: "1-4",
+        message: "odd",
+        senderName: 7,
+        timestamp: [2026],
+        status: 7,
+        error: 7,
+        key: 7,
+      };
       const foreign = {
         clientMessageId: "1-5",
         message: "foreign",
