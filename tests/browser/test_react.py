@@ -187,4 +187,11 @@ def test_what_the_hooks_return_is_stable_and_has_errors(page: ReactPage, group: 
     page.probe({"userId": "eve"}, "'token'", groupId=group)
     page.person.until(lambda: page.probed("group.state") == "online")
     assert page.probed("chat.error") is None
+
+    # What the client refuses is an error, and takes nothing away from the page.
+    page.probe({"userId": "eve"}, "'token'", groupId="g" * 257)
+    page.person.until(lambda: page.probed("group.error?.code") == "BAD_REQUEST")
+    page.probe({"userId": "e" * 257}, groupId=group)
+    page.person.until(lambda: page.probed("chat.error?.code") == "BAD_REQUEST")
+    assert page.probed("chat.error.message").startswith("userId must be")
     page.hide("probe")
