@@ -168,6 +168,7 @@ def person(
         browser.get("about:blank")
         forget = {"origin": page_url.rstrip("/"), "storageTypes": "all"}
         browser.execute_cdp_cmd("Storage.clearDataForOrigin", forget)
+        browser.execute_cdp_cmd("Emulation.setTimezoneOverride", {"timezoneId": ""})  # That of the machine.
         idle_browsers.append(browser)
         assert not faults, faults
 
