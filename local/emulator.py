@@ -148,7 +148,7 @@ class Emulator:
         return Path(self._directory, "emulator.log")
 
     def wait(self) -> None:
-        """Wait until the emulator answers.
+        """Wait until the emulator answers. If its port is taken meanwhile, it takes another one.
 
         Raises:
             EmulatorError: The emulator ended, or does not answer within 30 seconds.
@@ -156,7 +156,13 @@ class Emulator:
         deadline = time.monotonic() + _START_SECONDS
         while time.monotonic() < deadline:
             if self._process is None or self._process.poll() is not None:
-                raise EmulatorError(f"the emulator ended while it started. Its log says:\n{self._log.read_text()}")
+                said = self._log.read_text()
+                if "already in use" not in said:
+                    raise EmulatorError(f"the emulator ended while it started. Its log says:\n{said}")
+                # Another process has taken the port since it was chosen.
+                self.stop()
+                self.port = _free_port(0)
+                self.start()
             try:
                 with _NO_PROXY.open(f"{self.endpoint}/_ministack/health", timeout=1) as answer:
                     json.load(answer)

@@ -141,6 +141,17 @@ def test_a_wrong_port_is_refused_with_what_to_use(port: str) -> None:
     assert f"argument --port: {port} is not a port. Use 1 to 65535, or 0 for any free port\n" in done.stderr
 
 
+def test_the_emulator_takes_another_port_if_its_own_is_taken_before_it_starts() -> None:
+    emulator = Emulator(port=0)
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", emulator.port))
+        other.listen()
+        chosen = emulator.port
+        with emulator:
+            assert emulator.port != chosen
+            assert emulator.client("dynamodb").list_tables()["TableNames"] == []
+
+
 def test_unknown_resource_type_is_refused() -> None:
     emulator = Emulator(port=0)
     with pytest.raises(
