@@ -343,7 +343,7 @@ class Connection extends Listeners {
     const { signal } = this.#life;
     for (const event of ["online", "offline"]) globalThis.addEventListener?.(event, () => this.wake(), { signal });
     // A browser may keep a page that the user has left, with its connection, and others would see the user as present.
-    globalThis.addEventListener?.("pagehide", () => this.#rest(), { signal });
+    globalThis.addEventListener?.("pagehide", () => this.#suspend(), { signal });
     globalThis.addEventListener?.("pageshow", () => this.wake(), { signal });
     globalThis.document?.addEventListener("visibilitychange", () => document.hidden || this.wake(), { signal });
     if (this.#locks) globalThis.addEventListener?.("storage", ({ key }) => this.#inherit(key), { signal });
@@ -360,7 +360,7 @@ class Connection extends Listeners {
     this.#changed();
   }
 
-  #rest() {
+  #suspend() {
     this.#disconnect();
     // To go is no failure: when the user comes back, a loss is the first one.
     this.#failures = 0;

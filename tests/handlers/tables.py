@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from copy import deepcopy
 from datetime import UTC, datetime, timedelta
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
@@ -23,6 +24,7 @@ MESSAGES = "ChatMessages"
 MEMBERS = "GroupMembers"
 READ_MARKERS = "WebSocketReadMarkers"
 GROUP_INDEX = "GroupIdIndex"
+BY_GROUP_AND_USER: dict[str, Sequence[str]] = {GROUP_INDEX: ["groupId"], "UserIdIndex": ["userId"]}
 
 Row = dict[str, dict[str, Any]]
 
@@ -39,46 +41,24 @@ def aws_error(
 
 
 _empty: dict[str, Table] = {}
-"""Both tables as moto keeps them. A copy takes a tenth of the time of creating them."""
+"""Both tables as moto keeps them. Each test gets a copy, because to create them takes longer than many tests."""
 
 
-def _create_tables(client: "DynamoDBClient") -> None:
+def _create_table(client: "DynamoDBClient", name: str, key: Sequence[str], indexes: dict[str, Sequence[str]]) -> None:
+    """Create a table. A key is the hash key, and the range key if there are two; all are texts."""
+
+    def schema(names: Sequence[str]) -> Any:
+        return [{"AttributeName": name, "KeyType": kind} for name, kind in zip(names, ("HASH", "RANGE"), strict=False)]
+
+    attributes = dict.fromkeys(chain(key, *indexes.values()))
     client.create_table(
-        TableName=CONNECTIONS,
+        TableName=name,
         BillingMode="PAY_PER_REQUEST",
-        KeySchema=[{"AttributeName": "connectionId", "KeyType": "HASH"}],
-        AttributeDefinitions=[
-            {"AttributeName": "connectionId", "AttributeType": "S"},
-            {"AttributeName": "groupId", "AttributeType": "S"},
-            {"AttributeName": "userId", "AttributeType": "S"},
-        ],
+        KeySchema=schema(key),
+        AttributeDefinitions=[{"AttributeName": attribute, "AttributeType": "S"} for attribute in attributes],
         GlobalSecondaryIndexes=[
-            {
-                "IndexName": index,
-                "KeySchema": [{"AttributeName": key, "KeyType": "HASH"}],
-                "Projection": {"ProjectionType": "ALL"},
-            }
-            for index, key in ((GROUP_INDEX, "groupId"), ("UserIdIndex", "userId"))
-        ],
-    )
-    client.create_table(
-        TableName=MESSAGES,
-        BillingMode="PAY_PER_REQUEST",
-        KeySchema=[{"AttributeName": "messageId", "KeyType": "HASH"}],
-        AttributeDefinitions=[
-            {"AttributeName": "messageId", "AttributeType": "S"},
-            {"AttributeName": "groupId", "AttributeType": "S"},
-            {"AttributeName": "timestamp", "AttributeType": "S"},
-        ],
-        GlobalSecondaryIndexes=[
-            {
-                "IndexName": GROUP_INDEX,
-                "KeySchema": [
-                    {"AttributeName": "groupId", "KeyType": "HASH"},
-                    {"AttributeName": "timestamp", "KeyType": "RANGE"},
-                ],
-                "Projection": {"ProjectionType": "ALL"},
-            }
+            {"IndexName": index, "KeySchema": schema(names), "Projection": {"ProjectionType": "ALL"}}
+            for index, names in indexes.items()
         ],
     )
 
@@ -94,7 +74,8 @@ class Tables:
         self._client = client
         self.protocol = 1
         if not _empty:
-            _create_tables(client)
+            _create_table(client, CONNECTIONS, ["connectionId"], BY_GROUP_AND_USER)
+            _create_table(client, MESSAGES, ["messageId"], {GROUP_INDEX: ["groupId", "timestamp"]})
             _empty.update(self._in_moto())
         self._in_moto().update(deepcopy(_empty))
 
@@ -128,22 +109,7 @@ class Tables:
 
     def create_members(self, **groups: list[str]) -> None:
         """Create a members table with the members of the groups."""
-        self._client.create_table(
-            TableName=MEMBERS,
-            BillingMode="PAY_PER_REQUEST",
-            KeySchema=[{"AttributeName": "memberId", "KeyType": "HASH"}],
-            AttributeDefinitions=[
-                {"AttributeName": name, "AttributeType": "S"} for name in ("memberId", "userId", "groupId")
-            ],
-            GlobalSecondaryIndexes=[
-                {
-                    "IndexName": index,
-                    "KeySchema": [{"AttributeName": key, "KeyType": "HASH"}],
-                    "Projection": {"ProjectionType": "ALL"},
-                }
-                for index, key in ((GROUP_INDEX, "groupId"), ("UserIdIndex", "userId"))
-            ],
-        )
+        _create_table(self._client, MEMBERS, ["memberId"], BY_GROUP_AND_USER)
         for group_id, user_ids in groups.items():
             for user_id in user_ids:
                 self.add_member(user_id, group_id)
@@ -157,25 +123,7 @@ class Tables:
 
     def create_read_markers(self) -> None:
         """Create the table of how far users have read."""
-        self._client.create_table(
-            TableName=READ_MARKERS,
-            BillingMode="PAY_PER_REQUEST",
-            KeySchema=[
-                {"AttributeName": "userId", "KeyType": "HASH"},
-                {"AttributeName": "groupId", "KeyType": "RANGE"},
-            ],
-            AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name in ("userId", "groupId")],
-            GlobalSecondaryIndexes=[
-                {
-                    "IndexName": GROUP_INDEX,
-                    "KeySchema": [
-                        {"AttributeName": "groupId", "KeyType": "HASH"},
-                        {"AttributeName": "userId", "KeyType": "RANGE"},
-                    ],
-                    "Projection": {"ProjectionType": "ALL"},
-                }
-            ],
-        )
+        _create_table(self._client, READ_MARKERS, ["userId", "groupId"], {GROUP_INDEX: ["groupId", "userId"]})
 
     def markers(self) -> dict[tuple[str, str], str]:
         """The read markers: the message by user and group."""

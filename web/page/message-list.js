@@ -1,5 +1,5 @@
 /** The messages of a group as a list of elements. Text only, never HTML. */
-import { byId, copyOf, part, senderOf, showAvatar, textOf } from "./elements.js";
+import { copyOf, part, senderOf, showAvatar, textOf } from "./elements.js";
 import { dayOf, nameOfDay, showTime, timeOf } from "./dates.js";
 
 /** @import { Message } from "../chat-client.js" */

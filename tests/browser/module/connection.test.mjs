@@ -191,6 +191,37 @@ describe("losing the connection", () => {
     assert.deepEqual(delays, [500, 1_000, 2_000, 500]);
   });
 
+  test("a planned move to another socket does not begin these 30 s again, and is no failure", async () => {
+    replies.getHistory = upToDate;
+    await start({ timing: { maxConnectionMs: 20_000 } });
+    socket().drop();
+    await clock.advance(client.retryInMs);
+    await online();
+    await clock.advance(19_000);
+    assert.equal(sockets.length, 3);
+    await online();
+    await clock.advance(11_000);
+    socket().drop();
+    assert.equal(client.retryInMs, 500);
+  });
+
+  test("a page that the user leaves and comes back to has no failure behind it", async () => {
+    const listeners = {};
+    const { addEventListener } = globalThis;
+    globalThis.addEventListener = (name, listener) => (listeners[name] = listener);
+    try {
+      await start();
+      await online();
+      listeners.pagehide();
+      listeners.pageshow();
+      await settled();
+      socket().drop();
+      assert.equal(client.retryInMs, 500);
+    } finally {
+      globalThis.addEventListener = addEventListener;
+    }
+  });
+
   test("while syncing, it starts again", async () => {
     await start();
     socket().open();
