@@ -129,7 +129,7 @@ class Person:
         self.until_state("Connected")
 
     def look_away(self) -> None:
-        """Use another window. A headless browser keeps the focus in every window, so a script takes it away."""
+        """Use another window. The tests keep the focus in every window, so a script takes it away."""
         self.script("document.hasFocus = () => false")
 
     def look_back(self) -> None:
