@@ -45,8 +45,13 @@ export interface ClientOptions {
   userId: string;
   /** The name that others see, at most 256 bytes in UTF-8. Default, and if nothing of it can be seen: `userId`. */
   senderName?: string;
-  /** The client calls it before every connect, and sends the result as `token` in the query. */
-  getToken?: () => string | Promise<string>;
+  /**
+   * The client calls it before every connect, waits for the result, and sends it as `token` in the query.
+   *
+   * With `fresh`, return a new token, not one that you keep: the last one is about to end, or the server may have refused
+   * it.
+   */
+  getToken?: (need: { fresh: boolean }) => string | Promise<string>;
   /**
    * Send the token as a subprotocol instead. API Gateway takes URLs of at most 4,096 characters, and 8,192 bytes of token
    * as a subprotocol. Addresses appear in logs, subprotocols do not. Default: false.
@@ -180,6 +185,8 @@ export class ChatError extends Error {
    * - `TIMEOUT`: no answer came
    * - `DISCONNECTED`: the connection ended before the answer
    * - `CONNECT`: the socket could not be created, or `getToken` failed
+   * - `REFUSED`: no socket opened twice or more in a row, with a fresh token too. The server cannot be reached, or refuses
+   *   the user. The client goes on trying
    * - `STORAGE`: unsent messages will be lost on a reload
    */
   readonly code: string;

@@ -304,6 +304,10 @@ class Connection extends Listeners {
   #life = new AbortController();
   #end = new Promise((resolve) => this.#life.signal.addEventListener("abort", resolve));
   #failures = 0;
+  /** Sockets in a row that did not open. A browser does not say whether the server refused them. */
+  #refusals = 0;
+  /** Whether the token may have ended. */
+  #stale = false;
   /** Runs while the client is connected, until it has been so for long enough. @type {any} */
   #lasting;
   /** @type {any} */
@@ -363,7 +367,7 @@ class Connection extends Listeners {
   #suspend() {
     this.#disconnect();
     // To go is no failure: when the user comes back, a loss is the first one.
-    this.#failures = 0;
+    this.#failures = this.#refusals = 0;
   }
 
   #disconnect() {
@@ -437,7 +441,7 @@ class Connection extends Listeners {
     });
     try {
       const { url, userId, groupId, senderName, getToken, tokenAsSubprotocol } = this.options;
-      const token = await getToken?.();
+      const token = await getToken?.({ fresh: this.#stale });
       if (link.ended) return;
       const address = new URL(url);
       const query = { userId, groupId, name: senderName, protocol: "2", token: tokenAsSubprotocol ? "" : token };
@@ -459,6 +463,8 @@ class Connection extends Listeners {
   #opened(link) {
     const { groupId, getToken } = this.options;
     link.open = true;
+    this.#refusals = 0;
+    this.#stale = false;
     link.after(this.timing.maxConnectionMs * (0.9 + this.#random() / 10), () => this.#open());
     this.#keepAlive(link);
     // The answer says when the token's rights end.
@@ -482,16 +488,25 @@ class Connection extends Listeners {
 
   /** @param {Link} link */
   #lost(link) {
+    const refused = link.socket && !link.open;
     link.end();
     if (link === this.#next) {
       this.#next = undefined;
       this.#retry();
+      if (refused) this.#refuse();
     } else if (link === this.link) {
       this.link = undefined;
       if (this.#next?.open) this.#use(this.#next);
       else if (!this.#next) this.#retry();
       this.#changed();
     }
+  }
+
+  /** A socket did not open. The next one gets a fresh token. If it does not help, the user must know. */
+  #refuse() {
+    this.#stale = true;
+    if (++this.#refusals > 1 && !this.link && !this.#life.signal.aborted && globalThis.navigator?.onLine !== false)
+      this.report(passing("REFUSED", "The server cannot be reached, or does not accept this user or token"));
   }
 
   #interrupted() {
@@ -547,7 +562,10 @@ class Connection extends Listeners {
     if (!(leftMs < this.timing.maxConnectionMs)) return;
     link.cancel(link.due);
     // A token that ends at once must not make the client connect in a loop.
-    link.due = link.after(Math.max(leftMs - 60_000, leftMs / 2, 1_000), () => this.#open());
+    link.due = link.after(Math.max(leftMs - 60_000, leftMs / 2, 1_000), () => {
+      this.#stale = true;
+      this.#open();
+    });
   }
 
   #changed() {

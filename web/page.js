@@ -1,22 +1,29 @@
 /** The chat page. It shows what chat-client.js reports. Its parts are in page/. */
 import { ChatClient } from "./chat-client.js";
+import { alert, endAlert, endAlerts } from "./page/alerts.js";
 import { rewrite, writeTo } from "./page/composer.js";
 import { showState } from "./page/connection.js";
 import { Conversation } from "./page/conversation.js";
 import { today } from "./page/dates.js";
-import { byId, showAvatar } from "./page/elements.js";
+import { byId, showAvatar, textOf } from "./page/elements.js";
 import { count, coversConversation, forgetDays, onChoose, openGroups, showGroups } from "./page/groups.js";
 import { isAddress, isId, onJoin, showJoinForm } from "./page/join-form.js";
+import { mayLeave, unsentIn } from "./page/leaving.js";
+import { setOwnName } from "./page/mentions.js";
+import { endNotification, endNotifications, notify } from "./page/notifications.js";
 import { openPeople, showPeople, showTyping } from "./page/people.js";
 import { readJson, write } from "./page/storage.js";
 
-/** @import { Chat, GroupSummary } from "./chat-client.js" */
+/** @import { Chat, ChatError, GroupSummary, Message, Room } from "./chat-client.js" */
 /** @import { Group } from "./page/groups.js" */
 /** @import { Values } from "./page/join-form.js" */
 /** @typedef {Values & { groups: string[] }} Session The user, their groups, and the one that is shown. */
 
 const SESSION_KEY = "chat-session-2";
 const DAY_CHECK_MS = 60_000;
+/** Reasons of alerts: what is wrong with the shown group, and that the user is connected elsewhere. */
+const GROUP = "group";
+const ELSEWHERE = "elsewhere";
 
 /** @type {Session | undefined} */
 let session = readJson("sessionStorage", SESSION_KEY, isSession);
@@ -32,9 +39,10 @@ let settled = false;
 let left = new Set();
 /** End what only the shown group needs. */
 let leaveView = () => {};
-/** Whether the client has been online in this session, and how often it has failed to connect since. */
+/** Whether the client has been online in this session. */
 let reached = false;
-let attempts = 0;
+/** Whether to say that the user is connected elsewhere: it may be somebody else who chose the same name. */
+let watchesElsewhere = false;
 /** @type {ReturnType<typeof setTimeout> | undefined} */
 let retitle;
 /** @type {number | undefined} */
@@ -46,6 +54,7 @@ onJoin((values) => {
   const { endpoint, userId, token } = values;
   const same = session?.endpoint === endpoint && session.userId === userId && session.token === token;
   enter({ ...values, groups: [...new Set([...(same ? (session?.groups ?? []) : []), values.group])] });
+  watchesElsewhere = !token;
 });
 
 /** @param {any} value @returns {value is Session} */
@@ -66,22 +75,39 @@ function enter(joined) {
   byId("chat-view").hidden = false;
   byId("my-name").textContent = name;
   showAvatar(byId("my-avatar"), userId, name);
-  reached = settled = false;
-  attempts = 0;
+  setOwnName(name);
+  endAlerts();
+  reached = settled = watchesElsewhere = false;
   summaries = new Map();
   left = new Set(readJson("localStorage", leftKey(joined), Array.isArray));
   chat = new ChatClient(endpoint, { userId, senderName: name, getToken: () => token });
   chat.on("state", connectionChanged);
   chat.on("groups", counted);
-  chat.on("error", ({ code, message, retryable, clientMessageId, groupId = session?.group }) => {
-    // A failed message shows its own error, and the user need not know about retries.
-    const ours = code === "STORAGE" || code === "CONNECT";
-    if (!ours && (retryable || clientMessageId || groupId !== session?.group)) return;
-    byId("alert").textContent = `${message}.`;
-  });
+  chat.on("error", failed);
   for (const groupId of joined.groups) open(groupId);
   chat.connect();
   show(joined.group);
+}
+
+/** What each error of the client means here, and what to do. @type {Record<string, () => string>} */
+const ADVICE = {
+  FORBIDDEN: () => "You are not a member of this group. Ask to be added, or leave it.",
+  TOO_MANY_GROUPS: () => "You are in too many groups. Leave another one, and choose this one again.",
+  REFUSED: () =>
+    reached
+      ? "Not connected: the server cannot be reached, or it does not accept you any more. If it needs a new token, sign out and join with it."
+      : "Not connected: the server cannot be reached, or it refused you. Sign out, and check the address, group and token.",
+  STORAGE: () =>
+    "This browser keeps no messages: its storage is full or blocked. Do not close the page before all are sent.",
+};
+
+/** @param {ChatError} error */
+function failed({ code, message, retryable, clientMessageId, groupId }) {
+  const isOurs = code === "STORAGE" || code === "CONNECT" || code === "REFUSED";
+  // A failed message shows its own error, and the user need not know about retries.
+  if (!isOurs && (retryable || clientMessageId)) return;
+  if (groupId && groupId !== session?.group) return;
+  alert(groupId ? GROUP : code, ADVICE[code]?.() ?? `${message}.`);
 }
 
 function signOut() {
@@ -91,25 +117,21 @@ function signOut() {
   chat?.close();
   chat = undefined;
   write("sessionStorage", SESSION_KEY, "");
+  endNotifications();
   openPeople(false);
   openGroups(false);
   showJoinForm(session, !reached);
 }
 
-byId("sign-out").addEventListener("click", signOut);
+byId("sign-out").addEventListener("click", async () => {
+  if (await mayLeave(rooms(), false)) signOut();
+});
 
 function connectionChanged() {
-  if (!chat) return;
-  if (chat.state === "online") {
-    if (!reached) chat.groups().then(settle, settle);
-    reached = true;
-    if (attempts) byId("alert").textContent = "";
-    attempts = 0;
-  }
-  // A browser does not say why.
-  if (chat.state === "waiting" && ++attempts > 1 && !reached)
-    byId("alert").textContent =
-      "Not connected: the server cannot be reached, or it refused you. Leave, and check the address, group and token.";
+  if (chat?.state !== "online") return;
+  if (!reached) chat.groups().then(settle, settle);
+  reached = true;
+  for (const reason of ["CONNECT", "REFUSED"]) endAlert(reason);
 }
 
 byId("try-now").addEventListener("click", () => chat?.wake());
@@ -144,15 +166,17 @@ function open(groupId) {
   if (!chat) throw new Error("not signed in");
   // It joins again if the server had refused the group.
   const room = chat.group(groupId);
-  let conversation = conversations.get(groupId);
-  if (conversation) return conversation;
-  conversation = new Conversation(room, {
+  const known = conversations.get(groupId);
+  if (known) return known;
+  const conversation = new Conversation(room, {
     isLooking,
     isSettled: () => settled,
     summary: (id) => summaries.get(id),
     edit: rewrite,
+    arrived: (message) => arrived(conversation, message),
     changed: groupsChanged,
   });
+  if (session) conversation.learn([{ userId: session.userId, name: session.name }]);
   conversations.set(groupId, conversation);
   return conversation;
 }
@@ -175,10 +199,14 @@ function show(groupId) {
   history.replaceState(null, "", `?${query}`);
 
   byId("title").textContent = groupId;
-  byId("alert").textContent = "";
+  endAlert(GROUP);
   const stateChanged = () => showState(client, room.state);
-  const peopleChanged = () => showPeople(room, user);
-  const typingChanged = () => showTyping(room);
+  const peopleChanged = () => {
+    conversation.learn(room.presence.members.map(({ userId }) => ({ userId, name: room.nameOf(userId) })));
+    showPeople(room, conversation.names, user);
+    lookElsewhere(room);
+  };
+  const typingChanged = () => showTyping(room, conversation.names);
   const stops = [
     room.on("state", stateChanged),
     room.on("presence", peopleChanged),
@@ -195,7 +223,11 @@ function show(groupId) {
   openGroups(false);
   writeTo({
     draftKey: `chat-draft:${JSON.stringify([groupId, session.userId])}`,
-    send: (text) => conversation.send(text),
+    send: (text) => {
+      watchesElsewhere = false;
+      endAlert(ELSEWHERE);
+      conversation.send(text);
+    },
     typing: (isTyping) => room.setTyping(isTyping),
   });
   conversation.show();
@@ -206,9 +238,11 @@ function show(groupId) {
 
 onChoose(show);
 
-byId("leave").addEventListener("click", () => {
-  const conversation = session && conversations.get(session.group);
+byId("leave").addEventListener("click", async () => {
+  const conversation = shownConversation();
   const next = groups().find(({ groupId }) => groupId !== session?.group);
+  const leaves = conversation && next ? [conversation.room] : rooms();
+  if (!(await mayLeave(leaves, !!next))) return;
   if (!conversation || !next) return signOut();
   leaveView();
   conversation.close();
@@ -218,14 +252,17 @@ byId("leave").addEventListener("click", () => {
   openGroups(true);
 });
 
+const rooms = () => [...conversations.values()].map(({ room }) => room);
+
 /** The groups of the list, the one with the newest message first. @returns {Group[]} */
 function groups() {
-  const all = [...conversations].map(([groupId, { room, unread }]) => ({
-    groupId,
-    last: summaries.get(groupId)?.lastMessage ?? room.messages.findLast(({ status }) => status === "sent") ?? null,
-    unread,
-    more: unread > 0 && !!summaries.get(groupId)?.unreadMore,
-  }));
+  const all = [...conversations].map(([groupId, { room, names, unread, mentioned }]) => {
+    const last =
+      summaries.get(groupId)?.lastMessage ?? room.messages.findLast(({ status }) => status === "sent") ?? null;
+    const own = last?.senderId === session?.userId;
+    const sender = last && !own ? names.of(last.senderId, last.senderName) : "You";
+    return { groupId, last, sender, unread, mentioned, more: unread > 0 && !!summaries.get(groupId)?.unreadMore };
+  });
   const newestFirst = (/** @type {Group} */ a, /** @type {Group} */ b) =>
     (b.last?.timestamp ?? "").localeCompare(a.last?.timestamp ?? "") || a.groupId.localeCompare(b.groupId);
   return all.sort(newestFirst);
@@ -235,26 +272,51 @@ function groupsChanged() {
   // A hidden page draws nothing, but its title can be seen.
   retitle ??= setTimeout(() => {
     retitle = undefined;
+    for (const { room, unread } of conversations.values()) if (!unread) endNotification(room.groupId);
+    if (rooms().every((room) => !unsentIn(room).length)) endAlert("STORAGE");
     const unread = count(groups());
     if (chat && session) document.title = `${unread && `(${unread}) `}${session.group} – Chat`;
   });
   redraw ??= requestAnimationFrame(() => {
     redraw = undefined;
-    if (chat && session) showGroups(groups(), session.group, session.userId);
+    if (chat && session) showGroups(groups(), session.group);
   });
+}
+
+/** @param {Conversation} conversation @param {Message} message */
+function arrived({ room, names }, message) {
+  if (!isHere())
+    notify(room.groupId, `${names.of(message.senderId, message.senderName)}: ${textOf(message)}`, () =>
+      show(room.groupId),
+    );
+}
+
+// People
+
+/** @param {Room} room */
+function lookElsewhere({ state, presence }) {
+  const own = presence.members.find(({ userId }) => userId === session?.userId);
+  if (!watchesElsewhere || state !== "online" || !own) return;
+  if (own.devices < 2) endAlert(ELSEWHERE);
+  else
+    alert(
+      ELSEWHERE,
+      `“${session?.name}” is connected elsewhere, too. If that is not you, sign out and choose another name.`,
+    );
 }
 
 // Looking
 
-const isLooking = () => !document.hidden && document.hasFocus() && !coversConversation();
-const conversation = () => session && conversations.get(session.group);
+const isHere = () => !document.hidden && document.hasFocus();
+const isLooking = () => isHere() && !coversConversation();
+const shownConversation = () => session && conversations.get(session.group);
 
 document.addEventListener("visibilitychange", () => {
-  if (!document.hidden) conversation()?.show();
+  if (!document.hidden) shownConversation()?.show();
 });
 addEventListener("focus", () => {
   checkDay();
-  conversation()?.update();
+  shownConversation()?.update();
 });
 
 let day = today();

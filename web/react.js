@@ -107,7 +107,8 @@ function useStore(stores, key, initial, start) {
 }
 
 /** Whether a user should know: it is neither repeated by itself nor shown at its message. @param {ChatError} error */
-const matters = ({ code, retryable, clientMessageId }) => !clientMessageId && (!retryable || code === "CONNECT");
+const matters = ({ code, retryable, clientMessageId }) =>
+  !clientMessageId && (!retryable || code === "CONNECT" || code === "REFUSED");
 
 /**
  * A wrong id or name is an error to show. React would take the page away if it were thrown here.
@@ -138,7 +139,9 @@ export function useChat(url, options) {
     if (key !== undefined) tokens.set(key, getToken);
   });
   return useStore(chats, key, NO_CHAT, (store) => {
-    const latest = getToken && { getToken: () => (tokens.get(key ?? "") ?? getToken)() };
+    const latest = getToken && {
+      getToken: (/** @type {{ fresh: boolean }} */ need) => (tokens.get(key ?? "") ?? getToken)(need),
+    };
     const client = attempt(store, () => new ChatClient(url, { .../** @type {ClientOptions} */ (options), ...latest }));
     if (!client) return () => {};
     client.on("state", (state) => {

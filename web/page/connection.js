@@ -14,11 +14,14 @@ const WORDS = {
 
 /** @type {ReturnType<typeof setInterval> | undefined} */
 let countdown;
+/** The states of which screen readers hear. Between two attempts to connect, there is no news for them. */
+const SAID = ["online", "waiting", "closed"];
 
 /** @param {Chat} chat @param {State} state Of the group that is shown. */
 export function showState(chat, state) {
   byId("chat-view").dataset.state = state;
   byId("state").textContent = WORDS[state];
+  if (SAID.includes(state) && byId("said").textContent !== WORDS[state]) byId("said").textContent = WORDS[state];
   byId("try-now").hidden = state !== "waiting";
   clearInterval(countdown);
   byId("countdown").textContent = "";

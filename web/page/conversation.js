@@ -1,6 +1,8 @@
 /** The conversation of one group: what is in view, what is unread, and where the unread line is. */
-import { MessageList } from "./message-list.js";
+import { changedRange, MessageList } from "./message-list.js";
 import { byId } from "./elements.js";
+import { mentionsUser } from "./mentions.js";
+import { Names } from "./names.js";
 
 /** @import { GroupSummary, Message, Position, Room } from "../chat-client.js" */
 /**
@@ -9,6 +11,7 @@ import { byId } from "./elements.js";
  * @property {() => boolean} isSettled Whether it is known if the server counts unread messages.
  * @property {(groupId: string) => GroupSummary | undefined} summary What the server counted, if it does.
  * @property {(text: string) => void} edit The user wants to write this text again.
+ * @property {(message: Message) => void} arrived A message of another user is new and unread.
  * @property {() => void} changed There are other messages, or other unread ones.
  */
 
@@ -30,8 +33,11 @@ let shown;
 export class Conversation {
   /** Number of other users' messages that the user has not seen. */
   unread = 0;
+  /** Whether one of them has the user's name. */
+  mentioned = false;
   room;
-  list = new MessageList();
+  names = new Names();
+  list = new MessageList(this.names);
 
   #reader;
   /** How far the user has read on this page. What the first history has is not new. @type {Position | undefined} */
@@ -40,6 +46,12 @@ export class Conversation {
   #known = false;
   /** The unread line is after this message. @type {Position | undefined} */
   #line;
+  /** Whether the first history was here at the last update: what came then is not new. */
+  #loaded = false;
+  /** The messages of the last update. @type {readonly Message[]} */
+  #messages = [];
+  /** Unread messages that came late: their place is before what the user had read. @type {Message[]} */
+  #late = [];
   /** Whether to keep the end in view when messages come. */
   #following = true;
   #scrolledTo = 0;
@@ -100,13 +112,20 @@ export class Conversation {
     this.room.send(text);
   }
 
+  /** Learn what users are called. @param {readonly { userId: string, name?: string }[]} users */
+  learn(users) {
+    const { clashes } = this.names;
+    for (const { userId, name } of users) this.names.learn(userId, name);
+    if (this.names.clashes !== clashes) this.update();
+  }
+
   // Reading
 
   /** Call it when the user looks at the page again, or the server has counted. */
   update() {
     const { room } = this;
     const last = room.messages.findLast(({ status }) => status === "sent");
-    const newest = last?.messageId ? { messageId: last.messageId, timestamp: last.timestamp } : BEGINNING;
+    const newest = positionOf(last);
     if (room.state === "online" && this.#reader.isSettled()) this.#readUpTo ??= newest;
     const summary = this.#reader.summary(room.groupId);
     const readUpTo = summary ? (summary.readUpTo ?? BEGINNING) : this.#readUpTo;
@@ -117,28 +136,56 @@ export class Conversation {
 
     const first = !this.#known;
     this.#known = true;
-    const unread = summary?.unread ?? this.#after(readUpTo).filter(({ own }) => !own).length;
+    const arrived = this.#arrived();
+    const late = arrived.filter((message) => !isAfter(message, readUpTo));
+    this.#late.push(...late);
+    const counted = this.#after(readUpTo).filter(({ own }) => !own);
+    const unread = (summary?.unread ?? counted.length) + this.#late.length;
     if (unread && shown === this) this.#noteScroll(); // The scroll event may not have come yet.
     // The first time, the line comes before the user reads.
     const reads = !first && shown === this && this.#following && this.#reader.isLooking();
     // In a group that is new to the user, everything is.
     const isNew = first && readUpTo === BEGINNING;
     if (unread && !this.unread && !reads && !isNew) this.#line = readUpTo;
+    // What came late stands above what was read.
+    if (late.length && !reads) this.#line = earlier(this.#line, this.#before(late[0]));
     this.unread = reads ? 0 : unread;
+    this.mentioned = this.unread > 0 && [...counted, ...this.#late].some(mentionsUser);
+    const news = arrived.at(-1);
+    if (news && !reads) this.#reader.arrived(news);
     if (reads) {
+      this.#late = [];
       this.#readUpTo = newest;
       room.markRead();
     }
     if (first && shown === this) this.show();
   }
 
+  /** The messages of others that have come since the last time. The first history and older pages are not news. */
+  #arrived() {
+    const { messages, state } = this.room;
+    const old = this.#messages;
+    const loaded = this.#loaded;
+    this.#loaded ||= state === "online";
+    const [start, end, oldEnd] = changedRange(old, messages);
+    const known = new Set(old.slice(start, oldEnd).map(({ key }) => key));
+    const oldest = old.find(({ status }) => status === "sent");
+    this.#messages = messages;
+    const fresh = messages.slice(start, end).filter(({ key }) => !known.has(key));
+    for (const { senderId, senderName } of fresh) this.names.learn(senderId, senderName);
+    return fresh.filter((message) => loaded && !message.own && (!oldest || isAfter(message, oldest)));
+  }
+
   /** The sent messages after a position. @param {Position} position @returns {readonly Message[]} */
-  #after({ timestamp, messageId }) {
+  #after(position) {
     const { messages } = this.room;
-    const isAfter = (/** @type {Message} */ message) =>
-      message.timestamp > timestamp || (message.timestamp === timestamp && (message.messageId ?? "") > messageId);
-    const index = messages.findLastIndex((message) => message.status === "sent" && !isAfter(message));
+    const index = messages.findLastIndex((message) => message.status === "sent" && !isAfter(message, position));
     return messages.slice(index + 1).filter(({ status }) => status === "sent");
+  }
+
+  /** The position before a message. @param {Message} message @returns {Position} */
+  #before(message) {
+    return positionOf(this.room.messages[this.room.messages.indexOf(message) - 1]);
   }
 
   /** Key of the message below the unread line. */
@@ -241,6 +288,18 @@ export class Conversation {
     this.#reader.edit(button.classList.contains("edit") ? text : "");
   }
 }
+
+/** @param {Message | undefined} message @returns {Position} */
+const positionOf = (message) =>
+  message?.messageId ? { messageId: message.messageId, timestamp: message.timestamp } : BEGINNING;
+
+/** @param {Pick<Message, "timestamp" | "messageId">} message @param {Pick<Message, "timestamp" | "messageId">} other */
+const isAfter = (message, other) =>
+  message.timestamp > other.timestamp ||
+  (message.timestamp === other.timestamp && (message.messageId ?? "") > (other.messageId ?? ""));
+
+/** @param {Position | undefined} one @param {Position} other */
+const earlier = (one, other) => (one && isAfter(other, one) ? one : other);
 
 const isAtEnd = () => log.scrollHeight - log.scrollTop - log.clientHeight < NEAR_END;
 

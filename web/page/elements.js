@@ -33,9 +33,6 @@ export function isolated(text) {
   return element;
 }
 
-/** @param {Pick<Message, "senderId" | "senderName">} message */
-export const senderOf = ({ senderId, senderName }) => nameToShow(senderId, senderName);
-
 /** @param {Pick<Message, "message" | "omitted">} message */
 export function textOf({ message, omitted }) {
   if (omitted) return "This message is too large to show.";

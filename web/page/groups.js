@@ -1,6 +1,6 @@
 /** The list of groups at the side. On a phone it slides over the conversation. */
 import { isVisible } from "../chat-client.js";
-import { byId, copyOf, isolated, part, senderOf, showAvatar, textOf } from "./elements.js";
+import { byId, copyOf, isolated, part, showAvatar, textOf } from "./elements.js";
 import { showDayOrTime } from "./dates.js";
 
 /** @import { Message } from "../chat-client.js" */
@@ -8,7 +8,9 @@ import { showDayOrTime } from "./dates.js";
  * @typedef {object} Group
  * @property {string} groupId
  * @property {Pick<Message, "messageId" | "senderId" | "senderName" | "message" | "omitted" | "timestamp"> | null} last The newest message.
+ * @property {string} sender Who sent it, as it is shown.
  * @property {number} unread
+ * @property {boolean} mentioned Whether an unread message has the user's name.
  * @property {boolean} more Whether there may be more unread messages.
  */
 
@@ -25,9 +27,8 @@ const rows = new Map();
  * Touch only what has changed.
  *
  * @param {readonly Group[]} groups The newest first. @param {string} current Id of the shown group.
- * @param {string} userId The user of the page.
  */
-export function showGroups(groups, current, userId) {
+export function showGroups(groups, current) {
   const ids = new Set(groups.map(({ groupId }) => groupId));
   for (const [groupId, { element }] of rows) {
     if (ids.has(groupId)) continue;
@@ -39,13 +40,14 @@ export function showGroups(groups, current, userId) {
   for (const group of groups) {
     let row = rows.get(group.groupId);
     if (!row) rows.set(group.groupId, (row = { element: copyOf("group-template"), look: "" }));
-    fill(row, group, group.groupId === current, userId);
+    fill(row, group, group.groupId === current);
     if (row.element === place) place = place.nextElementSibling;
     else list.insertBefore(row.element, place);
   }
   const elsewhere = count(groups.filter(({ groupId }) => groupId !== current));
   part(toggle, "badge").hidden = !elsewhere;
   part(toggle, "count").textContent = elsewhere;
+  part(toggle, "at").hidden = !groups.some(({ groupId, mentioned }) => groupId !== current && mentioned);
 }
 
 /** How many messages are unread in these groups. Empty if there are none. @param {readonly Group[]} groups */
@@ -54,10 +56,10 @@ export function count(groups) {
   return unread ? `${unread}${groups.some(({ more }) => more) ? "+" : ""}` : "";
 }
 
-/** @param {{ element: HTMLElement, look: string }} row @param {Group} group @param {boolean} current @param {string} userId */
-function fill(row, group, current, userId) {
-  const { groupId, last } = group;
-  const look = JSON.stringify([last, count([group]), current]);
+/** @param {{ element: HTMLElement, look: string }} row @param {Group} group @param {boolean} current */
+function fill(row, group, current) {
+  const { groupId, last, sender, mentioned } = group;
+  const look = JSON.stringify([last, sender, count([group]), mentioned, current]);
   if (row.look === look) return;
   row.look = look;
   const { element } = row;
@@ -69,11 +71,11 @@ function fill(row, group, current, userId) {
   part(element, "name").textContent = groupId;
   part(element, "time").hidden = !last;
   if (last) showDayOrTime(part(element, "time"), last);
-  const sender = last && (last.senderId === userId ? "You" : senderOf(last));
   part(element, "last").replaceChildren(
-    ...(sender ? [isolated(sender), ": ", isolated(textOf(last))] : ["No messages yet"]),
+    ...(last ? [isolated(sender), ": ", isolated(textOf(last))] : ["No messages yet"]),
   );
   part(element, "badge").hidden = !group.unread;
+  part(element, "at").hidden = !mentioned;
   part(element, "count").textContent = count([group]);
 }
 

@@ -1,8 +1,11 @@
 /** The messages of a group as a list of elements. Text only, never HTML. */
-import { copyOf, part, senderOf, showAvatar, textOf } from "./elements.js";
+import { copyOf, part, showAvatar, textOf } from "./elements.js";
 import { dayOf, nameOfDay, showTime, timeOf } from "./dates.js";
 
+import { mentionsUser, splitAtName } from "./mentions.js";
+
 /** @import { Message } from "../chat-client.js" */
+/** @import { Names } from "./names.js" */
 /** @typedef {{ element: HTMLElement, message?: Message, look?: string }} Row */
 
 /** Messages of one sender with shorter pauses than this are one block, with one name and one time. */
@@ -21,8 +24,12 @@ export class MessageList {
   #shown = [];
   /** @type {string | undefined} */
   #unread;
+  #names;
+  #clashes = 0;
 
-  constructor() {
+  /** @param {Names} names */
+  constructor(names) {
+    this.#names = names;
     this.element.id = "messages";
   }
 
@@ -38,15 +45,13 @@ export class MessageList {
    */
   show(messages, unread) {
     const old = this.#shown;
-    let start = 0;
-    while (start < messages.length && messages[start] === old[start]) start++;
-    let same = 0;
-    const most = Math.min(old.length, messages.length) - start;
-    while (same < most && old[old.length - 1 - same] === messages[messages.length - 1 - same]) same++;
-    const end = messages.length - same;
+    const { clashes } = this.#names;
+    const [start, end, oldEnd] =
+      clashes === this.#clashes ? changedRange(old, messages) : [0, messages.length, old.length];
+    this.#clashes = clashes;
 
     const keys = new Set(messages.slice(start, end).map(({ key }) => key));
-    for (const { key } of old.slice(start, old.length - same)) {
+    for (const { key } of old.slice(start, oldEnd)) {
       if (keys.has(key)) continue;
       this.#rows.get(key)?.element.remove();
       this.#rows.delete(key);
@@ -93,14 +98,15 @@ export class MessageList {
       previous.senderId === message.senderId &&
       +time - +timeOf(previous) < BLOCK_PAUSE_MS &&
       message.key !== this.#unread;
-    const look = `${newDay} ${continued}`;
+    const name = this.#names.of(message.senderId, message.senderName);
+    const look = `${newDay} ${continued} ${name}`;
     if (row.message === message && row.look === look) return;
     row.message = message;
     row.look = look;
 
     const { element } = row;
-    const name = senderOf(message);
     element.className = `${message.own ? "own" : ""} ${continued ? "continued" : ""}`;
+    element.classList.toggle("mention", mentionsUser(message));
     element.dataset.status = message.status;
     element.dataset.key = message.key;
     part(element, "day").textContent = nameOfDay(day);
@@ -108,7 +114,7 @@ export class MessageList {
     showAvatar(part(element, "avatar"), message.senderId, name);
     part(element, "name").textContent = message.own ? "You" : name;
     showTime(part(element, "time"), message);
-    part(element, "text").textContent = textOf(message);
+    part(element, "text").replaceChildren(...partsOf(message));
     const status = part(element, "status");
     status.hidden = !message.own;
     status.ariaLabel = status.title = STATUS[message.status];
@@ -116,4 +122,29 @@ export class MessageList {
     part(element, "trouble").hidden = !message.error;
     part(element, "reason").textContent = message.error ? `Not sent: ${message.error.message}.` : "";
   }
+}
+
+/** The text, with the user's name marked. @param {Message} message */
+function partsOf(message) {
+  if (!mentionsUser(message)) return [textOf(message)];
+  return splitAtName(message.message).map((text, index) => {
+    if (index % 2 === 0) return text;
+    const mark = document.createElement("mark");
+    mark.textContent = text;
+    return mark;
+  });
+}
+
+/**
+ * What has changed between two lists: the start of it, its end in the new list, and its end in the old one.
+ *
+ * @param {readonly Message[]} old @param {readonly Message[]} messages
+ */
+export function changedRange(old, messages) {
+  let start = 0;
+  while (start < messages.length && messages[start] === old[start]) start++;
+  let same = 0;
+  const most = Math.min(old.length, messages.length) - start;
+  while (same < most && old[old.length - 1 - same] === messages[messages.length - 1 - same]) same++;
+  return [start, messages.length - same, old.length - same];
 }

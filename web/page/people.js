@@ -1,7 +1,8 @@
 /** Who is in the group now, and who is typing. */
-import { byId, isolated, nameToShow, showAvatar } from "./elements.js";
+import { byId, isolated, showAvatar } from "./elements.js";
 
 /** @import { Room } from "../chat-client.js" */
+/** @import { Names } from "./names.js" */
 
 const people = byId("people");
 const toggle = byId("people-toggle");
@@ -9,15 +10,17 @@ const toggle = byId("people-toggle");
 /** What the list shows, to leave it alone until it changes. */
 let shown = "";
 
-/** @param {Room} room @param {{ userId: string, name: string }} user The user of the page. */
-export function showPeople(room, user) {
+/** @param {Room} room @param {Names} names @param {{ userId: string, name: string }} user The user of the page. */
+export function showPeople(room, names, user) {
   const { members, truncated } = room.presence;
   // The server's list may lag, so add this user here.
   const others = members
     .filter(({ userId }) => userId !== user.userId)
-    .map(({ userId }) => ({ userId, name: nameToShow(userId, room.nameOf(userId)) }))
+    .map(({ userId }) => ({ userId, name: names.of(userId, room.nameOf(userId)) }))
     .sort((a, b) => a.name.localeCompare(b.name));
-  const look = JSON.stringify([user, others, truncated]);
+  const devices = members.find(({ userId }) => userId === user.userId)?.devices ?? 1;
+  const you = devices > 1 ? ` (you, on ${devices} devices)` : " (you)";
+  const look = JSON.stringify([user, you, others, truncated]);
   if (look === shown) return;
   shown = look;
   byId("members").replaceChildren(
@@ -27,7 +30,7 @@ export function showPeople(room, user) {
       avatar.className = "avatar";
       avatar.ariaHidden = "true";
       showAvatar(avatar, userId, name);
-      item.append(avatar, isolated(name), own ? " (you)" : "");
+      item.append(avatar, isolated(name), own ? you : "");
       return item;
     }),
   );
@@ -35,9 +38,9 @@ export function showPeople(room, user) {
   byId("people-count").textContent = `${others.length + 1}${truncated ? "+" : ""} here`;
 }
 
-/** @param {Room} room */
-export function showTyping(room) {
-  const [first, second, third] = room.typing.map((userId) => isolated(nameToShow(userId, room.nameOf(userId))));
+/** @param {Room} room @param {Names} names */
+export function showTyping(room, names) {
+  const [first, second, third] = room.typing.map((userId) => isolated(names.of(userId, room.nameOf(userId))));
   /** @type {(string | HTMLElement)[]} */
   let sentence = [];
   if (third) sentence = ["Several people are typing …"];

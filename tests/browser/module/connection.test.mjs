@@ -85,6 +85,47 @@ describe("opening", () => {
     assert.equal(sockets.length, 1);
   });
 
+  test("after a socket that did not open, getToken is asked for a fresh token", async () => {
+    const needs = [];
+    await start({ getToken: (need) => void needs.push(need.fresh) });
+    socket().drop();
+    await clock.until(() => sockets.length === 2);
+    await online();
+    socket().drop();
+    await clock.until(() => sockets.length === 3);
+    assert.deepEqual(needs, [false, true, false]);
+  });
+
+  test("a second socket that does not open is told, and the client goes on", async () => {
+    await start({ getToken: () => "t" });
+    await online();
+    socket().drop();
+    await clock.until(() => sockets.length === 2);
+    socket().drop();
+    assert.deepEqual(errors, []);
+    await clock.until(() => sockets.length === 3);
+    socket().drop();
+    assert.deepEqual(errors, ["REFUSED"]);
+    await clock.until(() => sockets.length === 4);
+    await online();
+    assert.deepEqual([client.state, errors], ["online", ["REFUSED"]]);
+  });
+
+  test("without a network, nobody is said to be refused", async () => {
+    const { navigator } = globalThis;
+    Object.defineProperty(globalThis, "navigator", { value: { onLine: false }, configurable: true, writable: true });
+    try {
+      await start();
+      for (let number = 1; number < 5; number++) {
+        socket().drop();
+        await clock.until(() => sockets.length > number);
+      }
+      assert.deepEqual(errors, []);
+    } finally {
+      Object.defineProperty(globalThis, "navigator", { value: navigator, configurable: true, writable: true });
+    }
+  });
+
   test("if getToken never answers, that counts as a lost connection", async () => {
     await start({ getToken: () => new Promise(() => {}) });
     await clock.advance(15_000);
@@ -317,7 +358,7 @@ describe("the end of a token", () => {
     };
     replies.getHistory = upToDate;
     let calls = 0;
-    await start({ getToken: () => `t${++calls}` });
+    await start({ getToken: ({ fresh }) => `t${++calls}${fresh ? " fresh" : ""}` });
     await online();
   }
 
@@ -326,7 +367,7 @@ describe("the end of a token", () => {
     await clock.advance(29 * MINUTE_MS - 1);
     assert.equal(sockets.length, 1);
     await clock.advance(1);
-    assert.deepEqual([sockets.length, socket().url.searchParams.get("token")], [2, "t2"]);
+    assert.deepEqual([sockets.length, socket().url.searchParams.get("token")], [2, "t2 fresh"]);
     await online();
     assert.deepEqual([client.state, states.filter((state) => state === "waiting")], ["online", []]);
   });

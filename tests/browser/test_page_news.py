@@ -1,0 +1,260 @@
+"""What a person is told: news while they are away, mentions, trouble that comes and goes, and namesakes."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+import pytest
+from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
+
+from local.emulator import Emulator
+from tests.clients import ChatClient
+from tests.rows import put_row
+
+from .network import Network
+from .person import Person
+
+People = Callable[[str], Person]
+
+_RECORD_NOTIFICATIONS = """
+window.notified = [];
+window.Notification = class extends Notification {
+  constructor(title, options) {
+    super(title, options);
+    window.notified.push({ notification: this, said: [title, options.body] });
+    this.addEventListener("close", () => { this.gone = true; });
+  }
+};
+"""
+_RECORD_WORDS = """
+window.words = { said: [], alert: [] };
+for (const id of ["said", "alert"])
+  new MutationObserver(() => words[id].push(document.getElementById(id).textContent))
+    .observe(document.getElementById(id), { childList: true, characterData: true, subtree: true });
+"""
+
+
+def test_what_came_by_catch_up_counts_while_the_person_is_away(person: People, network: Network, group: str) -> None:
+    ann = person("Ann")
+    with ChatClient(network.url, "vera", group) as vera:
+        ann.join(group, network.url)
+        vera.say("before")
+        ann.until_shown("before")
+    ann.look_away()
+    network.fail()
+    ann.until_state("Not connected")
+    network.recover()
+    with ChatClient(network.url, "vera", group) as vera:
+        for text in ("one", "two", "three"):
+            vera.say(text)
+    ann.try_now()
+    ann.until(lambda: ann.browser.title == f"(3) {group} – Chat")
+    assert ann.first_unread == "one"
+    ann.look_back()
+    ann.until(lambda: ann.browser.title == f"{group} – Chat")
+
+
+def test_a_late_message_counts_though_its_place_is_above_what_was_read(
+    person: People, emulator: Emulator, network: Network, group: str
+) -> None:
+    ann = person("Ann")
+    ann.join(group, network.url)
+    ann.say("first")
+    ann.until_shown("first")
+    between = datetime.now(UTC)
+    ann.say("second")
+    ann.until_shown("second")
+    ann.look_away()
+    row = {"messageId": f"{group} late", "groupId": group, "senderId": "otto", "senderName": "Otto", "message": "late"}
+    at = {"timestamp": f"{between:%Y-%m-%dT%H:%M:%S.%fZ}"}
+    put_row(emulator.client("dynamodb"), "ChatMessages", row | at)
+    network.cut()
+    ann.until(lambda: ann.browser.title == f"(1) {group} – Chat")
+    assert ann.texts == ["first", "late", "second"]
+    assert ann.first_unread == "late"
+    ann.look_back()
+    ann.until(lambda: ann.browser.title == f"{group} – Chat")
+    # It was read: the next one alone is new.
+    ann.look_away()
+    with ChatClient(network.url, "vera", group) as vera:
+        vera.say("third")
+    ann.until(lambda: ann.browser.title == f"(1) {group} – Chat")
+    assert ann.first_unread == "third"
+
+
+def test_a_mention_stands_out(person: People, group: str, chat_url: str) -> None:
+    ann, other = person("Ann"), f"{group} other"
+    at = "return document.querySelector('.group .at').checkVisibility()"
+    ann.join(group, chat_url)
+    ann.join_another(other)
+    with ChatClient(chat_url, "vera", group) as vera:
+        vera.say("Annabel and Joann are here")
+        ann.until(lambda: ann.groups[0] == (group, "Vera: Annabel and Joann are here", "1"))
+        assert not ann.script(at)
+        vera.say("ANN, are you there? @ann!")
+        ann.until(lambda: ann.groups[0][2] == "2")
+        assert ann.script(at)
+    ann.choose(group)
+    ann.say("I am Ann")
+    ann.until_shown("I am Ann")
+    marks = "return [...document.querySelectorAll('mark')].map((mark) => mark.textContent)"
+    assert ann.script(marks) == ["ANN", "ann"]
+    assert ann.texts[1] == "ANN, are you there? @ann!"
+    assert not ann.script(at)
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "marked"),
+    [
+        ("田中", "おはよう田中さん", ["田中"]),
+        ("José", "joséphine, JOSÉ", ["JOSÉ"]),
+        ("a.b*(c)", "axb a.b*(c)", ["a.b*(c)"]),
+        ("Zoë", "Zoë2 zoë_ (zoë)", ["zoë"]),
+    ],
+)
+def test_a_name_is_found_as_a_whole_word_in_every_script(
+    person: People, group: str, chat_url: str, name: str, text: str, marked: list[str]
+) -> None:
+    ann = person(name)
+    ann.join(group, chat_url)
+    with ChatClient(chat_url, "vera", group) as vera:
+        vera.say(text)
+        ann.until_shown(text)
+    assert ann.script("return [...document.querySelectorAll('mark')].map((mark) => mark.textContent)") == marked
+
+
+def test_the_desktop_is_notified_if_the_person_asks_for_it(person: People, group: str, chat_url: str) -> None:
+    ann, other = person("Ann"), f"{group} other"
+    ann.browser.execute_cdp_cmd("Browser.grantPermissions", {"permissions": ["notifications"]})
+    added = ann.browser.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source": _RECORD_NOTIFICATIONS})
+    said = "return notified.map(({ said }) => said)"
+    try:
+        ann.join(group, chat_url)
+        ann.join_another(other)
+        with ChatClient(chat_url, "vera", group) as vera:
+            ann.look_away()
+            vera.say("Nobody has asked")
+            ann.until(lambda: ann.groups[0][2] == "1")
+            ann.look_back()
+            ann.find("notify").click()
+            ann.until(lambda: ann.find("notify").get_attribute("aria-pressed") == "true")
+            vera.say("She looks")
+            ann.until(lambda: ann.groups[0][2] == "2")
+            assert ann.script(said) == []
+            ann.look_away()
+            vera.say("Are you there?")
+            ann.until(lambda: ann.script(said) == [[group, "Vera: Are you there?"]])
+        # To choose it opens the group, and what is read is taken away.
+        ann.look_back()
+        ann.script("notified[0].notification.dispatchEvent(new Event('click'))")
+        ann.until(lambda: ann.text_of("title") == group)
+        ann.until(lambda: ann.script("return notified[0].notification.gone"))
+        ann.browser.refresh()
+        ann.until_state("Connected")
+        assert ann.find("notify").get_attribute("aria-pressed") == "true"
+        ann.find("notify").click()
+        ann.until(lambda: ann.find("notify").get_attribute("aria-pressed") == "false")
+    finally:
+        ann.browser.execute_cdp_cmd("Page.removeScriptToEvaluateOnNewDocument", added)
+        ann.browser.execute_cdp_cmd("Browser.resetPermissions", {})
+
+
+def test_blocked_notifications_are_explained(person: People, group: str, chat_url: str) -> None:
+    ann = person("Ann")
+    ann.join(group, chat_url)
+    ann.script("Notification.requestPermission = async () => 'denied'")
+    ann.find("notify").click()
+    ann.until(lambda: "Your browser blocks notifications" in ann.text_of("alert"))
+    assert ann.find("notify").get_attribute("aria-pressed") == "false"
+
+
+def test_a_lost_connection_is_announced_once_and_its_alert_goes(person: People, network: Network, group: str) -> None:
+    ann = person("Ann")
+    ann.join(group, network.url)
+    ann.script(_RECORD_WORDS)
+    network.fail()
+    ann.until_state("Not connected")
+    ann.until(lambda: (ann.try_now(), "does not accept you any more" in ann.text_of("alert"))[1])
+    for _ in range(3):
+        ann.until_state("Not connected")
+        ann.try_now()
+    network.recover()
+    ann.until(lambda: (ann.try_now(), ann.text_of("state") == "Connected")[1])
+    ann.until(lambda: ann.text_of("alert") == "")
+    words = ann.script("return words")
+    assert words["said"] == ["Not connected", "Connected"]
+    assert [word for word in words["alert"] if word] == words["alert"][:1]
+
+
+def test_a_full_storage_is_told_until_all_is_sent(person: People, network: Network, group: str) -> None:
+    ann = person("Ann")
+    ann.join(group, network.url)
+    network.fail()
+    ann.until_state("Not connected")
+    ann.script("Storage.prototype.setItem = () => { throw new DOMException('full', 'QuotaExceededError'); }")
+    ann.say("Hello")
+    ann.until(lambda: "This browser keeps no messages" in ann.text_of("alert"))
+    network.recover()
+    ann.try_now()
+    ann.until_shown("Hello")
+    ann.until(lambda: ann.text_of("alert") == "")
+
+
+def test_two_people_of_one_name_are_told_apart(person: People, group: str, chat_url: str) -> None:
+    ann = person("Ann")
+    ann.join(group, chat_url)
+    senders = "return [...document.querySelectorAll('#messages .name')].map((name) => name.textContent)"
+    with ChatClient(chat_url, "user-17", group) as bob:
+        bob.say("I am Bob", senderName="Bob")
+        ann.until_shown("I am Bob")
+        assert ann.script(senders) == ["Bob"]
+        with ChatClient(chat_url, "user-18", group) as bob_too, ChatClient(chat_url, "eve", group) as eve:
+            bob_too.say("So am I", senderName="bob")
+            eve.say("And I am Ann", senderName="Ann")
+            ann.until_shown("And I am Ann")
+            assert ann.script(senders) == ["Bob (user-17)", "bob (user-18)", "Ann (eve)"]
+            ann.until(lambda: ann.here == ["Ann (you)", "Ann (eve)", "Bob (user-17)", "bob (user-18)"])
+            assert ann.groups[0][1] == "Ann (eve): And I am Ann"
+            eve.send("typing", isTyping=True)
+            ann.until(lambda: ann.text_of("typing") == "Ann (eve) is typing …")
+
+
+def test_a_name_that_is_in_use_is_told(person: People, group: str, chat_url: str) -> None:
+    first, second = person("Ann"), person("Ann")
+    first.join(group, chat_url)
+    second.join(group, chat_url)
+    second.until(lambda: second.text_of("alert").startswith("“Ann” is connected elsewhere, too."))
+    assert second.here == ["Ann (you, on 2 devices)"]
+    second.say("It is me")
+    second.until(lambda: second.text_of("alert") == "")
+
+
+@pytest.mark.parametrize("button", ["leave", "sign-out"])
+def test_leaving_with_unsent_messages_asks(person: People, network: Network, group: str, button: str) -> None:
+    ann = person("Ann")
+    ann.join(group, network.url)
+    ann.join_another(f"{group} other")
+    network.fail()
+    ann.until_state("Not connected")
+    ann.say("one")
+    ann.say("two")
+    ann.find(button).click()
+    assert ann.text_of("unsent-count") == "2 messages are not sent"
+    then = {"leave": "They are sent when the connection is back.", "sign-out": "They stay in this browser until"}
+    assert ann.text_of("unsent-what").startswith(then[button])
+    assert ann.accessibility_faults() == []
+    ann.press(Keys.ESCAPE)
+    assert ann.find("text").is_displayed()
+    ann.find(button).click()
+    ann.browser.find_element(By.CSS_SELECTOR, "#unsent [value=leave]").click()
+    if button == "leave":
+        ann.until(lambda: ann.text_of("title") == group)
+    else:
+        ann.until(lambda: ann.find("name").is_displayed())
+    network.recover()
+    with ChatClient(network.url, "vera", f"{group} other") as vera:
+        if button == "leave":
+            ann.try_now()
+        else:
+            ann.find("name").send_keys(Keys.ENTER)
+        assert [vera.receive()["message"] for _ in range(2)] == ["one", "two"]
