@@ -103,26 +103,6 @@ def test_a_mention_stands_out(person: People, group: str, chat_url: str) -> None
     assert not ann.script(at)
 
 
-@pytest.mark.parametrize(
-    ("name", "text", "marked"),
-    [
-        ("田中", "おはよう田中さん", ["田中"]),
-        ("José", "joséphine, JOSÉ", ["JOSÉ"]),
-        ("a.b*(c)", "axb a.b*(c)", ["a.b*(c)"]),
-        ("Zoë", "Zoë2 zoë_ (zoë)", ["zoë"]),
-    ],
-)
-def test_a_name_is_found_as_a_whole_word_in_every_script(
-    person: People, group: str, chat_url: str, name: str, text: str, marked: list[str]
-) -> None:
-    ann = person(name)
-    ann.join(group, chat_url)
-    with ChatClient(chat_url, "vera", group) as vera:
-        vera.say(text)
-        ann.until_shown(text)
-    assert ann.script("return [...document.querySelectorAll('mark')].map((mark) => mark.textContent)") == marked
-
-
 def test_the_desktop_is_notified_if_the_person_asks_for_it(person: People, group: str, chat_url: str) -> None:
     ann, other = person("Ann"), f"{group} other"
     ann.browser.execute_cdp_cmd("Browser.grantPermissions", {"permissions": ["notifications"]})

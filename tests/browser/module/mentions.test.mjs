@@ -1,0 +1,22 @@
+/** Where a text names the user. */
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { mentionsUser, setOwnName, splitAtName } from "../../../web/page/mentions.js";
+
+for (const [name, message, names] of [
+  ["Ann", "ANN, are you there? @ann!", ["ANN", "ann"]],
+  ["Ann", "Annabel and Joann, ann_1", []],
+  ["田中", "おはよう田中さん", ["田中"]],
+  ["José", "joséphine, JOSÉ", ["JOSÉ"]],
+  ["a.b*(c)", "axb a.b*(c)", ["a.b*(c)"]],
+  ["Zoë", "Zoë2 zoë_ (zoë)", ["zoë"]],
+  ["-\\^$|[]{}?+/", "it is -\\^$|[]{}?+/!", ["-\\^$|[]{}?+/"]],
+]) {
+  test(`${name} in ${message}`, () => {
+    setOwnName(name);
+    const parts = splitAtName(message);
+    assert.deepEqual([parts.join(""), parts.filter((_, index) => index % 2)], [message, names]);
+    assert.equal(mentionsUser({ message, own: false }), names.length > 0);
+    assert.equal(mentionsUser({ message, own: true }), false);
+  });
+}
