@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from selenium.webdriver import ActionChains
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
@@ -388,6 +389,33 @@ def test_a_script_in_a_message_is_shown_as_text(ann: Person, group: str, chat_ur
     assert ann.script("return window.attacked") is None
 
 
+def test_addresses_in_a_message_are_links(ann: Person, group: str, chat_url: str) -> None:
+    text = "See https://example.com/a?b=(c)&d=1, or <http://[::1>. Not javascript://x or http:// (HTTPS://EXAMPLE.ORG)"
+    with ChatClient(chat_url, "vera", group) as vera:
+        vera.say(text)
+        ann.until_shown(text)
+    links = "return [...document.querySelectorAll('#messages a')].map((a) => [a.textContent, a.href, a.rel])"
+    rel = "noopener noreferrer"
+    assert ann.script(links) == [
+        ["https://example.com/a?b=(c)&d=1", "https://example.com/a?b=(c)&d=1", rel],
+        ["HTTPS://EXAMPLE.ORG", "https://example.org/", rel],
+    ]
+
+
+def test_a_continued_message_shows_its_time_under_the_pointer(ann: Person, group: str, chat_url: str) -> None:
+    with ChatClient(chat_url, "vera", group) as vera:
+        vera.say("one")
+        vera.say("two")
+        ann.until_shown("two")
+    time_of = ann.browser.find_elements(By.CSS_SELECTOR, "#messages time")[1]
+    second = ann.browser.find_elements(By.CSS_SELECTOR, "#messages .text")[1]
+    clip = "return getComputedStyle(arguments[0].parentElement).clipPath"
+    assert ann.script(clip, time_of) != "none"
+    ActionChains(ann.browser).move_to_element(second).perform()
+    ann.until(lambda: ann.script(clip, time_of) == "none")
+    assert time_of.rect["x"] + time_of.rect["width"] <= second.rect["x"]
+
+
 @pytest.mark.parametrize(
     "attempt",
     [
@@ -573,6 +601,17 @@ def test_a_screen_reader_announces_new_messages_but_not_history(person: People, 
         vera.say("Hello")
         ann.until_shown("Hello")
     assert ann.browser.find_element(By.CSS_SELECTOR, "#messages li .name").text == "Vera"
+    ann.script(
+        """
+        window.read = [];
+        const texts = ({ addedNodes, target: { data } }) => [data, ...Array.from(addedNodes, (node) => node.textContent)];
+        new MutationObserver((records) => read.push(...records.flatMap(texts).filter(Boolean)))
+          .observe(document.getElementById("messages"), { childList: true, characterData: true, subtree: true });
+        """
+    )
+    ann.say("Said once")
+    ann.until_shown("Said once")
+    assert [text.count("Said once") for text in ann.script("return read")] == [1]
 
     ann.find("leave").click()
     network.fail()

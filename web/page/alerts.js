@@ -1,5 +1,5 @@
 /** What is wrong, in one sentence below the conversation. It goes when its reason goes. */
-import { byId } from "./elements.js";
+import { byId, showText } from "./elements.js";
 
 /** The sentence for each reason, the oldest first. @type {Map<string, string>} */
 const alerts = new Map();
@@ -22,7 +22,5 @@ export function endAlerts() {
 }
 
 function show() {
-  const newest = [...alerts.values()].at(-1) ?? "";
-  // A screen reader would read an unchanged sentence again.
-  if (byId("alert").textContent !== newest) byId("alert").textContent = newest;
+  showText(byId("alert"), [...alerts.values()].at(-1) ?? "");
 }

@@ -1,5 +1,5 @@
 /** The line under the group's name: whether the page is connected, and when it tries again. */
-import { byId } from "./elements.js";
+import { byId, showText } from "./elements.js";
 
 /** @import { Chat, State } from "../chat-client.js" */
 
@@ -21,7 +21,7 @@ const SAID = ["online", "waiting", "closed"];
 export function showState(chat, state) {
   byId("chat-view").dataset.state = state;
   byId("state").textContent = WORDS[state];
-  if (SAID.includes(state) && byId("said").textContent !== WORDS[state]) byId("said").textContent = WORDS[state];
+  if (SAID.includes(state)) showText(byId("said"), WORDS[state]);
   byId("try-now").hidden = state !== "waiting";
   clearInterval(countdown);
   byId("countdown").textContent = "";

@@ -1,5 +1,7 @@
 /** Days and times on this machine's calendar, as the user's language writes them. */
 
+import { showText } from "./elements.js";
+
 const DAY_MS = 86_400_000;
 
 const clock = new Intl.DateTimeFormat(undefined, { hour: "numeric", minute: "2-digit" });
@@ -42,7 +44,7 @@ export function showDayOrTime(element, message) {
 /** @param {HTMLTimeElement} element @param {{ timestamp: string }} message @param {string} text */
 function fill(element, message, text) {
   const time = timeOf(message);
-  element.textContent = text;
+  showText(element, text);
   element.dateTime = message.timestamp;
   element.title = moment.format(time);
 }

@@ -16,6 +16,11 @@ export function copyOf(id) {
   return /** @type {HTMLElement} */ (template.content.firstElementChild?.cloneNode(true));
 }
 
+/** A screen reader would read an unchanged text again. @param {HTMLElement} element @param {string} text */
+export function showText(element, text) {
+  if (element.textContent !== text) element.textContent = text;
+}
+
 /** Removes characters that change the direction of writing. @param {string} text */
 export const plain = (text) => text.replace(/[^\P{Cf}\u200c\u200d]/gu, "").trim();
 
@@ -45,5 +50,5 @@ export function showAvatar(avatar, id, name) {
   for (const character of id) hash = (hash * 31 + (character.codePointAt(0) ?? 0)) % 997;
   // Similar hashes get very different colours.
   avatar.style.setProperty("--hue", `${(hash * 137) % 360}`);
-  avatar.textContent = [...name.trim()][0]?.toUpperCase() ?? "?";
+  showText(avatar, [...name.trim()][0]?.toUpperCase() ?? "?");
 }

@@ -1,5 +1,5 @@
 /** The messages of a group as a list of elements. Text only, never HTML. */
-import { copyOf, part, showAvatar, textOf } from "./elements.js";
+import { copyOf, part, showAvatar, showText, textOf } from "./elements.js";
 import { dayOf, nameOfDay, showTime, timeOf } from "./dates.js";
 
 import { mentionsUser, splitAtName } from "./mentions.js";
@@ -101,38 +101,63 @@ export class MessageList {
     const name = this.#names.of(message.senderId, message.senderName);
     const look = `${newDay} ${continued} ${name}`;
     if (row.message === message && row.look === look) return;
+    const before = row.message;
     row.message = message;
     row.look = look;
 
     const { element } = row;
     element.className = `${message.own ? "own" : ""} ${continued ? "continued" : ""}`;
     element.classList.toggle("mention", mentionsUser(message));
+    element.classList.toggle("emoji", EMOJI.test(message.message));
     element.dataset.status = message.status;
     element.dataset.key = message.key;
-    part(element, "day").textContent = nameOfDay(day);
+    showText(part(element, "day"), nameOfDay(day));
     part(element, "day").hidden = !newDay;
     showAvatar(part(element, "avatar"), message.senderId, name);
-    part(element, "name").textContent = message.own ? "You" : name;
+    showText(part(element, "name"), message.own ? "You" : name);
     showTime(part(element, "time"), message);
-    part(element, "text").replaceChildren(...partsOf(message));
+    if (!before || textOf(before) !== textOf(message)) part(element, "text").replaceChildren(...partsOf(message));
     const status = part(element, "status");
     status.hidden = !message.own;
     status.ariaLabel = status.title = STATUS[message.status];
     status.role = "img";
     part(element, "trouble").hidden = !message.error;
-    part(element, "reason").textContent = message.error ? `Not sent: ${message.error.message}.` : "";
+    showText(part(element, "reason"), message.error ? `Not sent: ${message.error.message}.` : "");
   }
 }
 
-/** The text, with the user's name marked. @param {Message} message */
+// Without the punctuation that ends a sentence around the address.
+const LINK = /(\bhttps?:\/\/[^\s<>"]*[^\s<>"'.,:;!?)\]}])/giu;
+
+const EMOJI = /^(?:[\p{Extended_Pictographic}\p{Emoji_Modifier}\p{Regional_Indicator}\u200d\ufe0f]\s?){1,8}$/u;
+
+/** The text, with links, and with the user's name marked. @param {Message} message */
 function partsOf(message) {
-  if (!mentionsUser(message)) return [textOf(message)];
-  return splitAtName(message.message).map((text, index) => {
-    if (index % 2 === 0) return text;
-    const mark = document.createElement("mark");
-    mark.textContent = text;
-    return mark;
-  });
+  const isForUser = mentionsUser(message);
+  return textOf(message)
+    .split(LINK)
+    .flatMap((text, index) => {
+      if (index % 2) return linkTo(text);
+      return isForUser ? splitAtName(text).map((text, index) => (index % 2 ? wrapped("mark", text) : text)) : text;
+    });
+}
+
+/** @param {string} address */
+function linkTo(address) {
+  if (!URL.canParse(address)) return address;
+  const link = wrapped("a", address);
+  link.href = address;
+  link.target = "_blank";
+  // The other page must not reach this one. The page's referrer policy hides where the user came from.
+  link.rel = "noopener noreferrer";
+  return link;
+}
+
+/** @template {keyof HTMLElementTagNameMap} T @param {T} tag @param {string} text */
+function wrapped(tag, text) {
+  const element = document.createElement(tag);
+  element.textContent = text;
+  return element;
 }
 
 /**

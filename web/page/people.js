@@ -30,7 +30,9 @@ export function showPeople(room, names, user) {
       avatar.className = "avatar";
       avatar.ariaHidden = "true";
       showAvatar(avatar, userId, name);
-      item.append(avatar, isolated(name), own ? you : "");
+      const who = document.createElement("span");
+      who.append(isolated(name), own ? you : "");
+      item.append(avatar, who);
       return item;
     }),
   );
