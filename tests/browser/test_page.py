@@ -590,6 +590,18 @@ def test_the_keyboard_reaches_everything_in_order(ann: Person) -> None:
     assert not ann.find("people").is_displayed()
     assert ann.focused == "people-toggle"
 
+    ann.appear(DESKTOP)
+    everything = ["other-group", "icon", "group", "notify", "sign-out", "leave", "log", "text", "primary icon"]
+    ann.find("other-group").click()
+    for name in everything:
+        assert ann.focused == name
+        # The field for the text shows the focus at the form around it.
+        assert ann.script("return getComputedStyle(document.activeElement).outlineStyle") != "none" or name == "text"
+        ann.press(Keys.TAB)
+    tabbable = "#chat-view :is(a, button, input, textarea, [tabindex])"
+    visible = "return [...document.querySelectorAll(arguments[0])].filter((each) => each.checkVisibility()).length"
+    assert ann.script(visible, tabbable) == len(everything)
+
 
 def test_a_screen_reader_announces_new_messages_but_not_history(person: People, network: Network, group: str) -> None:
     ann = person("Ann")
@@ -646,6 +658,8 @@ def test_the_page_has_no_serious_accessibility_fault(
     ann.until_shown("not sent yet", "sending")
     ann.script("document.getElementById('people-toggle').click()")
     assert ann.accessibility_faults() == []
+    # The browser says that the person wants no motion.
+    assert ann.script("return document.getAnimations().map((each) => each.animationName)") == []
 
 
 CONVERSATION = [
