@@ -124,11 +124,15 @@ def test_the_desktop_is_notified_if_the_person_asks_for_it(person: People, group
             ann.look_away()
             vera.say("Are you there?")
             ann.until(lambda: ann.script(said) == [[group, "Vera: Are you there?"]])
-        # To choose it opens the group, and what is read is taken away.
-        ann.look_back()
-        ann.script("notified[0].notification.dispatchEvent(new Event('click'))")
-        ann.until(lambda: ann.text_of("title") == group)
-        ann.until(lambda: ann.script("return notified[0].notification.gone"))
+            # To choose it opens the group, and what is read is taken away.
+            ann.look_back()
+            ann.script("notified[0].notification.dispatchEvent(new Event('click'))")
+            ann.until(lambda: ann.text_of("title") == group)
+            ann.look_away()
+            vera.say("One more")
+            ann.until(lambda: ann.script(said)[1:] == [[group, "Vera: One more"]])
+            ann.look_back()
+            ann.until(lambda: ann.script("return notified[1].notification.gone"))
         ann.browser.refresh()
         ann.until_state("Connected")
         assert ann.find("notify").get_attribute("aria-pressed") == "true"
