@@ -1,19 +1,14 @@
 """Real browsers with the chat page. The program is deployed into the emulator."""
 
-import fcntl
 import os
-import shutil
-import subprocess
-import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from pathlib import Path
 from uuid import uuid4
 
 import pytest
-from selenium.common import WebDriverException
-from selenium.webdriver import Chrome, ChromeOptions, ChromeService
 
 from local.deploy import deploy
 from local.emulator import Emulator
@@ -21,28 +16,16 @@ from local.page import Page
 from local.prerequisites import create_messages_table
 from tests.rows import put_row
 
+from .chromium import Chromium
+from .firefox import Firefox, Window, start_firefox
 from .network import Network
-from .person import Person
+from .person import Browser, Person
 
 DESKTOP = (1180, 740)
 
-_INSTALLING = Path(tempfile.gettempdir(), f"websocket-chat-tests-{os.geteuid()}.lock")
-_HOW_TO_INSTALL = (
-    "The browser tests need Chromium and its driver: apt-get install chromium chromium-driver (Debian, Ubuntu), "
-    "brew install --cask chromium chromedriver (macOS), or an installed Google Chrome"
-)
-_FLAGS = (
-    "--headless=new",
-    "--no-sandbox",  # Chromium refuses root, the user in containers, without this. The pages are our own.
-    "--disable-gpu",
-    "--force-prefers-reduced-motion",  # Without a GPU, the turning rings of unsent messages cost much CPU time.
-    # Connect only to the loopback address.
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--disable-quic",
-    "--no-first-run",
-)
+_FIREFOX = pytest.param("firefox", marks=pytest.mark.xdist_group("firefox"))
+IN_BOTH_BROWSERS = pytest.mark.parametrize("engine", ["chromium", _FIREFOX], indirect=True)
+"""Mark of a test that runs in Chromium, and in Firefox too."""
 
 
 @pytest.fixture(scope="session")
@@ -106,72 +89,58 @@ def group() -> str:
 _numbers = count(1)
 
 
-@pytest.fixture(scope="session")
-def start_browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[], Chrome]]:
-    browsers = []
-    # The browser does not delete its profiles.
-    environment = {**os.environ, "TMPDIR": str(tmp_path_factory.mktemp("browser"))}
-
-    def start() -> Chrome:
-        options = ChromeOptions()
-        for flag in _FLAGS:
-            options.add_argument(flag)
-        options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-        options.binary_location = _chromium() or ""
-        try:
-            browser = Chrome(options, ChromeService(shutil.which("chromedriver"), env=environment))
-        except WebDriverException as error:
-            pytest.fail(f"{_HOW_TO_INSTALL}. {error.msg}")
-        browsers.append(browser)
-        return browser
-
-    yield start
-    for browser in browsers:
-        browser.quit()
-
-
-def _chromium() -> str | None:
-    """Path of a Chromium. Installs one if that works without a password. With None, Selenium looks for one."""
-    with _INSTALLING.open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)  # Another test process may be installing it.
-        if not shutil.which("chromedriver") and shutil.which("apt-get") and os.geteuid() == 0:
-            subprocess.run(["apt-get", "update", "-qq"], check=False)  # noqa: S607 - its path depends on the system
-            install = ["apt-get", "install", "-qq", "--no-install-recommends", "chromium", "chromium-driver"]
-            subprocess.run(install, check=False, stdout=subprocess.DEVNULL)
-    return shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+@pytest.fixture
+def engine(request: pytest.FixtureRequest) -> str:
+    """Name of the browser. Without a mark, Chromium."""
+    return str(getattr(request, "param", "chromium"))
 
 
 @pytest.fixture(scope="session")
-def idle_browsers() -> list[Chrome]:
-    """Browsers that no test uses at the moment. Starting one takes a second."""
-    return []
+def firefox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Firefox]:
+    with start_firefox(tmp_path_factory.mktemp("firefox")) as firefox:
+        yield firefox
+
+
+@pytest.fixture(scope="session")
+def start_browser(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Callable[[str], Browser]]:
+    with ExitStack() as browsers:
+
+        def start(engine: str) -> Browser:
+            if engine == "firefox":
+                return Window(request.getfixturevalue("firefox"))
+            return browsers.enter_context(Chromium(tmp_path_factory.mktemp("chromium")))
+
+        yield start
+
+
+@pytest.fixture(scope="session")
+def idle_browsers() -> dict[str, list[Browser]]:
+    """Browsers that no test uses at the moment, by engine. Starting one takes a second."""
+    return {"chromium": [], "firefox": []}
 
 
 @pytest.fixture
 def person(
-    page_url: str, start_browser: Callable[[], Chrome], idle_browsers: list[Chrome]
+    page_url: str, engine: str, start_browser: Callable[[str], Browser], idle_browsers: dict[str, list[Browser]]
 ) -> Iterator[Callable[[str], Person]]:
     """Give a person a browser with empty storage. Fails at the end if the browser logged an error of the page."""
     people: list[Person] = []
+    idle = idle_browsers[engine]
 
     def make(name: str) -> Person:
-        browser = idle_browsers.pop() if idle_browsers else start_browser()
-        browser.get_log("browser")  # type: ignore[no-untyped-call]  # discard the entries of earlier tests
-        # On a slow machine, a headless browser may lose the focus, and its page then counts nothing as read.
-        browser.execute_cdp_cmd("Emulation.setFocusEmulationEnabled", {"enabled": True})
+        browser = idle.pop() if idle else start_browser(engine)
+        browser.faults()  # discard the entries of earlier tests
         people.append(Person(browser, page_url, name))
         people[-1].appear(DESKTOP)
         return people[-1]
 
     yield make
     for who in people:
-        browser = who.browser
-        faults = [entry for entry in browser.get_log("browser") if entry["source"] != "network"]  # type: ignore[no-untyped-call]
-        browser.get("about:blank")
-        forget = {"origin": page_url.rstrip("/"), "storageTypes": "all"}
-        browser.execute_cdp_cmd("Storage.clearDataForOrigin", forget)
-        browser.execute_cdp_cmd("Emulation.setTimezoneOverride", {"timezoneId": ""})  # That of the machine.
-        idle_browsers.append(browser)
+        faults = who.browser.faults()
+        who.browser.forget(page_url)
+        idle.append(who.browser)
         assert not faults, faults
 
 

@@ -7,10 +7,15 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
-from selenium.webdriver import ActionChains, Chrome
+from selenium.webdriver import ActionChains
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.remote.webelement import WebElement
+
+from .chromium import Chromium
+from .firefox import Window
+
+Browser = Chromium | Window
 
 _AXE = Path(__file__).parents[2] / "node_modules" / "axe-core" / "axe.min.js"
 
@@ -56,7 +61,7 @@ class Shown:
 class Person:
     """Controls one browser."""
 
-    def __init__(self, browser: Chrome, page_url: str, name: str) -> None:
+    def __init__(self, browser: Browser, page_url: str, name: str) -> None:
         self.browser = browser
         self.name = name
         self._page_url = page_url
@@ -185,16 +190,12 @@ class Person:
             scheme: light or dark.
             scale: Pixels of a screenshot per CSS pixel. The browser draws without a GPU, so 2 costs four times as much.
         """
-        metrics = {"width": size[0], "height": size[1], "deviceScaleFactor": scale, "mobile": False}
-        preference = {"name": "prefers-color-scheme", "value": scheme}
-        self.browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
-        self.browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [preference]})
+        self.browser.appear(size, scheme, scale)
 
     def accessibility_faults(self) -> list[str]:
         """Serious and critical violations that axe finds."""
         self.script(_AXE.read_text())
-        script = "axe.run().then(({ violations }) => arguments[0](violations))"
-        violations = self.browser.execute_async_script(script)
+        violations = self.script("return axe.run().then(({ violations }) => violations)")
         return [
             f"{violation['id']}: {violation['help']}: {[node['html'] for node in violation['nodes']]}"
             for violation in violations

@@ -1,4 +1,4 @@
-"""Many groups on the chat page, and what is new in them, in a real Chromium, against the deployed program."""
+"""Many groups on the chat page, and what is new in them, in real browsers, against the deployed program."""
 
 import time
 from collections.abc import Callable
@@ -12,6 +12,7 @@ from local.identity_provider import IdentityProvider
 from tests.clients import ChatClient
 from tests.rows import put_row
 
+from .conftest import IN_BOTH_BROWSERS
 from .person import Person
 
 PHONE = (390, 780)
@@ -20,6 +21,7 @@ People = Callable[[str], Person]
 Store = Callable[[str, list[str]], None]
 
 
+@IN_BOTH_BROWSERS
 def test_groups_at_the_side(person: People, store: Store, group: str, chat_url: str) -> None:
     red, blue = f"{group} red", f"{group} blue"
     store(red, [f"message {number}" for number in range(40)])
@@ -181,6 +183,7 @@ def test_days_blocks_and_what_is_new(person: People, emulator: Emulator, group: 
     ann.until(lambda: ann.script("return document.querySelector('.group .time').textContent") == "Yesterday")
 
 
+@IN_BOTH_BROWSERS
 def test_the_list_slides_on_a_phone(person: People, group: str, chat_url: str) -> None:
     ann, other = person("Ann"), f"{group} other"
     ann.appear(PHONE)
