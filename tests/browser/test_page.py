@@ -43,7 +43,8 @@ def test_two_people_chat(ann: Person, person: People, group: str, chat_url: str)
     ann.say("Hello Bob")
     bob.until_shown("Hello Bob")
     bob.say("Hello Ann\nhow are you?")
-    ann.until_shown("Hello Ann\nhow are you?")
+    for who in (ann, bob):
+        who.until_shown("Hello Ann\nhow are you?")
 
     assert ann.shown == [Shown("You", "Hello Bob", "sent"), Shown("Bob", "Hello Ann\nhow are you?", "sent")]
     assert bob.shown == [Shown("Ann", "Hello Bob", "sent"), Shown("You", "Hello Ann\nhow are you?", "sent")]
