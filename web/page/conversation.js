@@ -141,7 +141,7 @@ export class Conversation {
     this.#late.push(...late);
     const counted = this.#after(readUpTo).filter(({ own }) => !own);
     const unread = (summary?.unread ?? counted.length) + this.#late.length;
-    if (unread && shown === this) this.#noteScroll(); // The scroll event may not have come yet.
+    if ((first || unread) && shown === this) this.#noteScroll(); // The scroll event may not have come yet.
     // The first time, the line comes before the user reads.
     const reads = !first && shown === this && this.#following && this.#reader.isLooking();
     // In a group that is new to the user, everything is.
