@@ -51,7 +51,10 @@ export interface Socket {
 }
 
 export interface ClientOptions {
-  /** This user's id, 1 to 256 bytes in UTF-8. With authentication, it must be the one in the token. */
+  /**
+   * This user's id, 1 to 256 bytes in UTF-8. With authentication, it must be the one in the token. The client changes
+   * neither it nor a group: if a person types them, pass `typed.normalize()`.
+   */
   userId: string;
   /** The name that others see, at most 256 bytes in UTF-8. Default, and if nothing of it can be seen: `userId`. */
   senderName?: string;
