@@ -909,6 +909,7 @@ class Connection extends Listeners {
 
   /** Hold the lock that says that this client lives. @param {Member} member */
   #own({ ownKey }) {
+    // A page without an origin, as in a sandbox, has no locks.
     if (this.storage) this.#locks?.request(ownKey, () => this.#end).catch(() => {});
   }
 
