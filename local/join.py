@@ -9,6 +9,8 @@ import json
 import os
 import signal
 import sys
+import unicodedata
+from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -106,10 +108,13 @@ def _arguments() -> argparse.Namespace:
         description="Chat from the terminal; /help shows the commands. If the chat has authentication, put your token "
         "into the environment variable CHAT_TOKEN.",
     )
-    parser.add_argument("--group", action="append", default=[], help="a group to join; give it again for another one")
-    parser.add_argument("--name", default="", help="your name; default: your login name")
+    typed = partial(unicodedata.normalize, "NFC")  # What looks the same is the same (docs/protocol.md).
+    parser.add_argument(
+        "--group", action="append", default=[], type=typed, help="a group to join; give it again for another one"
+    )
+    parser.add_argument("--name", default="", type=typed, help="your name; default: your login name")
     parser.add_argument("--url", default="", help="the output WebSocketURL; default: that of `make chat`")
-    parser.add_argument("--user", default="", help="your user id; default: the token's `sub`, or your name")
+    parser.add_argument("--user", default="", type=typed, help="your user id; default: the token's `sub`, or your name")
     arguments = parser.parse_args()
     # make gives an empty one if there is no GROUP.
     arguments.group = [group_id for group_id in arguments.group if group_id]

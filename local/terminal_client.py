@@ -5,6 +5,7 @@ import json
 import re
 import ssl
 import sys
+import unicodedata
 from contextlib import suppress
 from datetime import datetime
 from typing import TextIO
@@ -97,7 +98,7 @@ class TerminalClient(ReliableClient):
 
     def _do(self, text: str) -> None:
         command, _, group_id = re.sub(r"\s", " ", text, count=1).partition(" ")
-        group_id = group_id.strip()
+        group_id = unicodedata.normalize("NFC", group_id.strip())  # As in the arguments of join.py.
         match command:
             case "/join":
                 self._join_group(group_id)

@@ -40,8 +40,21 @@ export interface Timing {
   markReadIntervalMs: number;
 }
 
+/** What the client uses of a `WebSocket`. */
+export interface Socket {
+  onopen: ((event: any) => void) | null;
+  onmessage: ((event: any) => void) | null;
+  onclose: ((event: any) => void) | null;
+  onerror: ((event: any) => void) | null;
+  send(data: string): void;
+  close(): void;
+}
+
 export interface ClientOptions {
-  /** This user's id, 1 to 256 bytes in UTF-8. With authentication, it must be the one in the token. */
+  /**
+   * This user's id, 1 to 256 bytes in UTF-8. With authentication, it must be the one in the token. The client changes
+   * neither it nor a group: if a person types them, pass `typed.normalize()`.
+   */
   userId: string;
   /** The name that others see, at most 256 bytes in UTF-8. Default, and if nothing of it can be seen: `userId`. */
   senderName?: string;
@@ -57,12 +70,15 @@ export interface ClientOptions {
    * as a subprotocol. Addresses appear in logs, subprotocols do not. Default: false.
    */
   tokenAsSubprotocol?: boolean;
-  /** Keeps unsent messages over reloads. Default: `localStorage`. With null they are lost when the page closes. */
+  /**
+   * Keeps unsent messages over reloads. Default: `localStorage`. With null, and where there is no `localStorage`, they are
+   * lost when the page closes.
+   */
   storage?: Pick<Storage, "length" | "key" | "getItem" | "setItem" | "removeItem"> | null;
   /** Records which page owns which unsent messages. Default: `navigator.locks`. */
   locks?: Pick<LockManager, "request">;
-  /** Default: the global `WebSocket`. */
-  WebSocket?: new (url: string, protocols: string[]) => WebSocket;
+  /** Default: the global `WebSocket`. Node.js 20 has none: pass that of the npm package `ws`. */
+  WebSocket?: new (url: string, protocols: string[]) => Socket;
   /** Default: the global `setTimeout` and `clearTimeout`. */
   clock?: { setTimeout(callback: () => void, ms: number): unknown; clearTimeout(timer: any): void };
   /** Returns a number from 0 to below 1, which spreads retries. Default: `Math.random`. */
@@ -325,8 +341,9 @@ export const isVisible: (text: unknown) => boolean;
 /**
  * Create a client. It connects only when you call `connect()`.
  *
- * @throws {TypeError} If the URL is not a WebSocket URL, an id does not have 1 to 256 bytes in UTF-8, a name has more, or
- *   a time is unknown or not from 1 to 2^31 - 1 ms. The message names the option.
+ * @throws {TypeError} If the URL does not begin with wss:// or ws://, an id does not have 1 to 256 bytes in UTF-8, a name
+ *   has more, a time is unknown or not from 1 to 2^31 - 1 ms, the storage has other methods, or there is no WebSocket. The
+ *   message names the option.
  */
 export const ChatClient: {
   /** One user in many groups. `url` is the output `WebSocketURL` of the deployment. */

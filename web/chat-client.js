@@ -15,7 +15,7 @@
  */
 
 /** @import { ChatEvents, ClientEvents, ClientOptions, GroupSummary } from "./chat-client.js" */
-/** @import { LastMessage, Message, Options, Presence, Reader, State, Timing } from "./chat-client.js" */
+/** @import { LastMessage, Message, Options, Presence, Reader, Socket, State, Timing } from "./chat-client.js" */
 /** @typedef {Record<string, any>} Frame */
 
 /** @type {Readonly<Timing>} */
@@ -78,8 +78,11 @@ export class ChatError extends Error {
   }
 }
 
-// Not crypto.randomUUID: pages on plain http do not have it.
-const newId = () => crypto.getRandomValues(new Uint32Array(4)).join("-");
+// Not crypto.randomUUID: pages on plain http do not have it. React Native has no crypto, and Math.random may start at the
+// same number twice, but not in the same millisecond.
+const newId = () =>
+  globalThis.crypto?.getRandomValues?.(new Uint32Array(4)).join("-") ??
+  [Date.now(), Math.random(), Math.random()].join("-").replace(/\./g, "");
 
 /** Listeners of a client or a room, by event. */
 class Listeners {
@@ -105,9 +108,9 @@ class Listeners {
         listener(payload);
       } catch (error) {
         // Report a fault of the page as an uncaught error. It must not stop the chat.
-        queueMicrotask(() => {
+        setTimeout(() => {
           throw error;
-        });
+        }, 0);
       }
     }
   }
@@ -143,18 +146,25 @@ class Listeners {
  *   survives a reload.
  */
 
-// Not white space or a control character, nor what fonts leave out or draw as a blank.
-const SEEN = /[^\p{White_Space}\p{Cc}\p{Default_Ignorable_Code_Point}\u2800]/u;
+// Not white space or a control character, nor what fonts leave out (Default_Ignorable_Code_Point) or draw as a blank. The
+// engine of older React Native cannot read \p{…}.
+const SEEN =
+  /[^\s\0-\x1f\x7f-\x9f\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u2800\u3164\ufe00-\ufe0f\uffa0\ufff0-\ufff8\u{1bca0}-\u{1bca3}\u{1d173}-\u{1d17a}\u{e0000}-\u{e0fff}]/u;
 
 /** @param {unknown} text @returns {boolean} */
 export const isVisible = (text) => typeof text === "string" && SEEN.test(text);
 
-/** @param {string} text */
-const bytesOf = (text) => new TextEncoder().encode(text).length;
+/** In UTF-8. Not every runtime has a TextEncoder. @param {string} text */
+const bytesOf = (text) =>
+  text
+    .replace(/[\u{10000}-\u{10ffff}]/gu, "4444")
+    .replace(/[\u0800-\uffff]/g, "333")
+    .replace(/[\x80-\u07ff]/g, "22").length;
 
 /** The server would refuse it, and a browser does not say why. @param {string} name @param {unknown} value */
 function checkId(name, value) {
-  if (typeof value !== "string" || !value || bytesOf(value) > MAX_ID_BYTES)
+  // Half a surrogate pair has no bytes.
+  if (typeof value !== "string" || !value || bytesOf(value) > MAX_ID_BYTES || /[\ud800-\udfff]/u.test(value))
     throw new TypeError(`${name} must be a string of 1 to ${MAX_ID_BYTES} bytes in UTF-8`);
 }
 
@@ -179,7 +189,7 @@ const disconnected = () => passing("DISCONNECTED", "There is no connection");
 
 /** One socket, with its timers and its requests that wait for an answer. They all end with the socket. */
 class Link {
-  /** @type {WebSocket | undefined} */
+  /** @type {Socket | undefined} */
   socket;
   open = false;
   /** Whether all rooms have caught up. */
@@ -257,7 +267,11 @@ class Link {
 
   /** @param {Frame} frame */
   send(frame) {
-    this.socket?.send(JSON.stringify(frame));
+    try {
+      this.socket?.send(JSON.stringify(frame));
+    } catch {
+      // A socket that has just broken may throw. There will be no answer, as with a frame that is lost on its way.
+    }
   }
 
   /** @param {Frame} frame @param {(page: Frame) => void} [read] @returns {Promise<Frame>} */
@@ -323,13 +337,24 @@ class Connection extends Listeners {
   /** @param {ClientOptions & { url: string, groupId?: string }} options */
   constructor(options) {
     super();
-    if (!/^wss?:$/.test(new URL(options.url).protocol)) throw new TypeError("url must begin with wss:// or ws://");
+    if (!/^wss?:\/\/[^\s/?#][^\s#]*$/i.test(options.url))
+      throw new TypeError("url must begin with wss:// or ws://, without spaces and #");
     checkId("userId", options.userId);
     const senderName = isVisible(options.senderName) ? options.senderName : undefined;
     if (senderName) checkId("senderName", senderName);
     this.options = { ...options, senderName };
     this.timing = checkedTiming(options.timing);
-    this.clock = options.clock ?? globalThis;
+    const clock = options.clock ?? globalThis;
+    this.clock = {
+      setTimeout: (/** @type {() => void} */ callback, /** @type {number} */ ms) => clock.setTimeout(callback, ms),
+      clearTimeout(/** @type {any} */ timer) {
+        try {
+          clock.clearTimeout(timer);
+        } catch {
+          // React Native may throw for a timer that does not run.
+        }
+      },
+    };
     this.#random = options.random ?? Math.random;
     this.#locks = options.locks ?? globalThis.navigator?.locks;
     this.storage = options.storage;
@@ -340,6 +365,10 @@ class Connection extends Listeners {
         // The browser's settings block it. Unsent messages are lost when the page closes.
       }
     }
+    if (options.storage && !options.storage.key)
+      throw new TypeError("storage must have the methods of localStorage. AsyncStorage has others");
+    if (!(options.WebSocket ?? globalThis.WebSocket))
+      throw new TypeError("There is no WebSocket here. Pass one as the option WebSocket, as the npm package ws has it");
   }
 
   connect() {
@@ -349,7 +378,7 @@ class Connection extends Listeners {
     // A browser may keep a page that the user has left, with its connection, and others would see the user as present.
     globalThis.addEventListener?.("pagehide", () => this.#suspend(), { signal });
     globalThis.addEventListener?.("pageshow", () => this.wake(), { signal });
-    globalThis.document?.addEventListener("visibilitychange", () => document.hidden || this.wake(), { signal });
+    globalThis.document?.addEventListener?.("visibilitychange", () => document.hidden || this.wake(), { signal });
     if (this.#locks) globalThis.addEventListener?.("storage", ({ key }) => this.#inherit(key), { signal });
     this.#open();
     for (const member of this.#all) this.#own(member);
@@ -443,15 +472,16 @@ class Connection extends Listeners {
       const { url, userId, groupId, senderName, getToken, tokenAsSubprotocol } = this.options;
       const token = await getToken?.({ fresh: this.#stale });
       if (link.ended) return;
-      const address = new URL(url);
       const query = { userId, groupId, name: senderName, protocol: "2", token: tokenAsSubprotocol ? "" : token };
-      for (const [name, value] of Object.entries(query)) if (value) address.searchParams.append(name, value);
-      // Not every server reads "+" as a space.
-      address.search = address.search.replaceAll("+", "%20");
+      // Not URLSearchParams: not every server reads "+" as a space, and React Native has only a part of it.
+      const given = Object.entries(query).map(([name, value]) => value && `${name}=${encodeURIComponent(value)}`);
+      const address = `${url}${url.includes("?") ? "&" : "?"}${given.filter(Boolean).join("&")}`;
       const protocols = token && tokenAsSubprotocol ? [SUBPROTOCOL, token] : [];
-      const socket = (link.socket = new (this.options.WebSocket ?? WebSocket)(address.href, protocols));
+      const socket = (link.socket = new (this.options.WebSocket ?? WebSocket)(address, protocols));
+      // That of the package ws throws an error that nothing listens to.
+      socket.onerror = () => {};
       socket.onopen = () => this.#opened(link);
-      socket.onmessage = ({ data }) => this.#receive(link, data);
+      socket.onmessage = (/** @type {MessageEvent} */ { data }) => this.#receive(link, data);
       socket.onclose = () => this.#lost(link);
     } catch (cause) {
       this.report(passing("CONNECT", `${/** @type {Error} */ (cause)?.message}`));
@@ -879,12 +909,18 @@ class Connection extends Listeners {
 
   /** Hold the lock that says that this client lives. @param {Member} member */
   #own({ ownKey }) {
-    if (this.storage) this.#locks?.request(ownKey, () => this.#end);
+    // A page without an origin, as in a sandbox, has no locks.
+    if (this.storage) this.#locks?.request(ownKey, () => this.#end).catch(() => {});
   }
 
   #inheritAll() {
     const { storage } = this;
-    if (storage) for (const key of Array.from(storage, (_, i) => storage.key(i))) this.#inherit(key);
+    if (!storage) return;
+    try {
+      for (const key of Array.from(storage, (_, i) => storage.key(i))) this.#inherit(key);
+    } catch {
+      // The storage is blocked. It must not stop the chat.
+    }
   }
 
   /**
@@ -1065,7 +1101,7 @@ class Room {
   }
 
   markRead() {
-    const newest = this.#sent.at(-1);
+    const [newest] = this.#sent.slice(-1);
     if (!newest || !behind(this.#reads.get(this.#self), newest)) return;
     const { groupId, messageId, timestamp } = newest;
     this.#hear([{ userId: this.#self, messageId, timestamp }]);
@@ -1174,7 +1210,7 @@ class Room {
   /** @param {GroupSummary} summary @returns {GroupSummary} */
   #bring(summary) {
     const last = summary.lastMessage ?? BEFORE_ALL;
-    const newest = /** @type {LastMessage | undefined} */ (this.#sent.at(-1));
+    const newest = /** @type {LastMessage | undefined} */ (this.#sent.slice(-1)[0]);
     const isBehind = behind(newest, last);
     const own = this.#reads.get(this.#self);
     const moved = own && behind(summary.readUpTo, own);

@@ -62,7 +62,8 @@ class Store {
 
   /** @param {() => void} listener */
   subscribe(listener) {
-    clearTimeout(this.#timer);
+    // Only when it runs: React Native may throw for another one.
+    if (!this.#listeners.size && this.#end) clearTimeout(this.#timer);
     this.#listeners.add(listener);
     this.#end ??= this.#start(this);
     return () => {

@@ -1,6 +1,7 @@
 """Many groups on the chat page, and what is new in them, in real browsers, against the deployed program."""
 
 import time
+import unicodedata
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
@@ -81,6 +82,90 @@ def test_a_link_adds_its_group(person: People, group: str, chat_url: str) -> Non
     ann.until_state("Connected")
     assert ann.text_of("title") == group
     assert len(ann.groups) == 2
+
+
+def composed(text: str) -> str:
+    return unicodedata.normalize("NFC", text)
+
+
+def decomposed(text: str) -> str:
+    return unicodedata.normalize("NFD", text)
+
+
+def test_what_looks_the_same_is_the_same_group_and_user(person: People, group: str, chat_url: str) -> None:
+    ann, ben = person(composed("Änn")), person(decomposed("Bén Ångström"))
+    for who, as_typed in ((ann, composed), (ben, decomposed)):
+        who.open(endpoint=chat_url)
+        who.find("group").clear()
+        who.find("group").send_keys(as_typed(f"{group} café 한국"))
+        who.find("name").clear()
+        who.find("name").send_keys(who.name, Keys.ENTER)
+        who.until_state("Connected")
+        who.join_another(as_typed(f"{group} naïve"))
+    ann.say("in the second group")
+    ben.until_shown("in the second group")
+    ann.until(lambda: ann.here == [composed("Änn (you)"), composed("Bén Ångström")])
+    for who in (ann, ben):
+        who.choose(composed(f"{group} café 한국"))
+    ben.say("in the first group")
+    ann.until_shown("in the first group")
+
+
+def test_a_group_that_another_program_made_is_joined_as_it_is(person: People, emulator: Emulator, group: str) -> None:
+    """In a link, in the list, and after a reload."""
+    url = str(deploy(emulator, {"namePrefix": "Exact", "unread": True})["WebSocketURL"])
+    one, two = (decomposed(f"{group} {name}") for name in ("café", "naïve"))
+    ann = person("Ann")
+    with ChatClient(url, "vera", one) as vera, ChatClient(url, "vera", two) as vera_too:
+        vera.say("first")
+        vera_too.say("second")
+        with ChatClient(url, "Ann", two, protocol=2) as elsewhere:
+            second = vera_too.receive("message")
+            elsewhere.send("markRead", messageId=second["messageId"], timestamp=second["timestamp"], requestId="r")
+            elsewhere.receive("read")
+        ann.join(one, url)
+        ann.until_shown("first")
+        ann.until(lambda: two in [name for name, _, _ in ann.groups])
+        ann.choose(two)
+        ann.until_shown("second")
+        ann.browser.refresh()
+        ann.until_shown("second")
+        ann.say("here")
+        assert vera_too.receive("message")["message"] == "here"
+
+
+def test_what_is_typed_is_taken_whole_or_refused(person: People, group: str, chat_url: str) -> None:
+    family = "👨‍👩‍👧‍👦"
+    long = f"{group:.<60}{family}"
+    ann = person("Ann")
+    ann.open(endpoint=chat_url)
+    ann.find("group").clear()
+    ann.find("group").send_keys(long)
+    ann.find("name").send_keys("Ann", Keys.ENTER)
+    ann.until_state("Connected")
+    assert ann.text_of("title") == long
+    other = ann.find("other-group")
+    other.send_keys(family * 11, Keys.ENTER)  # 275 bytes.
+    assert other.get_attribute("aria-invalid") == "true"
+    assert ann.focused == "other-group"
+    other.clear()
+    ann.join_another(family * 10)
+    ann.until(lambda: ann.text_of("title") == family * 10)
+    assert other.get_attribute("aria-invalid") == "false"
+
+
+def test_the_circle_has_the_first_character_as_a_person_sees_it(person: People, group: str, chat_url: str) -> None:
+    characters = {"👨‍👩‍👧‍👦 family": "👨‍👩‍👧‍👦", "🇩🇪🇫🇷": "🇩🇪", "e\u0301mile": "E\u0301", "ab": "A"}
+    ann = person("Ann")
+    ann.join(group, chat_url)
+    script = """
+    return import("/page/elements.js").then(({ showAvatar }) => arguments[0].map((name) => {
+      const avatar = document.createElement("span");
+      showAvatar(avatar, name, name);
+      return avatar.textContent;
+    }));
+    """
+    assert ann.script(script, list(characters)) == list(characters.values())
 
 
 def test_names_come_with_presence_and_typing(person: People, group: str, chat_url: str) -> None:

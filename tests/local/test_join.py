@@ -3,6 +3,7 @@
 import re
 import signal
 import time
+import unicodedata
 from collections.abc import Iterator
 from typing import Any
 from uuid import uuid4
@@ -67,6 +68,19 @@ def test_two_users_chat_and_see_joins_and_leaves(join: Start) -> None:
     assert bob.end() == 0
     ann.see(r"\* Bob has left\n")
     assert "Traceback" not in ann.shown + bob.shown
+
+
+def test_what_looks_the_same_is_the_same_group_and_user(start: Start, url: str, group: str) -> None:
+    composed = unicodedata.normalize("NFC", f"{group} café")
+    decomposed = unicodedata.normalize("NFD", composed)
+    ann = start(f"--group={composed}", "--name=Zoe\u0308", f"--url={url}")
+    ann.see(rf"\* Connected to {composed} as Zoë\n")
+    bob = start("--group=other", f"--group={decomposed}", "--name=Bob", f"--url={url}")
+    ann.see(r"\* Bob has joined\n")
+    bob.type(f"/join {decomposed}\n/who {decomposed}\nHello Zoë\n")
+    bob.see(rf"\* You write to {composed} now\n")
+    bob.see(rf"\* Here in {composed}: Bob, Zoë\n")
+    ann.see(r"\d\d:\d\d Bob: Hello Zoë\n")
 
 
 def test_the_last_page_of_history_is_shown_first_and_in_order(

@@ -44,11 +44,17 @@ export function textOf({ message, omitted }) {
   return isVisible(message) ? message : "This message has no text.";
 }
 
+// What a person sees as one character may be several: an emoji of a family, a letter and its accents.
+const characters = Intl.Segmenter && new Intl.Segmenter();
+
+/** @param {string} text */
+const firstOf = (text) => (characters ? characters.segment(text).containing(0)?.segment : [...text][0]);
+
 /** @param {HTMLElement} avatar @param {string} id Of a user or a group. @param {string} name */
 export function showAvatar(avatar, id, name) {
   let hash = 0;
   for (const character of id) hash = (hash * 31 + (character.codePointAt(0) ?? 0)) % 997;
   // Similar hashes get very different colours.
   avatar.style.setProperty("--hue", `${(hash * 137) % 360}`);
-  showText(avatar, [...name.trim()][0]?.toUpperCase() ?? "?");
+  showText(avatar, firstOf(name.trim())?.toUpperCase() ?? "?");
 }

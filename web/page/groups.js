@@ -1,6 +1,6 @@
 /** The list of groups at the side. On a phone it slides over the conversation. */
-import { isVisible } from "../chat-client.js";
 import { byId, copyOf, isolated, part, showAvatar, textOf } from "./elements.js";
+import { isId } from "./join-form.js";
 import { showDayOrTime } from "./dates.js";
 
 /** @import { Message } from "../chat-client.js" */
@@ -94,8 +94,9 @@ export function onChoose(choose) {
   const field = /** @type {HTMLInputElement} */ (byId("other-group"));
   form.addEventListener("submit", (event) => {
     event.preventDefault();
-    const groupId = field.value.trim();
-    if (!isVisible(groupId)) return field.focus();
+    const groupId = field.value.trim().normalize();
+    field.setAttribute("aria-invalid", `${!isId(groupId)}`);
+    if (!isId(groupId)) return field.focus();
     form.reset();
     choose(groupId);
   });

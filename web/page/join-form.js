@@ -53,6 +53,13 @@ export function onJoin(join) {
   });
 }
 
+// What looks the same is the same group and user, however it is typed. A link may name a group that another program made:
+// what it fills in stays as it is, because it changes no field.
+form.addEventListener("change", ({ target }) => {
+  const typed = /** @type {HTMLInputElement} */ (target);
+  typed.value = typed.value.normalize();
+});
+
 /** Whether a value is an address for a WebSocket. @param {any} value */
 export const isAddress = (value) => /^wss?:\/\/[^/]/.test(value) && URL.canParse(value);
 

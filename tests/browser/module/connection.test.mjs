@@ -2,8 +2,20 @@
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, describe, test } from "node:test";
 
+import WebSocket from "ws";
+
 import { ChatClient } from "../../../web/chat-client.js";
-import { FakeClock, KEEP_ALIVE_MS, REPLY_MS, RESYNC_MS, fakes, joined, settled, upToDate } from "./fakes.mjs";
+import {
+  FakeClock,
+  FakeSocket,
+  KEEP_ALIVE_MS,
+  REPLY_MS,
+  RESYNC_MS,
+  fakes,
+  joined,
+  settled,
+  upToDate,
+} from "./fakes.mjs";
 
 const PRESENCE = { action: "presence", members: [], truncated: false };
 
@@ -169,12 +181,17 @@ describe("opening", () => {
 
   const DAY = 86_400_000;
   for (const [name, [options, says]] of Object.entries({
-    "no URL": [{ url: "chat" }, /Invalid URL/],
+    "no URL": [{ url: undefined }, /^url must begin with wss:/],
+    "a URL without a host": [{ url: "wss:///production" }, /^url must begin with/],
+    "a URL with a fragment": [{ url: "wss://chat.example/#production" }, /^url must begin with/],
     "another scheme": [{ url: "https://chat.example" }, /^url must begin with/],
     "no group": [{ groupId: "" }, /^groupId must be a string of 1 to 256 bytes/],
     "a long group": [{ groupId: "é".repeat(129) }, /^groupId/],
+    "a long group of wide characters": [{ groupId: "é€😀".repeat(28) + "12345" }, /^groupId/],
     "no user": [{ userId: "" }, /^userId/],
     "a user that is a number": [{ userId: 42 }, /^userId/],
+    "half of a character": [{ userId: "\ud83d" }, /^userId/],
+    "a storage like AsyncStorage": [{ storage: { getItem() {}, setItem() {}, removeItem() {} } }, /^storage must have/],
     "a long name": [{ senderName: "n".repeat(257) }, /^senderName/],
     "a time of no length": [{ timing: { backoffBaseMs: 0 } }, /^timing.backoffBaseMs must be a number of milliseconds/],
     "a time that is no number": [{ timing: { connectTimeoutMs: NaN } }, /^timing.connectTimeoutMs/],
@@ -183,13 +200,16 @@ describe("opening", () => {
     "a time it does not know": [{ timing: { pingMs: 1_000 } }, /^timing.pingMs is not a known time/],
   })) {
     test(`refuses ${name}`, () => {
-      const valid = { url: "wss://chat.example", groupId: "G", userId: "U" };
+      const valid = { url: "wss://chat.example", groupId: "G", userId: "U", WebSocket: FakeSocket };
       assert.throws(() => new ChatClient({ ...valid, ...options }), { name: "TypeError", message: says });
     });
   }
 
   test("takes the longest id and the longest time, and a time that is not set", async () => {
-    await start({ userId: "é".repeat(128), timing: { connectTimeoutMs: 2 ** 31 - 1, pingIntervalMs: undefined } });
+    await start({
+      userId: "é€😀".repeat(28) + "1234",
+      timing: { connectTimeoutMs: 2 ** 31 - 1, pingIntervalMs: undefined },
+    });
     assert.deepEqual(clock.pending, [2 ** 31 - 1]);
     replies.getHistory = upToDate;
     await online();
@@ -199,6 +219,21 @@ describe("opening", () => {
 });
 
 describe("losing the connection", () => {
+  test("a refused connection of the package ws is a lost one", async () => {
+    const options = { userId: "U", storage: null, WebSocket };
+    client = new ChatClient("ws://127.0.0.1:1", options);
+    const waits = new Promise((resolve) => client.on("state", (state) => state === "waiting" && resolve()));
+    client.connect();
+    await waits;
+    client.close();
+    // To close a socket that is opening is an error of it, too.
+    client = new ChatClient("ws://127.0.0.1:1", options);
+    client.connect();
+    await settled();
+    client.close();
+    await settled();
+  });
+
   test("waits a random time, with a maximum that doubles up to a limit", async () => {
     await start();
     const delays = [];
@@ -329,7 +364,14 @@ describe("losing the connection", () => {
     waiting: async () => (await start(), socket().drop()),
   })) {
     test(`close() while ${name} ends the client permanently`, async () => {
-      client = new ChatClient({ url: "wss://chat.example", groupId: "G", userId: "U", storage: null, clock });
+      client = new ChatClient({
+        url: "wss://chat.example",
+        groupId: "G",
+        userId: "U",
+        storage: null,
+        clock,
+        WebSocket: FakeSocket,
+      });
       await act();
       client.close();
       assert.equal(client.state, "closed");
@@ -997,7 +1039,7 @@ describe("listeners", () => {
 
   test("an error in one is reported, and the others and the chat continue", async (t) => {
     await start();
-    const later = t.mock.method(globalThis, "queueMicrotask", () => {});
+    const later = t.mock.method(globalThis, "setTimeout", () => {});
     let heard = 0;
     client.on("state", () => {
       throw new Error("a fault of the page");

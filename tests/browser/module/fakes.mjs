@@ -12,7 +12,10 @@ export class FakeClock {
     return this.#last;
   };
 
-  clearTimeout = (id) => void this.#timers.delete(id);
+  clearTimeout = (id) => {
+    // As in some versions of React Native: https://github.com/facebook/react-native/issues/45085
+    if (!this.#timers.delete(id)) throw new Error("clearTimeout called with an invalid handle");
+  };
 
   /** Delays of all running timers, the shortest first. */
   get pending() {

@@ -8,6 +8,9 @@ import { FakeClock, FakeLocks, FakeSocket, FakeStorage, settled, upToDate } from
 
 const REPLY_MS = 10_000;
 
+// Node.js 24 has locks of its own.
+delete globalThis.navigator;
+
 let clock, storage, locks;
 
 beforeEach(() => {
@@ -331,6 +334,46 @@ describe("sending", () => {
     assert.deepEqual(errors, ["STORAGE"]);
     ack(sent()[0]);
     assert.deepEqual(shown(client), ["x sent"]);
+  });
+
+  test("a socket that throws does not stop send(), and the message goes over the next one", async () => {
+    const { client, sockets, ack, sent } = await connected();
+    sockets[0].send = () => {
+      throw new Error("InvalidStateError");
+    };
+    client.send("x");
+    client.setTyping();
+    assert.deepEqual(shown(client), ["x sending"]);
+    await clock.until(() => sockets.length === 2);
+    sockets[1].open();
+    await settled();
+    ack(sent()[0]);
+    assert.deepEqual(shown(client), ["x sent"]);
+  });
+
+  test("without crypto, each message has an id that the next page accepts", async (t) => {
+    t.mock.getter(globalThis, "crypto", () => undefined);
+    const { client } = await connected();
+    const ids = ["x", "y", "z"].map((text) => client.send(text));
+    assert.equal(new Set(ids).size, 3);
+    for (const id of ids) assert.match(id, /^\d{13}-[\w-]{1,50}$/);
+    client.close();
+    const { client: next } = tab(manual().Socket, { locks: undefined });
+    assert.deepEqual(shown(next), ["x sending", "y sending", "z sending"]);
+  });
+
+  test("a storage that is blocked later does not stop the chat", async () => {
+    const blocked = () => {
+      throw new DOMException("blocked", "SecurityError");
+    };
+    const { Socket, sockets } = manual();
+    const unusable = { key: blocked, getItem: blocked, setItem: blocked, removeItem: blocked, length: 1 };
+    const { client } = tab(Socket, { storage: unusable });
+    client.send("x");
+    await settled();
+    sockets[0].open();
+    await settled();
+    assert.equal(sockets[0].frames("sendMessage").length, 1);
   });
 });
 
