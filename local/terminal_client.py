@@ -43,6 +43,7 @@ _COMMANDS = (
     "/who [GROUP]    show who is in a group",
     "/help           show the commands",
     "//text          send a text that begins with /",
+    "Alt-Enter       begin another line of the same message. Or Esc, then Enter",
     "Without GROUP, a command is about the group that you write to.",
 )
 _CHOOSE = "Choose one: /join GROUP"
@@ -75,6 +76,7 @@ class TerminalClient(ReliableClient):
         self.refused = False
         self.answering: set[asyncio.Task[None]] = set()
         self._terminal = terminal
+        terminal.status = self._status_line
         self._own: set[str] = set()
         self._day = ""
         self._connected = False
@@ -176,6 +178,7 @@ class TerminalClient(ReliableClient):
             self._own.add(outgoing.client_message_id)
 
         def answered(answer: asyncio.Future[Frame]) -> None:
+            self._terminal.refresh()  # The status has the number of unsent messages.
             frame = answer.result()
             if frame["action"] == "error":
                 self._reject(f"Not sent: {harmless(text)}: {explain(frame)}")
@@ -199,8 +202,8 @@ class TerminalClient(ReliableClient):
         try:
             said_at = datetime.fromisoformat(message["timestamp"]).astimezone()
             day, time = f"{said_at:%A, %d %B %Y}", f"{said_at:%H:%M}"
-        except ValueError:  # Another program stored this row.
-            day, time = self._day, harmless(message["timestamp"])
+        except (ValueError, OverflowError, OSError):  # Another program stored this row, with any text or year.
+            day, time = self._day, "(unreadable time)"
         if day != self._day:
             self._day = day
             self._show(f"--- {day}", sys.stdout)
@@ -313,6 +316,12 @@ class TerminalClient(ReliableClient):
     def _write_to(self, room: Room | None) -> None:
         self._current = room
         self._terminal.prompt = f"{_name(room)}> " if room and self._several else "> "
+
+    def _status_line(self) -> str:
+        """What the status line says. A group's name may be longer than the line, so it is last."""
+        connection = "connected" if self._connected else "connecting again" if self.recovered.is_set() else "connecting"
+        unsent = f" | {len(self.outbox)} unsent" if self.outbox else ""
+        return f"{connection}{unsent} | " + (f"you write to {_name(self._current)}" if self._current else _CHOOSE)
 
     # What is shown
 

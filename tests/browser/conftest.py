@@ -1,10 +1,7 @@
 """Real browsers with the chat page. The program is deployed into the emulator."""
 
-import fcntl
 import os
 import shutil
-import subprocess
-import tempfile
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from itertools import count
@@ -19,6 +16,7 @@ from local.deploy import deploy
 from local.emulator import Emulator
 from local.page import Page
 from local.prerequisites import create_messages_table
+from tests.packages import install
 from tests.rows import put_row
 
 from .network import Network
@@ -26,7 +24,6 @@ from .person import Person
 
 DESKTOP = (1180, 740)
 
-_INSTALLING = Path(tempfile.gettempdir(), f"websocket-chat-tests-{os.geteuid()}.lock")
 _HOW_TO_INSTALL = (
     "The browser tests need Chromium and its driver: apt-get install chromium chromium-driver (Debian, Ubuntu), "
     "brew install --cask chromium chromedriver (macOS), or an installed Google Chrome"
@@ -132,12 +129,7 @@ def start_browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable
 
 def _chromium() -> str | None:
     """Path of a Chromium. Installs one if that works without a password. With None, Selenium looks for one."""
-    with _INSTALLING.open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)  # Another test process may be installing it.
-        if not shutil.which("chromedriver") and shutil.which("apt-get") and os.geteuid() == 0:
-            subprocess.run(["apt-get", "update", "-qq"], check=False)  # noqa: S607 - its path depends on the system
-            install = ["apt-get", "install", "-qq", "--no-install-recommends", "chromium", "chromium-driver"]
-            subprocess.run(install, check=False, stdout=subprocess.DEVNULL)
+    install("chromedriver", "chromium", "chromium-driver")
     return shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 
 
