@@ -25,24 +25,23 @@ _SETTLED_S = 0.5
 
 
 class _Application(Application[None]):
-    _resized: asyncio.TimerHandle | None = None
+    _settling: asyncio.TimerHandle | None = None
 
     def _on_resize(self) -> None:
         """Draw again once, after the last of the many sizes that a window has while it is dragged."""
-        if self._resized:
-            self._resized.cancel()
-        self._resized = asyncio.get_running_loop().call_later(_SETTLED_S, self._adapt)
+        if self._settling:
+            self._settling.cancel()
+        self._settling = asyncio.get_running_loop().call_later(_SETTLED_S, self.invalidate)
 
-    def _adapt(self) -> None:
-        screen, columns = self.renderer.last_rendered_screen, self.output.get_size().columns
-        if not screen:
-            return
-        # Most terminals break the rows that are drawn if they become narrower. So the first one is further up now.
-        cursor = screen.get_cursor_position(self.layout.current_window)
+
+def _find_first_row(application: Application[None]) -> None:
+    """Go up by the number of rows that a narrower terminal has broken off the rows of the input, as most do."""
+    screen, columns = application.renderer.last_rendered_screen, application.output.get_size().columns
+    if screen:
+        cursor = screen.get_cursor_position(application.layout.current_window)
         rows = (screen.data_buffer[y].items() for y in range(cursor.y))
         ends = (max((x for x, cell in row if cell.char != " "), default=0) for row in rows)
-        self.output.cursor_up(cursor.x // columns + sum(end // columns for end in ends))
-        super()._on_resize()
+        application.output.cursor_up(cursor.x // columns + sum(end // columns for end in ends))
 
 
 class Editor(Terminal):
@@ -60,7 +59,9 @@ class Editor(Terminal):
         )
         status = Window(FormattedTextControl(lambda: f" {self.status()} "), height=1, style="class:bottom-toolbar")
         self._application = _Application(
-            Layout(HSplit([self._area, ConditionalContainer(status, ~is_done)])), key_bindings=self._keys()
+            Layout(HSplit([self._area, ConditionalContainer(status, ~is_done)])),
+            key_bindings=self._keys(),
+            before_render=_find_first_row,
         )
         # Nothing here needs to know where the cursor is, and not every terminal tells.
         self._application.renderer.cpr_support = CPR_Support.NOT_SUPPORTED
@@ -68,6 +69,7 @@ class Editor(Terminal):
     def show(self, text: str, stream: TextIO) -> bool:
         """Show text above the input."""
         renderer = self._application.renderer
+        _find_first_row(self._application)
         # Else the terminal would take a paste at this moment for many lines that are typed.
         renderer._bracketed_paste_enabled = False  # noqa: SLF001
         renderer.erase()
@@ -107,6 +109,7 @@ class Editor(Terminal):
         def _(event: KeyPressEvent) -> None:
             event.current_buffer.validate_and_handle()
 
+        # Not Ctrl-J: some terminals send it for Enter.
         @keys.add("escape", "enter")
         def _(event: KeyPressEvent) -> None:
             event.current_buffer.insert_text("\n")

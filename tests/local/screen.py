@@ -74,13 +74,6 @@ class Screen:
         """All that was written to the terminal."""
         return (self._folder / "raw").read_text(errors="replace")
 
-    @property
-    def restored(self) -> bool:
-        """Whether the terminal has the settings that it had before join."""
-        modes = [(self._folder / when).read_text() for when in ("before", "after")]
-        paste_ends, paste_begins = (self.raw.rfind(f"\x1b[?2004{mode}") for mode in "lh")
-        return modes[0] == modes[1] and paste_ends > paste_begins and self._do("display", "-p", "#{cursor_flag}") == "1"
-
     def type(self, text: str) -> None:
         self._do("send-keys", "-l", "--", text)
 
@@ -105,7 +98,7 @@ class Screen:
 
     def see(self, *last: str) -> None:
         """Wait until these are the last lines on the screen."""
-        self._wait(lambda: self.lines()[-len(last) :] == list(last), last)
+        self.wait(lambda: self.lines()[-len(last) :] == list(last), last)
 
     def see_typed(self, text: str, prompt: str = "> ") -> None:
         """Wait until a text stands between the prompt and the status line, and nowhere else. Blanks do not count."""
@@ -114,18 +107,30 @@ class Screen:
             lines = self.lines()
             begin = max((at for at, line in enumerate(lines) if (line + " ").startswith(prompt)), default=0)
             joined, sought = ("".join("".join(part).split()) for part in (lines[begin:-1], prompt + text))
-            return joined == sought and "".join("".join(lines).split()).count(sought) == 1
+            return joined == sought and "".join("".join(lines).split()).count(sought[:15]) == 1
 
-        self._wait(is_there, text)
+        self.wait(is_there, text)
 
     def find(self, text: str) -> None:
         """Wait until a text is on the screen."""
-        self._wait(lambda: text in "\n".join(self.lines()), text)
+        self.wait(lambda: text in "\n".join(self.lines()), text)
+
+    def see_restored(self) -> None:
+        """Wait until the terminal has the settings that it had before join."""
+
+        def is_restored() -> bool:
+            before, after = ((self._folder / when).read_text() for when in ("before", "after"))
+            pastes_end, pastes_begin = (self.raw.rfind(f"\x1b[?2004{mode}") for mode in "lh")
+            return (
+                before == after and pastes_end > pastes_begin and self._do("display", "-p", "#{cursor_flag}") == "1\n"
+            )
+
+        self.wait(is_restored, "restored terminal")
 
     def close(self) -> None:
         subprocess.run([*self._tmux, "kill-server"], check=True)
 
-    def _wait(self, seen: Callable[[], bool], sought: object) -> None:
+    def wait(self, seen: Callable[[], bool], sought: object) -> None:
         deadline = time.monotonic() + _PATIENCE_S
         while not seen():
             assert time.monotonic() < deadline, f"no {sought!r} in\n" + "\n".join(self.lines())
@@ -133,7 +138,7 @@ class Screen:
 
     def _do(self, *command: str, text: str | None = None) -> str:
         done = subprocess.run([*self._tmux, *command], input=text, stdout=subprocess.PIPE, text=True, check=True)
-        return done.stdout.rstrip("\n") if command[0] == "display" else done.stdout
+        return done.stdout
 
 
 OpenScreen = Callable[..., Screen]
