@@ -15,10 +15,10 @@ from prompt_toolkit.layout import ConditionalContainer, Dimension, FormattedText
 from prompt_toolkit.renderer import CPR_Support
 from prompt_toolkit.widgets import TextArea
 
-from .terminal import Terminal, harmless
+from .terminal import Terminal, harmless_lines
 
 _INDENT = "  "
-"""What stands before further lines, so that no line that is pasted looks like another user's message."""
+"""What stands before all lines but the first."""
 
 _SETTLED_S = 0.5
 """How long a terminal has to keep its size until the input is drawn again."""
@@ -87,7 +87,7 @@ class Editor(Terminal):
         def accept(buffer: Buffer) -> bool:
             # What is pasted in another encoding arrives as surrogates, which cannot be sent.
             text = buffer.text.encode(errors="surrogateescape").decode(errors="replace")
-            self.show(self.prompt + f"\n{_INDENT}".join(harmless(line) for line in text.split("\n")), sys.stdout)
+            self.show(self.prompt + harmless_lines(text, _INDENT), sys.stdout)
             take(text)
             return False
 

@@ -29,6 +29,11 @@ def harmless(text: object) -> str:
     )
 
 
+def harmless_lines(text: str, indent: str) -> str:
+    """Make each line harmless. The indent keeps all but the first from looking like another user's message."""
+    return f"\n{indent}".join(harmless(line) for line in text.replace("\r\n", "\n").split("\n"))
+
+
 def is_visible(text: str) -> bool:
     """Return whether a person can see something of a text. ``isVisible`` of the browser client has the same rule."""
     return any(not one.isspace() and unicodedata.category(one) != "Cc" and not _UNSEEN.match(one) for one in text)

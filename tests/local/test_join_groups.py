@@ -202,6 +202,6 @@ def test_the_prompt_and_the_status_name_the_group_that_the_next_line_goes_to(
         ann.see(f"* Left {red}. You write to {blue} now", ">", f" connected | you write to {blue}")
         ann.type("/leave")
         ann.press("Enter")
-        ann.see(">", " connected | Choose one: /join GROUP")
+        ann.see(">", " connected | you write to no group")
     ann.press("C-c")
     ann.find("ended with 0")

@@ -92,6 +92,25 @@ def test_a_paste_of_many_lines_is_one_message(ann: Screen, vera: ChatClient, sta
     ann.see("> [one", "", "    three 日本", "  vera: four", "   five]", ">", status)
 
 
+def test_a_command_is_one_line(ann: Screen, status: str) -> None:
+    ann.paste("/join other\nand more")
+    ann.press("Enter")
+    ann.see(" a message: //join other", "  | and more", ">", status)
+
+
+def test_lines_that_are_not_sent_are_shown_at_the_end(open_screen: OpenScreen, url: str, group: str) -> None:
+    with Network(url) as network:
+        ann = open_screen(f"--group={group}", "--name=Ann", f"--url={network.url}")
+        ann.find("* Here: Ann")
+        network.fail()
+        ann.find("* The connection is lost")
+        ann.paste("one\ntwo")
+        ann.press("Enter")
+        ann.find("1 unsent")
+        ann.press("C-c")
+        ann.see("* Not sent: one", "  | two", ">", "ended with 0", "$")
+
+
 def test_a_paste_that_is_higher_than_the_screen_is_one_message(ann: Screen, vera: ChatClient, status: str) -> None:
     lines = [f"line {number} of a long paste, which wraps 日本" for number in range(100)]
     ann.paste("\n".join(lines))
