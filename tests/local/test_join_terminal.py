@@ -39,9 +39,10 @@ def ann(open_screen: OpenScreen, url: str, group: str, status: str) -> Screen:
 
 
 @pytest.fixture
-def vera(ann: Screen, url: str, group: str) -> Iterator[ChatClient]:  # noqa: ARG001 - Ann comes first
-    """Another user, who has joined after Ann."""
+def vera(ann: Screen, url: str, group: str) -> Iterator[ChatClient]:
+    """Another user. Ann has seen her join."""
     with ChatClient(url, "vera", group) as vera:
+        ann.find("* vera has joined")
         yield vera
 
 
@@ -154,6 +155,7 @@ def test_arrow_up_brings_earlier_messages_and_none_is_on_the_disk(ann: Screen, v
         ann.type(text)
         ann.press("Enter")
         assert hear(vera) == text
+        ann.see(f"> {text}", ">", status)
     ann.press("Up", "Up")
     ann.see("> second", "> first", status)
     ann.press("Down")
