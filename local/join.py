@@ -85,6 +85,16 @@ def _local_url() -> str:
     return urls[0]
 
 
+def _terminal() -> Terminal:
+    """Return the terminal: one with a line to edit, if it can move its cursor."""
+    if not (sys.stdin.isatty() and sys.stdout.isatty()) or os.environ.get("TERM") == "dumb":
+        return Terminal()
+    # Import late: it is slow, and plain lines do not need it.
+    from .editor import Editor  # noqa: PLC0415
+
+    return Editor()
+
+
 def _subject(token: str) -> str | None:
     """Return the user in a token. The chat verifies the token, not this client."""
     try:
@@ -150,10 +160,8 @@ def main() -> None:
     user_id = arguments.user or (token and _subject(token)) or name
     url = arguments.url or _local_url()
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    terminal = Terminal()
     try:
-        with terminal.as_it_was():
-            status = asyncio.run(chat(terminal, url, user_id, arguments.group, name, token))
+        status = asyncio.run(chat(_terminal(), url, user_id, arguments.group, name, token))
     except KeyboardInterrupt:  # A second Ctrl-C, or SIGTERM from another program.
         status = 0
     sys.exit(status)

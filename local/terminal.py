@@ -1,4 +1,4 @@
-"""The terminal of ``python -m local.join``: the lines that are typed, and those that are shown above them."""
+"""The input and output of ``python -m local.join``: plain lines, as for pipes and files."""
 
 import asyncio
 import os
@@ -6,17 +6,9 @@ import re
 import sys
 import threading
 import unicodedata
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from typing import TextIO
-
-try:
-    import readline
-    import termios
-except ImportError:  # Windows: there, the line that you are typing is not shown again below a new message.
-    _EDITING = False
-else:
-    _EDITING = sys.stdin.isatty() and sys.stdout.isatty()
 
 _HARMFUL = {"Cc", "Cf", "Cs", "Zl", "Zp"}
 # What fonts leave out (Unicode's property Default_Ignorable_Code_Point), and the blank of Braille.
@@ -37,6 +29,11 @@ def harmless(text: object) -> str:
     )
 
 
+def harmless_lines(text: str, indent: str) -> str:
+    """Make each line harmless. The indent keeps all but the first from looking like another user's message."""
+    return f"\n{indent}".join(harmless(line) for line in text.replace("\r\n", "\n").split("\n"))
+
+
 def is_visible(text: str) -> bool:
     """Return whether a person can see something of a text. ``isVisible`` of the browser client has the same rule."""
     return any(not one.isspace() and unicodedata.category(one) != "Cc" and not _UNSEEN.match(one) for one in text)
@@ -47,29 +44,27 @@ class Terminal:
 
     Attributes:
         echoes: Whether a line stays visible where it was typed.
-        prompt: What stands before the next line that is typed.
+        prompt: What stands before the next line that is typed. Plain lines have none.
+        status: Returns what stands below it.
     """
 
     def __init__(self) -> None:
         """Use the streams of the process."""
-        self.echoes = _EDITING
+        self.echoes = sys.stdin.isatty() and sys.stdout.isatty()
         self.prompt = "> "
-        self._shown_prompt = ""  # Empty while no line is typed.
+        self.status: Callable[[], str] = str
 
     def show(self, text: str, stream: TextIO) -> bool:
-        """Show text, above the line that the user is typing. Returns False if the reader of the stream has gone."""
+        """Show text. Returns False if the reader of the stream has gone."""
         try:
-            if _EDITING:
-                stream = sys.stdout
-                typed = self._shown_prompt + readline.get_line_buffer() if self._shown_prompt else ""
-                text = f"\r\x1b[K{text}\n{typed}"
-                print(text, end="", file=stream, flush=True)
-            else:
-                print(text, file=stream, flush=True)
+            print(text, file=stream, flush=True)
         except BrokenPipeError:
             os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
             return False
         return True
+
+    def refresh(self) -> None:
+        """Show the prompt and the status again, because they may have changed."""
 
     def read(self, take: Callable[[str], None]) -> asyncio.Future[None]:
         """Pass each line of the input to ``take``, in the event loop. The future is done when the input ends."""
@@ -83,38 +78,15 @@ class Terminal:
                 taken.set()
 
         def read() -> None:
+            # Open a second file: sys.stdin could not be closed at the end while the thread waits for a line.
+            lines = open(os.dup(sys.stdin.fileno()), encoding="utf-8", errors="replace")  # noqa: PTH123, SIM115
             with suppress(RuntimeError):  # The loop has ended.
-                for line in self._lines():
+                for line in lines:
                     taken = threading.Event()
                     loop.call_soon_threadsafe(hand_over, line, taken)
-                    taken.wait()  # A line can change the prompt of the next one.
+                    taken.wait()  # What a command has begun goes on before the next line.
                 loop.call_soon_threadsafe(ended.set_result, None)
 
         # A daemon, because nothing can stop a thread that waits for a line.
         threading.Thread(target=read, daemon=True).start()
         return ended
-
-    @contextmanager
-    def as_it_was(self) -> Iterator[None]:
-        """Restore the terminal at the end, although `input` still waits."""
-        if not _EDITING:
-            yield
-            return
-        before = termios.tcgetattr(sys.stdin)
-        try:
-            yield
-        finally:
-            termios.tcsetattr(sys.stdin, termios.TCSADRAIN, before)
-            print()
-
-    def _lines(self) -> Iterator[str]:
-        if _EDITING:
-            with suppress(EOFError):
-                while True:
-                    self._shown_prompt = self.prompt
-                    line = input(self._shown_prompt)
-                    self._shown_prompt = ""
-                    yield line
-            return
-        # Open a second file: sys.stdin could not be closed at the end while the thread waits for a line.
-        yield from open(os.dup(sys.stdin.fileno()), encoding="utf-8", errors="replace")  # noqa: PTH123, SIM115

@@ -15,7 +15,7 @@ from websockets.exceptions import InvalidProxy, InvalidStatus, ProxyError
 from .link import DisconnectedError, Frame, RefusedError
 from .reliable_client import ReliableClient
 from .room import Room
-from .terminal import Terminal, harmless, is_visible
+from .terminal import Terminal, harmless, harmless_lines, is_visible
 
 MAX_ID_BYTES = 256
 """Maximum size of a group, a name or a user id (docs/protocol.md)."""
@@ -44,6 +44,7 @@ _COMMANDS = (
     "/who [GROUP]    show who is in a group",
     "/help           show the commands",
     "//text          send a text that begins with /",
+    "Alt-Enter       begin another line of the same message. Or Esc, then Enter",
     "Without GROUP, a command is about the group that you write to.",
 )
 _CHOOSE = "Choose one: /join GROUP"
@@ -76,6 +77,7 @@ class TerminalClient(ReliableClient):
         self.refused = False
         self.answering: set[asyncio.Task[None]] = set()
         self._terminal = terminal
+        terminal.status = self._status_line
         self._own: set[str] = set()
         self._day = ""
         self._connected = False
@@ -97,6 +99,9 @@ class TerminalClient(ReliableClient):
             self._say(text[1:] if text.startswith("//") else text)
 
     def _do(self, text: str) -> None:
+        if "\n" in text:
+            self._reject(f"A command is one line. To send this as a message: /{_quote(text)}")
+            return
         command, _, group_id = re.sub(r"\s", " ", text, count=1).partition(" ")
         group_id = unicodedata.normalize("NFC", group_id.strip())  # As in the arguments of join.py.
         match command:
@@ -166,7 +171,7 @@ class TerminalClient(ReliableClient):
     def _say(self, text: str) -> None:
         room = self._current
         if room is None:
-            self._reject(f"Not sent: {harmless(text)}: you write to no group. {_CHOOSE}")
+            self._reject(f"Not sent: {_quote(text)}: you write to no group. {_CHOOSE}")
             return
         try:
             outgoing = room.say(text)
@@ -177,9 +182,10 @@ class TerminalClient(ReliableClient):
             self._own.add(outgoing.client_message_id)
 
         def answered(answer: asyncio.Future[Frame]) -> None:
+            self._terminal.refresh()  # The status has the number of unsent messages.
             frame = answer.result()
             if frame["action"] == "error":
-                self._reject(f"Not sent: {harmless(text)}: {explain(frame)}")
+                self._reject(f"Not sent: {_quote(text)}: {explain(frame)}")
             else:  # Show it now: the push may come late, or after the end.
                 room.take(json.loads(outgoing.frame) | frame)
 
@@ -188,7 +194,7 @@ class TerminalClient(ReliableClient):
     def say_unsent(self) -> None:
         """Show each message that was not sent."""
         for outgoing in self.outbox.values():
-            self._notice(f"Not sent: {harmless(outgoing.text)}")
+            self._notice(f"Not sent: {_quote(outgoing.text)}")
 
     # What happens in the chat
 
@@ -200,8 +206,8 @@ class TerminalClient(ReliableClient):
         try:
             said_at = datetime.fromisoformat(message["timestamp"]).astimezone()
             day, time = f"{said_at:%A, %d %B %Y}", f"{said_at:%H:%M}"
-        except ValueError:  # Another program stored this row.
-            day, time = self._day, harmless(message["timestamp"])
+        except (ValueError, OverflowError, OSError):  # Another program stored this row, with any text or year.
+            day, time = self._day, "(unreadable time)"
         if day != self._day:
             self._day = day
             self._show(f"--- {day}", sys.stdout)
@@ -212,9 +218,7 @@ class TerminalClient(ReliableClient):
             text = "(no text)"
         # With several groups, each line has one: a user could have a name that looks like it.
         group = f"[{harmless(message['groupId'])}] " if self._several else ""
-        # Indent the lines, so that no line looks like another user's message.
-        lines = [harmless(line) for line in text.replace("\r\n", "\n").split("\n")]
-        self._show(f"{time} {group}{name}: " + f"\n{' ' * len(time)} | ".join(lines), sys.stdout)
+        self._show(f"{time} {group}{name}: {harmless_lines(text, ' ' * len(time) + ' | ')}", sys.stdout)
 
     async def on_recovered(self, *, first: bool) -> None:
         """Say that the client is connected or has joined a group, and who is there."""
@@ -315,6 +319,12 @@ class TerminalClient(ReliableClient):
         self._current = room
         self._terminal.prompt = f"{_name(room)}> " if room and self._several else "> "
 
+    def _status_line(self) -> str:
+        """What the status line says. A group's name may be longer than the line, so it is last."""
+        connection = "connected" if self._connected else "connecting again" if self.recovered.is_set() else "connecting"
+        unsent = f" | {len(self.outbox)} unsent" if self.outbox else ""
+        return f"{connection}{unsent} | you write to {_name(self._current) if self._current else 'no group'}"
+
     # What is shown
 
     def _reject(self, what: str) -> None:
@@ -335,6 +345,10 @@ class TerminalClient(ReliableClient):
 
 def _name(room: Room) -> str:
     return harmless(room.group_id)
+
+
+def _quote(text: str) -> str:
+    return harmless_lines(text, "  | ")
 
 
 def _status(reason: Exception | None) -> int | None:

@@ -7,7 +7,7 @@ import pytest
 from selenium.common import WebDriverException
 from selenium.webdriver import Chrome, ChromeOptions, ChromeService
 
-from .packages import find, find_or_install
+from tests.packages import find, find_or_install
 
 _HOW_TO_INSTALL = (
     "The browser tests need Chromium and its driver: apt-get install chromium chromium-driver (Debian, Ubuntu), "

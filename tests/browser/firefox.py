@@ -19,7 +19,7 @@ from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.remote.command import Command
 from websockets.sync.client import ClientConnection, connect
 
-from .packages import find_or_install
+from tests.packages import find_or_install
 
 _HOW_TO_INSTALL = "Not run in Firefox: there is no firefox on PATH. To install it: apt-get install firefox-esr (Debian)"
 # As in Chromium.

@@ -1,12 +1,10 @@
 """A ``python -m local.join``, started as by a user or a script."""
 
 import os
-import pty
 import re
 import select
 import subprocess
 import sys
-import termios
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -17,22 +15,24 @@ NO_PROXY_HERE = "socks5h://127.0.0.1:9"
 PROXIES = ("all_proxy", "http_proxy", "https_proxy", "no_proxy", "socks_proxy", "ws_proxy", "wss_proxy")
 
 
-class Joined:
-    """A join whose input and output are pipes, or both a terminal."""
+def environment(*, token: str = "", proxy: str = NO_PROXY_HERE, zone: str = "UTC") -> dict[str, str]:
+    """The environment of a join, and of the shell that starts it."""
+    given = {name: value for name, value in os.environ.items() if name.lower() not in {*PROXIES, "tmux", "env"}}
+    given |= {"TZ": zone, "TERM": "xterm", "CHAT_TOKEN": token, "AWS_PROFILE": "not-to-be-touched"}
+    return given | {"http_proxy": proxy, "https_proxy": proxy}
 
-    def __init__(self, *arguments: str, terminal: bool = False, token: str = "", proxy: str = NO_PROXY_HERE) -> None:
-        if terminal:
-            self._input, their_input = pty.openpty()
-            self._output, their_output = os.dup(self._input), os.dup(their_input)
-        else:
-            their_input, self._input = os.pipe()
-            self._output, their_output = os.pipe()
-        environment = {name: value for name, value in os.environ.items() if name.lower() not in PROXIES}
-        environment |= {"TZ": "UTC", "TERM": "xterm", "CHAT_TOKEN": token, "AWS_PROFILE": "not-to-be-touched"}
+
+class Joined:
+    """A join whose input and output are pipes."""
+
+    def __init__(self, *arguments: str, **how: str) -> None:
+        """Start it, with the arguments of :func:`environment`."""
+        their_input, self._input = os.pipe()
+        self._output, their_output = os.pipe()
         self.process = subprocess.Popen(
             [sys.executable, "-m", "local.join", *arguments],
             cwd=ROOT,
-            env=environment | {"http_proxy": proxy, "https_proxy": proxy},
+            env=environment(**how),
             stdin=their_input,
             stdout=their_output,
             stderr=their_output,
@@ -44,11 +44,6 @@ class Joined:
 
     def type(self, text: str) -> None:
         os.write(self._input, text.encode())
-
-    @property
-    def echoes(self) -> bool:
-        """Whether the terminal itself shows typed characters, as in a shell."""
-        return bool(termios.tcgetattr(self._input)[3] & termios.ECHO)
 
     def end_input(self) -> None:
         os.close(self._input)
@@ -77,11 +72,8 @@ class Joined:
     def _read(self) -> bool:
         if not select.select([self._output], [], [], 1)[0]:
             return True
-        try:
-            new = os.read(self._output, 65536)
-        except OSError:  # A closed terminal raises this.
-            return False
-        self.shown += new.decode().replace("\r\n", "\n")
+        new = os.read(self._output, 65536)
+        self.shown += new.decode()
         return bool(new)
 
 

@@ -4,15 +4,12 @@ import re
 import signal
 import time
 import unicodedata
-from collections.abc import Iterator
 from typing import Any
 from uuid import uuid4
 
 import pytest
 
-from local.deploy import deploy
 from local.emulator import Emulator, websocket_urls
-from local.prerequisites import create_messages_table
 from local.terminal import harmless
 from tests.browser.network import Network
 from tests.clients import ChatClient
@@ -24,18 +21,6 @@ from .proxy import Proxy
 TOKEN = "eyJhbGciOiJub25lIn0.eyJzdWIiOiJhbm4tMSJ9.planted-secret"
 """Its `sub` is ann-1."""
 NOT_A_WEBSOCKET_URL = "URL is not a WebSocket URL. Use the output WebSocketURL, such as wss://host/production"
-
-
-@pytest.fixture(scope="module")
-def emulator() -> Iterator[Emulator]:
-    with Emulator(port=0) as running:
-        create_messages_table(running)
-        yield running
-
-
-@pytest.fixture(scope="module")
-def url(emulator: Emulator) -> str:
-    return str(deploy(emulator)["WebSocketURL"])
 
 
 @pytest.fixture
@@ -164,47 +149,26 @@ def test_a_refused_message_shows_the_reason_and_the_next_is_sent(join: Start) ->
     assert ann.end() == 1
 
 
-@pytest.mark.parametrize("end", ["Ctrl-D", "SIGTERM"])
-def test_the_terminal_is_restored_after_ctrl_d_and_sigterm(join: Start, end: str) -> None:
-    ann = join("Ann", terminal=True)
-    ann.see(r"\* Here: Ann\n> ")
-    assert not ann.echoes
-    if end == "Ctrl-D":
-        ann.type("\x04")
-    else:
-        ann.process.terminate()
+TIMES = {
+    "0001-01-01T00:00:00Z": "(unreadable time)",  # In New York, this is in the year 0.
+    "0999-02-03T04:05:06+14:00": "09:09",
+    "2026-01-02T03:04:05": "03:04",
+    "9999-12-31T12:30:00+14:00": "17:30",
+    "9999-12-31T23:59:59-14:00": "(unreadable time)",
+    "yesterday": "(unreadable time)",
+}
+
+
+def test_a_time_of_any_year_is_shown_or_said_to_be_unreadable(emulator: Emulator, join: Start, group: str) -> None:
+    for number, timestamp in enumerate(TIMES):
+        row = {"groupId": group, "messageId": f"{group} {number}", "senderName": "Otto", "message": f"no. {number}"}
+        put_row(emulator.client("dynamodb"), "ChatMessages", row | {"timestamp": timestamp})
+    ann = join("Ann", zone="America/New_York")
+    ann.type("Hello\n")
+    ann.end_input()
     assert ann.end() == 0
-    assert ann.echoes
-
-
-def test_a_message_of_another_user_with_the_same_id_is_shown(join: Start, url: str, group: str) -> None:
-    ann = join("Ann", terminal=True)
-    ann.see(r"\* Here: Ann\n> ")
-    with ChatClient(url, "vera", group) as vera:
-        ann.type("mine\r")
-        vera.say("not mine", clientMessageId=vera.receive()["clientMessageId"])
-        ann.see("Vera: not mine\n")
-
-
-def test_the_terminal_keeps_a_half_typed_line_and_is_restored_at_the_end(join: Start, url: str, group: str) -> None:
-    ann = join("Ann", terminal=True)
-    ann.see("> ")
-    ann.see(r"\* Here: Ann\n> ")
-    ann.type("half a sen")
-    ann.see("half a sen")
-    with ChatClient(url, "vera", group) as vera:
-        vera.say("Hello")
-        ann.see("Vera: Hello\n> half a sen")
-        ann.type("tence\r")
-        assert vera.receive()["message"] == "Hello"
-        assert vera.receive()["message"] == "half a sentence"
-    ann.see(r"\* vera has left")
-    assert "Ann: half a sentence" not in ann.shown
-    assert not ann.echoes
-    ann.process.send_signal(signal.SIGINT)
-    assert ann.end() == 0
-    assert ann.echoes
-    assert "Traceback" not in ann.shown
+    assert re.findall(r"(.*) Otto: no\. \d\n", ann.shown) == list(TIMES.values())
+    assert "--- Saturday, 02 February 999\n09:09 " in ann.shown
 
 
 def test_escape_sequences_and_false_lines_are_harmless(join: Start, url: str, group: str) -> None:

@@ -1,7 +1,6 @@
 """``python -m local.join`` in several groups: its commands, and a user whom the chat keeps out of a group."""
 
 import re
-import signal
 import time
 from collections.abc import Callable, Iterator
 from uuid import uuid4
@@ -16,6 +15,7 @@ from tests.clients import ChatClient
 from tests.rows import put_row
 
 from .joined import Joined, Start
+from .screen import OpenScreen
 
 MEMBERS, MESSAGES = "GroupMembers", "ChatMessages"
 
@@ -54,8 +54,8 @@ def group(emulator: Emulator) -> Group:
 def join(start: Start, url: str) -> Start:
     """Join groups."""
 
-    def join(*groups: str, to: str = url, terminal: bool = False) -> Joined:
-        return start(*(f"--group={group}" for group in groups), "--name=Ann", f"--url={to}", terminal=terminal)
+    def join(*groups: str, to: str = url) -> Joined:
+        return start(*(f"--group={group}" for group in groups), "--name=Ann", f"--url={to}")
 
     return join
 
@@ -183,18 +183,25 @@ def test_a_user_who_may_join_nothing_is_told_and_the_unsent_is_shown(join: Start
     assert re.match(r"You are not in blue .*: .* \(FORBIDDEN\)\. Check GROUP", lines[2])
 
 
-def test_the_prompt_names_the_group_that_the_next_line_goes_to(join: Start, url: str, group: Group) -> None:
+def test_the_prompt_and_the_status_name_the_group_that_the_next_line_goes_to(
+    open_screen: OpenScreen, url: str, group: Group
+) -> None:
     red, blue = group("red", "Ann", "bob"), group("blue", "Ann")
-    ann = join(red, blue, terminal=True)
-    ann.see(rf"\* Here in {red}: Ann\n{red}> ")
+    ann = open_screen(f"--group={red}", f"--group={blue}", "--name=Ann", f"--url={url}", columns="120")
+    ann.see(f"* Here in {red}: Ann", f"{red}>", f" connected | you write to {red}")
     with ChatClient(url, "bob", red) as bob:
-        ann.type(f"/join {blue}\r")
-        ann.see(rf"\* You write to {blue} now\n{blue}> ")
+        ann.type(f"/join {blue}")
+        ann.press("Enter")
+        ann.see(f"{red}> /join {blue}", f"* You write to {blue} now", f"{blue}>", f" connected | you write to {blue}")
         ann.type("half")
-        ann.see("half")
         bob.say("Hello")
-        ann.see(rf"\[{red}\] Bob: Hello\n{blue}> half")
-        ann.type(f"\x15/leave {red}\r")
-        ann.see(rf"\* Left {red}\. You write to {blue} now\n> ")
-    ann.process.send_signal(signal.SIGINT)
-    assert ann.end() == 0
+        ann.see(f"hh:mm [{red}] Bob: Hello", f"{blue}> half", f" connected | you write to {blue}")
+        ann.press("C-u")
+        ann.type(f"/leave {red}")
+        ann.press("Enter")
+        ann.see(f"* Left {red}. You write to {blue} now", ">", f" connected | you write to {blue}")
+        ann.type("/leave")
+        ann.press("Enter")
+        ann.see(">", " connected | you write to no group")
+    ann.press("C-c")
+    ann.find("ended with 0")
