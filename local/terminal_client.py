@@ -13,6 +13,7 @@ from typing import TextIO
 from websockets.exceptions import InvalidProxy, InvalidStatus, ProxyError
 
 from .link import DisconnectedError, Frame, RefusedError
+from .names import Names
 from .reliable_client import ReliableClient
 from .room import Room
 from .terminal import Terminal, harmless, harmless_lines, is_visible
@@ -84,6 +85,8 @@ class TerminalClient(ReliableClient):
         self._told_at: dict[str, float] = {}
         self._joined: set[Room] = set()  # Those of which the user knows that they are joined.
         self._names: dict[str, str] = {}
+        self._known = Names()
+        self._known.learn(user_id, sender_name or user_id)
         for group_id in group_ids:
             self.group(group_id)
         self._write_to(self.rooms[group_ids[0]])
@@ -211,8 +214,10 @@ class TerminalClient(ReliableClient):
         if day != self._day:
             self._day = day
             self._show(f"--- {day}", sys.stdout)
-        names = (str(message.get(name) or "") for name in ("senderName", "senderId"))
-        name = harmless(next(filter(is_visible, names), "?"))
+        user_id = str(message.get("senderId") or "")
+        name = next(filter(is_visible, (str(message.get("senderName") or ""), user_id)), "?")
+        self._known.learn(user_id, name)
+        name = harmless(self._known.of(user_id, name))
         text = "(too long to show)" if message.get("omitted") else str(message.get("message", ""))
         if not is_visible(text):
             text = "(no text)"
@@ -283,7 +288,7 @@ class TerminalClient(ReliableClient):
                 where = f" {_name(self.rooms[frame['groupId']])}" if self._several else ""
                 for event in ("joined", "left"):
                     others = [one["userId"] for one in frame[event] if one["userId"] != self.user_id]
-                    if users := [harmless(self._names.get(user_id, user_id)) for user_id in others]:
+                    if users := [harmless(self._called(user_id)) for user_id in others]:
                         self._notice(f"{', '.join(users)} {'has' if len(users) == 1 else 'have'} {event}{where}")
             case "error" if frame.get("retryable"):
                 now = asyncio.get_running_loop().time()
@@ -306,6 +311,11 @@ class TerminalClient(ReliableClient):
 
     def _learn(self, members: list[Frame]) -> None:
         self._names |= {member["userId"]: member["name"] for member in members if member.get("name")}
+        for user_id in (str(member["userId"]) for member in members):
+            self._known.learn(user_id, self._names.get(user_id, user_id))
+
+    def _called(self, user_id: str) -> str:
+        return self._known.of(user_id, self._names.get(user_id, user_id))
 
     @property
     def _open(self) -> list[Room]:

@@ -187,6 +187,21 @@ def test_escape_sequences_and_false_lines_are_harmless(join: Start, url: str, gr
     assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u202e]", ann.shown)
 
 
+def test_two_people_of_one_name_are_told_apart(join: Start, url: str, group: str) -> None:
+    ann = join("Ann")
+    ann.see(r"\* Connected")
+    with ChatClient(url, "user-17", group, name="Bob") as bob, ChatClient(url, "eve", group, name="Ann") as eve:
+        bob.say("I am Bob", senderName="Bob")
+        ann.see(r"\d Bob: I am Bob\n")
+        eve.say("I am Ann", senderName="ann")
+        ann.see(r"\d ann \(eve\): I am Ann\n")
+        eve.say("And Bob", senderName="Bob")
+        ann.see(r"\d Bob \(eve\): And Bob\n")
+        bob.say("No", senderName="Bob")
+        ann.see(r"\d Bob \(user-17\): No\n")
+    ann.see(r"Ann \(eve\)")
+
+
 @pytest.mark.parametrize("text", ["\x1b", "\x7f", "\x85", "\u2028", "\u2066", "\ufeff", "\r", "\x00", "\ud800"])
 def test_harmful_characters_are_replaced(text: str) -> None:
     assert harmless(f"a{text}b") == "a�b"

@@ -1,0 +1,26 @@
+"""What users are called, so that two of one name are told apart. ``Names`` of the chat page has the same rule."""
+
+import unicodedata
+from collections import defaultdict
+
+
+class Names:
+    """The names that users have or had."""
+
+    def __init__(self) -> None:
+        """Know nobody."""
+        self._users: defaultdict[str, set[str]] = defaultdict(set)
+
+    def learn(self, user_id: str, name: str) -> None:
+        """Learn that a user has a name."""
+        self._users[_key(name)].add(user_id)
+
+    def of(self, user_id: str, name: str) -> str:
+        """Return the name to show, with the id if another user has the same name."""
+        alone = len(self._users[_key(name)] | {user_id}) == 1
+        return name if alone or not user_id or _key(name) == _key(user_id) else f"{name} ({user_id})"
+
+
+def _key(name: str) -> str:
+    """Names that look the same have the same key."""
+    return unicodedata.normalize("NFKC", name).lower()
