@@ -3,6 +3,8 @@
 import unicodedata
 from collections import defaultdict
 
+from .terminal import is_visible
+
 
 class Names:
     """The names that users have or had."""
@@ -16,11 +18,12 @@ class Names:
         self._users[_key(name)].add(user_id)
 
     def of(self, user_id: str, name: str) -> str:
-        """Return the name to show, with the id if another user has the same name."""
-        alone = len(self._users[_key(name)] | {user_id}) == 1
+        """Return the name to show, with the id if another user has the same name, or could seem to have an id."""
+        alone = len(self._users[_key(name)] | {user_id}) == 1 and not name.endswith(")")
         return name if alone or not user_id or _key(name) == _key(user_id) else f"{name} ({user_id})"
 
 
 def _key(name: str) -> str:
-    """Names that look the same have the same key."""
-    return unicodedata.normalize("NFKC", name).lower()
+    """Names that look the same have the same key. Letters of other scripts that look alike are not covered."""
+    seen = (one for one in unicodedata.normalize("NFKC", name) if is_visible(one))
+    return "".join(seen).lower()

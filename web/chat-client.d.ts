@@ -52,8 +52,8 @@ export interface Socket {
 
 export interface ClientOptions {
   /**
-   * This user's id, 1 to 256 bytes in UTF-8. With authentication, it must be the one in the token. The client changes
-   * neither it nor a group: if a person types them, pass `typed.normalize()`.
+   * This user's id, 1 to 256 bytes in UTF-8. With authentication, it must be the one in the token. The client does
+   * not normalize ids. If a person types one, pass `typed.normalize()`.
    */
   userId: string;
   /** The name that others see, at most 256 bytes in UTF-8. Default, and if nothing of it can be seen: `userId`. */
@@ -201,8 +201,8 @@ export class ChatError extends Error {
    * - `TIMEOUT`: no answer came
    * - `DISCONNECTED`: the connection ended before the answer
    * - `CONNECT`: the socket could not be created, or `getToken` failed
-   * - `REFUSED`: no socket opened twice or more in a row, with a fresh token too. The server cannot be reached, or refuses
-   *   the user. The client goes on trying
+   * - `REFUSED`: two or more connections in a row did not open, one of them with a fresh token. The server cannot be
+   *   reached, or refuses the user. The client goes on trying
    * - `STORAGE`: unsent messages will be lost on a reload
    */
   readonly code: string;
@@ -338,11 +338,17 @@ export interface ChatClient extends Omit<Room, "groupId" | "close">, Omit<Chat, 
  */
 export const isVisible: (text: unknown) => boolean;
 
+/** Whether a value can be a user id, a group or a name: a string of 1 to 256 bytes in UTF-8. */
+export const isId: (value: unknown) => boolean;
+
+/** Whether a value can be the URL of a chat: it begins with wss:// or ws://, and has no white space and no #. */
+export const isUrl: (value: unknown) => boolean;
+
 /**
  * Create a client. It connects only when you call `connect()`.
  *
- * @throws {TypeError} If the URL does not begin with wss:// or ws://, an id does not have 1 to 256 bytes in UTF-8, a name
- *   has more, a time is unknown or not from 1 to 2^31 - 1 ms, the storage has other methods, or there is no WebSocket. The
+ * @throws {TypeError} If the URL does not begin with wss:// or ws:// or has white space or a #, an id does not have 1 to 256
+ *   bytes in UTF-8, a name has more, a time is unknown or not from 1 to 2^31 - 1 ms, the storage has other methods, or there is no WebSocket. The
  *   message names the option.
  */
 export const ChatClient: {

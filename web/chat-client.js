@@ -44,6 +44,9 @@ const MAX_TIMER_MS = 2 ** 31 - 1;
 
 const PAGE_SIZE = 50;
 
+// Of so many sockets in a row that do not open, one more gets a fresh token.
+const FRESH_TOKEN_EVERY = 8;
+
 // The server takes this many groups in one frame.
 const BATCH_SIZE = 25;
 
@@ -161,11 +164,16 @@ const bytesOf = (text) =>
     .replace(/[\u0800-\uffff]/g, "333")
     .replace(/[\x80-\u07ff]/g, "22").length;
 
+/** The server cannot store half a surrogate pair: it has no UTF-8. @param {unknown} value @returns {boolean} */
+export const isId = (value) =>
+  typeof value === "string" && !!value && bytesOf(value) <= MAX_ID_BYTES && !/[\ud800-\udfff]/u.test(value);
+
+/** @param {unknown} value @returns {boolean} */
+export const isUrl = (value) => typeof value === "string" && /^wss?:\/\/[^\s/?#][^\s#]*$/i.test(value);
+
 /** The server would refuse it, and a browser does not say why. @param {string} name @param {unknown} value */
 function checkId(name, value) {
-  // Half a surrogate pair has no bytes.
-  if (typeof value !== "string" || !value || bytesOf(value) > MAX_ID_BYTES || /[\ud800-\udfff]/u.test(value))
-    throw new TypeError(`${name} must be a string of 1 to ${MAX_ID_BYTES} bytes in UTF-8`);
+  if (!isId(value)) throw new TypeError(`${name} must be a string of 1 to ${MAX_ID_BYTES} bytes in UTF-8`);
 }
 
 /** @param {Partial<Timing>} [given] @returns {Timing} */
@@ -322,6 +330,8 @@ class Connection extends Listeners {
   #refusals = 0;
   /** Whether the token may have ended. */
   #stale = false;
+  /** When it ends, in milliseconds since the epoch. NaN if the server does not say it. */
+  #tokenEnds = NaN;
   /** Runs while the client is connected, until it has been so for long enough. @type {any} */
   #lasting;
   /** @type {any} */
@@ -337,8 +347,7 @@ class Connection extends Listeners {
   /** @param {ClientOptions & { url: string, groupId?: string }} options */
   constructor(options) {
     super();
-    if (!/^wss?:\/\/[^\s/?#][^\s#]*$/i.test(options.url))
-      throw new TypeError("url must begin with wss:// or ws://, without spaces and #");
+    if (!isUrl(options.url)) throw new TypeError("url must begin with wss:// or ws://, without spaces and #");
     checkId("userId", options.userId);
     const senderName = isVisible(options.senderName) ? options.senderName : undefined;
     if (senderName) checkId("senderName", senderName);
@@ -400,7 +409,10 @@ class Connection extends Listeners {
   }
 
   #disconnect() {
-    for (const link of [this.#old, this.#next, this.link]) if (link) this.#lost(link);
+    for (const link of [this.#old, this.#next, this.link]) {
+      link?.end();
+      if (link) this.#lost(link);
+    }
   }
 
   wake() {
@@ -518,7 +530,8 @@ class Connection extends Listeners {
 
   /** @param {Link} link */
   #lost(link) {
-    const refused = link.socket && !link.open;
+    // What the client itself has ended was not refused.
+    const refused = link.socket && !link.open && !link.ended;
     link.end();
     if (link === this.#next) {
       this.#next = undefined;
@@ -534,9 +547,15 @@ class Connection extends Listeners {
 
   /** A socket did not open. The next one gets a fresh token. If it does not help, the user must know. */
   #refuse() {
-    this.#stale = true;
-    if (++this.#refusals > 1 && !this.link && !this.#life.signal.aborted && globalThis.navigator?.onLine !== false)
-      this.report(passing("REFUSED", "The server cannot be reached, or does not accept this user or token"));
+    if (globalThis.navigator?.onLine === false) return;
+    // A fresh token may cost a request. While the server is gone, none helps.
+    this.#stale = this.#refusals++ % FRESH_TOKEN_EVERY === 0;
+    if (this.#refusals < 2 || this.link) return;
+    const why =
+      Date.now() >= this.#tokenEnds
+        ? "The token has ended"
+        : "The server cannot be reached, or does not accept this user or token";
+    this.report(passing("REFUSED", why));
   }
 
   #interrupted() {
@@ -589,12 +608,16 @@ class Connection extends Listeners {
    * @param {Link} link @param {number} leftMs NaN if the server does not say it.
    */
   #renew(link, leftMs) {
+    this.#tokenEnds = Date.now() + leftMs;
     if (!(leftMs < this.timing.maxConnectionMs)) return;
     link.cancel(link.due);
     // A token that ends at once must not make the client connect in a loop.
-    link.due = link.after(Math.max(leftMs - 60_000, leftMs / 2, 1_000), () => {
+    const renewMs = Math.max(leftMs - 60_000, leftMs / 2, 1_000);
+    link.due = link.after(renewMs, () => {
       this.#stale = true;
       this.#open();
+      // The server then pushes nothing to this connection, and does not say so.
+      link.due = link.after(Math.max(leftMs - renewMs, 0), () => this.#lost(link));
     });
   }
 
@@ -655,7 +678,10 @@ class Connection extends Listeners {
     // The chat was deployed without this feature.
     if (error.code === "UNKNOWN_ACTION") return;
     const lost = error.code === "NOT_CONNECTED";
-    if (lost) this.#lost(link);
+    if (lost) {
+      this.#stale = true;
+      this.#lost(link);
+    }
     // A message is then sent again over the next connection.
     this.report(error, (lost ? undefined : this.#settle(error)) ?? this.members.get(frame.groupId));
   }

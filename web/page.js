@@ -1,13 +1,13 @@
 /** The chat page. It shows what chat-client.js reports. Its parts are in page/. */
-import { ChatClient } from "./chat-client.js";
-import { alert, endAlert, endAlerts } from "./page/alerts.js";
+import { ChatClient, isId, isUrl } from "./chat-client.js";
+import { alert, endAlert, endAlerts, isAlerted } from "./page/alerts.js";
 import { rewrite, writeTo } from "./page/composer.js";
-import { showState } from "./page/connection.js";
+import { endState, showState } from "./page/connection.js";
 import { Conversation } from "./page/conversation.js";
 import { today } from "./page/dates.js";
 import { byId, showAvatar, textOf } from "./page/elements.js";
 import { count, coversConversation, forgetDays, onChoose, openGroups, showGroups } from "./page/groups.js";
-import { isAddress, isId, onJoin, showJoinForm } from "./page/join-form.js";
+import { onJoin, showJoinForm } from "./page/join-form.js";
 import { mayLeave, unsentIn } from "./page/leaving.js";
 import { setOwnName } from "./page/mentions.js";
 import { endNotification, endNotifications, notify } from "./page/notifications.js";
@@ -41,8 +41,12 @@ let left = new Set();
 let leaveView = () => {};
 /** Whether the client has been online in this session. */
 let reached = false;
-/** Whether to say that the user is connected elsewhere: it may be somebody else who chose the same name. */
-let watchesElsewhere = false;
+/** The group in which to look, after the user has joined it, whether somebody else has the same name. */
+let watched = "";
+/** Rooms that the user has left. They may still have messages to send. @type {Room[]} */
+let departed = [];
+/** Messages that came before it was known what the user has read on other devices. @type {Map<Conversation, Message>} */
+const unsure = new Map();
 /** @type {ReturnType<typeof setTimeout> | undefined} */
 let retitle;
 /** @type {number | undefined} */
@@ -54,7 +58,7 @@ onJoin((values) => {
   const { endpoint, userId, token } = values;
   const same = session?.endpoint === endpoint && session.userId === userId && session.token === token;
   enter({ ...values, groups: [...new Set([...(same ? (session?.groups ?? []) : []), values.group])] });
-  watchesElsewhere = !token;
+  if (!token) watched = values.group;
 });
 
 /** @param {any} value @returns {value is Session} */
@@ -63,7 +67,7 @@ function isSession(value) {
   return (
     Array.isArray(groups) &&
     [group, name, userId, ...groups].every(isId) &&
-    isAddress(endpoint) &&
+    isUrl(endpoint) &&
     [token, givenId].every((text) => typeof text === "string")
   );
 }
@@ -77,7 +81,10 @@ function enter(joined) {
   showAvatar(byId("my-avatar"), userId, name);
   setOwnName(name);
   endAlerts();
-  reached = settled = watchesElsewhere = false;
+  reached = settled = false;
+  watched = "";
+  departed = [];
+  unsure.clear();
   summaries = new Map();
   left = new Set(readJson("localStorage", leftKey(joined), Array.isArray));
   chat = new ChatClient(endpoint, { userId, senderName: name, getToken: () => token });
@@ -89,14 +96,14 @@ function enter(joined) {
   show(joined.group);
 }
 
-/** What each error of the client means here, and what to do. @type {Record<string, () => string>} */
+/** What each error of the client means here, and what to do. @type {Record<string, (message: string) => string>} */
 const ADVICE = {
-  FORBIDDEN: () => "You are not a member of this group. Ask to be added, or leave it.",
+  FORBIDDEN: () => "You are not a member of this group, or not any more. Ask to be added, or leave it.",
   TOO_MANY_GROUPS: () => "You are in too many groups. Leave another one, and choose this one again.",
-  REFUSED: () =>
+  REFUSED: (message) =>
     reached
-      ? "Not connected: the server cannot be reached, or it does not accept you any more. If it needs a new token, sign out and join with it."
-      : "Not connected: the server cannot be reached, or it refused you. Sign out, and check the address, group and token.",
+      ? `Not connected. ${message}. If you have a new token, sign out and join with it.`
+      : "Not connected: the server cannot be reached, or it refused you. Sign out, and check the address, group, user ID and token.",
   STORAGE: () =>
     "This browser keeps no messages: its storage is full or blocked. Do not close the page before all are sent.",
 };
@@ -107,7 +114,7 @@ function failed({ code, message, retryable, clientMessageId, groupId }) {
   // A failed message shows its own error, and the user need not know about retries.
   if (!isOurs && (retryable || clientMessageId)) return;
   if (groupId && groupId !== session?.group) return;
-  alert(groupId ? GROUP : code, ADVICE[code]?.() ?? `${message}.`);
+  alert(isOurs ? code : GROUP, ADVICE[code]?.(message) ?? `${message}.`);
 }
 
 function signOut() {
@@ -118,18 +125,28 @@ function signOut() {
   chat = undefined;
   write("sessionStorage", SESSION_KEY, "");
   endNotifications();
+  endState();
   openPeople(false);
   openGroups(false);
   showJoinForm(session, !reached);
 }
 
 byId("sign-out").addEventListener("click", async () => {
-  if (await mayLeave(rooms(), false)) signOut();
+  if (await mayLeave(rooms(), whatWaits)) signOut();
 });
 
+const whatWaits = () =>
+  isAlerted("STORAGE")
+    ? "What is not sent will be lost, because this browser cannot keep it."
+    : "What is not sent stays in this browser until you join again as the same user.";
+
 function connectionChanged() {
-  if (chat?.state !== "online") return;
-  if (!reached) chat.groups().then(settle, settle);
+  if (chat?.state !== "online") {
+    // The server does not notice at once that a connection has gone: the user seems to be there twice.
+    if (reached) stopWatching();
+    return;
+  }
+  chat.groups().then(settle, settle);
   reached = true;
   for (const reason of ["CONNECT", "REFUSED"]) endAlert(reason);
 }
@@ -149,6 +166,8 @@ function counted(list) {
 function settle() {
   settled = true;
   for (const conversation of conversations.values()) conversation.update();
+  for (const [conversation, message] of unsure) if (conversation.unread) tell(conversation, message);
+  unsure.clear();
 }
 
 /** @param {Session} user */
@@ -201,15 +220,16 @@ function show(groupId) {
   byId("title").textContent = groupId;
   endAlert(GROUP);
   const stateChanged = () => showState(client, room.state);
-  const peopleChanged = () => {
+  const peopleChanged = () => showPeople(room, conversation.names, user);
+  const presenceChanged = () => {
     conversation.learn(room.presence.members.map(({ userId }) => ({ userId, name: room.nameOf(userId) })));
-    showPeople(room, conversation.names, user);
+    peopleChanged();
     lookElsewhere(room);
   };
   const typingChanged = () => showTyping(room, conversation.names);
   const stops = [
     room.on("state", stateChanged),
-    room.on("presence", peopleChanged),
+    room.on("presence", presenceChanged),
     room.on("messages", peopleChanged),
     room.on("typing", typingChanged),
   ];
@@ -217,15 +237,14 @@ function show(groupId) {
     for (const stop of stops.splice(0)) stop();
   };
   stateChanged();
-  peopleChanged();
+  presenceChanged();
   typingChanged();
   openPeople(false);
   openGroups(false);
   writeTo({
     draftKey: `chat-draft:${JSON.stringify([groupId, session.userId])}`,
     send: (text) => {
-      watchesElsewhere = false;
-      endAlert(ELSEWHERE);
+      stopWatching();
       conversation.send(text);
     },
     typing: (isTyping) => room.setTyping(isTyping),
@@ -241,18 +260,28 @@ onChoose(show);
 byId("leave").addEventListener("click", async () => {
   const conversation = shownConversation();
   const next = groups().find(({ groupId }) => groupId !== session?.group);
-  const leaves = conversation && next ? [conversation.room] : rooms();
-  if (!(await mayLeave(leaves, !!next))) return;
-  if (!conversation || !next) return signOut();
+  if (!conversation || !next) {
+    if (await mayLeave(rooms(), whatWaits)) signOut();
+    return;
+  }
+  const then = (/** @type {boolean} */ isSending) =>
+    isSending
+      ? "The page goes on sending after you have left."
+      : "What is not sent stays here until you join the group again.";
+  if (!(await mayLeave([conversation.room], then))) return;
   leaveView();
   conversation.close();
   conversations.delete(conversation.room.groupId);
+  departed.push(conversation.room);
+  unsure.delete(conversation);
+  endNotification(conversation.room.groupId);
   setLeft(conversation.room.groupId, true);
   show(next.groupId);
   openGroups(true);
 });
 
-const rooms = () => [...conversations.values()].map(({ room }) => room);
+/** Those in which the user may have unsent messages. */
+const rooms = () => [...new Set([...conversations.values()].map(({ room }) => room).concat(departed))];
 
 /** The groups of the list, the one with the newest message first. @returns {Group[]} */
 function groups() {
@@ -284,25 +313,36 @@ function groupsChanged() {
 }
 
 /** @param {Conversation} conversation @param {Message} message */
-function arrived({ room, names }, message) {
-  if (!isHere())
-    notify(room.groupId, `${names.of(message.senderId, message.senderName)}: ${textOf(message)}`, () =>
-      show(room.groupId),
-    );
+function arrived(conversation, message) {
+  if (chat?.state === "online") tell(conversation, message);
+  else unsure.set(conversation, message);
+}
+
+/** @param {Conversation} conversation @param {Message} message */
+function tell({ room: { groupId }, names }, message) {
+  if (isHere() || !session) return;
+  const { endpoint, userId } = session;
+  const text = `${names.of(message.senderId, message.senderName)}: ${textOf(message)}`;
+  notify(groupId, JSON.stringify([endpoint, userId]), text, () => show(groupId));
 }
 
 // People
 
 /** @param {Room} room */
-function lookElsewhere({ state, presence }) {
+function lookElsewhere({ groupId, presence }) {
   const own = presence.members.find(({ userId }) => userId === session?.userId);
-  if (!watchesElsewhere || state !== "online" || !own) return;
+  if (groupId !== watched || !own) return;
   if (own.devices < 2) endAlert(ELSEWHERE);
   else
     alert(
       ELSEWHERE,
-      `“${session?.name}” is connected elsewhere, too. If that is not you, sign out and choose another name.`,
+      `“${session?.name}” was connected elsewhere, too, when you joined. If that was not you, sign out and choose another name.`,
     );
+}
+
+function stopWatching() {
+  watched = "";
+  endAlert(ELSEWHERE);
 }
 
 // Looking

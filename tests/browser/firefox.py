@@ -22,6 +22,7 @@ from websockets.sync.client import ClientConnection, connect
 from tests.packages import find_or_install
 
 _HOW_TO_INSTALL = "Not run in Firefox: there is no firefox on PATH. To install it: apt-get install firefox-esr (Debian)"
+_START_SECONDS = 60
 # As in Chromium.
 _PREFERENCES = 'user_pref("ui.prefersReducedMotion", 1);'
 _FOCUS = "() => { Document.prototype.hasFocus = () => true; }"
@@ -71,13 +72,18 @@ def start_firefox(profile: Path) -> Iterator[Firefox]:
     flags = ["--headless", "--remote-debugging-port=0", "--remote-allow-system-access", "--profile", str(profile)]
     log = profile / "log"
     with log.open("w") as written, subprocess.Popen([program, *flags], stdout=written, stderr=written) as process:
-        while not (found := re.search(r"BiDi listening on (\S+)\n", log.read_text())):
-            assert process.poll() is None, f"Firefox ended: {log.read_text()}"
-            time.sleep(0.05)
-        with connect(f"{found[1]}/session", max_size=None) as socket:
-            firefox = Firefox(socket)
-            yield firefox
-            firefox.command("browser.close")
+        try:
+            deadline = time.monotonic() + _START_SECONDS
+            while not (found := re.search(r"BiDi listening on (\S+)\n", log.read_text())):
+                assert process.poll() is None, f"Firefox ended: {log.read_text()}"
+                assert time.monotonic() < deadline, f"Firefox did not start: {log.read_text()}"
+                time.sleep(0.05)
+            with connect(f"{found[1]}/session", max_size=None) as socket:
+                firefox = Firefox(socket)
+                yield firefox
+                firefox.command("browser.close")
+        finally:
+            process.terminate()
 
 
 class Window(Remote):

@@ -401,16 +401,20 @@ def test_a_script_in_a_message_is_shown_as_text(ann: Person, group: str, chat_ur
 
 
 def test_addresses_in_a_message_are_links(ann: Person, group: str, chat_url: str) -> None:
-    text = "See https://example.com/a?b=(c)&d=1, or <http://[::1>. Not javascript://x or http:// (HTTPS://EXAMPLE.ORG)"
+    addresses = ["https://example.com/a?b=(c)&d=1", "HTTPS://EXAMPLE.ORG", "https://en.wikipedia.org/wiki/Foo_(bar)"]
+    others = "<http://[::1>. Not javascript://x or http:// but https://a.example，谢谢 \u202ehttps://b.example/\u202dx"
+    text = "See {}, ({}) and ({}). Not ".format(*addresses) + others
     with ChatClient(chat_url, "vera", group) as vera:
         vera.say(text)
         ann.until_shown(text)
     links = "return [...document.querySelectorAll('#messages a')].map((a) => [a.textContent, a.href, a.rel])"
-    rel = "noopener noreferrer"
-    assert ann.script(links) == [
-        ["https://example.com/a?b=(c)&d=1", "https://example.com/a?b=(c)&d=1", rel],
-        ["HTTPS://EXAMPLE.ORG", "https://example.org/", rel],
-    ]
+    expected = [*addresses, "https://a.example", "https://b.example/"]
+    hrefs = [address.replace("HTTPS://EXAMPLE.ORG", "https://example.org/") for address in expected]
+    hrefs[3] += "/"
+    assert ann.script(links) == [[*link, "noopener noreferrer"] for link in zip(expected, hrefs, strict=True)]
+    # However the text around it is written, an address is read from left to right.
+    direction = "return getComputedStyle(document.querySelectorAll('#messages a')[4]).direction"
+    assert ann.script(direction) == "ltr"
 
 
 def test_a_continued_message_shows_its_time_under_the_pointer(ann: Person, group: str, chat_url: str) -> None:
@@ -576,7 +580,9 @@ def test_the_join_form_is_filled_in_and_explains_mistakes(person: People, group:
     assert ann.text_of("join-error") == "Your name has no visible character."
     ann.open(group=group, endpoint="https://example.com")
     ann.find("name").send_keys("Ann", Keys.ENTER)
-    assert ann.text_of("join-error") == "WebSocket address must begin with wss:// or ws://."
+    assert (
+        ann.text_of("join-error") == "WebSocket address must begin with wss:// or ws://, and have no spaces and no #."
+    )
     assert ann.focused == "endpoint"
     ann.open(group="g" * 257)
     ann.press(Keys.ENTER)

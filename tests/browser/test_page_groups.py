@@ -335,7 +335,10 @@ def test_the_server_counts_what_is_unread_on_every_device(person: People, emulat
 
         laptop.find("other-group").send_keys("not in the token", Keys.ENTER)
         laptop.until_state("Not in this group")
-        assert laptop.text_of("alert") == "You are not a member of this group. Ask to be added, or leave it."
+        assert (
+            laptop.text_of("alert")
+            == "You are not a member of this group, or not any more. Ask to be added, or leave it."
+        )
         laptop.find("leave").click()
         laptop.until(lambda: len(laptop.groups) == 2)
         laptop.choose(red)

@@ -1,26 +1,30 @@
-/** What is wrong, in one sentence below the conversation. It goes when its reason goes. */
+/** What is wrong, in one sentence for each reason, below the conversation. It goes when its reason goes. */
 import { byId, showText } from "./elements.js";
 
-/** The sentence for each reason, the oldest first. @type {Map<string, string>} */
+/** @type {Map<string, HTMLElement>} */
 const alerts = new Map();
 
 /** @param {string} reason @param {string} sentence Says what to do. */
 export function alert(reason, sentence) {
-  alerts.delete(reason);
-  alerts.set(reason, sentence);
-  show();
+  let element = alerts.get(reason);
+  if (!element) {
+    element = document.createElement("p");
+    element.role = "alert";
+    alerts.set(reason, element);
+    byId("alert").append(element);
+  }
+  showText(element, sentence);
 }
 
 /** @param {string} reason */
+export const isAlerted = (reason) => alerts.has(reason);
+
+/** @param {string} reason */
 export function endAlert(reason) {
-  if (alerts.delete(reason)) show();
+  alerts.get(reason)?.remove();
+  alerts.delete(reason);
 }
 
 export function endAlerts() {
-  alerts.clear();
-  show();
-}
-
-function show() {
-  showText(byId("alert"), [...alerts.values()].at(-1) ?? "");
+  for (const reason of [...alerts.keys()]) endAlert(reason);
 }

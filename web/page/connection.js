@@ -33,3 +33,9 @@ export function showState(chat, state) {
   tick();
   countdown = setInterval(tick, 1000);
 }
+
+/** The user has signed out. */
+export function endState() {
+  clearInterval(countdown);
+  showText(byId("said"), "");
+}

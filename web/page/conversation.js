@@ -52,6 +52,8 @@ export class Conversation {
   #messages = [];
   /** Unread messages that came late: their place is before what the user had read. @type {Message[]} */
   #late = [];
+  /** How far the user had read then, here or on another device. @type {Position} */
+  #lateAt = BEGINNING;
   /** Whether to keep the end in view when messages come. */
   #following = true;
   #scrolledTo = 0;
@@ -137,7 +139,12 @@ export class Conversation {
     const first = !this.#known;
     this.#known = true;
     const arrived = this.#arrived();
-    const late = arrived.filter((message) => !isAfter(message, readUpTo));
+    // On another device the user may have read them since.
+    if (isAfter(readUpTo, this.#lateAt)) this.#late = [];
+    this.#lateAt = readUpTo;
+    // What was read elsewhere while this page was not connected is not late, but not known here yet.
+    const seen = this.#readUpTo ?? readUpTo;
+    const late = arrived.filter((message) => !isAfter(message, readUpTo) && !isAfter(message, seen));
     this.#late.push(...late);
     const counted = this.#after(readUpTo).filter(({ own }) => !own);
     const unread = (summary?.unread ?? counted.length) + this.#late.length;
@@ -165,6 +172,7 @@ export class Conversation {
   #arrived() {
     const { messages, state } = this.room;
     const old = this.#messages;
+    if (messages === old && this.#loaded) return [];
     const loaded = this.#loaded;
     this.#loaded ||= state === "online";
     const [start, end, oldEnd] = changedRange(old, messages);
@@ -206,6 +214,7 @@ export class Conversation {
     const anchor = this.#following ? undefined : this.#firstVisible();
     const place = bottomOf(anchor);
     this.list.show(messages, this.#firstUnread());
+    log.classList.toggle("loading", !this.#loaded);
     byId("older").hidden = !hasOlder;
     byId("beginning").hidden = hasOlder || state !== "online";
     byId("beginning").textContent = messages.length

@@ -24,10 +24,17 @@ export function showText(element, text) {
 /** Removes characters that change the direction of writing. @param {string} text */
 export const plain = (text) => text.replace(/[^\P{Cf}\u200c\u200d]/gu, "").trim();
 
+/** Names that look the same have the same key. Letters of other scripts that look alike are not covered. @param {string} name */
+export const keyOf = (name) =>
+  name
+    .normalize("NFKC")
+    .replace(/[\p{Default_Ignorable_Code_Point}\p{White_Space}\u2800]/gu, "")
+    .toLowerCase();
+
 /** The name to show for another user, who is never shown as "You". @param {string} userId @param {string} [name] */
 export function nameToShow(userId, name = "") {
   const [shown, id] = [plain(name), plain(userId)];
-  if (isVisible(shown) && shown.toLowerCase() !== "you") return shown;
+  if (isVisible(shown) && keyOf(shown) !== "you") return shown;
   return isVisible(id) ? id : "?";
 }
 
@@ -49,6 +56,15 @@ const characters = Intl.Segmenter && new Intl.Segmenter();
 
 /** @param {string} text */
 const firstOf = (text) => (characters ? characters.segment(text).containing(0)?.segment : [...text][0]);
+
+const MOST_EMOJI = 5;
+
+/** Whether a text is a few emoji and nothing else. @param {string} text */
+export function isEmoji(text) {
+  if (!/^[\p{Emoji}\p{Emoji_Component}\s]+$/u.test(text) || !/\p{Emoji_Presentation}|\ufe0f/u.test(text)) return false;
+  const rest = text.replace(/\s/g, "");
+  return [...(characters?.segment(rest) ?? rest)].length <= MOST_EMOJI;
+}
 
 /** @param {HTMLElement} avatar @param {string} id Of a user or a group. @param {string} name */
 export function showAvatar(avatar, id, name) {

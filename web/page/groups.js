@@ -1,6 +1,6 @@
 /** The list of groups at the side. On a phone it slides over the conversation. */
+import { isId } from "../chat-client.js";
 import { byId, copyOf, isolated, part, showAvatar, textOf } from "./elements.js";
-import { isId } from "./join-form.js";
 import { showDayOrTime } from "./dates.js";
 
 /** @import { Message } from "../chat-client.js" */

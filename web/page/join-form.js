@@ -1,5 +1,5 @@
 /** The form with the group, the user and the server. A link fills it in. */
-import { isVisible } from "../chat-client.js";
+import { isId, isUrl, isVisible } from "../chat-client.js";
 import { byId } from "./elements.js";
 import { read, write } from "./storage.js";
 
@@ -7,7 +7,6 @@ import { read, write } from "./storage.js";
 /** @typedef {Omit<Values, "group"> & { group?: string }} Known */
 
 const NAME_KEY = "chat-name";
-const MAX_ID_BYTES = 256;
 const form = /** @type {HTMLFormElement} */ (byId("join"));
 
 /** @param {Known | undefined} session What the user joined with before. @param {boolean} doubtful Whether it may be wrong. */
@@ -60,17 +59,11 @@ form.addEventListener("change", ({ target }) => {
   typed.value = typed.value.normalize();
 });
 
-/** Whether a value is an address for a WebSocket. @param {any} value */
-export const isAddress = (value) => /^wss?:\/\/[^/]/.test(value) && URL.canParse(value);
-
-/** Whether a value can be a group, a name or a user ID. @param {any} value */
-export const isId = (value) => isVisible(value) && new TextEncoder().encode(value).length <= MAX_ID_BYTES;
-
 /** What is wrong with each value. @param {Record<string, string>} values */
 const faultsOf = ({ group, name, endpoint, userId }) => ({
   group: faultOf(group, isId, "is too long"),
   name: faultOf(name, isId, "is too long"),
-  endpoint: faultOf(endpoint, isAddress, "must begin with wss:// or ws://"),
+  endpoint: faultOf(endpoint, isUrl, "must begin with wss:// or ws://, and have no spaces and no #"),
   userId: faultOf(userId || name, isId, "is too long"),
 });
 

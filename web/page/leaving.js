@@ -11,19 +11,18 @@ export const unsentIn = ({ messages }) => messages.slice(messages.findLastIndex(
 /**
  * Whether to leave. Asks only if there are unsent messages.
  *
- * @param {readonly Room[]} rooms What the user leaves. @param {boolean} stays Whether the page stays connected.
+ * @param {readonly Room[]} rooms What the user leaves.
+ * @param {(isSending: boolean) => string} then What becomes of the messages, if some are still being sent.
  * @returns {Promise<boolean>}
  */
-export async function mayLeave(rooms, stays) {
+export async function mayLeave(rooms, then) {
   const unsent = rooms.flatMap(unsentIn);
   if (!unsent.length) return true;
-  const waiting = unsent.some(({ status }) => status === "sending");
   byId("unsent-count").textContent =
     unsent.length === 1 ? "1 message is not sent" : `${unsent.length} messages are not sent`;
-  byId("unsent-what").textContent =
-    stays && waiting
-      ? "They are sent when the connection is back."
-      : "They stay in this browser until you join again with the same name.";
+  byId("unsent-what").textContent = then(unsent.some(({ status }) => status === "sending"));
+  // Escape keeps the value of the last time.
+  dialog.returnValue = "";
   dialog.showModal();
   return new Promise((resolve) =>
     dialog.addEventListener("close", () => resolve(dialog.returnValue === "leave"), { once: true }),
@@ -32,3 +31,6 @@ export async function mayLeave(rooms, stays) {
 
 for (const button of dialog.querySelectorAll("button"))
   button.addEventListener("click", () => dialog.close(button.value));
+
+// Escape closes the dialog alone, not what is behind it.
+dialog.addEventListener("keydown", (event) => event.stopPropagation());

@@ -1,7 +1,12 @@
 /** Where a text names the user. */
 
+import { splitAtLinks } from "./links.js";
+
 // These scripts write no spaces between words.
 const UNSPACED = /[\p{sc=Han}\p{sc=Hiragana}\p{sc=Katakana}\p{sc=Thai}\p{sc=Lao}\p{sc=Khmer}\p{sc=Myanmar}]/u;
+
+// Korean writes particles right after a name.
+const UNSPACED_AFTER = new RegExp(`${UNSPACED.source}|\\p{sc=Hangul}`, "u");
 
 /** The name as a whole word, in upper or lower case. @type {{ name: string, pattern?: RegExp }} */
 let own = { name: "" };
@@ -10,10 +15,8 @@ let own = { name: "" };
 export function setOwnName(name) {
   if (own.name === name) return;
   const letters = [...name];
-  const edge = (/** @type {string | undefined} */ letter, /** @type {string} */ pattern) =>
-    !letter || UNSPACED.test(letter) ? "" : pattern;
-  const before = edge(letters[0], "(?<![\\p{L}\\p{M}\\p{N}_])");
-  const after = edge(letters.at(-1), "(?![\\p{L}\\p{M}\\p{N}_])");
+  const before = UNSPACED.test(letters[0]) ? "" : "(?<![\\p{L}\\p{M}\\p{N}_])";
+  const after = UNSPACED_AFTER.test(letters[letters.length - 1]) ? "" : "(?![\\p{L}\\p{M}\\p{N}_])";
   const literal = name.replace(/[\\^$.*+?()[\]{}|]/g, "\\$&");
   own = { name, pattern: new RegExp(`${before}(${literal})${after}`, "giu") };
 }
@@ -22,4 +25,5 @@ export function setOwnName(name) {
 export const splitAtName = (text) => (own.pattern ? text.split(own.pattern) : [text]);
 
 /** @param {{ message: string, own: boolean }} message */
-export const mentionsUser = ({ message, own }) => !own && splitAtName(message).length > 1;
+export const mentionsUser = ({ message, own }) =>
+  !own && splitAtLinks(message).some((text, index) => index % 2 === 0 && splitAtName(text).length > 1);

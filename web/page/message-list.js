@@ -1,7 +1,7 @@
 /** The messages of a group as a list of elements. Text only, never HTML. */
-import { copyOf, part, showAvatar, showText, textOf } from "./elements.js";
+import { copyOf, isEmoji, part, showAvatar, showText, textOf } from "./elements.js";
 import { dayOf, nameOfDay, showTime, timeOf } from "./dates.js";
-
+import { splitAtLinks } from "./links.js";
 import { mentionsUser, splitAtName } from "./mentions.js";
 
 /** @import { Message } from "../chat-client.js" */
@@ -108,7 +108,7 @@ export class MessageList {
     const { element } = row;
     element.className = `${message.own ? "own" : ""} ${continued ? "continued" : ""}`;
     element.classList.toggle("mention", mentionsUser(message));
-    element.classList.toggle("emoji", EMOJI.test(message.message));
+    element.classList.toggle("emoji", isEmoji(textOf(message)));
     element.dataset.status = message.status;
     element.dataset.key = message.key;
     showText(part(element, "day"), nameOfDay(day));
@@ -126,20 +126,13 @@ export class MessageList {
   }
 }
 
-// Without the punctuation that ends a sentence around the address.
-const LINK = /(\bhttps?:\/\/[^\s<>"]*[^\s<>"'.,:;!?)\]}])/giu;
-
-const EMOJI = /^(?:[\p{Extended_Pictographic}\p{Emoji_Modifier}\p{Regional_Indicator}\u200d\ufe0f]\s?){1,8}$/u;
-
 /** The text, with links, and with the user's name marked. @param {Message} message */
 function partsOf(message) {
   const isForUser = mentionsUser(message);
-  return textOf(message)
-    .split(LINK)
-    .flatMap((text, index) => {
-      if (index % 2) return linkTo(text);
-      return isForUser ? splitAtName(text).map((text, index) => (index % 2 ? wrapped("mark", text) : text)) : text;
-    });
+  return splitAtLinks(textOf(message)).flatMap((text, index) => {
+    if (index % 2) return linkTo(text);
+    return isForUser ? splitAtName(text).map((text, index) => (index % 2 ? wrapped("mark", text) : text)) : text;
+  });
 }
 
 /** @param {string} address */

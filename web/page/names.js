@@ -1,5 +1,5 @@
 /** What the people of one group are called, so that two of one name are told apart. */
-import { nameToShow, plain } from "./elements.js";
+import { keyOf, nameToShow, plain } from "./elements.js";
 
 export class Names {
   /** How often it was found that two people have one name. What shows names is then out of date. */
@@ -18,13 +18,10 @@ export class Names {
     this.clashes++;
   }
 
-  /** The name to show, with the id if another user has the same name. @param {string} userId @param {string} [name] */
+  /** The name to show, with the id if another user has the same name, or could seem to have an id. @param {string} userId @param {string} [name] */
   of(userId, name) {
     const shown = nameToShow(userId, name);
-    const alone = (this.#users.get(keyOf(shown))?.size ?? 0) < 2;
+    const alone = (this.#users.get(keyOf(shown))?.size ?? 0) < 2 && !shown.endsWith(")");
     return alone || keyOf(shown) === keyOf(plain(userId)) ? shown : `${shown} (${plain(userId)})`;
   }
 }
-
-/** Names that look the same have the same key. @param {string} name */
-const keyOf = (name) => name.normalize("NFKC").toLowerCase();

@@ -1,10 +1,11 @@
 /** News on the desktop while the user is elsewhere. They ask for it with a button, and only then. */
-import { byId } from "./elements.js";
+import { byId, plain } from "./elements.js";
 import { alert, endAlert } from "./alerts.js";
 import { read, write } from "./storage.js";
 
 const KEY = "chat-notify";
 const REASON = "notifications";
+const MOST_CHARACTERS = 200;
 const button = byId("notify");
 
 /** By group. @type {Map<string, Notification>} */
@@ -20,10 +21,11 @@ if (!button.hidden) showButton();
 
 button.addEventListener("click", async () => {
   asked = !isOn();
+  endAlert(REASON);
   if (!asked) endNotifications();
-  else if ((await Notification.requestPermission()) !== "granted")
+  else if ((await Notification.requestPermission()) === "denied")
     alert(REASON, "Your browser blocks notifications from this page. Allow them in its settings.");
-  if (isOn()) endAlert(REASON);
+  asked &&= isOn();
   write("localStorage", KEY, asked ? "yes" : "");
   showButton();
 });
@@ -36,12 +38,17 @@ function showButton() {
 /**
  * A later notification of the same group takes the place of an earlier one, also of another tab.
  *
- * @param {string} groupId @param {string} text @param {() => void} open The user has chosen the notification.
+ * @param {string} groupId @param {string} user Says whose group it is. @param {string} text
+ * @param {() => void} open The user has chosen the notification.
  */
-export function notify(groupId, text, open) {
+export function notify(groupId, user, text, open) {
   if (button.hidden || !isOn()) return;
+  // In one line, so that a text cannot look like two messages.
+  const body = [...plain(text).replace(/\s+/g, " ")].slice(0, MOST_CHARACTERS).join("");
+  // TypeScript does not know renotify: show each one, not only the first of a group.
+  const options = { body, tag: JSON.stringify([user, groupId]), icon: "icon.svg", renotify: true };
   try {
-    const notification = new Notification(groupId, { body: text, tag: groupId, icon: "icon.svg" });
+    const notification = new Notification(plain(groupId), options);
     shown.set(groupId, notification);
     notification.addEventListener("click", () => {
       focus();
@@ -51,6 +58,7 @@ export function notify(groupId, text, open) {
   } catch {
     // Chrome on Android has only those of service workers.
     button.hidden = true;
+    alert(REASON, "This browser shows no notifications of web pages.");
   }
 }
 

@@ -18,9 +18,7 @@ export function showPeople(room, names, user) {
     .filter(({ userId }) => userId !== user.userId)
     .map(({ userId }) => ({ userId, name: names.of(userId, room.nameOf(userId)) }))
     .sort((a, b) => a.name.localeCompare(b.name));
-  const devices = members.find(({ userId }) => userId === user.userId)?.devices ?? 1;
-  const you = devices > 1 ? ` (you, on ${devices} devices)` : " (you)";
-  const look = JSON.stringify([user, you, others, truncated]);
+  const look = JSON.stringify([user, others, truncated]);
   if (look === shown) return;
   shown = look;
   byId("members").replaceChildren(
@@ -31,7 +29,7 @@ export function showPeople(room, names, user) {
       avatar.ariaHidden = "true";
       showAvatar(avatar, userId, name);
       const who = document.createElement("span");
-      who.append(isolated(name), own ? you : "");
+      who.append(isolated(name), own ? " (you)" : "");
       item.append(avatar, who);
       return item;
     }),

@@ -108,6 +108,28 @@ describe("opening", () => {
     assert.deepEqual(needs, [false, true, false]);
   });
 
+  test("while the server is gone, only some attempts ask for a fresh token", async () => {
+    const needs = [];
+    await start({ getToken: (need) => void needs.push(need.fresh) });
+    for (let number = 2; number <= 11; number++) {
+      socket().drop();
+      await clock.until(() => sockets.length === number);
+    }
+    assert.deepEqual(
+      needs.flatMap((fresh, index) => (fresh ? index : [])),
+      [1, 9],
+    );
+  });
+
+  test("a connection that the server does not know any more is replaced with a fresh token", async () => {
+    const needs = [];
+    await start({ getToken: (need) => void needs.push(need.fresh) });
+    await online();
+    socket().receive({ action: "error", code: "NOT_CONNECTED", message: "Connect again" });
+    await clock.until(() => sockets.length === 2);
+    assert.deepEqual(needs, [false, true]);
+  });
+
   test("a second socket that does not open is told, and the client goes on", async () => {
     await start({ getToken: () => "t" });
     await online();
@@ -423,6 +445,28 @@ describe("the end of a token", () => {
       assert.equal(sockets.length, 2);
     });
   }
+
+  test("when it has come and no other connection is there, the old one is a lost one", async () => {
+    await untilTheEnd(10 * MINUTE_MS);
+    await clock.advance(9 * MINUTE_MS);
+    socket().drop(); // The server refuses the old token.
+    await clock.advance(MINUTE_MS - 1);
+    assert.equal(client.state, "online");
+    await clock.advance(1);
+    assert.notEqual(client.state, "online");
+  });
+
+  test("if no other token is there then, the client says that it has ended", async () => {
+    await untilTheEnd(-MINUTE_MS);
+    const messages = [];
+    client.on("error", ({ code, message }) => messages.push([code, message]));
+    socket().drop();
+    for (let number = 2; number < 4; number++) {
+      await clock.until(() => sockets.length === number);
+      socket().drop();
+    }
+    assert.deepEqual(messages, [["REFUSED", "The token has ended"]]);
+  });
 
   test("a ping that says no end changes nothing", async () => {
     replies.ping = { action: "pong", serverTime: new Date(0).toISOString(), protocol: 2 };

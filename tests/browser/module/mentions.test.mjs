@@ -6,6 +6,7 @@ import { mentionsUser, setOwnName, splitAtName } from "../../../web/page/mention
 for (const [name, message, names] of [
   ["Ann", "ANN, are you there? @ann!", ["ANN", "ann"]],
   ["Ann", "Annabel and Joann, ann_1", []],
+  ["민수", "민수는 여기", ["민수"]],
   ["田中", "おはよう田中さん", ["田中"]],
   ["José", "joséphine, JOSÉ", ["JOSÉ"]],
   ["a.b*(c)", "axb a.b*(c)", ["a.b*(c)"]],
@@ -20,3 +21,9 @@ for (const [name, message, names] of [
     assert.equal(mentionsUser({ message, own: true }), false);
   });
 }
+
+test("an address is no mention", () => {
+  setOwnName("Ann");
+  assert.equal(mentionsUser({ message: "https://example.com/ann is not her", own: false }), false);
+  assert.equal(mentionsUser({ message: "https://example.com/ann is from Ann", own: false }), true);
+});

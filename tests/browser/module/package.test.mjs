@@ -228,7 +228,7 @@ test("the npm package works in Node.js and passes every strict option of TypeScr
     check("app", APP, { module: "preserve" });
     const names = (path) => `import("${path}").then((module) => console.log(Object.keys(module).join()))`;
     const provided = (path) => run(folder, process.execPath, "--eval", names(path));
-    assert.equal(provided("websocket-chat-client"), "ChatClient,ChatError,isVisible\n");
+    assert.equal(provided("websocket-chat-client"), "ChatClient,ChatError,isId,isUrl,isVisible\n");
     assert.equal(provided("websocket-chat-client/react"), "useChat,useGroup,useUnread\n");
     writeFileSync(join(folder, "app/server.tsx"), ON_A_SERVER);
     const paths = { entryPoints: [join(folder, "app/server.tsx")], outfile: join(folder, "server.js") };
