@@ -673,11 +673,12 @@ class Connection extends Listeners {
 
   /** @param {Link} link @param {Frame} frame */
   #refused(link, frame) {
-    const error = new ChatError(frame.code, frame.message, frame);
+    const lost = frame.code === "NOT_CONNECTED";
+    // The next connection repeats what this one did not take.
+    const error = new ChatError(frame.code, frame.message, lost ? { ...frame, retryable: true } : frame);
     link.answer(frame.requestId, error);
     // The chat was deployed without this feature.
     if (error.code === "UNKNOWN_ACTION") return;
-    const lost = error.code === "NOT_CONNECTED";
     if (lost) {
       this.#stale = true;
       this.#lost(link);

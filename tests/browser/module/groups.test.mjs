@@ -311,6 +311,17 @@ describe("leaving", () => {
     assert.deepEqual(ids(a), ["a1"]);
   });
 
+  test("groups that the end of a connection kept from being joined are joined over the next one", async () => {
+    replies.joinGroup = { action: "error", code: "NOT_CONNECTED", message: "connect again", retryable: false };
+    const [a] = await online(["a"]);
+    assert.deepEqual([a.state, chat.state], ["waiting", "waiting"]);
+    replies.joinGroup = joined;
+    await clock.until(() => sockets.length === 2);
+    socket().open();
+    await settled();
+    assert.equal(a.state, "online");
+  });
+
   test("REMOVED closes the room and leaves the others alone", async () => {
     const [a, b] = await online(["a", "b"]);
     socket().receive({ action: "left", groupIds: ["b"], reason: "REMOVED" });
