@@ -211,7 +211,10 @@ def test_a_token_that_has_ended_is_told_after_a_good_start(person: People, emula
         config |= {"jwtJwksUrl": provider.jwks_url, "groupClaim": provider.group_claim}
         url = str(deploy(emulator, config | {"jwtAudience": [provider.audience]})["WebSocketURL"])
         ann = person("Ann")
-        ann.join(group, url, provider.mint("Ann", [group], exp=int(time.time()) + 6))
+        ann.open(group=group, endpoint=url)
+        ann.find("name").send_keys("Ann")
+        ann.find("token").send_keys(provider.mint("Ann", [group], exp=int(time.time()) + 10), Keys.ENTER)
+        ann.until_state("Connected")
         assert ann.text_of("alert") == ""
         _try_until(ann, lambda: ann.text_of("alert").startswith("Not connected. The token has ended."))
 
