@@ -5,7 +5,12 @@ import os
 import signal
 from pathlib import Path
 
+import hypothesis
 import pytest
+
+# A slow machine makes no test fail.
+hypothesis.settings.register_profile("any machine", deadline=None)
+hypothesis.settings.load_profile("any machine")
 
 _HERE = Path(__file__).parent
 _IN_ONE_PROCESS = {

@@ -6,7 +6,7 @@ import { endState, showState } from "./page/connection.js";
 import { Conversation } from "./page/conversation.js";
 import { today } from "./page/dates.js";
 import { byId, showAvatar, textOf } from "./page/elements.js";
-import { count, coversConversation, forgetDays, onChoose, openGroups, showGroups } from "./page/groups.js";
+import { count, coversConversation, forgetDays, isOnPhone, onChoose, openGroups, showGroups } from "./page/groups.js";
 import { onJoin, showJoinForm } from "./page/join-form.js";
 import { mayLeave, unsentIn } from "./page/leaving.js";
 import { setOwnName } from "./page/mentions.js";
@@ -24,6 +24,7 @@ const DAY_CHECK_MS = 60_000;
 /** Reasons of alerts: what is wrong with the shown group, and that the user is connected elsewhere. */
 const GROUP = "group";
 const ELSEWHERE = "elsewhere";
+const IF_NOT_YOU = "If that was not you on another device, sign out and choose another name.";
 
 /** @type {Session | undefined} */
 let session = readJson("sessionStorage", SESSION_KEY, isSession);
@@ -43,6 +44,8 @@ let leaveView = () => {};
 let reached = false;
 /** The group in which to look, after the user has joined it, whether somebody else has the same name. */
 let watched = "";
+/** Whether the user knows that somebody writes with their name. */
+let warned = false;
 /** Rooms that the user has left. They may still have messages to send. @type {Room[]} */
 let departed = [];
 /** Messages that came before it was known what the user has read on other devices. @type {Map<Conversation, Message>} */
@@ -58,6 +61,7 @@ onJoin((values) => {
   const { endpoint, userId, token } = values;
   const same = session?.endpoint === endpoint && session.userId === userId && session.token === token;
   enter({ ...values, groups: [...new Set([...(same ? (session?.groups ?? []) : []), values.group])] });
+  // A token says who the user is. Without one, somebody else may have chosen the same name.
   if (!token) watched = values.group;
 });
 
@@ -83,6 +87,7 @@ function enter(joined) {
   endAlerts();
   reached = settled = false;
   watched = "";
+  warned = false;
   departed = [];
   unsure.clear();
   summaries = new Map();
@@ -132,13 +137,13 @@ function signOut() {
 }
 
 byId("sign-out").addEventListener("click", async () => {
-  if (await mayLeave(rooms(), whatWaits)) signOut();
+  if (await mayLeave(rooms(), "Sign out", whatWaits)) signOut();
 });
 
 const whatWaits = () =>
   isAlerted("STORAGE")
     ? "What is not sent will be lost, because this browser cannot keep it."
-    : "What is not sent stays in this browser until you join again as the same user.";
+    : `This browser keeps what is not sent, and sends it when you join again as “${session?.givenId || session?.name}”.`;
 
 function connectionChanged() {
   if (chat?.state !== "online") {
@@ -193,6 +198,7 @@ function open(groupId) {
     summary: (id) => summaries.get(id),
     edit: rewrite,
     arrived: (message) => arrived(conversation, message),
+    sentElsewhere,
     changed: groupsChanged,
   });
   if (session) conversation.learn([{ userId: session.userId, name: session.name }]);
@@ -215,7 +221,10 @@ function show(groupId) {
   const query = new URLSearchParams(location.search);
   query.set("group", groupId);
   if (query.has("endpoint")) query.set("endpoint", session.endpoint);
-  history.replaceState(null, "", `?${query}`);
+  // Back returns to the group before, and on a phone to the list.
+  const isFirst = !history.state?.inChat;
+  if (isFirst) history.replaceState({ inChat: true }, "", `?${query}`);
+  if (`?${query}` !== location.search || (isFirst && isOnPhone())) history.pushState({ inChat: true }, "", `?${query}`);
 
   byId("title").textContent = groupId;
   endAlert(GROUP);
@@ -257,18 +266,25 @@ function show(groupId) {
 
 onChoose(show);
 
+addEventListener("popstate", () => {
+  const groupId = new URLSearchParams(location.search).get("group") ?? "";
+  if (!conversations.has(groupId)) return;
+  show(groupId);
+  openGroups(true);
+});
+
 byId("leave").addEventListener("click", async () => {
   const conversation = shownConversation();
   const next = groups().find(({ groupId }) => groupId !== session?.group);
   if (!conversation || !next) {
-    if (await mayLeave(rooms(), whatWaits)) signOut();
+    if (await mayLeave(rooms(), "Sign out", whatWaits)) signOut();
     return;
   }
   const then = (/** @type {boolean} */ isSending) =>
     isSending
-      ? "The page goes on sending after you have left."
+      ? "This page goes on sending, also after you have left the group. Keep it open."
       : "What is not sent stays here until you join the group again.";
-  if (!(await mayLeave([conversation.room], then))) return;
+  if (!(await mayLeave([conversation.room], "Leave the group", then))) return;
   leaveView();
   conversation.close();
   conversations.delete(conversation.room.groupId);
@@ -285,12 +301,21 @@ const rooms = () => [...new Set([...conversations.values()].map(({ room }) => ro
 
 /** The groups of the list, the one with the newest message first. @returns {Group[]} */
 function groups() {
-  const all = [...conversations].map(([groupId, { room, names, unread, mentioned }]) => {
+  const all = [...conversations].map(([groupId, { room, names, unread, mentioned, loaded }]) => {
     const last =
       summaries.get(groupId)?.lastMessage ?? room.messages.findLast(({ status }) => status === "sent") ?? null;
     const own = last?.senderId === session?.userId;
+    const isEmpty = !last && loaded;
     const sender = last && !own ? names.of(last.senderId, last.senderName) : "You";
-    return { groupId, last, sender, unread, mentioned, more: unread > 0 && !!summaries.get(groupId)?.unreadMore };
+    return {
+      groupId,
+      last,
+      isEmpty,
+      sender,
+      unread,
+      mentioned,
+      more: unread > 0 && !!summaries.get(groupId)?.unreadMore,
+    };
   });
   const newestFirst = (/** @type {Group} */ a, /** @type {Group} */ b) =>
     (b.last?.timestamp ?? "").localeCompare(a.last?.timestamp ?? "") || a.groupId.localeCompare(b.groupId);
@@ -333,11 +358,13 @@ function lookElsewhere({ groupId, presence }) {
   const own = presence.members.find(({ userId }) => userId === session?.userId);
   if (groupId !== watched || !own) return;
   if (own.devices < 2) endAlert(ELSEWHERE);
-  else
-    alert(
-      ELSEWHERE,
-      `“${session?.name}” was connected elsewhere, too, when you joined. If that was not you, sign out and choose another name.`,
-    );
+  else alert(ELSEWHERE, `Somebody was already here as “${session?.name}” when you joined. ${IF_NOT_YOU}`);
+}
+
+function sentElsewhere() {
+  if (session?.token || warned) return;
+  warned = true;
+  alert(ELSEWHERE, `A message was sent as “${session?.name}” from elsewhere. ${IF_NOT_YOU}`);
 }
 
 function stopWatching() {

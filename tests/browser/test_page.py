@@ -508,6 +508,23 @@ def test_the_last_message_stays_visible_when_the_window_changes(
         ann.until(lambda: ann.script(BELOW) < 2)
 
 
+@IN_BOTH_BROWSERS
+def test_a_draft_of_many_lines_keeps_the_newest_message_in_view(
+    person: People, store: Store, group: str, chat_url: str
+) -> None:
+    store(group, [f"message {number}" for number in range(40)])
+    ann = person("Ann")
+    ann.join(group, chat_url)
+    ann.until_shown("message 39")
+    ann.write("\n".join("abcdef"))
+    ann.until(lambda: ann.script(BELOW) < 2)
+    with ChatClient(chat_url, "vera", group) as vera:
+        vera.say("one more")
+        ann.until_shown("one more")
+    ann.until(lambda: ann.script(BELOW) < 2)
+    assert not ann.find("newest").is_displayed()
+
+
 def test_a_new_message_adds_one_element_and_changes_no_other(
     person: People, store: Store, group: str, chat_url: str
 ) -> None:

@@ -295,6 +295,25 @@ def test_the_list_slides_on_a_phone(person: People, group: str, chat_url: str) -
     assert ann.first_unread == "Hello"
 
 
+def test_back_returns_to_the_group_before_and_on_a_phone_to_the_list(person: People, group: str, chat_url: str) -> None:
+    ann, other = person("Ann"), f"{group} other"
+    ann.appear(PHONE)
+    ann.join(group, chat_url)
+    ann.browser.back()
+    ann.until(lambda: ann.find("groups").is_displayed())
+    ann.join_another(other)
+    ann.until(lambda: not ann.find("groups").is_displayed())
+    assert ann.text_of("title") == other
+    ann.browser.back()
+    ann.until(lambda: ann.find("groups").is_displayed())
+    assert ann.text_of("title") == group
+    ann.browser.forward()
+    ann.until(lambda: ann.text_of("title") == other)
+    ann.browser.refresh()
+    ann.until_state("Connected")
+    assert ann.text_of("title") == other
+
+
 def test_the_server_counts_what_is_unread_on_every_device(person: People, emulator: Emulator, group: str) -> None:
     """The token is the identity, as in production."""
     red, blue = f"{group} red", f"{group} blue"

@@ -257,9 +257,10 @@ def test_a_name_that_is_in_use_is_told(person: People, group: str, chat_url: str
     first, second = person("Ann"), person("Ann")
     first.join(group, chat_url)
     second.join(group, chat_url)
-    second.until(lambda: second.text_of("alert").startswith("“Ann” was connected elsewhere, too,"))
+    second.until(lambda: second.text_of("alert").startswith("Somebody was already here as “Ann”"))
     second.say("It is me")
     second.until(lambda: second.text_of("alert") == "")
+    first.until(lambda: "A message was sent as “Ann” from elsewhere." in first.text_of("alert"))
 
 
 @pytest.mark.parametrize("button", ["leave", "sign-out"])
@@ -273,10 +274,7 @@ def test_leaving_with_unsent_messages_asks(person: People, network: Network, gro
     ann.say("two")
     ann.find(button).click()
     assert ann.text_of("unsent-count") == "2 messages are not sent"
-    then = {
-        "leave": "The page goes on sending after you have left.",
-        "sign-out": "What is not sent stays in this browser",
-    }
+    then = {"leave": "This page goes on sending", "sign-out": "This browser keeps what is not sent"}
     assert ann.text_of("unsent-what").startswith(then[button])
     assert ann.accessibility_faults() == []
     ann.press(Keys.ESCAPE)

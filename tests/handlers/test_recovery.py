@@ -84,7 +84,6 @@ class Client:
     max_examples=50,
     derandomize=True,
     database=None,
-    deadline=None,
     phases=[Phase.explicit, Phase.generate],  # Shrinking takes minutes, and the schedules are short.
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from .server import Answer, Request
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(
     st.sampled_from(
         [

@@ -7,6 +7,8 @@ import { read, write } from "./storage.js";
 
 const text = /** @type {HTMLTextAreaElement} */ (byId("text"));
 
+const form = byId("composer");
+
 /** @type {Target | undefined} */
 let target;
 
@@ -28,9 +30,11 @@ export function rewrite(again) {
 }
 
 function fit() {
+  // To ask for a height makes the browser lay out the page. Meanwhile the form keeps its own, or the log would scroll.
+  form.style.minHeight = `${form.offsetHeight}px`;
   text.style.height = "";
-  // To ask for the height makes the browser lay out the page.
   if (text.value) text.style.height = `${text.scrollHeight}px`;
+  form.style.minHeight = "";
 }
 
 function keep() {
@@ -66,7 +70,7 @@ text.addEventListener("keydown", (event) => {
   send();
 });
 
-byId("composer").addEventListener("submit", (event) => {
+form.addEventListener("submit", (event) => {
   event.preventDefault();
   send();
   text.focus();

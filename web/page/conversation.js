@@ -12,6 +12,7 @@ import { Names } from "./names.js";
  * @property {(groupId: string) => GroupSummary | undefined} summary What the server counted, if it does.
  * @property {(text: string) => void} edit The user wants to write this text again.
  * @property {(message: Message) => void} arrived A message of another user is new and unread.
+ * @property {() => void} sentElsewhere The user has sent a message, but not with this page.
  * @property {() => void} changed There are other messages, or other unread ones.
  */
 
@@ -47,7 +48,7 @@ export class Conversation {
   /** The unread line is after this message. @type {Position | undefined} */
   #line;
   /** Whether the first history was here at the last update: what came then is not new. */
-  #loaded = false;
+  loaded = false;
   /** The messages of the last update. @type {readonly Message[]} */
   #messages = [];
   /** Unread messages that came late: their place is before what the user had read. @type {Message[]} */
@@ -57,6 +58,8 @@ export class Conversation {
   /** Whether to keep the end in view when messages come. */
   #following = true;
   #scrolledTo = 0;
+  /** Height of the log when the place in it was last looked at. */
+  #height = 0;
   /** What was in view when another conversation came. @type {{ element?: HTMLElement, offset: number }} */
   #place = { offset: 0 };
   #frame = 0;
@@ -172,16 +175,20 @@ export class Conversation {
   #arrived() {
     const { messages, state } = this.room;
     const old = this.#messages;
-    if (messages === old && this.#loaded) return [];
-    const loaded = this.#loaded;
-    this.#loaded ||= state === "online";
+    if (messages === old && this.loaded) return [];
+    const loaded = this.loaded;
+    this.loaded ||= state === "online";
     const [start, end, oldEnd] = changedRange(old, messages);
     const known = new Set(old.slice(start, oldEnd).map(({ key }) => key));
     const oldest = old.find(({ status }) => status === "sent");
     this.#messages = messages;
     const fresh = messages.slice(start, end).filter(({ key }) => !known.has(key));
     for (const { senderId, senderName } of fresh) this.names.learn(senderId, senderName);
-    return fresh.filter((message) => loaded && !message.own && (!oldest || isAfter(message, oldest)));
+    const arrived = fresh.filter(
+      (message) => loaded && message.status === "sent" && (!oldest || isAfter(message, oldest)),
+    );
+    if (arrived.some(({ own }) => own)) this.#reader.sentElsewhere();
+    return arrived.filter(({ own }) => !own);
   }
 
   /** The sent messages after a position. @param {Position} position @returns {readonly Message[]} */
@@ -214,7 +221,7 @@ export class Conversation {
     const anchor = this.#following ? undefined : this.#firstVisible();
     const place = bottomOf(anchor);
     this.list.show(messages, this.#firstUnread());
-    log.classList.toggle("loading", !this.#loaded);
+    log.classList.toggle("loading", !this.loaded);
     byId("older").hidden = !hasOlder;
     byId("beginning").hidden = hasOlder || state !== "online";
     byId("beginning").textContent = messages.length
@@ -240,6 +247,7 @@ export class Conversation {
   showEnd() {
     log.scrollTop = log.scrollHeight;
     this.#scrolledTo = log.scrollTop;
+    this.#height = log.clientHeight;
   }
 
   resized() {
@@ -253,10 +261,13 @@ export class Conversation {
   }
 
   #noteScroll() {
+    // A longer text below has moved the log, not the user.
+    if (this.#following && log.clientHeight !== this.#height) return this.showEnd();
     const atEnd = isAtEnd();
     // Stop following only if the user scrolls up. The end also moves when a narrower window breaks lines.
     if (atEnd || log.scrollTop < this.#scrolledTo) this.#following = atEnd;
     this.#scrolledTo = log.scrollTop;
+    this.#height = log.clientHeight;
   }
 
   #keepPlace() {

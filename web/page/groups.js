@@ -1,5 +1,5 @@
 /** The list of groups at the side. On a phone it slides over the conversation. */
-import { isId } from "../chat-client.js";
+import { isId, isVisible } from "../chat-client.js";
 import { byId, copyOf, isolated, part, showAvatar, textOf } from "./elements.js";
 import { showDayOrTime } from "./dates.js";
 
@@ -8,6 +8,7 @@ import { showDayOrTime } from "./dates.js";
  * @typedef {object} Group
  * @property {string} groupId
  * @property {Pick<Message, "messageId" | "senderId" | "senderName" | "message" | "omitted" | "timestamp"> | null} last The newest message.
+ * @property {boolean} isEmpty Whether it is known that there is none.
  * @property {string} sender Who sent it, as it is shown.
  * @property {number} unread
  * @property {boolean} mentioned Whether an unread message has the user's name.
@@ -58,8 +59,8 @@ export function count(groups) {
 
 /** @param {{ element: HTMLElement, look: string }} row @param {Group} group @param {boolean} current */
 function fill(row, group, current) {
-  const { groupId, last, sender, mentioned } = group;
-  const look = JSON.stringify([last, sender, count([group]), mentioned, current]);
+  const { groupId, last, isEmpty, sender, mentioned } = group;
+  const look = JSON.stringify([last, isEmpty, sender, count([group]), mentioned, current]);
   if (row.look === look) return;
   row.look = look;
   const { element } = row;
@@ -72,7 +73,7 @@ function fill(row, group, current) {
   part(element, "time").hidden = !last;
   if (last) showDayOrTime(part(element, "time"), last);
   part(element, "last").replaceChildren(
-    ...(last ? [isolated(sender), ": ", isolated(textOf(last))] : ["No messages yet"]),
+    ...(last ? [isolated(sender), ": ", isolated(textOf(last))] : [isEmpty ? "No messages yet" : ""]),
   );
   part(element, "badge").hidden = !group.unread;
   part(element, "at").hidden = !mentioned;
@@ -95,14 +96,17 @@ export function onChoose(choose) {
   form.addEventListener("submit", (event) => {
     event.preventDefault();
     const groupId = field.value.trim().normalize();
-    field.setAttribute("aria-invalid", `${!isId(groupId)}`);
-    if (!isId(groupId)) return field.focus();
+    const isRight = isId(groupId) && isVisible(groupId);
+    field.setAttribute("aria-invalid", `${!isRight}`);
+    if (!isRight) return field.focus();
     form.reset();
     choose(groupId);
   });
 }
 
 // On a phone
+
+export const isOnPhone = () => !wide.matches;
 
 /** Whether the list covers the conversation. */
 export const coversConversation = () => view.classList.contains("listing");

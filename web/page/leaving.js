@@ -11,16 +11,17 @@ export const unsentIn = ({ messages }) => messages.slice(messages.findLastIndex(
 /**
  * Whether to leave. Asks only if there are unsent messages.
  *
- * @param {readonly Room[]} rooms What the user leaves.
+ * @param {readonly Room[]} rooms What the user leaves. @param {string} how What the button says.
  * @param {(isSending: boolean) => string} then What becomes of the messages, if some are still being sent.
  * @returns {Promise<boolean>}
  */
-export async function mayLeave(rooms, then) {
+export async function mayLeave(rooms, how, then) {
   const unsent = rooms.flatMap(unsentIn);
   if (!unsent.length) return true;
   byId("unsent-count").textContent =
     unsent.length === 1 ? "1 message is not sent" : `${unsent.length} messages are not sent`;
   byId("unsent-what").textContent = then(unsent.some(({ status }) => status === "sending"));
+  byId("unsent-leave").textContent = how;
   // Escape keeps the value of the last time.
   dialog.returnValue = "";
   dialog.showModal();
