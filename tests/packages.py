@@ -16,7 +16,7 @@ def find(names: list[str]) -> str | None:
 
 
 def find_or_install(names: list[str], packages: list[str]) -> str | None:
-    """Like :func:`find`. If there is none, install the packages first, provided that this needs no password."""
+    """Like :func:`find`. If the program is missing and this process is root, install the packages first."""
     with _INSTALLING.open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # Another test process may be installing it.
         if not find(names) and shutil.which("apt-get") and os.geteuid() == 0:

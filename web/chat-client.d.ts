@@ -347,9 +347,9 @@ export const isUrl: (value: unknown) => boolean;
 /**
  * Create a client. It connects only when you call `connect()`.
  *
- * @throws {TypeError} If the URL does not begin with wss:// or ws:// or has white space or a #, an id does not have 1 to 256
- *   bytes in UTF-8, a name has more, a time is unknown or not from 1 to 2^31 - 1 ms, the storage has other methods, or there is no WebSocket. The
- *   message names the option.
+ * @throws {TypeError} If the URL does not begin with wss:// or ws:// or has white space or a #, an id does not have 1 to
+ *   256 bytes in UTF-8, a name has more, a time is unknown or not from 1 to 2^31 - 1 ms, the storage has other methods, or
+ *   there is no WebSocket. The message names the option.
  */
 export const ChatClient: {
   /** One user in many groups. `url` is the output `WebSocketURL` of the deployment. */

@@ -44,7 +44,7 @@ const MAX_TIMER_MS = 2 ** 31 - 1;
 
 const PAGE_SIZE = 50;
 
-// Of so many sockets in a row that do not open, one more gets a fresh token.
+// While no socket opens, every eighth attempt asks for a fresh token.
 const FRESH_TOKEN_EVERY = 8;
 
 // The server takes this many groups in one frame.
@@ -410,8 +410,9 @@ class Connection extends Listeners {
 
   #disconnect() {
     for (const link of [this.#old, this.#next, this.link]) {
-      link?.end();
-      if (link) this.#lost(link);
+      if (!link) continue;
+      link.end();
+      this.#lost(link);
     }
   }
 

@@ -63,7 +63,7 @@ class Firefox:
 
 @contextmanager
 def start_firefox(profile: Path) -> Iterator[Firefox]:
-    """Start a Firefox, and end it afterwards. Skips the test if there is none."""
+    """Start Firefox, and stop it afterwards. Skips the test if Firefox is not installed."""
     program = find_or_install(["firefox-esr", "firefox"], ["firefox-esr"])
     if not program:
         pytest.skip(_HOW_TO_INSTALL)
@@ -75,7 +75,7 @@ def start_firefox(profile: Path) -> Iterator[Firefox]:
         try:
             deadline = time.monotonic() + _START_SECONDS
             while not (found := re.search(r"BiDi listening on (\S+)\n", log.read_text())):
-                assert process.poll() is None, f"Firefox ended: {log.read_text()}"
+                assert process.poll() is None, f"Firefox stopped: {log.read_text()}"
                 assert time.monotonic() < deadline, f"Firefox did not start: {log.read_text()}"
                 time.sleep(0.05)
             with connect(f"{found[1]}/session", max_size=None) as socket:
@@ -139,7 +139,8 @@ class Window(Remote):
                 return self._do("input.performActions", actions=given["actions"])
             case Command.W3C_EXECUTE_SCRIPT:
                 return self._run(given["script"], *given["args"])
-        raise NotImplementedError(command)
+        # Selenium has many more. A test that needs another one adds it above.
+        raise WebDriverException(f"Window cannot do the command {command} of Selenium")
 
     def _do(self, method: str, **parameters: object) -> dict[str, Any]:
         return self._firefox.command(method, context=self._tab, **parameters)

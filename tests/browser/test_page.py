@@ -43,8 +43,8 @@ def test_two_people_chat(ann: Person, person: People, group: str, chat_url: str)
     ann.say("Hello Bob")
     bob.until_shown("Hello Bob")
     bob.say("Hello Ann\nhow are you?")
-    for who in (ann, bob):
-        who.until_shown("Hello Ann\nhow are you?")
+    for one in (ann, bob):
+        one.until_shown("Hello Ann\nhow are you?")
 
     assert ann.shown == [Shown("You", "Hello Bob", "sent"), Shown("Bob", "Hello Ann\nhow are you?", "sent")]
     assert bob.shown == [Shown("Ann", "Hello Bob", "sent"), Shown("You", "Hello Ann\nhow are you?", "sent")]
@@ -475,14 +475,19 @@ def test_scrolling_up_loads_older_messages_and_keeps_the_position(
     assert ann.text_of("beginning") == "This is where the conversation begins."
 
 
-@IN_BOTH_BROWSERS
-def test_new_messages_do_not_move_a_person_who_reads_older_ones(
-    person: People, store: Store, group: str, chat_url: str
-) -> None:
+@pytest.fixture
+def reader(person: People, store: Store, group: str, chat_url: str) -> Person:
+    """Ann, at the end of a conversation that is longer than the window."""
     store(group, [f"message {number}" for number in range(40)])
     ann = person("Ann")
     ann.join(group, chat_url)
     ann.until_shown("message 39")
+    return ann
+
+
+@IN_BOTH_BROWSERS
+def test_new_messages_do_not_move_a_person_who_reads_older_ones(reader: Person, group: str, chat_url: str) -> None:
+    ann = reader
     with ChatClient(chat_url, "vera", group) as vera:
         ann.script("document.getElementById('log').scrollTop = 300")
         vera.say("one more")
@@ -509,13 +514,8 @@ def test_the_last_message_stays_visible_when_the_window_changes(
 
 
 @IN_BOTH_BROWSERS
-def test_a_draft_of_many_lines_keeps_the_newest_message_in_view(
-    person: People, store: Store, group: str, chat_url: str
-) -> None:
-    store(group, [f"message {number}" for number in range(40)])
-    ann = person("Ann")
-    ann.join(group, chat_url)
-    ann.until_shown("message 39")
+def test_a_draft_of_many_lines_keeps_the_newest_message_in_view(reader: Person, group: str, chat_url: str) -> None:
+    ann = reader
     ann.write("\n".join("abcdef"))
     ann.until(lambda: ann.script(BELOW) < 2)
     with ChatClient(chat_url, "vera", group) as vera:

@@ -94,19 +94,19 @@ def decomposed(text: str) -> str:
 
 def test_what_looks_the_same_is_the_same_group_and_user(person: People, group: str, chat_url: str) -> None:
     ann, ben = person(composed("Änn")), person(decomposed("Bén Ångström"))
-    for who, as_typed in ((ann, composed), (ben, decomposed)):
-        who.open(endpoint=chat_url)
-        who.find("group").clear()
-        who.find("group").send_keys(as_typed(f"{group} café 한국"))
-        who.find("name").clear()
-        who.find("name").send_keys(who.name, Keys.ENTER)
-        who.until_state("Connected")
-        who.join_another(as_typed(f"{group} naïve"))
+    for one, as_typed in ((ann, composed), (ben, decomposed)):
+        one.open(endpoint=chat_url)
+        one.find("group").clear()
+        one.find("group").send_keys(as_typed(f"{group} café 한국"))
+        one.find("name").clear()
+        one.find("name").send_keys(one.name, Keys.ENTER)
+        one.until_state("Connected")
+        one.join_another(as_typed(f"{group} naïve"))
     ann.say("in the second group")
     ben.until_shown("in the second group")
     ann.until(lambda: ann.here == [composed("Änn (you)"), composed("Bén Ångström")])
-    for who in (ann, ben):
-        who.choose(composed(f"{group} café 한국"))
+    for one in (ann, ben):
+        one.choose(composed(f"{group} café 한국"))
     ben.say("in the first group")
     ann.until_shown("in the first group")
 

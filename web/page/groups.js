@@ -8,7 +8,7 @@ import { showDayOrTime } from "./dates.js";
  * @typedef {object} Group
  * @property {string} groupId
  * @property {Pick<Message, "messageId" | "senderId" | "senderName" | "message" | "omitted" | "timestamp"> | null} last The newest message.
- * @property {boolean} isEmpty Whether it is known that there is none.
+ * @property {boolean} isEmpty Whether the group is known to have no messages.
  * @property {string} sender Who sent it, as it is shown.
  * @property {number} unread
  * @property {boolean} mentioned Whether an unread message has the user's name.

@@ -10,6 +10,8 @@ const UNSPACED_AFTER = new RegExp(`${UNSPACED.source}|\\p{sc=Hangul}`, "u");
 
 /** The name as a whole word, in upper or lower case. @type {{ name: string, pattern?: RegExp }} */
 let own = { name: "" };
+/** The answers so far. The unread messages are asked about again with each new one. @type {WeakMap<object, boolean>} */
+let known = new WeakMap();
 
 /** @param {string} name From now on, the name of the user. */
 export function setOwnName(name) {
@@ -18,6 +20,7 @@ export function setOwnName(name) {
   const before = UNSPACED.test(letters[0]) ? "" : "(?<![\\p{L}\\p{M}\\p{N}_])";
   const after = UNSPACED_AFTER.test(letters[letters.length - 1]) ? "" : "(?![\\p{L}\\p{M}\\p{N}_])";
   const literal = name.replace(/[\\^$.*+?()[\]{}|]/g, "\\$&");
+  known = new WeakMap();
   own = { name, pattern: new RegExp(`${before}(${literal})${after}`, "giu") };
 }
 
@@ -25,5 +28,12 @@ export function setOwnName(name) {
 export const splitAtName = (text) => (own.pattern ? text.split(own.pattern) : [text]);
 
 /** @param {{ message: string, own: boolean }} message */
-export const mentionsUser = ({ message, own }) =>
-  !own && splitAtLinks(message).some((text, index) => index % 2 === 0 && splitAtName(text).length > 1);
+export function mentionsUser(message) {
+  let answer = known.get(message);
+  if (answer === undefined) {
+    const parts = message.own ? [] : splitAtLinks(message.message);
+    answer = parts.some((text, index) => index % 2 === 0 && splitAtName(text).length > 1);
+    known.set(message, answer);
+  }
+  return answer;
+}

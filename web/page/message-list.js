@@ -44,14 +44,14 @@ export class MessageList {
    * @param {readonly Message[]} messages @param {string} [unread] Key of the first unread message, for the line.
    */
   show(messages, unread) {
-    const old = this.#shown;
+    const before = this.#shown;
     const { clashes } = this.#names;
-    const [start, end, oldEnd] =
-      clashes === this.#clashes ? changedRange(old, messages) : [0, messages.length, old.length];
+    const [start, end, endBefore] =
+      clashes === this.#clashes ? changedRange(before, messages) : [0, messages.length, before.length];
     this.#clashes = clashes;
 
     const keys = new Set(messages.slice(start, end).map(({ key }) => key));
-    for (const { key } of old.slice(start, oldEnd)) {
+    for (const { key } of before.slice(start, endBefore)) {
       if (keys.has(key)) continue;
       this.#rows.get(key)?.element.remove();
       this.#rows.delete(key);
