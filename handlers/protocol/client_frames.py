@@ -1,9 +1,17 @@
 """Frames that clients send, validated. Unknown fields are ignored."""
 
-from dataclasses import dataclass
+import json
+from dataclasses import dataclass, field
 
 from .errors import ChatError, Code
 from .frames import MAX_ID_BYTES, Frame, is_id
+
+SYSTEM = "system"
+"""The user and the type of messages that come from nobody, but from the back end."""
+
+MAX_DATA_BYTES = 2 * 1024
+"""Largest ``data`` of a message, in bytes of compact JSON. It is for references and small values; files belong into
+another store."""
 
 MAX_GROUPS = 25
 """Groups that one frame may name, so that a function serves it in seconds."""
@@ -11,13 +19,23 @@ MAX_GROUPS = 25
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SendMessage:
-    """A valid ``sendMessage`` frame. The sender's right to send it is checked elsewhere."""
+    """A valid ``sendMessage`` frame. The sender's right to send it is checked elsewhere.
+
+    Attributes:
+        group_id: The group.
+        sender_id: The user that the client says it is.
+        sender_name: The sender's display name.
+        text: The text.
+        client_message_id: The client's id, which makes the frame repeatable.
+        options: ``type``, ``replyTo`` and ``data``, those of them that are given. ``data`` is JSON text.
+    """
 
     group_id: str
     sender_id: str
     sender_name: str
     text: str
     client_message_id: str | None
+    options: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,6 +86,36 @@ def send_message(frame: Frame) -> SendMessage:
         text=text,
         client_message_id=None if frame.get("clientMessageId") is None else _id(frame, "clientMessageId"),
     )
+
+
+def message_options(frame: Frame) -> dict[str, str]:
+    """Validate ``type``, ``replyTo`` and ``data`` of a ``sendMessage`` frame.
+
+    Returns:
+        Those that are given. ``data`` is JSON text.
+
+    Raises:
+        ChatError: BAD_REQUEST, naming the field and what it must be; FORBIDDEN, if the type is ``system``.
+    """
+    options = {name: _id(frame, name) for name in ("type", "replyTo") if frame.get(name) is not None}
+    if options.get("type") == SYSTEM:
+        raise ChatError(Code.FORBIDDEN, "only the back end can send messages of type system: use another type")
+    if (data := frame.get("data")) is not None:
+        if not isinstance(data, dict) or (text := _data(data)) is None:
+            raise ChatError(
+                Code.BAD_REQUEST, f"data must be a JSON object of at most {MAX_DATA_BYTES} bytes, in UTF-8 and compact"
+            )
+        options["data"] = text
+    return options
+
+
+def _data(data: Frame) -> str | None:
+    """The JSON text of an object. None if it is too large, or has a number that is too large for JSON."""
+    try:
+        text = json.dumps(data, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    except ValueError:
+        return None
+    return text if len(text.encode()) <= MAX_DATA_BYTES else None
 
 
 def join_group(frame: Frame) -> JoinGroup:

@@ -90,19 +90,23 @@ def echoed(frame: Frame) -> Frame:
     return {name: frame[name] for name in ("requestId", "clientMessageId") if is_id(frame.get(name))}
 
 
-_MESSAGE_FIELDS = ("messageId", "groupId", "senderId", "senderName", "message", "timestamp", "clientMessageId")
+_MESSAGE_FIELDS = (
+    *("messageId", "groupId", "senderId", "senderName", "message", "timestamp", "clientMessageId"),
+    *("type", "replyTo", "data", "changedAt", "editedAt", "deletedAt", "reactions"),
+)
+_LISTED_FIELDS = ("messageId", "senderId", "senderName", "message", "timestamp", "type", "deletedAt")
 
 
-def message(row: dict[str, str]) -> bytes:
+def message(row: Frame) -> bytes:
     """Encode the frame that pushes a message to its group.
 
     Args:
-        row: The message's row.
+        row: The message, with all attributes of its row.
 
     Raises:
         ChatError: TOO_LARGE, if the frame exceeds :data:`MAX_MESSAGE_BYTES`.
     """
-    encoded = encode({"action": "message"} | _message(row))
+    encoded = encode({"action": "message"} | _fields(row, _MESSAGE_FIELDS))
     if len(encoded) > MAX_MESSAGE_BYTES:
         raise ChatError(
             Code.TOO_LARGE,
@@ -112,22 +116,22 @@ def message(row: dict[str, str]) -> bytes:
     return encoded
 
 
-def past_message(row: dict[str, str]) -> Frame:
+def past_message(row: Frame) -> Frame:
     """A message in a page of history. Its text is left out if another program stored more than fits into a frame."""
-    message = _message(row)
+    message = _fields(row, _MESSAGE_FIELDS)
     if len(encode(message)) > MAX_MESSAGE_BYTES:
         return {name: message[name] for name in ("messageId", "groupId", "timestamp")} | {"omitted": True}
     return message
 
 
-def last_message(row: dict[str, str], most: int) -> Frame:
+def last_message(row: Frame, most: int) -> Frame:
     """A message in a list of groups. Only its place is shown if another program stored names that do not fit.
 
     Args:
-        row: The message's row.
+        row: The message, with all attributes of its row.
         most: Characters of its text that are shown.
     """
-    message = {name: value for name, value in _message(row).items() if name not in ("groupId", "clientMessageId")}
+    message = _fields(row, _LISTED_FIELDS)
     if "message" in message:
         message["message"] = message["message"][:most]
     if len(encode(message)) > MAX_MESSAGE_BYTES:
@@ -135,8 +139,8 @@ def last_message(row: dict[str, str], most: int) -> Frame:
     return message
 
 
-def _message(row: dict[str, str]) -> Frame:
-    return {name: row[name] for name in _MESSAGE_FIELDS if name in row}
+def _fields(row: Frame, names: Iterable[str]) -> Frame:
+    return {name: row[name] for name in names if name in row}
 
 
 def member(user_id: str, names: Mapping[str, str]) -> Frame:
@@ -144,11 +148,11 @@ def member(user_id: str, names: Mapping[str, str]) -> Frame:
     return {"userId": user_id, **({"name": names[user_id]} if user_id in names else {})}
 
 
-def ack(row: dict[str, str], *, duplicate: bool) -> Frame:
+def ack(row: Frame, *, duplicate: bool) -> Frame:
     """The frame that tells a sender that its message is stored.
 
     Args:
-        row: The message's row.
+        row: The message.
         duplicate: Whether an earlier frame stored it.
     """
     return {

@@ -12,7 +12,9 @@ from handlers.protocol.errors import ChatError, Code
 from handlers.protocol.frames import MAX_MESSAGE_BYTES
 from handlers.runtime.settings import settings
 
+from . import message
 from .aws import dynamodb
+from .message import Message
 from .read_markers import Marker
 from .rows import texts
 from .schema import (
@@ -48,19 +50,19 @@ class Stored:
     """A stored message.
 
     Attributes:
-        row: Its attributes by name. All are text.
+        message: The message as it is now.
         duplicate: Whether an earlier frame stored it.
         pushed: Whether it is certain that every connection of the group was served, or handed over in a slice.
     """
 
-    row: dict[str, str]
+    message: Message
     duplicate: bool
     pushed: bool
 
 
 def compose(frame: SendMessage) -> dict[str, str]:
-    """Make the row of a new message: a new id and timestamp, and the fields of the frame."""
-    message = {
+    """Make the row of a new message: a new id and timestamp, and the fields of the frame. All attributes are text."""
+    row = frame.options | {
         GROUP_ID: frame.group_id,
         SENDER_ID: frame.sender_id,
         SENDER_NAME: frame.sender_name,
@@ -68,43 +70,46 @@ def compose(frame: SendMessage) -> dict[str, str]:
         TIMESTAMP: times.timestamp(),
     }
     if frame.client_message_id is None:
-        return message | {MESSAGE_ID: ids.fresh_message_id()}
-    return message | {
+        return row | {MESSAGE_ID: ids.fresh_message_id()}
+    return row | {
         MESSAGE_ID: ids.derived_message_id(frame.group_id, frame.sender_id, frame.client_message_id),
         CLIENT_MESSAGE_ID: frame.client_message_id,
     }
 
 
-def store(message: dict[str, str]) -> Stored:
+def store(row: dict[str, str]) -> Stored:
     """Store a message once, however often its sender repeats it with the same ``clientMessageId``.
 
+    Args:
+        row: As :func:`compose` makes it.
+
     Raises:
-        ChatError: CONFLICT, if that id was used for another text.
+        ChatError: CONFLICT, if that id was used for another message.
     """
     client = dynamodb()
     try:
         client.put_item(
             TableName=settings().messages_table,
-            Item={name: {"S": value} for name, value in message.items()},
+            Item={name: {"S": value} for name, value in row.items()},
             ConditionExpression=f"attribute_not_exists({MESSAGE_ID})",
             # Returns the stored row of a retry without a second request.
             ReturnValuesOnConditionCheckFailure="ALL_OLD",
         )
     except client.exceptions.ConditionalCheckFailedException as failure:
-        return _stored_before(message, failure.response["Item"])  # type: ignore[typeddict-item]  # missing in the stubs
-    return Stored(row=message, duplicate=False, pushed=False)
+        return _stored_before(row, failure.response["Item"])  # type: ignore[typeddict-item]  # missing in the stubs
+    return Stored(message=message.of(row), duplicate=False, pushed=False)
 
 
-def _stored_before(message: dict[str, str], row: "Row") -> Stored:
-    stored = texts(row)
-    if stored.get(MESSAGE) != message[MESSAGE]:
+def _stored_before(row: dict[str, str], found: "Row") -> Stored:
+    if message.first_digest(found) != message.digest(row):
         raise ChatError(Code.CONFLICT, "you used this clientMessageId for another message: give each message its own")
+    stored = message.read(found)
     # Another program may have changed the row. Its group, its sender and its ids are those of the frame.
-    kept = {name: stored[name] for name in (TIMESTAMP, SENDER_NAME) if name in stored}
+    ours = {name: row[name] for name in (MESSAGE_ID, GROUP_ID, SENDER_ID, CLIENT_MESSAGE_ID) if name in row}
     return Stored(
-        row=message | kept,
+        message={TIMESTAMP: row[TIMESTAMP], SENDER_NAME: row[SENDER_NAME]} | stored | ours,
         # With the same timestamp, the SDK itself repeated a put because the first answer was lost.
-        duplicate=stored.get(TIMESTAMP) != message[TIMESTAMP],
+        duplicate=stored.get(TIMESTAMP) != row[TIMESTAMP],
         pushed=PUSHED_AT in stored,
     )
 
@@ -121,7 +126,7 @@ def mark_pushed(message_id: str) -> None:
     )
 
 
-def read_on(group_id: str, start: Position, most: int) -> Iterator[dict[str, str]]:
+def read_on(group_id: str, start: Position, most: int) -> Iterator[Message]:
     """Read messages after a position, oldest first. After a settled position, some rows are older than the position.
 
     Args:
@@ -136,14 +141,14 @@ def read_on(group_id: str, start: Position, most: int) -> Iterator[dict[str, str
     return _read(group_id, most, forward=True, since=times.earlier(start.timestamp, OVERLAP_SECONDS))
 
 
-def read_back(group_id: str, start: Position | None, most: int) -> Iterator[dict[str, str]]:
+def read_back(group_id: str, start: Position | None, most: int) -> Iterator[Message]:
     """Read messages before a position, or the last ones, newest first. The arguments are those of :func:`read_on`."""
     if start and not start.timestamp:
         return iter(())
     return _read(group_id, most, forward=False, start=start)
 
 
-def unread(last: dict[str, str], user_id: str, marker: Marker | None) -> tuple[int, bool]:
+def unread(last: Message, user_id: str, marker: Marker | None) -> tuple[int, bool]:
     """Count the messages of others after a user's marker, with one query of at most 1 MB. Without a marker, count all.
 
     Args:
@@ -179,13 +184,13 @@ def unread(last: dict[str, str], user_id: str, marker: Marker | None) -> tuple[i
     return min(count, _MOST_UNREAD), count > _MOST_UNREAD or "LastEvaluatedKey" in answer
 
 
-def _place(row: dict[str, str]) -> tuple[str, str]:
+def _place(row: Message) -> tuple[str, str]:
     return row[TIMESTAMP], row[MESSAGE_ID]
 
 
 def _read(
     group_id: str, most: int, *, forward: bool, start: Position | None = None, since: str = ""
-) -> Iterator[dict[str, str]]:
+) -> Iterator[Message]:
     query: QueryInputTypeDef = {
         "TableName": settings().messages_table,
         "IndexName": MESSAGES_BY_GROUP.name,
@@ -204,12 +209,12 @@ def _read(
     while count < most:
         query["Limit"] = min(step, most - count)
         answer = dynamodb().query(**query)
-        rows = [texts(row) for row in answer["Items"]]
+        rows = [message.read(row) for row in answer["Items"]]
         yield from rows
         if "LastEvaluatedKey" not in answer:
             return
         query["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
         count += len(rows)
-        size += sum(len(value.encode()) for row in rows for value in row.values())
+        size += sum(len(str(value).encode()) for row in rows for value in row.values())
         # One row more than fits says that there are more.
         step = max(MAX_MESSAGE_BYTES - size, 0) * count // size + 1 if size else most

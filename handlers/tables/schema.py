@@ -27,6 +27,19 @@ MESSAGE = "message"
 TIMESTAMP = "timestamp"
 CLIENT_MESSAGE_ID = "clientMessageId"
 PUSHED_AT = "pushedAt"
+TYPE = "type"
+REPLY_TO = "replyTo"
+DATA = "data"
+CHANGED_AT = "changedAt"
+EDITED_AT = "editedAt"
+DELETED_AT = "deletedAt"
+FIRST_DIGEST = "firstDigest"
+"""Digest of what a message was when it was sent. It is there once the message is edited or deleted."""
+REACTION = "reaction:"
+"""Start of the name of an attribute that has the users with one reaction. The reaction follows."""
+
+CHANGE = "change"
+"""When a message was changed, ``#`` and its id. So the changes of a group sort by time."""
 
 CONNECTION_TYPES = (
     dict.fromkeys(
@@ -37,7 +50,11 @@ CONNECTION_TYPES = (
 )
 """What the functions write into the connections table: the attributes with their types."""
 MESSAGE_TYPES = dict.fromkeys(
-    (MESSAGE_ID, GROUP_ID, SENDER_ID, SENDER_NAME, MESSAGE, TIMESTAMP, CLIENT_MESSAGE_ID, PUSHED_AT), "S"
+    (
+        *(MESSAGE_ID, GROUP_ID, SENDER_ID, SENDER_NAME, MESSAGE, TIMESTAMP, CLIENT_MESSAGE_ID, PUSHED_AT),
+        *(TYPE, REPLY_TO, DATA, CHANGED_AT, EDITED_AT, DELETED_AT, FIRST_DIGEST),
+    ),
+    "S",
 )
 """What the functions write into the messages table."""
 

@@ -9,8 +9,7 @@ import pytest
 from moto import backend_index, mock_aws
 
 from handlers import presence_events
-from handlers.actions import send_message
-from handlers.posting import closing, events, fan_out, management_api
+from handlers.posting import closing, delivery, events, fan_out, management_api
 from handlers.protocol import ids
 from handlers.runtime import settings
 from handlers.tables import members, rate_limit, rows
@@ -59,7 +58,7 @@ def cold_start(
     presence_events._told.clear()  # noqa: SLF001 - the same
     presence_events._ended.clear()  # noqa: SLF001 - the same
     presence_events._missed.clear()  # noqa: SLF001 - the same
-    send_message._pushed.clear()  # noqa: SLF001 - the same
+    delivery._pushed.clear()  # noqa: SLF001 - the same
     members._read.clear()  # noqa: SLF001 - the same
     members._checked.clear()  # noqa: SLF001 - the same
     rows._reported.clear()  # noqa: SLF001 - the same

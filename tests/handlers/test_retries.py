@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from handlers.actions import send_message
+from handlers.posting import delivery
 from handlers.tables.aws import dynamodb
 
 from .chat import ANA, BOB, EVE, Chat, Context
@@ -79,7 +79,7 @@ def test_no_process_pushes_a_message_again_to_a_client_that_would_show_it_twice(
     for (connection_id, user_id), protocol in zip({ANA: "ana", BOB: "bob"}.items(), protocols, strict=True):
         chat.tables.add_connection(connection_id, user_id, "red", protocol=protocol)
     chat.send(ANA, clientMessageId="c1")
-    send_message._pushed.clear()  # noqa: SLF001 - another process serves the retry
+    delivery._pushed.clear()  # noqa: SLF001 - another process serves the retry
     chat.send(ANA, clientMessageId="c1")
     assert len(chat.pushes(ANA)) == len(chat.pushes(BOB)) == 1
 
@@ -119,7 +119,7 @@ def test_retry_pushes_again_if_the_first_push_may_not_have_finished(
     assert "pushedAt" not in stored
 
     chat.gateway.delivered.clear()
-    send_message._pushed.clear()  # noqa: SLF001 - another process serves the retry
+    delivery._pushed.clear()  # noqa: SLF001 - another process serves the retry
     assert chat.send(ANA, clientMessageId="c1", senderName="Another Name") == 200
     assert chat.pushes(ANA) == chat.pushes(BOB) == [{"action": "message"} | stored]
     [ack] = chat.acks(ANA)
