@@ -33,6 +33,7 @@ from .stack import (
 FUNCTIONS = ["Connect", "Disconnect", "SendMessage", "Default", "Broadcast", "Presence", "Authorize"]
 CONNECTIONS = f"arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/WebSocketConnections"
 MESSAGES = f"arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/ChatMessages"
+CHANGES = f"arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/WebSocketChanges"
 MARKERS = f"arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/WebSocketReadMarkers"
 MEMBERS = f"arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/GroupMembers"
 STAGE = f"arn:aws:execute-api:{REGION}:{ACCOUNT}:chat-api-id/production"
@@ -49,6 +50,7 @@ EVERYTHING: WebSocketChatArgs = WITH_TOKENS | {
     "kms_key_arn": KEY,
     "tracing": True,
     "unread": True,
+    "changes": True,
 }
 
 
@@ -92,6 +94,8 @@ def log_groups(functions: list[str]) -> list[str]:
         ("KeepFailures", {"sqs:SendMessage"}, FAILURES),
         ("ReadMembers", {"dynamodb:Query"}, f"{MEMBERS}/index/*"),
         ("KeepReadMarkers", {"dynamodb:PutItem", "dynamodb:Query"}, [MARKERS, f"{MARKERS}/index/GroupIdIndex"]),
+        ("KeepChanges", {"dynamodb:PutItem", "dynamodb:Query"}, CHANGES),
+        ("ReadMessages", {"dynamodb:BatchGetItem"}, MESSAGES),
         ("ReadStream", STREAM, f"{CONNECTIONS}/stream/1"),
         ("SendTraces", TRACES, "*"),
     ],
@@ -123,7 +127,11 @@ def test_the_key_is_used_only_through_the_tables_and_the_queue() -> None:
         ({"presence": False, "group_members_table": "GroupMembers"}, {"ReadMembers"}),
         ({"presence": False, "kms_key_arn": KEY}, {"UseKey"}),
         ({"presence": False, "unread": True}, {"KeepReadMarkers"}),
-        (EVERYTHING, {"ReadStream", "SendTraces", "ReadMembers", "UseKey", "KeepReadMarkers"}),
+        ({"presence": False, "changes": True}, {"KeepChanges", "ReadMessages"}),
+        (
+            EVERYTHING,
+            {"ReadStream", "SendTraces", "ReadMembers", "UseKey", "KeepReadMarkers", "KeepChanges", "ReadMessages"},
+        ),
     ],
 )
 def test_there_are_no_other_statements(args: WebSocketChatArgs, on_demand: set[str]) -> None:
