@@ -46,7 +46,7 @@ def test_groups_at_the_side(person: People, store: Store, group: str, chat_url: 
         vera.say("one")
         vera.say("two")
         ann.until(lambda: ann.groups == [(red, "Vera: two", "2"), (blue, "You: Hello blue", "")])
-        assert ann.browser.title == f"(2) {blue} – Chat"
+        ann.until(lambda: ann.browser.title == f"(2) {blue} – Chat")
         vera.send("typing", isTyping=True)
     ann.choose(red)
     # It is where it was, and what is new is further down.
@@ -56,7 +56,7 @@ def test_groups_at_the_side(person: People, store: Store, group: str, chat_url: 
     assert ann.groups[0] == (red, "Vera: two", "2")
     ann.find("newest").click()
     ann.until(lambda: ann.groups[0] == (red, "Vera: two", ""))
-    assert ann.browser.title == f"{red} – Chat"
+    ann.until(lambda: ann.browser.title == f"{red} – Chat")
     assert ann.first_unread == "one"
 
     ann.browser.refresh()
@@ -246,7 +246,7 @@ def test_days_blocks_and_what_is_new(person: People, emulator: Emulator, group: 
         vera.say("two")
         ann.until(lambda: ann.first_unread == "one")
         ann.until(lambda: ann.groups == [(group, "Vera: two", "2")])
-        assert ann.browser.title == f"(2) {group} – Chat"
+        ann.until(lambda: ann.browser.title == f"(2) {group} – Chat")
         ann.look_back()
         ann.until(lambda: ann.browser.title == f"{group} – Chat")
         vera.say("three")
