@@ -5,10 +5,11 @@ import { rewrite, writeTo } from "./page/composer.js";
 import { endState, showState } from "./page/connection.js";
 import { Conversation } from "./page/conversation.js";
 import { today } from "./page/dates.js";
-import { byId, showAvatar, textOf } from "./page/elements.js";
+import { byId, isolated, showAvatar, textOf } from "./page/elements.js";
 import { count, coversConversation, forgetDays, isOnPhone, onChoose, openGroups, showGroups } from "./page/groups.js";
 import { onJoin, showJoinForm } from "./page/join-form.js";
 import { mayLeave, unsentIn } from "./page/leaving.js";
+import { groupMeant } from "./page/look-alikes.js";
 import { setOwnName } from "./page/mentions.js";
 import { endNotification, endNotifications, notify } from "./page/notifications.js";
 import { openPeople, showPeople, showTyping } from "./page/people.js";
@@ -57,12 +58,15 @@ let redraw;
 
 // The session
 
-onJoin((values) => {
+onJoin(async (values) => {
   const { endpoint, userId, token } = values;
   const same = session?.endpoint === endpoint && session.userId === userId && session.token === token;
-  enter({ ...values, groups: [...new Set([...(same ? (session?.groups ?? []) : []), values.group])] });
+  const theirs = same ? (session?.groups ?? []) : [];
+  const group = await groupMeant(values.group, theirs);
+  if (!group) return;
+  enter({ ...values, group, groups: [...new Set([...theirs, group])] });
   // A token says who the user is. Without one, somebody else may have chosen the same name.
-  if (!token) watched = values.group;
+  if (!token) watched = group;
 });
 
 /** @param {any} value @returns {value is Session} */
@@ -80,6 +84,7 @@ function isSession(value) {
 function enter(joined) {
   session = joined;
   const { endpoint, userId, name, token } = joined;
+  byId("join-view").hidden = true;
   byId("chat-view").hidden = false;
   byId("my-name").textContent = name;
   showAvatar(byId("my-avatar"), userId, name);
@@ -264,7 +269,7 @@ function show(groupId) {
   byId(matchMedia("(pointer: coarse)").matches ? "log" : "text").focus();
 }
 
-onChoose(show);
+onChoose(show, (typed) => groupMeant(typed, [...conversations.keys()]));
 
 addEventListener("popstate", () => {
   const groupId = new URLSearchParams(location.search).get("group") ?? "";
@@ -273,25 +278,34 @@ addEventListener("popstate", () => {
   openGroups(true);
 });
 
+const LEAVING = "You stop getting messages of this group. You can join it again by its name.";
+
 byId("leave").addEventListener("click", async () => {
   const conversation = shownConversation();
-  const next = groups().find(({ groupId }) => groupId !== session?.group);
-  if (!conversation || !next) {
-    if (await mayLeave(rooms(), "Sign out", whatWaits)) signOut();
-    return;
-  }
+  if (!conversation || !session) return;
+  const { groupId } = conversation.room;
+  const next = groups().find((group) => group.groupId !== groupId);
   const then = (/** @type {boolean} */ isSending) =>
     isSending
       ? "This page goes on sending, also after you have left the group. Keep it open."
       : "What is not sent stays here until you join the group again.";
-  if (!(await mayLeave([conversation.room], "Leave the group", then))) return;
+  const always = {
+    title: ["Leave “", isolated(groupId), "”?"],
+    what: next ? LEAVING : `${LEAVING} You are in no other group, so you also sign out.`,
+  };
+  const leaves = next ? [conversation.room] : rooms();
+  if (!(await mayLeave(leaves, "Leave the group", next ? then : whatWaits, always))) return;
+  setLeft(groupId, true);
+  if (!next) {
+    session = { ...session, groups: [] };
+    return signOut();
+  }
   leaveView();
   conversation.close();
-  conversations.delete(conversation.room.groupId);
+  conversations.delete(groupId);
   departed.push(conversation.room);
   unsure.delete(conversation);
-  endNotification(conversation.room.groupId);
-  setLeft(conversation.room.groupId, true);
+  endNotification(groupId);
   show(next.groupId);
   openGroups(true);
 });

@@ -133,6 +133,11 @@ class Person:
         self.find("other-group").send_keys(group, Keys.ENTER)
         self.until_state("Connected")
 
+    def leave(self) -> None:
+        """Leave the shown group, and sign out if it is the only one."""
+        self.find("leave").click()
+        self.find("question-other").click()
+
     def look_away(self) -> None:
         """Use another window. The tests keep the focus in every window, so a script takes it away."""
         self.script("document.hasFocus = () => false")

@@ -273,19 +273,19 @@ def test_leaving_with_unsent_messages_asks(person: People, network: Network, gro
     ann.say("one")
     ann.say("two")
     ann.find(button).click()
-    assert ann.text_of("unsent-count") == "2 messages are not sent"
+    assert ann.text_of("question-title") == "2 messages are not sent"
     then = {"leave": "This page goes on sending", "sign-out": "This browser keeps what is not sent"}
-    assert ann.text_of("unsent-what").startswith(then[button])
+    assert ann.text_of("question-what").startswith(then[button])
     assert ann.accessibility_faults() == []
     ann.press(Keys.ESCAPE)
     assert ann.find("text").is_displayed()
     ann.find(button).click()
-    ann.browser.find_element(By.CSS_SELECTOR, "#unsent [value=leave]").click()
+    ann.browser.find_element(By.CSS_SELECTOR, "#question [value=other]").click()
     if button == "leave":
         ann.until(lambda: ann.text_of("title") == group)
         # They are still to be sent. And Escape means to stay, whatever was chosen before.
         ann.find("sign-out").click()
-        assert ann.text_of("unsent-count") == "2 messages are not sent"
+        assert ann.text_of("question-title") == "2 messages are not sent"
         ann.press(Keys.ESCAPE)
         assert ann.find("text").is_displayed()
     else:

@@ -85,20 +85,24 @@ export function forgetDays() {
   for (const row of rows.values()) row.look = "";
 }
 
-/** @param {(groupId: string) => void} choose The user wants to see this group, and to join it if it is new. */
-export function onChoose(choose) {
+/**
+ * @param {(groupId: string) => void} choose The user wants to see this group, and to join it if it is new.
+ * @param {(typed: string) => Promise<string | undefined>} meant The group that they mean by a name. Undefined for no group.
+ */
+export function onChoose(choose, meant) {
   list.addEventListener("click", ({ target }) => {
     const button = /** @type {HTMLElement | null} */ (/** @type {HTMLElement} */ (target).closest(".group"));
     if (button?.dataset.group) choose(button.dataset.group);
   });
   const form = /** @type {HTMLFormElement} */ (byId("join-group"));
   const field = /** @type {HTMLInputElement} */ (byId("other-group"));
-  form.addEventListener("submit", (event) => {
+  form.addEventListener("submit", async (event) => {
     event.preventDefault();
-    const groupId = field.value.trim().normalize();
-    const isRight = isId(groupId) && isVisible(groupId);
+    const typed = field.value.trim().normalize();
+    const isRight = isId(typed) && isVisible(typed);
     field.setAttribute("aria-invalid", `${!isRight}`);
-    if (!isRight) return field.focus();
+    const groupId = isRight && (await meant(typed));
+    if (!groupId) return field.focus();
     form.reset();
     choose(groupId);
   });

@@ -46,7 +46,6 @@ export function onJoin(join) {
       return field(wrong).focus();
     }
     write("localStorage", NAME_KEY, values.name);
-    byId("join-view").hidden = true;
     const { group, name, endpoint, token, userId } = values;
     join({ group, name, endpoint, token, givenId: userId, userId: userId || name });
   });
