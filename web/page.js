@@ -12,7 +12,7 @@ import { mayLeave, unsentIn } from "./page/leaving.js";
 import { groupMeant } from "./page/look-alikes.js";
 import { setOwnName } from "./page/mentions.js";
 import { endNotification, endNotifications, notify } from "./page/notifications.js";
-import { openPeople, showPeople, showTyping } from "./page/people.js";
+import { openPeople, othersOf, showPeople, showTyping } from "./page/people.js";
 import { readJson, write } from "./page/storage.js";
 
 /** @import { Chat, ChatError, GroupSummary, Message, Room } from "./chat-client.js" */
@@ -262,6 +262,7 @@ function show(groupId) {
       conversation.send(text);
     },
     typing: (isTyping) => room.setTyping(isTyping),
+    people: () => othersOf(room, conversation.names, user.userId),
   });
   conversation.show();
   groupsChanged();

@@ -1,9 +1,17 @@
 /** Where the user writes. What they have not sent stays with its group, also over a reload. */
-import { byId } from "./elements.js";
+import { suggest, takesKey } from "./completion.js";
+import { byId, isTaken } from "./elements.js";
 import { isVisible } from "../chat-client.js";
 import { read, write } from "./storage.js";
 
-/** @typedef {{ draftKey: string, send: (text: string) => void, typing: (isTyping: boolean) => void }} Target */
+/** @import { Person } from "./completion.js" */
+/**
+ * @typedef {object} Target
+ * @property {string} draftKey
+ * @property {(text: string) => void} send
+ * @property {(isTyping: boolean) => void} typing
+ * @property {() => Person[]} people Those whom the user may mention.
+ */
 
 const text = /** @type {HTMLTextAreaElement} */ (byId("text"));
 
@@ -16,6 +24,7 @@ let target;
 export function writeTo(to) {
   target?.typing(false);
   target = to;
+  suggest(to.people);
   text.value = read("sessionStorage", to.draftKey) ?? "";
   fit();
 }
@@ -61,11 +70,8 @@ text.addEventListener("input", () => {
   target?.typing(text.value !== "");
 });
 
-// The key code of a key that an input method takes. In Safari, the composition has already ended when its Enter comes.
-const TAKEN = 229;
-
 text.addEventListener("keydown", (event) => {
-  if (event.key !== "Enter" || event.shiftKey || event.isComposing || event.keyCode === TAKEN) return;
+  if (takesKey(event) || event.key !== "Enter" || event.shiftKey || isTaken(event)) return;
   event.preventDefault();
   send();
 });

@@ -16,6 +16,12 @@ export function copyOf(id) {
   return /** @type {HTMLElement} */ (template.content.firstElementChild?.cloneNode(true));
 }
 
+// The key code of a key that an input method takes. In Safari, the composition has already ended when its Enter comes.
+const TAKEN = 229;
+
+/** Whether an input method takes a key. @param {KeyboardEvent} event */
+export const isTaken = ({ isComposing, keyCode }) => isComposing || keyCode === TAKEN;
+
 /** A screen reader would read an unchanged text again. @param {HTMLElement} element @param {string} text */
 export function showText(element, text) {
   if (element.textContent !== text) element.textContent = text;

@@ -2,11 +2,12 @@
 import { copyOf, isEmoji, part, showAvatar, showText, textOf } from "./elements.js";
 import { dayOf, nameOfDay, showTime, timeOf } from "./dates.js";
 import { splitAtLinks } from "./links.js";
-import { mentionsUser, splitAtName } from "./mentions.js";
+import { mentionsUser, splitAtMentions, splitAtName } from "./mentions.js";
 
 /** @import { Message } from "../chat-client.js" */
 /** @import { Names } from "./names.js" */
-/** @typedef {{ element: HTMLElement, message?: Message, look?: string }} Row */
+/** @typedef {["text" | "link" | "mark" | "person", string]} Part */
+/** @typedef {{ element: HTMLElement, message?: Message, look?: string, parts?: string }} Row */
 
 /** Messages of one sender with shorter pauses than this are one block, with one name and one time. */
 const BLOCK_PAUSE_MS = 300_000;
@@ -25,7 +26,7 @@ export class MessageList {
   /** @type {string | undefined} */
   #unread;
   #names;
-  #clashes = 0;
+  #version = 0;
 
   /** @param {Names} names */
   constructor(names) {
@@ -45,10 +46,10 @@ export class MessageList {
    */
   show(messages, unread) {
     const before = this.#shown;
-    const { clashes } = this.#names;
+    const { version } = this.#names;
     const [start, end, endBefore] =
-      clashes === this.#clashes ? changedRange(before, messages) : [0, messages.length, before.length];
-    this.#clashes = clashes;
+      version === this.#version ? changedRange(before, messages) : [0, messages.length, before.length];
+    this.#version = version;
 
     const keys = new Set(messages.slice(start, end).map(({ key }) => key));
     for (const { key } of before.slice(start, endBefore)) {
@@ -99,15 +100,15 @@ export class MessageList {
       +time - +timeOf(previous) < BLOCK_PAUSE_MS &&
       message.key !== this.#unread;
     const name = this.#names.of(message.senderId, message.senderName);
-    const look = `${newDay} ${continued} ${name}`;
+    const mentions = message.message.includes("@") ? this.#names.version : "";
+    const look = `${newDay} ${continued} ${name} ${mentions}`;
     if (row.message === message && row.look === look) return;
-    const before = row.message;
     row.message = message;
     row.look = look;
 
     const { element } = row;
     element.className = `${message.own ? "own" : ""} ${continued ? "continued" : ""}`;
-    element.classList.toggle("mention", mentionsUser(message));
+    element.classList.toggle("mention", mentionsUser(message, this.#names));
     element.classList.toggle("emoji", isEmoji(textOf(message)));
     element.dataset.status = message.status;
     element.dataset.key = message.key;
@@ -116,7 +117,9 @@ export class MessageList {
     showAvatar(part(element, "avatar"), message.senderId, name);
     showText(part(element, "name"), message.own ? "You" : name);
     showTime(part(element, "time"), message);
-    if (!before || textOf(before) !== textOf(message)) part(element, "text").replaceChildren(...partsOf(message));
+    const parts = partsOf(message, this.#names);
+    if (row.parts !== JSON.stringify(parts)) part(element, "text").replaceChildren(...parts.map(elementOf));
+    row.parts = JSON.stringify(parts);
     const status = part(element, "status");
     status.hidden = !message.own;
     status.ariaLabel = status.title = STATUS[message.status];
@@ -126,30 +129,32 @@ export class MessageList {
   }
 }
 
-/** The text, with links, and with the user's name marked. @param {Message} message */
-function partsOf(message) {
-  const isForUser = mentionsUser(message);
-  return splitAtLinks(textOf(message)).flatMap((text, index) => {
-    if (index % 2) return linkTo(text);
-    return isForUser ? splitAtName(text).map((text, index) => (index % 2 ? wrapped("mark", text) : text)) : text;
-  });
+/** The text, with links, and with names marked. @param {Message} message @param {Names} names @returns {Part[]} */
+function partsOf(message, names) {
+  /** @type {(texts: string[], every: Part[0], other: (text: string) => Part[]) => Part[]} */
+  const each = (texts, kind, other) =>
+    texts.flatMap((text, index) => (index % 2 ? [/** @type {Part} */ ([kind, text])] : text ? other(text) : []));
+  const plain = (/** @type {string} */ text) => [/** @type {Part} */ (["text", text])];
+  const isForUser = mentionsUser(message, names);
+  return each(splitAtLinks(textOf(message)), "link", (text) =>
+    each(splitAtMentions(text, names), "person", (text) =>
+      isForUser ? each(splitAtName(text), "mark", plain) : plain(text),
+    ),
+  );
 }
 
-/** @param {string} address */
-function linkTo(address) {
-  if (!URL.canParse(address)) return address;
-  const link = wrapped("a", address);
-  link.href = address;
-  link.target = "_blank";
-  // The other page must not reach this one. The page's referrer policy hides where the user came from.
-  link.rel = "noopener noreferrer";
-  return link;
-}
-
-/** @template {keyof HTMLElementTagNameMap} T @param {T} tag @param {string} text */
-function wrapped(tag, text) {
-  const element = document.createElement(tag);
+/** @param {Part} part */
+function elementOf([kind, text]) {
+  if (kind === "text" || (kind === "link" && !URL.canParse(text))) return text;
+  const element = document.createElement(kind === "link" ? "a" : kind === "mark" ? "mark" : "span");
   element.textContent = text;
+  if (kind === "person") element.className = kind;
+  if (element instanceof HTMLAnchorElement) {
+    element.href = text;
+    element.target = "_blank";
+    // The other page must not reach this one. The page's referrer policy hides where the user came from.
+    element.rel = "noopener noreferrer";
+  }
   return element;
 }
 
