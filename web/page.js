@@ -1,12 +1,13 @@
 /** The chat page. It shows what chat-client.js reports. Its parts are in page/. */
-import { ChatClient, isId, isUrl } from "./chat-client.js";
+import { ChatClient, isId, isUrl, isVisible } from "./chat-client.js";
 import { alert, endAlert, endAlerts, isAlerted } from "./page/alerts.js";
-import { rewrite, writeTo } from "./page/composer.js";
-import { endState, showState } from "./page/connection.js";
+import { draftOf, rewrite, writeTo } from "./page/composer.js";
+import { endState, onTry, showState } from "./page/connection.js";
 import { Conversation } from "./page/conversation.js";
 import { today } from "./page/dates.js";
-import { byId, isolated, showAvatar, textOf } from "./page/elements.js";
+import { byId, isolated, isTouched, moveFocus, showAvatar, textOf } from "./page/elements.js";
 import { count, coversConversation, forgetDays, isOnPhone, onChoose, openGroups, showGroups } from "./page/groups.js";
+import { isInFrontElsewhere, setInFront } from "./page/in-front.js";
 import { onJoin, showJoinForm } from "./page/join-form.js";
 import { mayLeave, unsentIn } from "./page/leaving.js";
 import { groupMeant } from "./page/look-alikes.js";
@@ -103,6 +104,7 @@ function enter(joined) {
   chat.on("error", failed);
   for (const groupId of joined.groups) open(groupId);
   chat.connect();
+  frontChanged();
   show(joined.group);
 }
 
@@ -133,6 +135,7 @@ function signOut() {
   conversations.clear();
   chat?.close();
   chat = undefined;
+  frontChanged();
   write("sessionStorage", SESSION_KEY, "");
   endNotifications();
   endState();
@@ -161,7 +164,7 @@ function connectionChanged() {
   for (const reason of ["CONNECT", "REFUSED"]) endAlert(reason);
 }
 
-byId("try-now").addEventListener("click", () => chat?.wake());
+onTry(() => chat?.wake());
 
 // Groups
 
@@ -256,7 +259,7 @@ function show(groupId) {
   openPeople(false);
   openGroups(false);
   writeTo({
-    draftKey: `chat-draft:${JSON.stringify([groupId, session.userId])}`,
+    draftKey: draftKey(groupId),
     send: (text) => {
       stopWatching();
       conversation.send(text);
@@ -267,8 +270,14 @@ function show(groupId) {
   conversation.show();
   groupsChanged();
   // On a touch screen, the keyboard would cover half of the conversation.
-  byId(matchMedia("(pointer: coarse)").matches ? "log" : "text").focus();
+  moveFocus(byId(isTouched() ? "log" : "text"));
 }
+
+/** @param {string} groupId */
+const draftKey = (groupId) => `chat-draft:${JSON.stringify([groupId, session?.userId])}`;
+
+// The list shows the draft of the group that it covers.
+byId("groups-toggle").addEventListener("click", groupsChanged);
 
 onChoose(show, (typed) => groupMeant(typed, [...conversations.keys()]));
 
@@ -322,6 +331,8 @@ function groups() {
     const own = last?.senderId === session?.userId;
     const isEmpty = !last && loaded;
     const sender = last && !own ? names.of(last.senderId, last.senderName) : "You";
+    const draft = draftOf(draftKey(groupId));
+    const unsent = unsentIn(room);
     return {
       groupId,
       last,
@@ -330,6 +341,9 @@ function groups() {
       unread,
       mentioned,
       more: unread > 0 && !!summaries.get(groupId)?.unreadMore,
+      draft: isVisible(draft) ? draft : "",
+      unsent: unsent.length,
+      failed: unsent.some(({ status }) => status === "failed"),
     };
   });
   const newestFirst = (/** @type {Group} */ a, /** @type {Group} */ b) =>
@@ -359,12 +373,15 @@ function arrived(conversation, message) {
 }
 
 /** @param {Conversation} conversation @param {Message} message */
-function tell({ room: { groupId }, names }, message) {
-  if (isHere() || !session) return;
-  const { endpoint, userId } = session;
+async function tell({ room: { groupId }, names }, message) {
+  const user = userKey();
+  if (isHere() || !user || (await isInFrontElsewhere(user))) return;
   const text = `${names.of(message.senderId, message.senderName)}: ${textOf(message)}`;
-  notify(groupId, JSON.stringify([endpoint, userId]), text, () => show(groupId));
+  if (user === userKey()) notify(groupId, user, text, () => show(groupId));
 }
+
+/** Says who the user is. Empty after they have signed out. */
+const userKey = () => (chat && session ? JSON.stringify([session.endpoint, session.userId]) : "");
 
 // People
 
@@ -393,10 +410,18 @@ const isHere = () => !document.hidden && document.hasFocus();
 const isLooking = () => isHere() && !coversConversation();
 const shownConversation = () => session && conversations.get(session.group);
 
+const frontChanged = () => setInFront(isHere() ? userKey() : "");
+
 document.addEventListener("visibilitychange", () => {
+  frontChanged();
   if (!document.hidden) shownConversation()?.show();
 });
+addEventListener("blur", frontChanged);
+// The browser does not keep a page that has a lock for the way back.
+addEventListener("pagehide", () => setInFront(""));
+addEventListener("pageshow", frontChanged);
 addEventListener("focus", () => {
+  frontChanged();
   checkDay();
   shownConversation()?.update();
 });

@@ -19,14 +19,22 @@ const form = byId("composer");
 
 /** @type {Target | undefined} */
 let target;
+/** What the user has not sent, by key. The browser may refuse to store it. @type {Map<string, string>} */
+const drafts = new Map();
+
+/** @param {string} key */
+export const draftOf = (key) => drafts.get(key) ?? read("sessionStorage", key) ?? "";
 
 /** @param {Target} to Write to this group from now on. */
 export function writeTo(to) {
   target?.typing(false);
   target = to;
   suggest(to.people);
-  text.value = read("sessionStorage", to.draftKey) ?? "";
+  text.value = draftOf(to.draftKey);
   fit();
+  // A person writes on at the end, and sees it.
+  text.setSelectionRange(text.value.length, text.value.length);
+  text.scrollTop = text.scrollHeight;
 }
 
 /** Write a text again, above what the user is writing. @param {string} again */
@@ -47,7 +55,10 @@ function fit() {
 }
 
 function keep() {
-  if (target) write("sessionStorage", target.draftKey, text.value);
+  if (target) {
+    drafts.set(target.draftKey, text.value);
+    write("sessionStorage", target.draftKey, text.value);
+  }
   fit();
 }
 

@@ -22,6 +22,18 @@ const TAKEN = 229;
 /** Whether an input method takes a key. @param {KeyboardEvent} event */
 export const isTaken = ({ isComposing, keyCode }) => isComposing || keyCode === TAKEN;
 
+export const isTouched = () => matchMedia("(pointer: coarse)").matches;
+
+/** On a touch screen, the frame of the focus comes with the first key. @param {HTMLElement} element */
+export function moveFocus(element) {
+  if (isTouched()) {
+    element.classList.add("unframed");
+    for (const end of ["keydown", "blur"])
+      element.addEventListener(end, () => element.classList.remove("unframed"), { once: true });
+  }
+  element.focus();
+}
+
 /** A screen reader would read an unchanged text again. @param {HTMLElement} element @param {string} text */
 export function showText(element, text) {
   if (element.textContent !== text) element.textContent = text;

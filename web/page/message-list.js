@@ -7,10 +7,10 @@ import { mentionsUser, splitAtMentions, splitAtName } from "./mentions.js";
 /** @import { Message } from "../chat-client.js" */
 /** @import { Names } from "./names.js" */
 /** @typedef {["text" | "link" | "mark" | "person", string]} Part */
-/** @typedef {{ element: HTMLElement, message?: Message, look?: string, parts?: string }} Row */
+/** @typedef {{ element: HTMLElement, start: number, message?: Message, look?: string, parts?: string }} Row */
 
-/** Messages of one sender with shorter pauses than this are one block, with one name and one time. */
-const BLOCK_PAUSE_MS = 300_000;
+/** Messages that a sender sends within this time are one block, with one name and one time. */
+const BLOCK_MS = 300_000;
 
 const STATUS = { sending: "Sending", sent: "Sent", failed: "Not sent" };
 
@@ -60,11 +60,10 @@ export class MessageList {
     const moved = unread === this.#unread ? [] : [this.#unread, unread];
     this.#shown = messages;
     this.#unread = unread;
-    // The one after the changed messages may begin another day or block now.
-    for (let index = start; index < Math.min(end + 1, messages.length); index++) this.#place(index);
+    this.#placeFrom(start, end);
     for (const key of moved) {
       const index = key ? messages.findIndex((message) => message.key === key) : -1;
-      if (index >= 0) this.#place(index);
+      if (index >= 0) this.#placeFrom(index, index);
     }
     const below = unread && this.#rows.get(unread)?.element;
     if (!below) this.line.remove();
@@ -77,28 +76,40 @@ export class MessageList {
       if (message) part(element, "day").textContent = nameOfDay(dayOf(timeOf(message)));
   }
 
+  /**
+   * Place the messages of a range, and those after it as long as they are in other blocks than before.
+   *
+   * @param {number} start @param {number} end
+   */
+  #placeFrom(start, end) {
+    for (let index = start; index < this.#shown.length; index++) {
+      const row = this.#rows.get(this.#shown[index].key);
+      const block = row?.start;
+      if (this.#place(index).start === block && index >= end) return;
+    }
+  }
+
   /** @param {number} index */
   #place(index) {
     const message = this.#shown[index];
     const previous = this.#shown[index - 1];
     let row = this.#rows.get(message.key);
-    if (!row) this.#rows.set(message.key, (row = { element: copyOf("message-template") }));
-    this.#fill(row, message, previous);
-    const above = previous ? this.#rows.get(previous.key)?.element : undefined;
-    const place = above ? above.nextElementSibling : this.element.firstElementChild;
+    if (!row) this.#rows.set(message.key, (row = { element: copyOf("message-template"), start: 0 }));
+    const above = previous && this.#rows.get(previous.key);
+    this.#fill(row, message, previous, above?.start);
+    const place = above ? above.element.nextElementSibling : this.element.firstElementChild;
     if (place !== row.element) this.element.insertBefore(row.element, place);
+    return row;
   }
 
-  /** @param {Row} row @param {Message} message @param {Message} [previous] */
-  #fill(row, message, previous) {
+  /** @param {Row} row @param {Message} message @param {Message} [previous] @param {number} [start] Of the previous one's block. */
+  #fill(row, message, previous, start = 0) {
     const time = timeOf(message);
     const day = dayOf(time);
     const newDay = !previous || dayOf(timeOf(previous)) !== day;
     const continued =
-      !newDay &&
-      previous.senderId === message.senderId &&
-      +time - +timeOf(previous) < BLOCK_PAUSE_MS &&
-      message.key !== this.#unread;
+      !newDay && previous.senderId === message.senderId && +time - start < BLOCK_MS && message.key !== this.#unread;
+    row.start = continued ? start : +time;
     const name = this.#names.of(message.senderId, message.senderName);
     const mentions = message.message.includes("@") ? this.#names.version : "";
     const look = `${newDay} ${continued} ${name} ${mentions}`;
