@@ -177,7 +177,7 @@ def test_the_server_is_asked_for_only_if_the_page_has_none(person: People, group
     ann.open(group=group)
     ann.until(lambda: ann.find("endpoint").get_property("value") == chat_url)
     assert not ann.find("endpoint").is_displayed()
-    assert ann.browser.find_element("css selector", "summary").text == "Advanced: server, user ID and token"
+    assert ann.browser.find_element("css selector", "summary").text == "Advanced: server and token"
     ann.find("name").send_keys(Keys.TAB, Keys.ENTER)
     assert ann.find("own-endpoint").is_displayed()
     assert ann.accessibility_faults() == []
@@ -232,6 +232,29 @@ def test_the_bell_says_what_it_does(person: People, group: str, chat_url: str, p
         ann.until(lambda: ann.find("notify").text == "Notifications: off")
     finally:
         ann.browser.execute_cdp_cmd("Browser.resetPermissions", {})
+
+
+def test_nothing_in_the_header_covers_another_thing(person: People, network: Network, group: str) -> None:
+    ann, other = person("Ann"), f"{group} other"
+    ann.join(other, network.url)
+    ann.join_another(group)
+    with ChatClient(network.url, "vera", other) as vera:
+        for number in range(12):
+            vera.say(f"{number} Ann")
+        ann.until(lambda: "12" in [unread for _, _, unread in ann.groups])
+    network.fail()
+    ann.until_state("Not connected")
+    overlaps = """
+    const all = document.querySelectorAll("header > button, .state > :not(#countdown), #title");
+    const boxes = [...all].map((each) => each.getBoundingClientRect()).filter(({ width }) => width);
+    const covers = (a, b) => a.left < b.right && b.left < a.right && a.top < b.bottom && b.top < a.bottom;
+    return [boxes.length, boxes.flatMap((a, i) => boxes.filter((b, j) => j > i && covers(a, b))).length];
+    """
+    for width in (320, 390, 768, 1280):
+        ann.appear((width, 780))
+        number, covered = ann.script(overlaps)
+        assert number >= 4
+        assert covered == 0, width
 
 
 def test_try_now_answers_at_once_and_keeps_the_focus(person: People, network: Network, group: str) -> None:
@@ -311,7 +334,8 @@ def test_the_keyboard_goes_between_groups(person: People, group: str, chat_url: 
         assert ann.focused == "text"
     assert ann.texts == []
     # The page says so, and the list is one stop for the Tab key.
-    assert "Alt" in ann.script("return document.querySelector('.keys').innerText")
+    assert ann.script("return document.querySelector('.keys').checkVisibility()")
+    assert "Alt and the arrow" in ann.script("return document.querySelector('.keys').title")
     assert ann.script("return document.querySelector('.group').getAttribute('aria-keyshortcuts')")
     ann.find("other-group").send_keys(Keys.TAB, Keys.TAB)
     focused = "return document.activeElement.dataset.group ?? document.activeElement.id"

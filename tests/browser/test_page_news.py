@@ -105,7 +105,7 @@ def test_a_mention_stands_out(person: People, group: str, chat_url: str) -> None
     ann.say("I am Ann")
     ann.until_shown("I am Ann")
     marks = "return [...document.querySelectorAll('mark')].map((mark) => mark.textContent)"
-    assert ann.script(marks) == ["ANN", "ann"]
+    assert ann.script(marks) == ["ANN", "@ann"]
     assert ann.texts[1] == "ANN, are you there? @ann!"
     assert not ann.script(at)
 

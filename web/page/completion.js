@@ -44,11 +44,12 @@ function update() {
   if (!found || found.index === done) return close();
   at = found.index;
   const typed = fold(found[1]);
+  const fitting = people().filter(({ userId, name }) => begins(name, typed) || begins(userId, typed));
+  const isWhole = fitting.length === 1 && fitting[0].name.toLowerCase() === found[1].toLowerCase();
+  // There is nothing to complete after a whole name: Enter then sends.
+  if (!fitting.length || isWhole) return close();
   const before = shown[chosen]?.userId;
-  shown = people()
-    .filter(({ userId, name }) => begins(name, typed) || begins(userId, typed))
-    .slice(0, MOST_PEOPLE);
-  if (!shown.length) return close();
+  shown = fitting.slice(0, MOST_PEOPLE);
   list.replaceChildren(...shown.map(optionOf));
   list.hidden = false;
   text.role = "combobox";

@@ -45,7 +45,7 @@ export function showState(chat, state) {
   if (!waits) return;
   const until = Date.now() + chat.retryInMs;
   const tick = () => {
-    byId("countdown").textContent = `· trying again in ${Math.max(0, Math.ceil((until - Date.now()) / 1000))} s`;
+    byId("countdown").textContent = `· next try in ${Math.max(0, Math.ceil((until - Date.now()) / 1000))} s`;
   };
   tick();
   countdown = setInterval(tick, 1000);

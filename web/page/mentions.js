@@ -11,7 +11,7 @@ const UNSPACED = /[\p{sc=Han}\p{sc=Hiragana}\p{sc=Katakana}\p{sc=Thai}\p{sc=Lao}
 // Korean writes particles right after a name.
 const UNSPACED_AFTER = new RegExp(`${UNSPACED.source}|\\p{sc=Hangul}`, "u");
 
-/** The name as a whole word, in upper or lower case. @type {{ name: string, pattern?: RegExp }} */
+/** The name as a whole word, with an @ before it or without, in upper or lower case. @type {{ name: string, pattern?: RegExp }} */
 let own = { name: "" };
 /** The answers so far. The unread messages are asked about again with each new one. @type {WeakMap<object, { version: number, answer: boolean }>} */
 let known = new WeakMap();
@@ -27,7 +27,7 @@ export function setOwnName(name) {
   if (own.name === name) return;
   const before = UNSPACED.test([...name][0]) ? "" : "(?<![\\p{L}\\p{M}\\p{N}_])";
   known = new WeakMap();
-  own = { name, pattern: new RegExp(`${before}(${literal(name)})${endOf(name)}`, "giu") };
+  own = { name, pattern: new RegExp(`${before}(@?${literal(name)})${endOf(name)}`, "giu") };
 }
 
 /** "@" and one of these names, the longest that fits, but not the user's. @param {string[]} names */

@@ -34,7 +34,7 @@ export function showPeople(room, names, user) {
     }),
   );
   byId("more-members").hidden = !truncated;
-  byId("people-count").textContent = `${others.length + 1}${truncated ? "+" : ""} here`;
+  byId("people-count").textContent = `${others.length + 1}${truncated ? "+" : ""}`;
 }
 
 /** @param {Iterable<string>} ids @param {Room} room @param {Names} names @returns {Person[]} */
