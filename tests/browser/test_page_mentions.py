@@ -114,6 +114,21 @@ def test_escape_closes_the_suggestions_alone(ann: Person) -> None:
     ann.until_shown("@bobb @bx")
 
 
+def test_a_chosen_name_is_whole_though_a_longer_one_begins_with_it(ann: Person, group: str, chat_url: str) -> None:
+    with ChatClient(chat_url, "u4", group) as bob:
+        bob.say("I am Bob", senderName="Bob")
+        ann.until_shown("I am Bob")
+    ann.write("@bob")
+    ann.until(lambda: len(ann.script(_SUGGESTED)) == 3)
+    for _ in range(3):
+        if ann.script(_CHOSEN) != "Bob":
+            ann.press(Keys.ARROW_DOWN)
+    ann.press(Keys.ENTER)
+    assert (value(ann), ann.script(_SUGGESTED)) == ("@Bob ", [])
+    ann.press(Keys.ENTER)
+    ann.until_shown("@Bob ")
+
+
 def test_nobody_is_suggested_in_an_address_or_for_oneself(ann: Person) -> None:
     for text in ("me@bob", "@ann", "@ bob", "@nobody"):
         ann.find("text").clear()
