@@ -63,7 +63,7 @@ onJoin(async (values) => {
   const { endpoint, userId, token } = values;
   const same = session?.endpoint === endpoint && session.userId === userId && session.token === token;
   const theirs = same ? (session?.groups ?? []) : [];
-  const group = await groupMeant(values.group, theirs);
+  const group = await groupMeant(values.group, [...theirs, ...joinedIn(values)]);
   if (!group) return;
   enter({ ...values, group, groups: [...new Set([...theirs, group])] });
   // A token says who the user is. Without one, somebody else may have chosen the same name.
@@ -97,7 +97,7 @@ function enter(joined) {
   departed = [];
   unsure.clear();
   summaries = new Map();
-  left = new Set(readJson("localStorage", leftKey(joined), Array.isArray));
+  left = new Set(readJson("localStorage", leftKey(joined), areIds));
   chat = new ChatClient(endpoint, { userId, senderName: name, getToken: () => token });
   chat.on("state", connectionChanged);
   chat.on("groups", counted);
@@ -137,6 +137,7 @@ function signOut() {
   chat = undefined;
   frontChanged();
   write("sessionStorage", SESSION_KEY, "");
+  if (session) write("localStorage", joinedKey(session), "");
   endNotifications();
   endState();
   openPeople(false);
@@ -183,6 +184,15 @@ function settle() {
   unsure.clear();
 }
 
+/** @param {Pick<Session, "endpoint" | "userId">} user */
+const joinedKey = ({ endpoint, userId }) => `chat-joined:${JSON.stringify([endpoint, userId])}`;
+
+/** The groups that the user has joined in any tab of this browser. @param {Pick<Session, "endpoint" | "userId">} user */
+const joinedIn = (user) => readJson("localStorage", joinedKey(user), areIds) ?? [];
+
+/** @param {any} value @returns {value is string[]} */
+const areIds = (value) => Array.isArray(value) && value.every(isId);
+
 /** @param {Session} user */
 const leftKey = ({ endpoint, userId }) => `chat-left:${JSON.stringify([endpoint, userId])}`;
 
@@ -190,7 +200,10 @@ const leftKey = ({ endpoint, userId }) => `chat-left:${JSON.stringify([endpoint,
 function setLeft(groupId, isLeft) {
   if (isLeft) left.add(groupId);
   else left.delete(groupId);
-  if (session) write("localStorage", leftKey(session), left.size ? JSON.stringify([...left]) : "");
+  if (!session) return;
+  write("localStorage", leftKey(session), left.size ? JSON.stringify([...left]) : "");
+  const others = joinedIn(session).filter((joined) => joined !== groupId);
+  write("localStorage", joinedKey(session), JSON.stringify(isLeft ? others : [...others, groupId]));
 }
 
 /** @param {string} groupId @returns {Conversation} */

@@ -97,6 +97,18 @@ def test_a_link_to_a_group_that_looks_like_one_of_theirs_is_told(person: People,
     ann.until_state("Connected")
     assert ann.text_of("title") == group
     assert [name for name, _, _ in ann.groups] == [group]
+    # Also if they are in it in another window only.
+    first = ann.browser.current_window_handle
+    ann.browser.switch_to.new_window("tab")
+    ann.open(group=alike, endpoint=chat_url)
+    ann.press(Keys.ENTER)
+    ann.until(lambda: ann.text_of("question-title") == f"You are in “{group}”")
+    ann.press(Keys.ENTER)
+    ann.until(lambda: ann.text_of("title") == group)
+    ann.find("sign-out").click()
+    assert ann.script("return Object.keys(localStorage)") == ["chat-name"]
+    ann.browser.close()
+    ann.browser.switch_to.window(first)
 
 
 def test_a_mention_is_marked_beside_the_count(person: People, group: str, chat_url: str) -> None:

@@ -153,7 +153,12 @@ def test_the_desktop_is_notified_if_the_person_asks_for_it(person: People, group
 def test_blocked_notifications_are_explained(person: People, group: str, chat_url: str) -> None:
     ann = person("Ann")
     ann.join(group, chat_url)
-    ann.script("Notification.requestPermission = async () => 'denied'")
+    ann.script(
+        """
+        Notification.requestPermission = async () => "denied";
+        Object.defineProperty(Notification, "permission", { get: () => "denied" });
+        """
+    )
     ann.find("notify").click()
     ann.until(lambda: "Your browser blocks notifications" in ann.text_of("alert"))
     assert ann.text_of("notify-state") == "Notifications: blocked"
