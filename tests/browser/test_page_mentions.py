@@ -127,6 +127,11 @@ def test_a_chosen_name_is_whole_though_a_longer_one_begins_with_it(ann: Person, 
     assert (value(ann), ann.script(_SUGGESTED)) == ("@Bob ", [])
     ann.press(Keys.ENTER)
     ann.until_shown("@Bob ")
+    # The longest name that fits is meant.
+    ann.say("@Bob Smith!")
+    ann.until_shown("@Bob Smith!")
+    marked = "return [...document.querySelectorAll('.own .person')].map((part) => part.textContent)"
+    assert ann.script(marked) == ["@Bob", "@Bob Smith"]
 
 
 def test_nobody_is_suggested_in_an_address_or_for_oneself(ann: Person) -> None:
