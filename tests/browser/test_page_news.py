@@ -192,7 +192,7 @@ def test_a_lost_connection_is_announced_once_and_its_alert_goes(person: People, 
     assert [word for word in words["alert"] if word] == words["alert"][:1]
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def members_url(emulator: Emulator) -> str:
     """WebSocket URL of a running chat with a members table."""
     create_members_table(emulator)
@@ -220,13 +220,13 @@ def test_a_person_who_is_removed_is_told_after_a_good_start(
     assert ann.texts == ["Hello"]
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def provider() -> Iterator[IdentityProvider]:
     with IdentityProvider() as running:
         yield running
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def tokens_url(emulator: Emulator, provider: IdentityProvider) -> str:
     """WebSocket URL of a running chat that needs tokens."""
     config = {"namePrefix": "Ending", "authentication": "jwt", "jwtIssuer": provider.issuer, "clockSkew": 0}

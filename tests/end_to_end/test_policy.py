@@ -137,7 +137,7 @@ def messages_cannot_be_changed(chat: Case, _: Eventually) -> None:
 
 
 def changes_are_not_read(chat: Case, _: Eventually) -> None:
-    with chat.join("alice") as alice:
+    with chat.join("alice", protocol=2) as alice:
         cursor = alice.ask("getHistory")["after"]
         assert alice.ask("getHistory", after=cursor)["code"] == "UNAVAILABLE"
 
