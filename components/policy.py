@@ -100,9 +100,27 @@ def for_background(*, broadcast_function_arn: str, failures_queue_arn: str) -> l
         failures_queue_arn: Queue of what background functions could not process.
     """
     return [
-        _allow("HandOverSlices", ["lambda:InvokeFunction"], broadcast_function_arn),
+        *for_large_groups(broadcast_function_arn=broadcast_function_arn),
         _allow("KeepFailures", ["sqs:SendMessage"], failures_queue_arn),
     ]
+
+
+def for_large_groups(*, broadcast_function_arn: str) -> list[Statement]:
+    """What slices of large groups need.
+
+    Args:
+        broadcast_function_arn: Function that serves them.
+    """
+    return [_allow("HandOverSlices", ["lambda:InvokeFunction"], broadcast_function_arn)]
+
+
+def for_callers(*, publish_function_arn: str) -> list[Statement]:
+    """What a program needs to call the back end's function.
+
+    Args:
+        publish_function_arn: That function.
+    """
+    return [_allow("PublishToChat", ["lambda:InvokeFunction"], publish_function_arn)]
 
 
 def for_members(*, members_table_arn: str) -> list[Statement]:

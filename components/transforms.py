@@ -37,6 +37,10 @@ class Transforms(TypedDict, total=False):
     """The role of the functions: ``aws.iam.Role``."""
     policy: Transform
     """The permissions of that role, by feature: ``aws.iam.RolePolicy``."""
+    publish_role: Transform
+    """The role of the back end's function, if ``publish`` is true: ``aws.iam.Role``."""
+    publish_policy: Transform
+    """The permissions of that role, by feature: ``aws.iam.RolePolicy``."""
     authorizer_layer: Transform
     """The layer with the library that verifies tokens: ``aws.lambda_.LayerVersion``."""
     function: Transform

@@ -59,6 +59,17 @@ IN_PLACE: dict[str, Change] = {
 
 WITH_POLICIES: dict[str, Change] = {
     "unread": Change(value=True, input="environment", adds=frozenset({"read-markers", "unread-policy"})),
+    "publish": Change(
+        value=True,
+        input="environment",
+        adds=frozenset(
+            {
+                *("publish-role", "publish-function", "publish-logs"),
+                *("publish-serving-policy", "publish-large-groups-policy"),
+            }
+        ),
+    ),
+    "systemName": Change(value="Robot", input="environment"),
     "tracing": Change(value=True, input="tracingConfig", adds=frozenset({"tracing-policy"})),
     "groupMembersTable": Change(value="GroupMembers", input="environment", adds=frozenset({"members-policy"})),
     "connectionsPerUser": Change(value=0, input="environment", replaces=_SERVING),

@@ -38,7 +38,14 @@ COUNTS_OF_TOKENS = {
     "aws:lambda/layerVersion:LayerVersion": 1,
     "aws:lambda/permission:Permission": 5,
 }
-COUNTS_OF_OTHERS = COUNTS_OF_TOKENS | {"aws:dynamodb/table:Table": 3, "aws:iam/rolePolicy:RolePolicy": 6}
+COUNTS_OF_OTHERS = COUNTS_OF_TOKENS | {
+    "aws:cloudwatch/logGroup:LogGroup": 8,
+    "aws:dynamodb/table:Table": 3,
+    "aws:iam/role:Role": 2,
+    "aws:iam/rolePolicy:RolePolicy": 10,
+    "aws:lambda/function:Function": 8,
+}
+"""With ``publish``."""
 TAGGABLE = {
     "aws:apigatewayv2/api:Api",
     "aws:apigatewayv2/stage:Stage",
@@ -58,6 +65,7 @@ FUNCTIONS = {
     "broadcast": "Broadcast",
     "presence-events": "Presence",
     "authorizer": "Authorize",
+    "publish": "Publish",
 }
 """The end of each function's physical name, by its part of the logical names."""
 ELSEWHERE = {"code", "policy", "assumeRolePolicy", "triggers"}
@@ -97,30 +105,35 @@ def expected_connections(args: WebSocketChatArgs) -> Properties:
 def expected_environment(args: WebSocketChatArgs, child: str) -> dict[str, str]:
     prefix = args["name_prefix"]
     broadcast = {} if child == "broadcast" else {"BROADCAST_FUNCTION": f"{prefix}Broadcast"}
-    return broadcast | {
-        "CONNECTIONS_TABLE": str(args["connections_table"] or f"{prefix}Connections"),
-        "CONNECTIONS_TABLE_ADOPTED": "true" if args["connections_table"] else "false",
-        "API_ID": "chat-api-id",
-        "MESSAGES_TABLE": str(args["messages_table"]),
-        "READ_MARKERS_TABLE": f"{prefix}ReadMarkers" if args["unread"] else "",
-        "CALLBACK_URL": f"https://chat-api-id.execute-api.{REGION}.amazonaws.com/{args['stage_name']}",
-        "CONNECTION_TTL_SECONDS": str(args["connection_ttl"]),
-        "BROADCAST_THRESHOLD": str(args["broadcast_threshold"]),
-        "EVENT_MEMBER_LIMIT": str(args["event_member_limit"]),
-        "READ_RECEIPT_LIMIT": str(args["read_receipt_limit"]),
-        "AUTHENTICATION": args["authentication"].value,
-        "PRESENCE": "true" if args["presence"] else "false",
-        "GROUP_CLAIM": args["group_claim"],
-        "NAME_CLAIM": args["name_claim"],
-        "GROUPS_PER_CONNECTION": str(args["groups_per_connection"]),
-        "MEMBERS_TABLE": str(args["group_members_table"]),
-        "MEMBERSHIP_RECHECK_SECONDS": str(args["membership_recheck"]),
-        "ALLOWED_ORIGINS": json.dumps(args["allowed_origins"]),
-        "REQUIRE_ORIGIN": "true" if args["require_origin"] else "false",
-        "MESSAGE_RATE": str(args["message_rate"]),
-        "MESSAGE_BURST": str(args["message_burst"]),
-        "CONNECTIONS_PER_USER": str(args["connections_per_user"]),
-    }
+    system = {"SYSTEM_NAME": args["system_name"]} if args["publish"] else {}
+    return (
+        broadcast
+        | system
+        | {
+            "CONNECTIONS_TABLE": str(args["connections_table"] or f"{prefix}Connections"),
+            "CONNECTIONS_TABLE_ADOPTED": "true" if args["connections_table"] else "false",
+            "API_ID": "chat-api-id",
+            "MESSAGES_TABLE": str(args["messages_table"]),
+            "READ_MARKERS_TABLE": f"{prefix}ReadMarkers" if args["unread"] else "",
+            "CALLBACK_URL": f"https://chat-api-id.execute-api.{REGION}.amazonaws.com/{args['stage_name']}",
+            "CONNECTION_TTL_SECONDS": str(args["connection_ttl"]),
+            "BROADCAST_THRESHOLD": str(args["broadcast_threshold"]),
+            "EVENT_MEMBER_LIMIT": str(args["event_member_limit"]),
+            "READ_RECEIPT_LIMIT": str(args["read_receipt_limit"]),
+            "AUTHENTICATION": args["authentication"].value,
+            "PRESENCE": "true" if args["presence"] else "false",
+            "GROUP_CLAIM": args["group_claim"],
+            "NAME_CLAIM": args["name_claim"],
+            "GROUPS_PER_CONNECTION": str(args["groups_per_connection"]),
+            "MEMBERS_TABLE": str(args["group_members_table"]),
+            "MEMBERSHIP_RECHECK_SECONDS": str(args["membership_recheck"]),
+            "ALLOWED_ORIGINS": json.dumps(args["allowed_origins"]),
+            "REQUIRE_ORIGIN": "true" if args["require_origin"] else "false",
+            "MESSAGE_RATE": str(args["message_rate"]),
+            "MESSAGE_BURST": str(args["message_burst"]),
+            "CONNECTIONS_PER_USER": str(args["connections_per_user"]),
+        }
+    )
 
 
 def expected_authorizer(args: WebSocketChatArgs) -> dict[str, Properties]:
@@ -163,6 +176,13 @@ def expected_authorizer_function(args: WebSocketChatArgs) -> Properties:
     }
     layer = f"arn:aws:lambda:{REGION}:{ACCOUNT}:layer:{args['name_prefix']}Authorizer:1"
     return {"environment": {"variables": variables}, "layers": [layer]}
+
+
+def expected_publish_role(args: WebSocketChatArgs) -> dict[str, Properties]:
+    on_demand = {"members": args["group_members_table"], "key": args["kms_key_arn"], "tracing": args["tracing"]}
+    features = ["serving", "large-groups", *(feature for feature, on in on_demand.items() if on)]
+    policies = {f"chat-publish-{feature}-policy": {"role": "chat-publish-role-id"} for feature in features}
+    return {"chat-publish-role": {"tags": args["tags"]}} | policies
 
 
 def expected_inputs(args: WebSocketChatArgs) -> dict[str, Properties]:
@@ -220,6 +240,8 @@ def expected_inputs(args: WebSocketChatArgs) -> dict[str, Properties]:
     }
     for feature in ["serving", "background", *(feature for feature, on in on_demand.items() if on)]:
         expected[f"chat-{feature}-policy"] = {"role": "chat-role-id"}
+    if args["publish"]:
+        expected |= expected_publish_role(args)
     if args["presence"]:
         expected["chat-presence-stream"] = {
             "eventSourceArn": "arn:of:their:stream"
@@ -248,7 +270,7 @@ def expected_inputs(args: WebSocketChatArgs) -> dict[str, Properties]:
     with_tokens = args["authentication"] == Authentication.JWT
     if with_tokens:
         expected |= expected_authorizer(args)
-    left_out = {"presence-events": not args["presence"], "authorizer": not with_tokens}
+    left_out = {"presence-events": not args["presence"], "authorizer": not with_tokens, "publish": not args["publish"]}
     for child in FUNCTIONS.keys() - {child for child, out in left_out.items() if out}:
         function = f"{prefix}{FUNCTIONS[child]}"
         expected[f"chat-{child}-logs"] = {
@@ -258,7 +280,7 @@ def expected_inputs(args: WebSocketChatArgs) -> dict[str, Properties]:
         } | ({"kmsKeyId": key} if key else {})
         expected[f"chat-{child}-function"] = {
             "name": function,
-            "role": f"arn:aws:iam::{ACCOUNT}:role/{role}",
+            "role": f"arn:aws:iam::{ACCOUNT}:role/{'chat-publish-role-1a2b3c4' if child == 'publish' else role}",
             "runtime": "python3.13",
             "architectures": ["arm64"],
             "handler": f"handlers.{child.replace('-', '_')}.handler",
@@ -314,7 +336,7 @@ def inputs(graph: Graph) -> dict[str, Properties]:
         pytest.param(
             OTHERS | INSTEAD,
             OTHERS | INSTEAD,
-            COUNTS_OF_TOKENS | {"aws:dynamodb/table:Table": 2, "aws:iam/rolePolicy:RolePolicy": 7},
+            COUNTS_OF_OTHERS | {"aws:dynamodb/table:Table": 2, "aws:iam/rolePolicy:RolePolicy": 12},
             id="arguments that others exclude",
         ),
         pytest.param(
@@ -328,6 +350,17 @@ def inputs(graph: Graph) -> dict[str, Properties]:
             DEFAULTS | {"group_members_table": "GroupMembers"},
             {"aws:iam/rolePolicy:RolePolicy": 4},
             id="members table",
+        ),
+        pytest.param(
+            {"publish": True},
+            DEFAULTS | {"publish": True},
+            {
+                "aws:cloudwatch/logGroup:LogGroup": 7,
+                "aws:iam/role:Role": 2,
+                "aws:iam/rolePolicy:RolePolicy": 5,
+                "aws:lambda/function:Function": 7,
+            },
+            id="publish",
         ),
         pytest.param(
             {"presence": False},
@@ -436,7 +469,12 @@ def test_every_taggable_resource_is_tagged() -> None:
         ("chat-connect-route", {"chat-authorizer"}),
         ("chat-authorizer-function", {"chat-authorizer-layer"}),
         # Without its log group, Lambda would create one that never expires. Without a policy, it could not trace.
-        *((f"chat-{child}-function", {f"chat-{child}-logs", "chat-tracing-policy"}) for child in FUNCTIONS),
+        *(
+            (f"chat-{child}-function", {f"chat-{child}-logs", "chat-tracing-policy"})
+            for child in FUNCTIONS
+            if child != "publish"
+        ),
+        ("chat-publish-function", {"chat-publish-logs", "chat-publish-tracing-policy", "chat-broadcast-function"}),
     ],
 )
 def test_a_resource_waits_for_what_it_needs(name: str, first: set[str]) -> None:
@@ -451,7 +489,9 @@ def test_functions_wait_for_their_policies(args: WebSocketChatArgs) -> None:
     functions = graph.of_type("aws:lambda/function:Function")
     # The background policy names the broadcast function.
     policies = graph.of_type("aws:iam/rolePolicy:RolePolicy").keys() - {"chat-background-policy"}
-    assert [name for name in functions if not policies <= graph.waits_for(name)] == []
+    of_publish = {name for name in policies if name.startswith("chat-publish-")}
+    needed = {name: of_publish if name == "chat-publish-function" else policies - of_publish for name in functions}
+    assert [name for name in functions if not needed[name] <= graph.waits_for(name)] == []
 
 
 def test_the_stage_waits_for_every_other_resource() -> None:

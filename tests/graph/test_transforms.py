@@ -10,9 +10,13 @@ from components import TransformError, Transforms, WebSocketChat, WebSocketChatA
 
 from .stack import WITH_TOKENS, Graph, chat, known_chat, run
 
-EVERYTHING: WebSocketChatArgs = WITH_TOKENS | {"create_messages_table": True, "unread": True}
+EVERYTHING: WebSocketChatArgs = WITH_TOKENS | {
+    "create_messages_table": True,
+    "unread": True,
+    "publish": True,
+}
 ROUTES = ["connect", "disconnect", "send-message", "default"]
-FUNCTIONS = [*ROUTES, "broadcast", "presence-events", "authorizer"]
+FUNCTIONS = [*ROUTES, "broadcast", "presence-events", "authorizer", "publish"]
 
 POLICIES = [f"{feature}-policy" for feature in ("serving", "unread", "presence", "background")]
 
@@ -33,6 +37,12 @@ CHANGES: dict[str, tuple[dict[str, Any], dict[str, Any], list[str]]] = {
     ),
     "role": ({"permissions_boundary": "arn:ours"}, {"permissionsBoundary": "arn:ours"}, ["role"]),
     "policy": ({"policy": "{}"}, {"policy": "{}"}, POLICIES),
+    "publish_role": ({"permissions_boundary": "arn:ours"}, {"permissionsBoundary": "arn:ours"}, ["publish-role"]),
+    "publish_policy": (
+        {"policy": "{}"},
+        {"policy": "{}"},
+        ["publish-serving-policy", "publish-large-groups-policy"],
+    ),
     "authorizer_layer": ({"license_info": "MIT"}, {"licenseInfo": "MIT"}, ["authorizer-layer"]),
     "function": (
         {"ephemeral_storage": {"size": 1024}},

@@ -46,9 +46,9 @@ def cold_start(
         monkeypatch.setenv(name, value)
     monkeypatch.setattr(ids, "_values", ids._increasing())  # noqa: SLF001 - a new process has made no id yet
     yield
-    if management_api.management_api.cache_info().currsize:
-        management_api.management_api().close()
-    management_api.management_api.cache_clear()
+    for api in management_api._of_threads.values():  # noqa: SLF001 - of a process that has ended
+        api.close()
+    management_api._of_threads.clear()  # noqa: SLF001 - the same
     settings.settings.cache_clear()
     rate_limit._busy_until.clear()  # noqa: SLF001 - of a process that has ended
     fan_out._stale.clear()  # noqa: SLF001 - the same
