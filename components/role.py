@@ -135,6 +135,11 @@ class Role(Part):
             for feature, allowed in statements.items()
         }
 
+    def grant_publish(self, function: aws.lambda_.Function, caller: aws.iam.Role) -> aws.iam.RolePolicy:
+        """Let another role of the program invoke the back end's function."""
+        statements = _known(policy.for_callers, publish_function_arn=function.arn)
+        return self._policy(caller, f"{caller.pulumi_resource_name}-may-publish", statements, kind="grant")
+
     def _policy(
         self,
         role: aws.iam.Role,

@@ -15,6 +15,10 @@ from .tables import Tables
 from .transforms import Transforms, check_transforms
 
 
+class PublishIsOffError(pulumi.RunError):
+    """The program uses the back end's function, which is not there. Pulumi prints this error without a stack trace."""
+
+
 class WebSocketChat(pulumi.ComponentResource):
     """Group chat over WebSockets: connections table, one least-privilege role, functions, WebSocket API and stage."""
 
@@ -79,6 +83,8 @@ class WebSocketChat(pulumi.ComponentResource):
             Background(children, settings),
             Api(children, settings),
         )
+
+        self._roles = role
 
         existing = tables.existing()
         self.role: aws.iam.Role = role.role()
@@ -186,6 +192,25 @@ class WebSocketChat(pulumi.ComponentResource):
         )
         """The stage of the API."""
         self._output(connections, messages, stage_name=api.stage_name(self.stage), claims=children.claims)
+
+    def grant_publish(self, role: aws.iam.Role) -> aws.iam.RolePolicy:
+        """Let a role of the same program call the back end's function.
+
+        Args:
+            role: The role of what calls it, such as a function of yours. Call this once for each role.
+
+        Returns:
+            The policy, for ``depends_on``: what calls the function must wait for it.
+
+        Raises:
+            PublishIsOffError: The argument ``publish`` is not true, so there is no such function.
+        """
+        if PUBLISH.key not in self.functions:
+            raise PublishIsOffError(
+                "grant_publish needs the function that your programs call: set publish to true (in config: "
+                "pulumi config set publish true), or leave grant_publish out."
+            )
+        return self._roles.grant_publish(self.functions[PUBLISH.key], role)
 
     def _output(
         self,

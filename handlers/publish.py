@@ -1,6 +1,8 @@
 """Function ``WebSocketPublish``: what the owner's own programs ask of the chat. No client can reach it."""
 
+from .actions.group_reads import get_history, get_presence
 from .actions.publishing import send_message
+from .actions.user_connections import add_to_group, disconnect_user, remove_from_group
 from .posting.management_api import management_api
 from .requests.call import Action, callable_by_programs
 from .requests.invocation import prepare
@@ -8,6 +10,11 @@ from .tables.aws import dynamodb
 
 ACTIONS: dict[str, Action] = {
     "sendMessage": send_message,
+    "getPresence": get_presence,
+    "getHistory": get_history,
+    "disconnectUser": disconnect_user,
+    "addToGroup": add_to_group,
+    "removeFromGroup": remove_from_group,
 }
 
 prepare(dynamodb, management_api)

@@ -18,6 +18,7 @@ from tests.graph.stack import chat as deployed
 
 from .chat import ANA, BOB, EVE, Chat
 from .management_api_server import ManagementApiServer
+from .program import Call
 from .tables import MEMBERS, Tables
 
 CONNECTION_TTL = 3 * 3600
@@ -98,6 +99,19 @@ def with_members(chat: Chat, monkeypatch: pytest.MonkeyPatch) -> None:
     chat.tables.create_members(red=["ana", "bob", "dora"], blue=["dora"])
     monkeypatch.setenv("MEMBERS_TABLE", MEMBERS)
     settings.settings.cache_clear()
+
+
+@pytest.fixture
+def publish_is_on(tables: Tables, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: ARG001 - the function reads them
+    """The functions know what the system is called."""
+    monkeypatch.setenv("SYSTEM_NAME", "Support")
+    settings.settings.cache_clear()
+
+
+@pytest.fixture
+def call() -> Call:
+    """A program that calls the function of the back end."""
+    return Call()
 
 
 def _with_users(tables: Tables, gateway: ManagementApiServer) -> Chat:

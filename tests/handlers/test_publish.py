@@ -1,7 +1,7 @@
 """The owner's own programs: they send messages to groups, as any user or as the system."""
 
 import time
-from collections.abc import Callable
+
 from typing import Any
 
 import pytest
@@ -14,33 +14,10 @@ from handlers.runtime import settings
 from .chat import ANA, BOB, EVE, Chat, Context
 from .conftest import Log
 from .management_api_server import GONE
+from .program import Call, error_of
 from .tables import aws_error
 
-Call = Callable[..., dict[str, Any]]
-
-
-@pytest.fixture(autouse=True)
-def on(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Publish is on: the functions know what the system is called."""
-    monkeypatch.setenv("SYSTEM_NAME", "Support")
-    settings.settings.cache_clear()
-
-
-@pytest.fixture
-def call(tables: object) -> Call:  # noqa: ARG001 - the function reads them
-    """Call the function, as a program does that invokes it."""
-
-    def invoke(action: str = "sendMessage", *, milliseconds: int = 25_000, **fields: object) -> dict[str, Any]:
-        return publish.handler({"action": action} | fields, Context(milliseconds))
-
-    return invoke
-
-
-def error_of(answer: dict[str, Any]) -> tuple[str, str, bool]:
-    assert answer.keys() == {"error"}
-    error = answer["error"]
-    assert error.keys() == {"code", "message", "retryable"}
-    return error["code"], error["message"], error["retryable"]
+pytestmark = pytest.mark.usefixtures("publish_is_on")
 
 
 def test_the_system_writes_to_a_group(chat: Chat, call: Call) -> None:
@@ -76,7 +53,7 @@ def test_the_system_writes_to_a_group(chat: Chat, call: Call) -> None:
     ],
 )
 def test_a_program_may_be_any_user_and_send_any_type(
-    chat: Chat, call: Call, given: dict[str, object], stored: dict[str, str]
+    chat: Chat, call: Call, given: dict[str, Any], stored: dict[str, str]
 ) -> None:
     assert "error" not in call(groupId="red", message="Hi", **given)
     [row] = chat.tables.messages()
@@ -141,7 +118,7 @@ def test_a_program_does_not_collide_with_the_users_messages(chat: Chat, call: Ca
     ],
 )
 def test_a_field_that_is_wrong_is_named_and_nothing_is_stored(
-    chat: Chat, call: Call, given: dict[str, object], named: str
+    chat: Chat, call: Call, given: dict[str, Any], named: str
 ) -> None:
     code, message, retryable = error_of(call(**({"message": "Hi"} | given)))
     assert (code, retryable) == ("BAD_REQUEST", False)
