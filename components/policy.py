@@ -142,6 +142,19 @@ def for_unread(*, read_markers_table_arn: str) -> list[Statement]:
     return [_allow("KeepReadMarkers", ["dynamodb:PutItem", "dynamodb:Query"], [read_markers_table_arn, by_group])]
 
 
+def for_changes(*, changes_table_arn: str, messages_table_arn: str) -> list[Statement]:
+    """What changes to messages need.
+
+    Args:
+        changes_table_arn: Table of the changes.
+        messages_table_arn: Table of the messages.
+    """
+    return [
+        _allow("KeepChanges", ["dynamodb:PutItem", "dynamodb:Query"], changes_table_arn),
+        _allow("ReadMessages", ["dynamodb:BatchGetItem"], messages_table_arn),
+    ]
+
+
 def for_presence(*, stream_arn: str) -> list[Statement]:
     """What presence needs: the stream of the connections table.
 

@@ -59,6 +59,7 @@ class Role(Part):
         messages_arn: pulumi.Input[str],
         members_arn: pulumi.Input[str] | None,
         read_markers: aws.dynamodb.Table | None,
+        changes: aws.dynamodb.Table | None,
         table_key_arns: list[pulumi.Output[str]],
         api: aws.apigatewayv2.Api,
     ) -> dict[str, aws.iam.RolePolicy]:
@@ -80,6 +81,10 @@ class Role(Part):
             statements["members"] = _known(policy.for_members, members_table_arn=members_arn)
         if read_markers:
             statements["unread"] = _known(policy.for_unread, read_markers_table_arn=read_markers.arn)
+        if changes:
+            statements["changes"] = _known(
+                policy.for_changes, changes_table_arn=changes.arn, messages_table_arn=messages_arn
+            )
         if self.settings.presence:
             statements["presence"] = _known(policy.for_presence, stream_arn=connections.stream_arn)
         if self.settings.tracing:
@@ -103,6 +108,7 @@ class Role(Part):
         connections: AnyTable,
         messages_arn: pulumi.Input[str],
         members_arn: pulumi.Input[str] | None,
+        changes: aws.dynamodb.Table | None,
         table_key_arns: list[pulumi.Output[str]],
         api: aws.apigatewayv2.Api,
         broadcast: aws.lambda_.Function,
@@ -126,6 +132,10 @@ class Role(Part):
         }
         if members_arn:
             statements["members"] = _known(policy.for_members, members_table_arn=members_arn)
+        if changes:
+            statements["changes"] = _known(
+                policy.for_changes, changes_table_arn=changes.arn, messages_table_arn=messages_arn
+            )
         if key := self.settings.kms_key_arn:
             statements["key"] = _known(policy.for_key, kms_key_arn=key)
         if self.settings.tracing:

@@ -101,6 +101,8 @@ class WebSocketChat(pulumi.ComponentResource):
         """Table of the messages. None if it existed already."""
         self.read_markers_table: aws.dynamodb.Table | None = tables.read_markers(after=before_tables)
         """Table of how far each user has read. None unless ``unread`` is true."""
+        self.changes_table: aws.dynamodb.Table | None = tables.changes(after=before_tables)
+        """Table of the changes to messages. None unless ``changes`` is true."""
         connections = existing.connections or tables.connections(after=before_tables)
         self.connections_table: aws.dynamodb.Table | None = _made(connections)
         """Table with one row per open connection. None if it existed already."""
@@ -115,6 +117,7 @@ class WebSocketChat(pulumi.ComponentResource):
             messages_arn=messages.arn,
             members_arn=existing.members.arn if existing.members else None,
             read_markers=self.read_markers_table,
+            changes=self.changes_table,
             table_key_arns=existing.key_arns,
             api=self.api,
         )
@@ -125,6 +128,7 @@ class WebSocketChat(pulumi.ComponentResource):
             connections_table=connections.name,
             messages_table=messages.name,
             read_markers_table=self.read_markers_table.name if self.read_markers_table else "",
+            changes_table=self.changes_table.name if self.changes_table else "",
             api_id=self.api.id,
             # Built from the API: the stage's address would be a cycle, and that of a request may be a custom domain.
             callback_url=address(self.api, "http", settings.stage_name),
@@ -142,6 +146,7 @@ class WebSocketChat(pulumi.ComponentResource):
             connections=connections,
             messages_arn=messages.arn,
             members_arn=existing.members.arn if existing.members else None,
+            changes=self.changes_table,
             table_key_arns=existing.key_arns,
             api=self.api,
             broadcast=clients_functions[BROADCAST.key],

@@ -30,6 +30,6 @@ def get_history(call: Call) -> frames.Frame:
     """
     group_id, limit = required_id(call.frame, "groupId"), limit_of(call.frame)
     with unavailable_on_failure():
-        page = page_of(group_id, call.frame, limit)
+        page = page_of(group_id, call.frame, limit, protocol=frames.NEWEST_PROTOCOL)
     call.log["messages"] = len(page["messages"])
     return page | {"groupId": group_id}

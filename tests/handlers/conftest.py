@@ -19,7 +19,7 @@ from tests.graph.stack import chat as deployed
 from .chat import ANA, BOB, EVE, Chat
 from .management_api_server import ManagementApiServer
 from .program import Call
-from .tables import MEMBERS, Tables
+from .tables import CHANGES, MEMBERS, Tables
 
 CONNECTION_TTL = 3 * 3600
 
@@ -112,6 +112,14 @@ def publish_is_on(tables: Tables, monkeypatch: pytest.MonkeyPatch) -> None:  # n
 def call() -> Call:
     """A program that calls the function of the back end."""
     return Call()
+
+
+@pytest.fixture
+def with_changes(tables: Tables, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Messages can be changed."""
+    tables.create_changes()
+    monkeypatch.setenv("CHANGES_TABLE", CHANGES)
+    settings.settings.cache_clear()
 
 
 def _with_users(tables: Tables, gateway: ManagementApiServer) -> Chat:

@@ -1,7 +1,6 @@
 """The owner's own programs: they send messages to groups, as any user or as the system."""
 
 import time
-
 from typing import Any
 
 import pytest
