@@ -114,6 +114,20 @@ def for_large_groups(*, broadcast_function_arn: str) -> list[Statement]:
     return [_allow("HandOverSlices", ["lambda:InvokeFunction"], broadcast_function_arn)]
 
 
+def for_user_data(*, messages_table_arn: str, read_markers_table_arn: str | None) -> list[Statement]:
+    """What the back end's function needs to export and to erase what a user has left.
+
+    Args:
+        messages_table_arn: Table of the messages.
+        read_markers_table_arn: Table of how far users have read, if there is one.
+    """
+    statements = [_allow("FindMessagesOfUsers", ["dynamodb:Scan"], messages_table_arn)]
+    if read_markers_table_arn:
+        forgotten = ["dynamodb:DeleteItem", "dynamodb:Query"]
+        statements.append(_allow("ForgetReadMarkers", forgotten, read_markers_table_arn))
+    return statements
+
+
 def for_callers(*, publish_function_arn: str) -> list[Statement]:
     """What a program needs to call the back end's function.
 

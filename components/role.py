@@ -108,6 +108,7 @@ class Role(Part):
         connections: AnyTable,
         messages_arn: pulumi.Input[str],
         members_arn: pulumi.Input[str] | None,
+        read_markers: aws.dynamodb.Table | None,
         changes: aws.dynamodb.Table | None,
         table_key_arns: list[pulumi.Output[str]],
         api: aws.apigatewayv2.Api,
@@ -129,6 +130,11 @@ class Role(Part):
                 stage_name=self.settings.stage_name,
             ),
             "large-groups": _known(policy.for_large_groups, broadcast_function_arn=broadcast.arn),
+            "user-data": _known(
+                policy.for_user_data,
+                messages_table_arn=messages_arn,
+                read_markers_table_arn=read_markers.arn if read_markers else None,
+            ),
         }
         if members_arn:
             statements["members"] = _known(policy.for_members, members_table_arn=members_arn)

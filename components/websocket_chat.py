@@ -146,6 +146,7 @@ class WebSocketChat(pulumi.ComponentResource):
             connections=connections,
             messages_arn=messages.arn,
             members_arn=existing.members.arn if existing.members else None,
+            read_markers=self.read_markers_table,
             changes=self.changes_table,
             table_key_arns=existing.key_arns,
             api=self.api,

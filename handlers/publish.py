@@ -3,6 +3,7 @@
 from .actions.group_reads import get_history, get_presence
 from .actions.publishing import send_message
 from .actions.user_connections import add_to_group, disconnect_user, remove_from_group
+from .actions.user_data import erase_user, export_user
 from .posting.management_api import management_api
 from .requests.call import Action, callable_by_programs
 from .requests.invocation import prepare
@@ -15,6 +16,8 @@ ACTIONS: dict[str, Action] = {
     "disconnectUser": disconnect_user,
     "addToGroup": add_to_group,
     "removeFromGroup": remove_from_group,
+    "exportUser": export_user,
+    "eraseUser": erase_user,
 }
 
 prepare(dynamodb, management_api)

@@ -29,7 +29,7 @@ shipped = aws.lambda_.Function(
     handler="handler.handler",
     code=pulumi.FileArchive(str(Path(__file__).parent / "shipped")),
     timeout=30,
-    environment={"variables": {"PUBLISH_FUNCTION": chat.publish_function_name}},
+    environment={"variables": {"PUBLISH_FUNCTION": chat.functions["publish"].name}},
     opts=pulumi.ResourceOptions(depends_on=[may_publish]),
 )
 aws.lambda_.EventSourceMapping(

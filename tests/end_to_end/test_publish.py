@@ -41,6 +41,8 @@ def speaking(emulator: Emulator) -> Chat:
         "broadcastThreshold": 2,
         "presence": False,
         "publish": True,
+        "unread": True,
+        "changes": True,
     }
     return Chat(emulator, deploy(emulator, config))
 
@@ -101,6 +103,35 @@ def test_a_user_is_added_removed_and_disconnected(speaking: Chat) -> None:
     assert [row for row in speaking.rows("ConnectionsTable") if "erin" in row.values()] == []
 
 
+def test_what_a_user_left_is_exported_and_erased(speaking: Chat) -> None:
+    enroll(speaking, "left", "frank", "gina")
+    with speaking.join("frank", "left", protocol=2) as frank, speaking.join("gina", "left", protocol=2) as gina:
+        frank.say("mine")
+        message_id = gina.receive("message")["messageId"]
+        gina.say("hers", type="text")
+        hers = frank.receive("message")
+        while hers["senderId"] != "gina":
+            hers = frank.receive("message")
+        assert (
+            frank.ask("react", groupId="left", messageId=hers["messageId"], reaction="👍", on=True)["action"]
+            == "changed"
+        )
+        frank.ask("markRead", messageId=hers["messageId"], timestamp=hers["timestamp"])
+        exported = call(speaking, "exportUser", userId="frank")
+        assert [one["message"] for one in exported["messages"]] == ["mine"]
+        assert [one["messageId"] for one in exported["reactions"] + exported["readMarkers"]] == [hers["messageId"]] * 2
+        assert exported["after"] is None
+        gina.receive("messageChanged")  # the reaction
+        assert call(speaking, "eraseUser", userId="frank") == {"messages": 2, "readMarkers": 1, "after": None}
+        told = {(one := gina.receive("messageChanged")["message"])["messageId"]: one for _ in range(2)}
+        assert (told[message_id]["senderId"], told[message_id]["message"]) == ("erased", "")
+        assert (told[hers["messageId"]]["message"], told[hers["messageId"]].get("reactions")) == ("hers", None)
+        [history] = [call(speaking, "getHistory", groupId="left")]
+        assert [one["message"] for one in history["messages"]] == ["", "hers"]
+    left = call(speaking, "exportUser", userId="frank")
+    assert left == {"messages": [], "reactions": [], "readMarkers": [], "after": None}
+
+
 def test_bad_input_is_answered_and_no_failure(speaking: Chat) -> None:
     error = call(speaking, "sendMessage", groupId="red")["error"]
     assert (error["code"], error["retryable"]) == ("BAD_REQUEST", False)
@@ -151,11 +182,51 @@ def rows_stay(chat: Chat, group: str) -> None:
 
 
 def group_rows_stay(chat: Chat, group: str) -> None:
-    other = f"{group}, other"
-    enroll(chat, other, "alice")
+    # The row of a connection that has ended without $disconnect, which would delete its group rows, too.
+    row: dict[str, Any] = {
+        "connectionId": {"S": "Ended="},
+        "userId": {"S": "ivan"},
+        "connectedAt": {"S": "2026-01-01T00:00:00.000000Z"},
+        "expiresAt": {"N": str(int(time.time()) + 3_600)},
+        "apiId": {"S": chat.outputs["ApiId"]},
+        "protocol": {"N": "2"},
+        "joinsBusyUntil": {"N": "0"},
+        "groups": {"BS": [group.encode()[:16]]},
+    }
+    chat.emulator.client("dynamodb").put_item(TableName=chat.outputs["ConnectionsTable"], Item=row)
+    unavailable(call(chat, "disconnectUser", userId="ivan"))
+
+
+def nothing_is_exported(chat: Chat, _group: str) -> None:
+    unavailable(call(chat, "exportUser", userId="alice"))
+
+
+def read_markers_stay(chat: Chat, group: str) -> None:
     with chat.join("alice", group) as alice:
-        alice.ask("joinGroup", groupId=other)
-        unavailable(call(chat, "disconnectUser", userId="alice"))
+        alice.ask("markRead", messageId="m1", timestamp="2026-01-01")
+    unavailable(call(chat, "eraseUser", userId="alice"))
+
+
+def changes_are_not_listed(chat: Chat, group: str) -> None:
+    enroll(chat, group, "harry")
+    with chat.join("harry", group, protocol=2) as harry:
+        harry.say("hello")
+        harry.receive("message")
+    unavailable(call(chat, "eraseUser", userId="harry"))
+
+
+def changed_messages_are_not_read(chat: Chat, group: str) -> None:
+    after = call(chat, "getHistory", groupId=group)["after"]
+    with chat.join("alice", group, protocol=2) as alice:
+        alice.say("hello")
+        message_id = alice.receive("message")["messageId"]
+        alice.ask("deleteMessage", groupId=group, messageId=message_id)
+    unavailable(call(chat, "getHistory", groupId=group, after=after))
+
+
+def catching_up_is_refused(chat: Chat, group: str) -> None:
+    after = call(chat, "getHistory", groupId=group)["after"]
+    unavailable(call(chat, "getHistory", groupId=group, after=after))
 
 
 CASES: dict[tuple[str, str], Callable[[Chat, str], None]] = {
@@ -171,6 +242,12 @@ CASES: dict[tuple[str, str], Callable[[Chat, str], None]] = {
     ("HandOverSlices", "lambda:InvokeFunction"): large_groups_are_not_served,
     ("ReachConnections", "execute-api:ManageConnections"): nobody_is_reached,
     ("ReadMembers", "dynamodb:Query"): nothing_is_sent,
+    ("FindMessagesOfUsers", "dynamodb:Scan"): nothing_is_exported,
+    ("ForgetReadMarkers", "dynamodb:Query"): nothing_is_exported,
+    ("ForgetReadMarkers", "dynamodb:DeleteItem"): read_markers_stay,
+    ("KeepChanges", "dynamodb:PutItem"): changes_are_not_listed,
+    ("KeepChanges", "dynamodb:Query"): catching_up_is_refused,
+    ("ReadMessages", "dynamodb:BatchGetItem"): changed_messages_are_not_read,
 }
 
 

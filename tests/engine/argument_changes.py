@@ -65,7 +65,7 @@ WITH_POLICIES: dict[str, Change] = {
         adds=frozenset(
             {
                 *("publish-role", "publish-function", "publish-logs"),
-                *("publish-serving-policy", "publish-large-groups-policy"),
+                *("publish-serving-policy", "publish-large-groups-policy", "publish-user-data-policy"),
             }
         ),
     ),

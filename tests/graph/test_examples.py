@@ -21,9 +21,9 @@ COUNTS = {
     "minimal": 37,
     "cognito_kms": 47,
     "two_chats": 74,
-    "order_queue": 48,
-    "reminder_schedule": 45,
-    "event_rule": 45,
+    "order_queue": 49,
+    "reminder_schedule": 46,
+    "event_rule": 46,
 }
 """Number of resources of each example, including the components."""
 

@@ -122,6 +122,8 @@ def test_the_statement_is_exactly_this(sid: str, actions: set[str], resources: l
         ("ReachConnections", {"execute-api:ManageConnections"}, f"{STAGE}/????*/@connections/*"),
         ("HandOverSlices", {"lambda:InvokeFunction"}, BROADCAST),
         ("ReadMembers", {"dynamodb:Query"}, f"{MEMBERS}/index/*"),
+        ("FindMessagesOfUsers", {"dynamodb:Scan"}, MESSAGES),
+        ("ForgetReadMarkers", {"dynamodb:DeleteItem", "dynamodb:Query"}, MARKERS),
         ("SendTraces", TRACES, "*"),
     ],
 )
@@ -138,13 +140,14 @@ def test_the_statement_of_the_back_ends_function_is_exactly_this(
     [
         ({}, None),
         ({"publish": True}, set()),
-        ({"publish": True, "unread": True, "tracing": True}, {"SendTraces"}),
-        (EVERYTHING, {"SendTraces", "ReadMembers", "UseKey"}),
+        ({"publish": True, "unread": True, "tracing": True}, {"SendTraces", "ForgetReadMarkers"}),
+        ({"publish": True, "changes": True}, {"KeepChanges", "ReadMessages"}),
+        (EVERYTHING, {"SendTraces", "ReadMembers", "UseKey", "ForgetReadMarkers"}),
     ],
 )
 def test_the_back_ends_function_has_no_other_statements(args: WebSocketChatArgs, on_demand: set[str] | None) -> None:
     always = {"WriteOwnLogs", "KeepConnections", "ListConnections", "ReadHistory", "StoreMessages"}
-    always |= {"ReachConnections", "HandOverSlices"}
+    always |= {"ReachConnections", "HandOverSlices", "FindMessagesOfUsers"}
     assert statements(chat(args), PUBLISH).keys() == (set() if on_demand is None else always | on_demand)
 
 

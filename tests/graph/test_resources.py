@@ -42,7 +42,7 @@ COUNTS_OF_OTHERS = COUNTS_OF_TOKENS | {
     "aws:cloudwatch/logGroup:LogGroup": 8,
     "aws:dynamodb/table:Table": 3,
     "aws:iam/role:Role": 2,
-    "aws:iam/rolePolicy:RolePolicy": 10,
+    "aws:iam/rolePolicy:RolePolicy": 11,
     "aws:lambda/function:Function": 8,
 }
 """With ``publish``."""
@@ -180,7 +180,7 @@ def expected_authorizer_function(args: WebSocketChatArgs) -> Properties:
 
 def expected_publish_role(args: WebSocketChatArgs) -> dict[str, Properties]:
     on_demand = {"members": args["group_members_table"], "key": args["kms_key_arn"], "tracing": args["tracing"]}
-    features = ["serving", "large-groups", *(feature for feature, on in on_demand.items() if on)]
+    features = ["serving", "large-groups", "user-data", *(feature for feature, on in on_demand.items() if on)]
     policies = {f"chat-publish-{feature}-policy": {"role": "chat-publish-role-id"} for feature in features}
     return {"chat-publish-role": {"tags": args["tags"]}} | policies
 
@@ -336,7 +336,7 @@ def inputs(graph: Graph) -> dict[str, Properties]:
         pytest.param(
             OTHERS | INSTEAD,
             OTHERS | INSTEAD,
-            COUNTS_OF_OTHERS | {"aws:dynamodb/table:Table": 2, "aws:iam/rolePolicy:RolePolicy": 12},
+            COUNTS_OF_OTHERS | {"aws:dynamodb/table:Table": 2, "aws:iam/rolePolicy:RolePolicy": 13},
             id="arguments that others exclude",
         ),
         pytest.param(
@@ -357,7 +357,7 @@ def inputs(graph: Graph) -> dict[str, Properties]:
             {
                 "aws:cloudwatch/logGroup:LogGroup": 7,
                 "aws:iam/role:Role": 2,
-                "aws:iam/rolePolicy:RolePolicy": 5,
+                "aws:iam/rolePolicy:RolePolicy": 6,
                 "aws:lambda/function:Function": 7,
             },
             id="publish",

@@ -41,7 +41,7 @@ CHANGES: dict[str, tuple[dict[str, Any], dict[str, Any], list[str]]] = {
     "publish_policy": (
         {"policy": "{}"},
         {"policy": "{}"},
-        ["publish-serving-policy", "publish-large-groups-policy"],
+        ["publish-serving-policy", "publish-large-groups-policy", "publish-user-data-policy"],
     ),
     "authorizer_layer": ({"license_info": "MIT"}, {"licenseInfo": "MIT"}, ["authorizer-layer"]),
     "function": (
