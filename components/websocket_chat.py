@@ -84,8 +84,6 @@ class WebSocketChat(pulumi.ComponentResource):
             Api(children, settings),
         )
 
-        self._roles = role
-
         existing = tables.existing()
         self.role: aws.iam.Role = role.role()
         """Role of the functions."""
@@ -198,6 +196,10 @@ class WebSocketChat(pulumi.ComponentResource):
         )
         """The stage of the API."""
         self._output(connections, messages, stage_name=api.stage_name(self.stage), claims=children.claims)
+        self._remember(role)
+
+    def _remember(self, roles: Role) -> None:
+        self._roles = roles
 
     def grant_publish(self, role: aws.iam.Role) -> aws.iam.RolePolicy:
         """Let a role of the same program call the back end's function.

@@ -43,6 +43,7 @@ _EVERYTHING: WebSocketChatArgs = WITH_TOKENS | {
     "tracing": True,
     "unread": True,
     "publish": True,
+    "changes": True,
 }
 
 

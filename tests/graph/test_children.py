@@ -16,6 +16,7 @@ from .stack import WITH_TOKENS, Graph, chat, run
 EVERYTHING: WebSocketChatArgs = WITH_TOKENS | {
     "create_messages_table": True,
     "unread": True,
+    "changes": True,
     "publish": True,
 }
 ROUTES = {"$connect", "$disconnect", "sendMessage", "$default"}

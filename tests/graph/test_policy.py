@@ -33,6 +33,7 @@ from .stack import (
 FUNCTIONS = ["Connect", "Disconnect", "SendMessage", "Default", "Broadcast", "Presence", "Authorize"]
 CONNECTIONS = f"arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/WebSocketConnections"
 MESSAGES = f"arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/ChatMessages"
+CHANGES = f"arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/WebSocketChanges"
 MARKERS = f"arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/WebSocketReadMarkers"
 MEMBERS = f"arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/GroupMembers"
 STAGE = f"arn:aws:execute-api:{REGION}:{ACCOUNT}:chat-api-id/production"
@@ -50,6 +51,7 @@ EVERYTHING: WebSocketChatArgs = WITH_TOKENS | {
     "tracing": True,
     "unread": True,
     "publish": True,
+    "changes": True,
 }
 OURS, PUBLISH = "chat-role-id", "chat-publish-role-id"
 """The role of the functions that serve clients, and that of the back end's function."""
@@ -97,6 +99,8 @@ def log_groups(functions: list[str]) -> list[str]:
         ("KeepFailures", {"sqs:SendMessage"}, FAILURES),
         ("ReadMembers", {"dynamodb:Query"}, f"{MEMBERS}/index/*"),
         ("KeepReadMarkers", {"dynamodb:PutItem", "dynamodb:Query"}, [MARKERS, f"{MARKERS}/index/GroupIdIndex"]),
+        ("KeepChanges", {"dynamodb:PutItem", "dynamodb:Query"}, CHANGES),
+        ("ReadMessages", {"dynamodb:BatchGetItem"}, MESSAGES),
         ("ReadStream", STREAM, f"{CONNECTIONS}/stream/1"),
         ("SendTraces", TRACES, "*"),
     ],
@@ -142,7 +146,7 @@ def test_the_statement_of_the_back_ends_function_is_exactly_this(
         ({"publish": True}, set()),
         ({"publish": True, "unread": True, "tracing": True}, {"SendTraces", "ForgetReadMarkers"}),
         ({"publish": True, "changes": True}, {"KeepChanges", "ReadMessages"}),
-        (EVERYTHING, {"SendTraces", "ReadMembers", "UseKey", "ForgetReadMarkers"}),
+        (EVERYTHING, {"SendTraces", "ReadMembers", "UseKey", "ForgetReadMarkers", "KeepChanges", "ReadMessages"}),
     ],
 )
 def test_the_back_ends_function_has_no_other_statements(args: WebSocketChatArgs, on_demand: set[str] | None) -> None:
@@ -180,7 +184,11 @@ def test_the_key_is_used_only_through_the_tables_and_the_queue(role: str) -> Non
         ({"presence": False, "group_members_table": "GroupMembers"}, {"ReadMembers"}),
         ({"presence": False, "kms_key_arn": KEY}, {"UseKey"}),
         ({"presence": False, "unread": True}, {"KeepReadMarkers"}),
-        (EVERYTHING, {"ReadStream", "SendTraces", "ReadMembers", "UseKey", "KeepReadMarkers"}),
+        ({"presence": False, "changes": True}, {"KeepChanges", "ReadMessages"}),
+        (
+            EVERYTHING,
+            {"ReadStream", "SendTraces", "ReadMembers", "UseKey", "KeepReadMarkers", "KeepChanges", "ReadMessages"},
+        ),
     ],
 )
 def test_there_are_no_other_statements(args: WebSocketChatArgs, on_demand: set[str]) -> None:

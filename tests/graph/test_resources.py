@@ -40,9 +40,9 @@ COUNTS_OF_TOKENS = {
 }
 COUNTS_OF_OTHERS = COUNTS_OF_TOKENS | {
     "aws:cloudwatch/logGroup:LogGroup": 8,
-    "aws:dynamodb/table:Table": 3,
+    "aws:dynamodb/table:Table": 4,
     "aws:iam/role:Role": 2,
-    "aws:iam/rolePolicy:RolePolicy": 11,
+    "aws:iam/rolePolicy:RolePolicy": 13,
     "aws:lambda/function:Function": 8,
 }
 """With ``publish``."""
@@ -115,6 +115,7 @@ def expected_environment(args: WebSocketChatArgs, child: str) -> dict[str, str]:
             "API_ID": "chat-api-id",
             "MESSAGES_TABLE": str(args["messages_table"]),
             "READ_MARKERS_TABLE": f"{prefix}ReadMarkers" if args["unread"] else "",
+            "CHANGES_TABLE": f"{prefix}Changes" if args["changes"] else "",
             "CALLBACK_URL": f"https://chat-api-id.execute-api.{REGION}.amazonaws.com/{args['stage_name']}",
             "CONNECTION_TTL_SECONDS": str(args["connection_ttl"]),
             "BROADCAST_THRESHOLD": str(args["broadcast_threshold"]),
@@ -124,6 +125,8 @@ def expected_environment(args: WebSocketChatArgs, child: str) -> dict[str, str]:
             "PRESENCE": "true" if args["presence"] else "false",
             "GROUP_CLAIM": args["group_claim"],
             "NAME_CLAIM": args["name_claim"],
+            "MODERATOR_CLAIM": args["moderator_claim"],
+            "MODERATOR_ROLE": str(args["moderator_role"]),
             "GROUPS_PER_CONNECTION": str(args["groups_per_connection"]),
             "MEMBERS_TABLE": str(args["group_members_table"]),
             "MEMBERSHIP_RECHECK_SECONDS": str(args["membership_recheck"]),
@@ -172,6 +175,7 @@ def expected_authorizer_function(args: WebSocketChatArgs) -> Properties:
         "USER_CLAIM": args["user_claim"],
         "GROUP_CLAIM": args["group_claim"],
         "NAME_CLAIM": args["name_claim"],
+        "MODERATOR_CLAIM": args["moderator_claim"],
         "CLOCK_SKEW_SECONDS": str(args["clock_skew"]),
     }
     layer = f"arn:aws:lambda:{REGION}:{ACCOUNT}:layer:{args['name_prefix']}Authorizer:1"
@@ -179,7 +183,14 @@ def expected_authorizer_function(args: WebSocketChatArgs) -> Properties:
 
 
 def expected_publish_role(args: WebSocketChatArgs) -> dict[str, Properties]:
-    on_demand = {"members": args["group_members_table"], "key": args["kms_key_arn"], "tracing": args["tracing"]}
+    if not args["publish"]:
+        return {}
+    on_demand = {
+        "members": args["group_members_table"],
+        "changes": args["changes"],
+        "key": args["kms_key_arn"],
+        "tracing": args["tracing"],
+    }
     features = ["serving", "large-groups", "user-data", *(feature for feature, on in on_demand.items() if on)]
     policies = {f"chat-publish-{feature}-policy": {"role": "chat-publish-role-id"} for feature in features}
     return {"chat-publish-role": {"tags": args["tags"]}} | policies
@@ -231,8 +242,14 @@ def expected_inputs(args: WebSocketChatArgs) -> dict[str, Properties]:
     if args["unread"]:
         markers = table(args, f"{prefix}ReadMarkers", "userId", ["groupId", "userId"], *MARKERS_INDEXES)
         expected["chat-read-markers"] = markers | {"rangeKey": "groupId"}
+    if args["changes"]:
+        expected["chat-changes"] = table(args, f"{prefix}Changes", "groupId", ["change", "groupId"]) | {
+            "rangeKey": "change",
+            "ttl": {"attributeName": "expiresAt", "enabled": True},
+        }
     on_demand = {
         "unread": args["unread"],
+        "changes": args["changes"],
         "members": args["group_members_table"],
         "presence": args["presence"],
         "key": key,
@@ -240,8 +257,7 @@ def expected_inputs(args: WebSocketChatArgs) -> dict[str, Properties]:
     }
     for feature in ["serving", "background", *(feature for feature, on in on_demand.items() if on)]:
         expected[f"chat-{feature}-policy"] = {"role": "chat-role-id"}
-    if args["publish"]:
-        expected |= expected_publish_role(args)
+    expected |= expected_publish_role(args)
     if args["presence"]:
         expected["chat-presence-stream"] = {
             "eventSourceArn": "arn:of:their:stream"
@@ -336,7 +352,7 @@ def inputs(graph: Graph) -> dict[str, Properties]:
         pytest.param(
             OTHERS | INSTEAD,
             OTHERS | INSTEAD,
-            COUNTS_OF_OTHERS | {"aws:dynamodb/table:Table": 2, "aws:iam/rolePolicy:RolePolicy": 13},
+            COUNTS_OF_OTHERS | {"aws:dynamodb/table:Table": 3, "aws:iam/rolePolicy:RolePolicy": 15},
             id="arguments that others exclude",
         ),
         pytest.param(
