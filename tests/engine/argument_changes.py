@@ -6,7 +6,8 @@ ROUTES = ("connect", "disconnect", "send-message", "default")
 _NAMES = (*ROUTES, "broadcast", "presence-events")
 FUNCTIONS = frozenset(f"{name}-function" for name in _NAMES)
 LOGS = frozenset(f"{name}-logs" for name in _NAMES)
-POLICIES = ("background-policy", "presence-policy", "serving-policy")
+POLICIES = ("background-policy", "presence-policy", "serving-policy", "logs-policy-attachment")
+"""What gives the role its permissions."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,7 +29,7 @@ class Change:
     replaces: frozenset[str] = frozenset()
 
 
-_TAGGED = FUNCTIONS | LOGS | {"api", "stage", "connections", "failures", "role", "presence-stream"}
+_TAGGED = FUNCTIONS | LOGS | {"api", "stage", "connections", "failures", "role", "logs-policy", "presence-stream"}
 _CONNECTIONS = frozenset({"connections"})
 _STAGE = frozenset({"stage"})
 _SERVING = frozenset({"serving-policy"})
@@ -65,7 +66,10 @@ WITH_POLICIES: dict[str, Change] = {
         adds=frozenset(
             {
                 *("publish-role", "publish-function", "publish-logs"),
-                *("publish-serving-policy", "publish-large-groups-policy", "publish-user-data-policy"),
+                *("publish-serving-policy", "publish-logs-policy"),
+                *("publish-large-groups-policy", "publish-user-data-policy"),
+                # Of the arguments below, which change in the same update.
+                *("publish-changes-policy", "publish-members-policy", "publish-tracing-policy"),
             }
         ),
     ),

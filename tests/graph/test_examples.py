@@ -18,12 +18,12 @@ from .stack import ACCOUNT, PROJECT, REGION, SURROUNDINGS, Graph, arn, run
 
 EXAMPLES = {folder.name: folder for folder in sorted((PROJECT / "examples").iterdir()) if folder.is_dir()}
 COUNTS = {
-    "minimal": 37,
-    "cognito_kms": 47,
-    "two_chats": 74,
-    "order_queue": 49,
-    "reminder_schedule": 46,
-    "event_rule": 46,
+    "minimal": 39,
+    "cognito_kms": 49,
+    "two_chats": 78,
+    "order_queue": 52,
+    "reminder_schedule": 49,
+    "event_rule": 49,
 }
 """Number of resources of each example, including the components."""
 

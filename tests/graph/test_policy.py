@@ -11,7 +11,7 @@ import pytest
 from components import Authentication, WebSocketChat, WebSocketChatArgs, role
 from components.arguments.table import ARGUMENTS
 from components.environment import MAX_ENVIRONMENT
-from components.policy import MAX_CHARACTERS
+from components.policy import MAX_CHARACTERS, MAX_MANAGED_CHARACTERS
 
 from .stack import (
     ACCOUNT,
@@ -45,6 +45,9 @@ USES = {"kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey*",
 THROUGH = [f"dynamodb.{REGION}.amazonaws.com", f"sqs.{REGION}.amazonaws.com"]
 TRACES = {"xray:PutTraceSegments", "xray:PutTelemetryRecords"}
 
+INLINE = "aws:iam/rolePolicy:RolePolicy"
+MANAGED = "aws:iam/policy:Policy"
+
 EVERYTHING: WebSocketChatArgs = WITH_TOKENS | {
     "group_members_table": "GroupMembers",
     "kms_key_arn": KEY,
@@ -69,11 +72,13 @@ def statements(graph: Graph, role: str = OURS) -> dict[str, dict[str, Any]]:
     return found
 
 
-def documents(graph: Graph, role: str = OURS) -> dict[str, Any]:
-    """The policies of a role, by their names in the stack."""
-    policies = graph.of_type("aws:iam/rolePolicy:RolePolicy")
+def documents(graph: Graph, role: str = OURS, *types: str) -> dict[str, Any]:
+    """The policies of a role, by their names in the stack. The managed one is for the role that serves clients."""
+    policies = {name: policy for type_ in types or (INLINE, MANAGED) for name, policy in graph.of_type(type_).items()}
     return {
-        name: json.loads(policy.inputs["policy"]) for name, policy in policies.items() if policy.inputs["role"] == role
+        name: json.loads(policy.inputs["policy"])
+        for name, policy in policies.items()
+        if policy.inputs.get("role", OURS) == role
     }
 
 
@@ -323,10 +328,14 @@ def test_all_policies_fit_into_a_role_twice(place: str, role: str) -> None:
         "g" * 100: GROUP_MEMBERS | encrypted(another_key(3)),
     }
     graph = chat(LONGEST, tables=tables, outputs={"chat-failures": {"arn": arn("sqs", "q" * 80)}})
-    texts = [json.dumps(document, separators=(",", ":")) for document in documents(graph, role).values()]
     partition, region = place.split(":")
-    length = sum(len(text.replace("arn:aws:", f"arn:{partition}:").replace(REGION, region)) for text in texts)
-    assert length < MAX_CHARACTERS
+
+    def lengths(type_: str) -> list[int]:
+        texts = [json.dumps(document, separators=(",", ":")) for document in documents(graph, role, type_).values()]
+        return [len(text.replace("arn:aws:", f"arn:{partition}:").replace(REGION, region)) for text in texts]
+
+    assert sum(lengths(INLINE)) < MAX_CHARACTERS
+    assert max(lengths(MANAGED), default=0) < MAX_MANAGED_CHARACTERS
 
 
 def test_the_longest_environment_is_accepted_by_lambda() -> None:
@@ -348,10 +357,19 @@ def test_the_longest_environment_is_accepted_by_lambda() -> None:
 
 
 def test_another_policy_is_created_before_the_old_one_is_deleted() -> None:
-    policies = known_chat(EVERYTHING).of_type("aws:iam/rolePolicy:RolePolicy").values()
+    policies = known_chat(EVERYTHING).of_type(INLINE).values()
+    logs = known_chat(EVERYTHING).resources["chat-logs-policy"]
     # A type whose name is given is deleted first.
     assert [policy.inputs.keys() for policy in policies] == [{"role", "policy"}] * len(policies)
-    assert {policy.replaced_by for policy in policies} == {frozenset({"policy"})}
+    assert logs.inputs.keys() == {"policy", "tags"}
+    assert {policy.replaced_by for policy in (*policies, logs)} == {frozenset({"policy"})}
+
+
+def test_the_policy_for_logs_is_attached_before_the_old_one_is_detached() -> None:
+    attachment = known_chat(EVERYTHING).resources["chat-logs-policy-attachment"]
+    policy = f"arn:aws:iam::{ACCOUNT}:policy/chat-logs-policy-1a2b3c4"
+    assert attachment.inputs == {"role": "chat-role-id", "policyArn": policy}
+    assert attachment.deleted_first is False
 
 
 def test_the_key_is_allowed_before_anything_uses_it() -> None:
@@ -368,7 +386,9 @@ def test_the_key_is_allowed_before_anything_uses_it() -> None:
 
 
 def test_a_new_policy_has_ten_seconds_until_it_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
-    policies = known_chat(EVERYTHING).of_type("aws:iam/rolePolicy:RolePolicy").values()
+    graph = known_chat(EVERYTHING)
+    # A managed policy holds when it is attached.
+    policies = [*graph.of_type(INLINE).values(), graph.resources["chat-logs-policy-attachment"]]
     assert [policy.hooks_after_creation for policy in policies] == [1] * len(policies)
     assert waited(monkeypatch) == 10
     monkeypatch.setenv("WEBSOCKET_CHAT_IAM_WAIT_SECONDS", "0")

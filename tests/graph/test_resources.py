@@ -23,8 +23,10 @@ COUNTS = {
     "aws:apigatewayv2/stage:Stage": 1,
     "aws:cloudwatch/logGroup:LogGroup": 6,
     "aws:dynamodb/table:Table": 1,
+    "aws:iam/policy:Policy": 1,
     "aws:iam/role:Role": 1,
     "aws:iam/rolePolicy:RolePolicy": 3,
+    "aws:iam/rolePolicyAttachment:RolePolicyAttachment": 1,
     "aws:lambda/eventSourceMapping:EventSourceMapping": 1,
     "aws:lambda/function:Function": 6,
     "aws:lambda/functionEventInvokeConfig:FunctionEventInvokeConfig": 1,
@@ -42,7 +44,7 @@ COUNTS_OF_OTHERS = COUNTS_OF_TOKENS | {
     "aws:cloudwatch/logGroup:LogGroup": 8,
     "aws:dynamodb/table:Table": 4,
     "aws:iam/role:Role": 2,
-    "aws:iam/rolePolicy:RolePolicy": 13,
+    "aws:iam/rolePolicy:RolePolicy": 14,
     "aws:lambda/function:Function": 8,
 }
 """With ``publish``."""
@@ -51,6 +53,7 @@ TAGGABLE = {
     "aws:apigatewayv2/stage:Stage",
     "aws:cloudwatch/logGroup:LogGroup",
     "aws:dynamodb/table:Table",
+    "aws:iam/policy:Policy",
     "aws:iam/role:Role",
     "aws:lambda/eventSourceMapping:EventSourceMapping",
     "aws:lambda/function:Function",
@@ -191,7 +194,7 @@ def expected_publish_role(args: WebSocketChatArgs) -> dict[str, Properties]:
         "key": args["kms_key_arn"],
         "tracing": args["tracing"],
     }
-    features = ["serving", "large-groups", "user-data", *(feature for feature, on in on_demand.items() if on)]
+    features = ["serving", "logs", "large-groups", "user-data", *(feature for feature, on in on_demand.items() if on)]
     policies = {f"chat-publish-{feature}-policy": {"role": "chat-publish-role-id"} for feature in features}
     return {"chat-publish-role": {"tags": args["tags"]}} | policies
 
@@ -258,6 +261,11 @@ def expected_inputs(args: WebSocketChatArgs) -> dict[str, Properties]:
     for feature in ["serving", "background", *(feature for feature, on in on_demand.items() if on)]:
         expected[f"chat-{feature}-policy"] = {"role": "chat-role-id"}
     expected |= expected_publish_role(args)
+    expected["chat-logs-policy"] = {"tags": args["tags"]}
+    expected["chat-logs-policy-attachment"] = {
+        "role": "chat-role-id",
+        "policyArn": f"arn:aws:iam::{ACCOUNT}:policy/chat-logs-policy-1a2b3c4",
+    }
     if args["presence"]:
         expected["chat-presence-stream"] = {
             "eventSourceArn": "arn:of:their:stream"
@@ -352,7 +360,7 @@ def inputs(graph: Graph) -> dict[str, Properties]:
         pytest.param(
             OTHERS | INSTEAD,
             OTHERS | INSTEAD,
-            COUNTS_OF_OTHERS | {"aws:dynamodb/table:Table": 3, "aws:iam/rolePolicy:RolePolicy": 15},
+            COUNTS_OF_OTHERS | {"aws:dynamodb/table:Table": 3, "aws:iam/rolePolicy:RolePolicy": 16},
             id="arguments that others exclude",
         ),
         pytest.param(
@@ -373,7 +381,7 @@ def inputs(graph: Graph) -> dict[str, Properties]:
             {
                 "aws:cloudwatch/logGroup:LogGroup": 7,
                 "aws:iam/role:Role": 2,
-                "aws:iam/rolePolicy:RolePolicy": 6,
+                "aws:iam/rolePolicy:RolePolicy": 7,
                 "aws:lambda/function:Function": 7,
             },
             id="publish",
@@ -505,6 +513,7 @@ def test_functions_wait_for_their_policies(args: WebSocketChatArgs) -> None:
     functions = graph.of_type("aws:lambda/function:Function")
     # The background policy names the broadcast function.
     policies = graph.of_type("aws:iam/rolePolicy:RolePolicy").keys() - {"chat-background-policy"}
+    policies |= {"chat-logs-policy-attachment"}
     of_publish = {name for name in policies if name.startswith("chat-publish-")}
     needed = {name: of_publish if name == "chat-publish-function" else policies - of_publish for name in functions}
     assert [name for name in functions if not needed[name] <= graph.waits_for(name)] == []

@@ -43,8 +43,10 @@ CHANGES: dict[str, tuple[dict[str, Any], dict[str, Any], list[str]]] = {
     "publish_policy": (
         {"policy": "{}"},
         {"policy": "{}"},
-        ["publish-serving-policy", "publish-large-groups-policy", "publish-user-data-policy", "publish-changes-policy"],
+        [f"publish-{feature}-policy" for feature in ("serving", "logs", "large-groups", "user-data", "changes")],
     ),
+    "logs_policy": ({"path": "/ours/"}, {"path": "/ours/"}, ["logs-policy"]),
+    "logs_policy_attachment": ({"policy_arn": "arn:ours"}, {"policyArn": "arn:ours"}, ["logs-policy-attachment"]),
     "authorizer_layer": ({"license_info": "MIT"}, {"licenseInfo": "MIT"}, ["authorizer-layer"]),
     "function": (
         {"ephemeral_storage": {"size": 1024}},
