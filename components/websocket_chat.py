@@ -220,8 +220,8 @@ class WebSocketChat(pulumi.ComponentResource):
         """
         if PUBLISH.key not in self.functions:
             raise PublishIsOffError(
-                "grant_publish needs the function that your programs call: set publish to true (in config: "
-                "pulumi config set publish true), or leave grant_publish out."
+                "grant_publish needs the function that your programs call: set publish to true, or leave "
+                "grant_publish out."
             )
         return self._roles.grant_publish(self.functions[PUBLISH.key], role)
 

@@ -1,6 +1,10 @@
 """The owner's programs invoke the back end's function, and clients hear of it. Each of its permissions is needed."""
 
 import json
+import os
+import re
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -9,7 +13,7 @@ from typing import Any
 import pytest
 from websockets.exceptions import ConnectionClosed
 
-from local.deploy import deploy
+from local.deploy import PROJECT_DIRECTORY, deploy
 from local.emulator import Emulator
 from local.prerequisites import create_members_table
 from tests import role
@@ -136,6 +140,27 @@ def test_bad_input_is_answered_and_no_failure(speaking: Chat) -> None:
     error = call(speaking, "sendMessage", groupId="red")["error"]
     assert (error["code"], error["retryable"]) == ("BAD_REQUEST", False)
     assert "message" in error["message"]
+
+
+def test_the_python_of_the_document_works(speaking: Chat) -> None:
+    text = (PROJECT_DIRECTORY / "docs" / "backend.md").read_text()
+    speaks, _, erases = re.findall(r"^```python\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+    enroll(speaking, "demo", "alice")
+    credentials = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_REGION": speaking.emulator.region}
+    environment = os.environ | credentials | {"AWS_DEFAULT_REGION": speaking.emulator.region}
+    environment["AWS_ENDPOINT_URL"] = speaking.emulator.endpoint
+
+    def run(program: str) -> str:
+        program = program.replace("WebSocketPublish", speaking.outputs["PublishFunction"])
+        return subprocess.run(
+            [sys.executable, "-c", program], env=environment, check=True, capture_output=True, text=True
+        ).stdout
+
+    with speaking.join("alice", "demo", protocol=2) as alice:
+        assert "messageId" in run(speaks)
+        assert alice.receive("message")["message"] == "Your order has shipped"
+        assert "'duplicate': True" in run(speaks)
+    assert "'after': None" in run(erases)
 
 
 def unavailable(answer: dict[str, Any]) -> None:
