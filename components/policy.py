@@ -1,6 +1,7 @@
 """The functions' permissions: one statement for each thing that they use, and no more than they use.
 
-All functions share one role, so each of them may do all of this. There is one policy for each feature. An update
+The functions that serve clients share one role, so each of them may do all that it allows. The back end's function has
+a role of its own. There is one policy for each feature. An update
 creates new policies before it deletes old ones, so a role may have each of them twice.
 
 The policies are inline policies of the role, except that for logs. It names every log group, so it is a managed policy:
