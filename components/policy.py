@@ -1,8 +1,8 @@
 """The functions' permissions: one statement for each thing that they use, and no more than they use.
 
 The functions that serve clients share one role, so each of them may do all that it allows. The back end's function has
-a role of its own. There is one policy for each feature. An update
-creates new policies before it deletes old ones, so a role may have each of them twice.
+a role of its own. There is one policy for each feature. An update creates new policies before it deletes old ones, so a
+role may have each of them twice.
 
 The policies are inline policies of the role, except that for logs. It names every log group, so it is a managed policy:
 AWS counts its length separately.
