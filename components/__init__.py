@@ -13,11 +13,12 @@ if sys.version_info < (3, 11):  # noqa: UP036 - pip checks requires-python only 
 
 from .arguments import Authentication, InvalidArgumentError, UnknownKeyError, WebSocketChatArgs, args_from_config
 from .transforms import Transform, TransformError, Transforms
-from .websocket_chat import WebSocketChat
+from .websocket_chat import PublishIsOffError, WebSocketChat
 
 __all__ = [
     "Authentication",
     "InvalidArgumentError",
+    "PublishIsOffError",
     "Transform",
     "TransformError",
     "Transforms",

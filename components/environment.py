@@ -6,6 +6,8 @@ import pulumi
 
 from .arguments import Authentication, Settings
 
+Variables = dict[str, pulumi.Input[str]]
+
 MAX_ENVIRONMENT = 4_096
 """Bytes of all environment variables of a function, as JSON. The limits of the arguments keep them below it.
 https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html"""
@@ -20,7 +22,7 @@ def environment(
     changes_table: pulumi.Input[str],
     api_id: pulumi.Input[str],
     callback_url: pulumi.Input[str],
-) -> dict[str, pulumi.Input[str]]:
+) -> Variables:
     """Variables of every function except the authorizer. Most also get the name of the broadcast function.
 
     Args:
@@ -32,7 +34,9 @@ def environment(
         api_id: Id of the WebSocket API.
         callback_url: Address of the management API.
     """
-    return {
+    # Without publish, nothing of it is there.
+    system = {"SYSTEM_NAME": settings.system_name} if settings.publish else {}
+    return system | {
         "CONNECTIONS_TABLE": connections_table,
         "CONNECTIONS_TABLE_ADOPTED": json.dumps(bool(settings.connections_table)),
         "API_ID": api_id,
@@ -61,7 +65,7 @@ def environment(
     }
 
 
-def authorizer_environment(settings: Settings) -> dict[str, pulumi.Input[str]]:
+def authorizer_environment(settings: Settings) -> Variables:
     """Variables of the authorizer, which needs none of the others."""
     return {
         "JWT_ISSUER": settings.issuer,

@@ -8,8 +8,7 @@ import pulumi_aws as aws
 
 from .arguments import Authentication, Settings
 from .authorizer_layer import authorizer_layer
-from .environment import authorizer_environment, environment
-from .existing_table import AnyTable
+from .environment import Variables, authorizer_environment
 from .part import Part
 from .shared import HANDLERS
 
@@ -51,6 +50,7 @@ ROUTES = (
 BROADCAST = FunctionConfig(key="broadcast", name="Broadcast", module="broadcast")
 PRESENCE = FunctionConfig(key="presence", name="Presence", module="presence_events")
 AUTHORIZER = FunctionConfig(key="authorizer", name="Authorize", module="authorizer")
+PUBLISH = FunctionConfig(key="publish", name="Publish", module="publish")
 
 
 class Functions(Part):
@@ -61,7 +61,8 @@ class Functions(Part):
         """The functions that the settings need."""
         presence = (PRESENCE,) if self.settings.presence else ()
         authorizer = (AUTHORIZER,) if self.settings.authentication == Authentication.JWT else ()
-        return (*ROUTES, BROADCAST, *presence, *authorizer)
+        publish = (PUBLISH,) if self.settings.publish else ()
+        return (*ROUTES, BROADCAST, *presence, *authorizer, *publish)
 
     def log_groups(self) -> dict[str, aws.cloudwatch.LogGroup]:
         """Make each function's log group. Lambda would make its own, which keeps logs for ever."""
@@ -105,65 +106,76 @@ class Functions(Part):
         role: aws.iam.Role,
         log_groups: dict[str, aws.cloudwatch.LogGroup],
         layer: aws.lambda_.LayerVersion | None,
-        connections: AnyTable,
-        messages: AnyTable,
-        read_markers: aws.dynamodb.Table | None,
-        changes: aws.dynamodb.Table | None,
-        api_id: pulumi.Input[str],
-        callback_url: pulumi.Input[str],
+        variables: Variables,
         after: Iterable[pulumi.Resource],
     ) -> dict[str, aws.lambda_.Function]:
-        """Make the functions.
+        """Make the functions that share the role: all of them but the back end's.
 
         Lambda refuses to trace for a role that may not send traces, so they come after the policies.
         """
-        code = _code()
-        variables = environment(
-            self.settings,
-            connections_table=connections.name,
-            messages_table=messages.name,
-            read_markers_table=read_markers.name if read_markers else "",
-            changes_table=changes.name if changes else "",
-            api_id=api_id,
-            callback_url=callback_url,
-        )
+        code, after = _code(), [*after]
 
-        def function(config: FunctionConfig, variables: dict[str, pulumi.Input[str]]) -> aws.lambda_.Function:
-            args = aws.lambda_.FunctionArgs(
-                name=config.physical_name(self.settings),
-                role=role.arn,
-                runtime=RUNTIME,
-                architectures=[ARCHITECTURE],
-                handler=f"handlers.{config.module}.handler",
-                code=code,
-                memory_size=self.settings.memory_size,
-                timeout=self.settings.timeout,
-                reserved_concurrent_executions=self.settings.reserved_concurrency,
-                environment=aws.lambda_.FunctionEnvironmentArgs(variables=variables),
-                layers=[layer.arn] if layer and config is AUTHORIZER else None,
-                logging_config=aws.lambda_.FunctionLoggingConfigArgs(
-                    log_format="JSON", log_group=log_groups[config.key].name
-                ),
-                tracing_config=aws.lambda_.FunctionTracingConfigArgs(
-                    mode="Active" if self.settings.tracing else "PassThrough"
-                ),
-                tags=self.settings.tags,
-            )
-            # Otherwise another prefix would first delete the API's deployment with them, although the stage uses it.
-            opts = pulumi.ResourceOptions(depends_on=[*after], delete_before_replace=False)
-            return self.children.make(aws.lambda_.Function, "function", f"{config.child}-function", args, opts)
+        def make(config: FunctionConfig, own: Variables) -> aws.lambda_.Function:
+            layers = [layer.arn] if layer and config is AUTHORIZER else None
+            return self._function(config, code, role, log_groups[config.key], own, after, layers)
 
         # It comes first, because the others start it by its name, which a transform may have changed.
-        broadcast = function(BROADCAST, variables)
-        variables_of_others = variables | {"BROADCAST_FUNCTION": broadcast.name}
+        broadcast = make(BROADCAST, variables)
+        of_others = variables | {"BROADCAST_FUNCTION": broadcast.name}
         return {
             config.key: broadcast
             if config is BROADCAST
-            else function(
-                config, authorizer_environment(self.settings) if config is AUTHORIZER else variables_of_others
-            )
+            else make(config, authorizer_environment(self.settings) if config is AUTHORIZER else of_others)
             for config in self.deployed
+            if config is not PUBLISH
         }
+
+    def publish(
+        self,
+        *,
+        role: aws.iam.Role | None,
+        log_groups: dict[str, aws.cloudwatch.LogGroup],
+        variables: Variables,
+        broadcast: aws.lambda_.Function,
+        after: Iterable[pulumi.Resource],
+    ) -> dict[str, aws.lambda_.Function]:
+        """Make the back end's function, if it has a role. Nothing may invoke it unless your policies allow it."""
+        if not role:
+            return {}
+        own = variables | {"BROADCAST_FUNCTION": broadcast.name}
+        return {PUBLISH.key: self._function(PUBLISH, _code(), role, log_groups[PUBLISH.key], own, after)}
+
+    def _function(
+        self,
+        config: FunctionConfig,
+        code: pulumi.AssetArchive,
+        role: aws.iam.Role,
+        log_group: aws.cloudwatch.LogGroup,
+        variables: Variables,
+        after: Iterable[pulumi.Resource],
+        layers: list[pulumi.Output[str]] | None = None,
+    ) -> aws.lambda_.Function:
+        args = aws.lambda_.FunctionArgs(
+            name=config.physical_name(self.settings),
+            role=role.arn,
+            runtime=RUNTIME,
+            architectures=[ARCHITECTURE],
+            handler=f"handlers.{config.module}.handler",
+            code=code,
+            memory_size=self.settings.memory_size,
+            timeout=self.settings.timeout,
+            reserved_concurrent_executions=self.settings.reserved_concurrency,
+            environment=aws.lambda_.FunctionEnvironmentArgs(variables=variables),
+            layers=layers,
+            logging_config=aws.lambda_.FunctionLoggingConfigArgs(log_format="JSON", log_group=log_group.name),
+            tracing_config=aws.lambda_.FunctionTracingConfigArgs(
+                mode="Active" if self.settings.tracing else "PassThrough"
+            ),
+            tags=self.settings.tags,
+        )
+        # Otherwise another prefix would first delete the API's deployment with them, although the stage uses it.
+        opts = pulumi.ResourceOptions(depends_on=[*after], delete_before_replace=False)
+        return self.children.make(aws.lambda_.Function, "function", f"{config.child}-function", args, opts)
 
 
 def _code() -> pulumi.AssetArchive:

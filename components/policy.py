@@ -1,7 +1,8 @@
 """The functions' permissions: one statement for each thing that they use, and no more than they use.
 
-All functions share one role, so each of them may do all of this. There is one policy for each feature. An update
-creates new policies before it deletes old ones, so a role may have each of them twice.
+The functions that serve clients share one role, so each of them may do all that it allows. The back end's function has
+a role of its own. There is one policy for each feature. An update creates new policies before it deletes old ones, so a
+role may have each of them twice.
 
 The policies are inline policies of the role, except that for logs. It names every log group, so it is a managed policy:
 AWS counts its length separately.
@@ -114,9 +115,41 @@ def for_background(*, broadcast_function_arn: str, failures_queue_arn: str) -> l
         failures_queue_arn: Queue of what background functions could not process.
     """
     return [
-        _allow("HandOverSlices", ["lambda:InvokeFunction"], broadcast_function_arn),
+        *for_large_groups(broadcast_function_arn=broadcast_function_arn),
         _allow("KeepFailures", ["sqs:SendMessage"], failures_queue_arn),
     ]
+
+
+def for_large_groups(*, broadcast_function_arn: str) -> list[Statement]:
+    """What slices of large groups need.
+
+    Args:
+        broadcast_function_arn: Function that serves them.
+    """
+    return [_allow("HandOverSlices", ["lambda:InvokeFunction"], broadcast_function_arn)]
+
+
+def for_user_data(*, messages_table_arn: str, read_markers_table_arn: str | None) -> list[Statement]:
+    """What the back end's function needs to export and to erase what a user has left.
+
+    Args:
+        messages_table_arn: Table of the messages.
+        read_markers_table_arn: Table of how far users have read, if there is one.
+    """
+    statements = [_allow("FindMessagesOfUsers", ["dynamodb:Scan"], messages_table_arn)]
+    if read_markers_table_arn:
+        forgotten = ["dynamodb:DeleteItem", "dynamodb:Query"]
+        statements.append(_allow("ForgetReadMarkers", forgotten, read_markers_table_arn))
+    return statements
+
+
+def for_callers(*, publish_function_arn: str) -> list[Statement]:
+    """What a program needs to call the back end's function.
+
+    Args:
+        publish_function_arn: That function.
+    """
+    return [_allow("PublishToChat", ["lambda:InvokeFunction"], publish_function_arn)]
 
 
 def for_members(*, members_table_arn: str) -> list[Statement]:

@@ -10,6 +10,7 @@ import pulumi_aws as aws
 
 from . import policy
 from .existing_table import AnyTable
+from .functions import PUBLISH
 from .part import Part
 
 _WAIT = "WEBSOCKET_CHAT_IAM_WAIT_SECONDS"
@@ -34,6 +35,16 @@ class Role(Part):
         opts = pulumi.ResourceOptions(delete_before_replace=False)
         return self.children.make(aws.iam.Role, "role", "role", args, opts)
 
+    def publish_role(self) -> aws.iam.Role | None:
+        """Make the role of the back end's function, if there is one.
+
+        It has no name of ours: roles have no region, so a name made of the prefix would be taken in a second one.
+        """
+        if not self.settings.publish:
+            return None
+        args = aws.iam.RoleArgs(assume_role_policy=json.dumps(policy.assume_role_policy()), tags=self.settings.tags)
+        return self.children.make(aws.iam.Role, "publish_role", "publish-role", args)
+
     def key_policy(self, role: aws.iam.Role) -> dict[str, aws.iam.RolePolicy]:
         """Allow the customer's key, if there is one. This comes before whatever the key encrypts."""
         key = self.settings.kms_key_arn
@@ -46,7 +57,9 @@ class Role(Part):
         text replaces it, as with the inline policies. Its name begins with that of the component, and has room for
         more characters than the name of the queue (128 and 80), so it adds no limit.
         """
-        allowed = _known(policy.for_logs, log_group_arns=[log_group.arn for log_group in log_groups.values()])
+        allowed = _known(
+            policy.for_logs, log_group_arns=[one.arn for key, one in log_groups.items() if key != PUBLISH.key]
+        )
         args = aws.iam.PolicyArgs(policy=allowed.apply(policy.document), tags=self.settings.tags)
         opts = pulumi.ResourceOptions(protect=False, replace_on_changes=["policy"])
         return self.children.make(aws.iam.Policy, "logs_policy", "logs-policy", args, opts)
@@ -111,8 +124,69 @@ class Role(Part):
         )
         return {"background": self._policy(role, "background", statements)}
 
+    def publish_policies(
+        self,
+        role: aws.iam.Role | None,
+        *,
+        log_groups: dict[str, aws.cloudwatch.LogGroup],
+        connections: AnyTable,
+        messages_arn: pulumi.Input[str],
+        members_arn: pulumi.Input[str] | None,
+        read_markers: aws.dynamodb.Table | None,
+        changes: aws.dynamodb.Table | None,
+        table_key_arns: list[pulumi.Output[str]],
+        api: aws.apigatewayv2.Api,
+        broadcast: aws.lambda_.Function,
+    ) -> dict[str, aws.iam.RolePolicy]:
+        """Allow what the back end's function uses, if it has a role. This comes before that function."""
+        if not role:
+            return {}
+        statements: dict[str, pulumi.Input[list[policy.Statement]]] = {
+            "serving": _known(
+                policy.for_serving,
+                connections_table_arn=connections.arn,
+                connections_are_counted=self.settings.connections_per_user > 0,
+                joined_groups_are_listed=False,
+                messages_table_arn=messages_arn,
+                table_key_arns=table_key_arns,
+                execution_arn=api.execution_arn,
+                stage_name=self.settings.stage_name,
+            ),
+            "logs": _known(policy.for_logs, log_group_arns=[log_groups[PUBLISH.key].arn]),
+            "large-groups": _known(policy.for_large_groups, broadcast_function_arn=broadcast.arn),
+            "user-data": _known(
+                policy.for_user_data,
+                messages_table_arn=messages_arn,
+                read_markers_table_arn=read_markers.arn if read_markers else None,
+            ),
+        }
+        if members_arn:
+            statements["members"] = _known(policy.for_members, members_table_arn=members_arn)
+        if changes:
+            statements["changes"] = _known(
+                policy.for_changes, changes_table_arn=changes.arn, messages_table_arn=messages_arn
+            )
+        if key := self.settings.kms_key_arn:
+            statements["key"] = _known(policy.for_key, kms_key_arn=key)
+        if self.settings.tracing:
+            statements["tracing"] = policy.for_tracing()
+        return {
+            feature: self._policy(role, f"publish-{feature}", allowed, kind="publish_policy")
+            for feature, allowed in statements.items()
+        }
+
+    def grant_publish(self, function: aws.lambda_.Function, caller: aws.iam.Role) -> aws.iam.RolePolicy:
+        """Let another role of the program invoke the back end's function."""
+        statements = _known(policy.for_callers, publish_function_arn=function.arn)
+        return self._policy(caller, f"{caller.pulumi_resource_name}-may-publish", statements, kind="grant")
+
     def _policy(
-        self, role: aws.iam.Role, feature: str, statements: pulumi.Input[list[policy.Statement]]
+        self,
+        role: aws.iam.Role,
+        feature: str,
+        statements: pulumi.Input[list[policy.Statement]],
+        *,
+        kind: str = "policy",
     ) -> aws.iam.RolePolicy:
         """Make the policy of a feature.
 
@@ -121,7 +195,7 @@ class Role(Part):
         """
         args = aws.iam.RolePolicyArgs(role=role.id, policy=pulumi.Output.from_input(statements).apply(policy.document))
         opts = pulumi.ResourceOptions(protect=False, replace_on_changes=["policy"], hooks=_after_iam())
-        return self.children.make(aws.iam.RolePolicy, "policy", f"{feature}-policy", args, opts)
+        return self.children.make(aws.iam.RolePolicy, kind, f"{feature}-policy", args, opts)
 
 
 def _known(

@@ -39,6 +39,10 @@ class Transforms(TypedDict, total=False):
     """The role of the functions: ``aws.iam.Role``."""
     policy: Transform
     """The permissions of that role, by feature: ``aws.iam.RolePolicy``."""
+    publish_role: Transform
+    """The role of the back end's function, if ``publish`` is true: ``aws.iam.Role``."""
+    publish_policy: Transform
+    """The permissions of that role, by feature: ``aws.iam.RolePolicy``."""
     logs_policy: Transform
     """The permission to write logs, a managed policy: ``aws.iam.Policy``."""
     logs_policy_attachment: Transform

@@ -6,12 +6,17 @@ import pulumi_aws as aws
 from .api import Api, address
 from .arguments import Authentication, Settings, WebSocketChatArgs
 from .background import Background
+from .environment import environment
 from .existing_table import AnyTable
-from .functions import BROADCAST, Functions
+from .functions import BROADCAST, PUBLISH, Functions
 from .part import Children
 from .role import Role
 from .tables import Tables
 from .transforms import Transforms, check_transforms
+
+
+class PublishIsOffError(pulumi.RunError):
+    """The program uses the back end's function, which is not there. Pulumi prints this error without a stack trace."""
 
 
 class WebSocketChat(pulumi.ComponentResource):
@@ -30,9 +35,11 @@ class WebSocketChat(pulumi.ComponentResource):
     failures_queue_url: pulumi.Output[str]
     """Queue of what the background functions could not process. Normally it is empty, so set an alarm on it."""
     function_names: pulumi.Output[dict[str, str]]
-    """Names of the functions, by route key. Others are ``broadcast``, ``presence`` and ``authorizer``."""
+    """Names of the functions, by route key. Others are ``broadcast``, ``presence``, ``authorizer`` and ``publish``."""
     log_group_names: pulumi.Output[dict[str, str]]
     """Names of the log groups, by the same keys."""
+    publish_function_name: pulumi.Output[str] | None
+    """Name of the function that your other programs call. None unless ``publish`` is true."""
 
     def __init__(  # noqa: PLR0915 - a table of contents
         self,
@@ -80,6 +87,8 @@ class WebSocketChat(pulumi.ComponentResource):
         existing = tables.existing()
         self.role: aws.iam.Role = role.role()
         """Role of the functions."""
+        self.publish_role: aws.iam.Role | None = role.publish_role()
+        """Role of the back end's function. None unless ``publish`` is true."""
         key_policy = role.key_policy(self.role)
         self.api: aws.apigatewayv2.Api = api.api()
         """The WebSocket API."""
@@ -117,18 +126,42 @@ class WebSocketChat(pulumi.ComponentResource):
         )
         self.authorizer_layer: aws.lambda_.LayerVersion | None = functions.authorizer_layer()
         """Layer with the library that verifies tokens. None unless ``authentication`` is ``jwt``."""
-        self.functions: dict[str, aws.lambda_.Function] = functions.functions(
-            role=self.role,
-            log_groups=self.log_groups,
-            layer=self.authorizer_layer,
-            connections=connections,
-            messages=messages,
-            read_markers=self.read_markers_table,
-            changes=self.changes_table,
+        variables = environment(
+            settings,
+            connections_table=connections.name,
+            messages_table=messages.name,
+            read_markers_table=self.read_markers_table.name if self.read_markers_table else "",
+            changes_table=self.changes_table.name if self.changes_table else "",
             api_id=self.api.id,
             # Built from the API: the stage's address would be a cycle, and that of a request may be a custom domain.
             callback_url=address(self.api, "http", settings.stage_name),
+        )
+        clients_functions = functions.functions(
+            role=self.role,
+            log_groups=self.log_groups,
+            layer=self.authorizer_layer,
+            variables=variables,
             after=[*key_policy.values(), *serving_policies.values(), self.logs_policy_attachment],
+        )
+        self.publish_policies: dict[str, aws.iam.RolePolicy] = role.publish_policies(
+            self.publish_role,
+            log_groups=self.log_groups,
+            connections=connections,
+            messages_arn=messages.arn,
+            members_arn=existing.members.arn if existing.members else None,
+            read_markers=self.read_markers_table,
+            changes=self.changes_table,
+            table_key_arns=existing.key_arns,
+            api=self.api,
+            broadcast=clients_functions[BROADCAST.key],
+        )
+        """The policies of the back end's role, by feature. Empty unless ``publish`` is true."""
+        self.functions: dict[str, aws.lambda_.Function] = clients_functions | functions.publish(
+            role=self.publish_role,
+            log_groups=self.log_groups,
+            variables=variables,
+            broadcast=clients_functions[BROADCAST.key],
+            after=self.publish_policies.values(),
         )
         """The functions."""
         self.policies: dict[str, aws.iam.RolePolicy] = (
@@ -158,10 +191,39 @@ class WebSocketChat(pulumi.ComponentResource):
         self.stage: aws.apigatewayv2.Stage = api.stage(
             self.api,
             self.deployment,
-            after=[*self.policies.values(), self.slice_retries, self.presence_stream, *self.permissions.values()],
+            after=[
+                *self.policies.values(),
+                *self.functions.values(),
+                self.slice_retries,
+                self.presence_stream,
+                *self.permissions.values(),
+            ],
         )
         """The stage of the API."""
         self._output(connections, messages, stage_name=api.stage_name(self.stage), claims=children.claims)
+        self._remember(role)
+
+    def _remember(self, roles: Role) -> None:
+        self._roles = roles
+
+    def grant_publish(self, role: aws.iam.Role) -> aws.iam.RolePolicy:
+        """Let a role of the same program call the back end's function.
+
+        Args:
+            role: The role of what calls it, such as a function of yours. Call this once for each role.
+
+        Returns:
+            The policy, for ``depends_on``: what calls the function must wait for it.
+
+        Raises:
+            PublishIsOffError: The argument ``publish`` is not true, so there is no such function.
+        """
+        if PUBLISH.key not in self.functions:
+            raise PublishIsOffError(
+                "grant_publish needs the function that your programs call: set publish to true, or leave "
+                "grant_publish out."
+            )
+        return self._roles.grant_publish(self.functions[PUBLISH.key], role)
 
     def _output(
         self,
@@ -181,6 +243,8 @@ class WebSocketChat(pulumi.ComponentResource):
         names = pulumi.Output.all(**{key: one.name for key, one in self.functions.items()})
         self.function_names = pulumi.Output.all(names, *claims).apply(lambda values: values[0])
         self.log_group_names = pulumi.Output.all(**{key: one.name for key, one in self.log_groups.items()})
+        publish = self.functions.get(PUBLISH.key)
+        self.publish_function_name = publish.name if publish else None
         self.register_outputs(
             {
                 "webSocketUrl": self.web_socket_url,
@@ -191,6 +255,7 @@ class WebSocketChat(pulumi.ComponentResource):
                 "failuresQueueUrl": self.failures_queue_url,
                 "functionNames": self.function_names,
                 "logGroupNames": self.log_group_names,
+                "publishFunctionName": self.publish_function_name,
             }
         )
 

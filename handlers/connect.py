@@ -5,6 +5,7 @@ from typing import Any
 
 from .identity import origins
 from .identity.handshake import SUBPROTOCOL, offered_subprotocols, query_values
+from .protocol.client_frames import SYSTEM
 from .protocol.errors import ChatError, Code
 from .protocol.frames import MAX_ID_BYTES, NEWEST_PROTOCOL, is_id
 from .requests.entry_point import entry_point
@@ -33,6 +34,8 @@ def connect(request: Request) -> None:
         request.authorizer.get("name", "") if settings().name_claim else _query_parameter(event, "name", optional=True)
     )
     user_id, rights_end = _authorized(request) if has_token else (_query_parameter(event, "userId"), None)
+    if user_id == SYSTEM and settings().system_name:
+        raise ChatError(Code.FORBIDDEN, "only the back end can be the user system: connect as another user")
     with unavailable_on_failure():
         if group_id and not members.is_member(user_id, group_id):
             raise ChatError(

@@ -48,6 +48,16 @@ class WebSocketChatArgs(TypedDict, total=False):
     ``destroy_messages`` was deployed before.
 
     Default: false."""
+    publish: bool
+    """Create the function ``Publish``, with a role of its own. Your other programs call it to send messages, to read
+    groups, and to add, remove or disconnect users. No client can reach it. If true, no client can connect as the user
+    ``system``. docs/backend.md describes it.
+
+    Default: false."""
+    system_name: str
+    """Name of the sender of messages that your programs send as the system, if ``publish`` is true.
+
+    Allowed: 1 to 64 characters, but no quotes, backslashes or line breaks. Default: ``System``."""
     changes: bool
     """Let users edit and delete their messages, and react to messages: create a table that lists the changes of the
     last 30 days, and serve ``editMessage``, ``deleteMessage`` and ``react``. The messages themselves stay in the
@@ -82,8 +92,8 @@ class WebSocketChatArgs(TypedDict, total=False):
     Allowed: an integer from 5 to 29 (seconds). Default: 25."""
     reserved_concurrency: pulumi.Input[int]
     """Reserved concurrency of each function: it always has this many concurrent runs, and never more. A chat has 6
-    functions, with ``jwt`` 7, and without ``presence`` one less. The limit of your account must have room for all of
-    them, and for 100 concurrent runs that are not reserved.
+    functions, with ``jwt`` 7, with ``publish`` one more, and without ``presence`` one less. The limit of your account
+    must have room for all of them, and for 100 concurrent runs that are not reserved.
 
     Allowed: an integer from -1 to 1000000 (concurrent runs; 0 disables the function, -1 reserves nothing). Default:
     -1."""
@@ -249,6 +259,8 @@ class CheckedArguments:
     create_messages_table: bool = False
     destroy_messages: bool = False
     unread: bool = False
+    publish: bool = False
+    system_name: str = "System"
     changes: bool = False
     moderator_role: pulumi.Input[str] = ""
     moderator_claim: str = ""

@@ -123,6 +123,22 @@ _ROWS = (
         "set this to false, unless ``destroy_messages`` was deployed before.",
     ),
     Argument(
+        name="publish",
+        rule=BOOLEAN,
+        default=False,
+        plain=True,
+        text="Create the function ``Publish``, with a role of its own. Your other programs call it to send messages, "
+        "to read groups, and to add, remove or disconnect users. No client can reach it. If true, no client can "
+        "connect as the user ``system``. docs/backend.md describes it.",
+    ),
+    Argument(
+        name="system_name",
+        rule=text(r"[^\x00-\x1f\x7f\"\\]{1,64}", "1 to 64 characters, but no quotes, backslashes or line breaks"),
+        default="System",
+        plain=True,
+        text="Name of the sender of messages that your programs send as the system, if ``publish`` is true.",
+    ),
+    Argument(
         name="changes",
         rule=BOOLEAN,
         default=False,
@@ -178,8 +194,8 @@ _ROWS = (
         default=-1,
         # https://docs.aws.amazon.com/lambda/latest/api/API_PutFunctionConcurrency.html
         text="Reserved concurrency of each function: it always has this many concurrent runs, and never more. A chat "
-        "has 6 functions, with ``jwt`` 7, and without ``presence`` one less. The limit of your account must have room "
-        "for all of them, and for 100 concurrent runs that are not reserved.",
+        "has 6 functions, with ``jwt`` 7, with ``publish`` one more, and without ``presence`` one less. The limit of "
+        "your account must have room for all of them, and for 100 concurrent runs that are not reserved.",
     ),
     Argument(
         name="log_retention_days",

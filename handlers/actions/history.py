@@ -35,20 +35,28 @@ def get_history(request: Request) -> None:
         ChatError: BAD_REQUEST, UNAVAILABLE, or as :func:`admit`.
     """
     frame = request.frame()
-    limit, named = _limit(frame), client_frames.optional_id(frame, "groupId")
+    limit, named = limit_of(frame), client_frames.optional_id(frame, "groupId")
     if frame.get("groups") is not None:
         _catch_up(request, client_frames.groups_to_read(frame), limit)
         return
     with unavailable_on_failure():
-        group_id = admit(request, named).group_id
-        before, after = (
-            None if frame.get(name) is None else cursors.decode(group_id, frame[name]) for name in ("before", "after")
-        )
-        if before and after:
-            raise ChatError(Code.BAD_REQUEST, "before and after are both given: give one of them")
-        page = _page(group_id, before, after, limit, protocol=request.protocol)
+        page = page_of(admit(request, named).group_id, frame, limit, protocol=request.protocol)
     request.log["messages"] = len(page["messages"])
     request.post(request.reply(page))
+
+
+def page_of(group_id: str, frame: frames.Frame, limit: int, *, protocol: int) -> frames.Frame:
+    """The page of a group's history that a frame asks for, in a protocol.
+
+    Raises:
+        ChatError: BAD_REQUEST, if it has two cursors, or one that is invalid.
+    """
+    before, after = (
+        None if frame.get(name) is None else cursors.decode(group_id, frame[name]) for name in ("before", "after")
+    )
+    if before and after:
+        raise ChatError(Code.BAD_REQUEST, "before and after are both given: give one of them")
+    return _page(group_id, before, after, limit, protocol=protocol)
 
 
 def _catch_up(request: Request, asked: dict[str, object], limit: int) -> None:
@@ -194,7 +202,12 @@ def _position(message: frames.Frame) -> Position:
     return Position(timestamp=message["timestamp"], message_id=message["messageId"])
 
 
-def _limit(frame: frames.Frame) -> int:
+def limit_of(frame: frames.Frame) -> int:
+    """How many messages a frame asks for.
+
+    Raises:
+        ChatError: BAD_REQUEST.
+    """
     limit = frame.get("limit")
     if limit is None:
         return DEFAULT_LIMIT

@@ -10,7 +10,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from handlers.posting.events import small_group
-from handlers.posting.fan_out import Group, push
+from handlers.posting.fan_out import Group, Tally, push
 from handlers.posting.slices import split
 from handlers.protocol import client_frames, frames
 from handlers.protocol.errors import ChatError, Code
@@ -153,12 +153,16 @@ def _change(
 
 def _tell(request: Request, user: "Connection", message: Message, *, only_in_small_groups: bool) -> None:
     """Push a changed message to the group's connections of protocol 2."""
-    frame = frames.message_changed(message)
     if only_in_small_groups:
+        frame = frames.message_changed(message)
         recipients = [one for one in small_group(user.group_id) if one.protocol > 1]
         request.log |= asdict(push(frame, recipients, deadline=request.deadline, gives_way=True))
         return
-    group = Group(user)
+    request.log |= asdict(push_change(message, Group(user.group_id, user), deadline=request.deadline))
+
+
+def push_change(message: Message, group: Group, *, deadline: float) -> Tally:
+    """Push a changed message to the connections of a group that speak protocol 2."""
+    frame = frames.message_changed(message)
     modern = (one for one in group if one.protocol > 1)
-    tally = push(frame, split(frame, modern, deadline=request.deadline), deadline=request.deadline, ended=group.ended)
-    request.log |= asdict(tally)
+    return push(frame, split(frame, modern, deadline=deadline), deadline=deadline, ended=group.ended)

@@ -38,7 +38,7 @@ def send_message(request: Request) -> None:
             return []
         return [request.reply(frames.ack(stored.message, duplicate=stored.duplicate))]
 
-    delivery = deliver(frame, lambda: Group(sender), deadline=request.deadline, replies=acks)
+    delivery = deliver(frame, lambda: Group(sender.group_id, sender), deadline=request.deadline, replies=acks)
     if delivery.tally:
         request.log |= asdict(delivery.tally)
     else:

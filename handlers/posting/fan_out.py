@@ -9,7 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from itertools import chain
 
-from handlers.protocol import times
+from handlers.protocol import frames, times
 from handlers.runtime.deadline import call_by
 from handlers.runtime.log import log_failure
 from handlers.runtime.memory import remember
@@ -62,27 +62,29 @@ class Push(Post):
 
 
 class Group:
-    """The sender's group, with the sender first. The sender is served even if the index does not list it yet.
+    """A group. If one of its connections is the sender, it comes first, even if the index does not list it yet.
 
     Attributes:
         oldest_protocol: The oldest protocol that a recipient speaks, of those that were read.
         ended: Connections of the group that have expired, of those that were read.
     """
 
-    def __init__(self, sender: Connection) -> None:
+    def __init__(self, group_id: str, sender: Connection | None = None) -> None:
         """Read the first page. So if the table cannot be read, this fails before anything is posted."""
-        self.oldest_protocol = sender.protocol
+        self.oldest_protocol = sender.protocol if sender else frames.NEWEST_PROTOCOL
         self.ended: list[Connection] = []
         self._sender = sender
-        pages = connections.in_group(sender.group_id, self.ended)
+        pages = connections.in_group(group_id, self.ended)
         self._pages = chain([next(pages, [])], pages)
 
     def __iter__(self) -> Iterator[Connection]:
         """The recipients."""
-        yield self._sender
+        first = self._sender
+        if first:
+            yield first
         for page in self._pages:
             for other in page:
-                if other.connection_id != self._sender.connection_id:
+                if not first or other.connection_id != first.connection_id:
                     self.oldest_protocol = min(self.oldest_protocol, other.protocol)
                     yield other
 

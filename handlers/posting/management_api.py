@@ -10,7 +10,7 @@ Source: https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-
 
 from __future__ import annotations
 
-from functools import cache
+import threading
 from typing import TYPE_CHECKING
 
 from handlers.runtime.settings import settings
@@ -97,7 +97,12 @@ class ManagementApi:
         self.pool.close()
 
 
-@cache
+_of_threads: dict[int, ManagementApi] = {}
+
+
 def management_api() -> ManagementApi:
-    """The management API of this deployment. Its connections are kept across invocations."""
-    return ManagementApi(settings().callback_url, settings().aws_region)
+    """The management API of this deployment, one for each thread. Its connections are kept across invocations."""
+    thread = threading.get_ident()
+    if thread not in _of_threads:
+        _of_threads[thread] = ManagementApi(settings().callback_url, settings().aws_region)
+    return _of_threads[thread]

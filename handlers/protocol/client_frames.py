@@ -108,14 +108,14 @@ def send_message(frame: Frame) -> SendMessage:
     Raises:
         ChatError: BAD_REQUEST, naming the field and what it must be.
     """
-    sender_id = _id(frame, "senderId")
+    sender_id = required_id(frame, "senderId")
     return SendMessage(
-        group_id=_id(frame, "groupId"),
+        group_id=required_id(frame, "groupId"),
         sender_id=sender_id,
         # Front ends send an empty name for a user without a name.
-        sender_name=sender_id if frame.get("senderName") in (None, "") else _id(frame, "senderName"),
+        sender_name=sender_id if frame.get("senderName") in (None, "") else required_id(frame, "senderName"),
         text=_text(frame),
-        client_message_id=None if frame.get("clientMessageId") is None else _id(frame, "clientMessageId"),
+        client_message_id=None if frame.get("clientMessageId") is None else required_id(frame, "clientMessageId"),
     )
 
 
@@ -128,7 +128,7 @@ def message_options(frame: Frame) -> dict[str, str]:
     Raises:
         ChatError: BAD_REQUEST, naming the field and what it must be; FORBIDDEN, if the type is ``system``.
     """
-    options = {name: _id(frame, name) for name in ("type", "replyTo") if frame.get(name) is not None}
+    options = {name: required_id(frame, name) for name in ("type", "replyTo") if frame.get(name) is not None}
     if options.get("type") == SYSTEM:
         raise ChatError(Code.FORBIDDEN, "only the back end can send messages of type system: use another type")
     if (data := frame.get("data")) is not None:
@@ -155,25 +155,37 @@ def join_group(frame: Frame) -> JoinGroup:
     Raises:
         ChatError: BAD_REQUEST, naming the field and what it must be.
     """
-    several, events = frame.get("groupIds"), frame.get("events")
-    if several is not None and frame.get("groupId") is not None:
-        raise ChatError(Code.BAD_REQUEST, "groupId and groupIds are both given: give one of them")
-    if several is not None and not (isinstance(several, list) and several and all(map(is_id, several))):
-        raise ChatError(Code.BAD_REQUEST, f"groupIds must be a list of strings of 1 to {MAX_ID_BYTES} bytes in UTF-8")
-    group_ids = [_id(frame, "groupId")] if several is None else list(dict.fromkeys(several))
-    if len(group_ids) > MAX_GROUPS:
-        raise ChatError(Code.BAD_REQUEST, f"groupIds may have at most {MAX_GROUPS} groups: send several frames")
+    group_ids, events = groups_of(frame, MAX_GROUPS), frame.get("events")
     if events is not None and not isinstance(events, bool):
         raise ChatError(Code.BAD_REQUEST, "events must be true or false")
     # senderName is what front ends call it.
     given = next((name for name in ("name", "senderName") if frame.get(name) not in (None, "")), None)
     return JoinGroup(
         group_ids=group_ids,
-        is_batch=several is not None,
-        sender_id=None if frame.get("senderId") is None else _id(frame, "senderId"),
+        is_batch=frame.get("groupIds") is not None,
+        sender_id=None if frame.get("senderId") is None else required_id(frame, "senderId"),
         events=bool(events),
-        name=_id(frame, given) if given else "",
+        name=required_id(frame, given) if given else "",
     )
+
+
+def groups_of(frame: Frame, most: int) -> list[str]:
+    """The groups that a frame names with ``groupId`` or ``groupIds``, each once, in its order.
+
+    Raises:
+        ChatError: BAD_REQUEST, if it names none or more than ``most``.
+    """
+    several = frame.get("groupIds")
+    if several is None:
+        return [required_id(frame, "groupId")]
+    if frame.get("groupId") is not None:
+        raise ChatError(Code.BAD_REQUEST, "groupId and groupIds are both given: give one of them")
+    if not (isinstance(several, list) and several and all(map(is_id, several))):
+        raise ChatError(Code.BAD_REQUEST, f"groupIds must be a list of strings of 1 to {MAX_ID_BYTES} bytes in UTF-8")
+    group_ids = list(dict.fromkeys(several))
+    if len(group_ids) > most:
+        raise ChatError(Code.BAD_REQUEST, f"groupIds may have at most {most} groups: send several frames")
+    return group_ids
 
 
 def mark_read(frame: Frame) -> MarkRead:
@@ -184,8 +196,8 @@ def mark_read(frame: Frame) -> MarkRead:
     """
     return MarkRead(
         group_id=optional_id(frame, "groupId"),
-        message_id=_id(frame, "messageId"),
-        timestamp=_id(frame, "timestamp"),
+        message_id=required_id(frame, "messageId"),
+        timestamp=required_id(frame, "timestamp"),
     )
 
 
@@ -195,7 +207,7 @@ def message_of(frame: Frame) -> MessageOf:
     Raises:
         ChatError: BAD_REQUEST, naming the field and what it must be.
     """
-    return MessageOf(group_id=optional_id(frame, "groupId"), message_id=_id(frame, "messageId"))
+    return MessageOf(group_id=optional_id(frame, "groupId"), message_id=required_id(frame, "messageId"))
 
 
 def edit_message(frame: Frame) -> EditMessage:
@@ -243,7 +255,7 @@ def optional_id(frame: Frame, name: str) -> str:
     Raises:
         ChatError: BAD_REQUEST, if it is no id.
     """
-    return "" if frame.get(name) is None else _id(frame, name)
+    return "" if frame.get(name) is None else required_id(frame, name)
 
 
 def _text(frame: Frame) -> str:
@@ -253,7 +265,12 @@ def _text(frame: Frame) -> str:
     return text
 
 
-def _id(frame: Frame, name: str) -> str:
+def required_id(frame: Frame, name: str) -> str:
+    """A field that must be there.
+
+    Raises:
+        ChatError: BAD_REQUEST, if it is no id.
+    """
     value = frame.get(name)
     if not is_id(value):
         raise ChatError(Code.BAD_REQUEST, f"{name} must be a string of 1 to {MAX_ID_BYTES} bytes in UTF-8")

@@ -112,6 +112,26 @@ def decode_group(cursor: object) -> str:
     return group_id
 
 
+def encode_message(message_id: str) -> str:
+    """Make a cursor of a place in the messages table, right after a message."""
+    return base64.urlsafe_b64encode(message_id.encode()).decode().rstrip("=")
+
+
+def decode_message(cursor: object) -> str:
+    """Read a cursor of a place in the messages table.
+
+    Raises:
+        ChatError: BAD_REQUEST, if the cursor is invalid.
+    """
+    try:
+        message_id = _decoded(cursor).decode()
+    except ValueError:
+        message_id = ""
+    if not 0 < len(message_id.encode()) <= _MAX_MESSAGE_ID_BYTES:
+        raise ChatError(Code.BAD_REQUEST, "after is no valid cursor: take it from the last answer")
+    return message_id
+
+
 def _decoded(cursor: object) -> bytes:
     padded = str(cursor) + "=" * (-len(str(cursor)) % 4)
     return base64.b64decode(padded, altchars=b"-_", validate=True)

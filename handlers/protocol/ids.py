@@ -2,6 +2,7 @@
 
 import json
 import os
+import threading
 import time
 import uuid
 from collections.abc import Iterator
@@ -15,7 +16,8 @@ def fresh_message_id() -> str:
     Within one process each id is larger than the one before, even if the clock runs backwards.
     https://www.rfc-editor.org/rfc/rfc9562#section-6.2
     """
-    return str(uuid.UUID(int=next(_values)))
+    with _one_thread:  # A generator cannot be used by two at once.
+        return str(uuid.UUID(int=next(_values)))
 
 
 def _increasing() -> Iterator[int]:
@@ -29,6 +31,7 @@ def _increasing() -> Iterator[int]:
 
 
 _values = _increasing()
+_one_thread = threading.Lock()
 
 
 def derived_message_id(group_id: str, user_id: str, client_message_id: str) -> str:

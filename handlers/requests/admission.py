@@ -132,11 +132,9 @@ def _remove(request: Request, own: Connection, lost: dict[bytes, str]) -> Connec
             more, and could not know.
     """
     left = groups.remove(own, lost, at_ms=request.received_ms)
-    names = sorted(filter(None, lost.values()))
-    if own.protocol > 1 and names:
-        frame = {"action": "left", "groupIds": names, "reason": "REMOVED"}
-        request.post(Post(own.connection_id, frames.encode(frame)))
-    if own.protocol == 1 and not left.group_id and not left.groups:
+    if told := removal(own, lost.values()):
+        request.post(told)
+    if is_useless(left):
         group_rows.end(own.connection_id)
         raise ChatError(
             Code.FORBIDDEN,
@@ -144,3 +142,21 @@ def _remove(request: Request, own: Connection, lost: dict[bytes, str]) -> Connec
             ends_connection=True,
         )
     return left
+
+
+def removal(own: Connection, group_ids: Iterable[str]) -> Post | None:
+    """The post that tells a connection that it was taken out of groups. None if it is not to be told.
+
+    Args:
+        own: The connection.
+        group_ids: The groups. An empty one is not known.
+    """
+    names = sorted(filter(None, group_ids))
+    if own.protocol == 1 or not names:
+        return None
+    return Post(own.connection_id, frames.encode({"action": "left", "groupIds": names, "reason": "REMOVED"}))
+
+
+def is_useless(own: Connection) -> bool:
+    """Whether a connection has no group, and its client cannot join one, because it speaks protocol 1."""
+    return own.protocol == 1 and not own.group_id and not own.groups

@@ -48,7 +48,7 @@ def entry_point(event_type: EventType, serve: Callable[[Request], None]) -> Hand
                 refuse_unknown_action(request)
             serve(request)
         except Exception as error:
-            reason = _reason(error)
+            reason = reason_of(error)
             is_fault = reason.code.value >= 500
             level = logging.ERROR if is_fault else logging.INFO
             # API Gateway counts every 4xx and 5xx of a function as an integration error. A refused frame is not one.
@@ -93,7 +93,8 @@ def _refuse(request: Request, reason: ChatError) -> None:
         request.log["reply"] = "failed"
 
 
-def _reason(error: Exception) -> ChatError:
+def reason_of(error: Exception) -> ChatError:
+    """What the sender of a frame is told of an error. Nothing internal."""
     if isinstance(error, ChatError):
         return error
     return ChatError(

@@ -6,7 +6,7 @@ Each attribute is the variable with the same name in upper case. Lambda sets ``A
 import json
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import MISSING, dataclass, fields
 from functools import cache
 from typing import Any, TypeVar
 
@@ -50,6 +50,8 @@ class Settings:
         message_rate: Frames per second that a connection may send over time.
         message_burst: Frames that a connection may send at the same moment.
         connections_per_user: Connections of one user above which another one is refused. 0: no limit.
+        system_name: Name of the sender of the system's messages. Empty: the back end cannot send any, and ``system`` is
+            a user like others.
     """
 
     aws_region: str
@@ -79,6 +81,7 @@ class Settings:
     message_rate: int
     message_burst: int
     connections_per_user: int
+    system_name: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,11 +135,13 @@ def read(kind: type[_Kind], environment: Mapping[str, str]) -> _Kind:
     """Read settings from environment variables.
 
     Raises:
-        KeyError: A variable is missing. The argument is its name.
+        KeyError: A variable is missing, and the setting has no default. The argument is its name.
         ValueError: A variable has an invalid value.
     """
     values: dict[str, Any] = {
-        field.name: _READERS[field.type](environment[_variable(field.name, environment)]) for field in fields(kind)
+        field.name: _READERS[field.type](environment[variable])
+        for field in fields(kind)
+        if (variable := _variable(field.name, environment)) in environment or field.default is MISSING
     }
     return kind(**values)
 

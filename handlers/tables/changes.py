@@ -72,7 +72,7 @@ def change(group_id: str, message_id: str, decide: Decide) -> tuple[Message, boo
         update = decide(row, found, at)
         if update is None:
             return found, False
-        _list(group_id, message_id, at)
+        list_change(group_id, message_id, at)
         row, is_done = _apply(group_id, message_id, update, at)
         if row and is_done:
             return message.read(row), True
@@ -103,7 +103,8 @@ def read_on(group_id: str, start: str, most: int) -> Iterator[tuple[str, str]]:
     return ((place, place.partition("#")[2]) for row in answer["Items"] if (place := row[CHANGE]["S"]))
 
 
-def _list(group_id: str, message_id: str, at: str) -> None:
+def list_change(group_id: str, message_id: str, at: str) -> None:
+    """List that a message is changed at a time. Call this before the message is changed."""
     dynamodb().put_item(
         TableName=settings().changes_table,
         Item={

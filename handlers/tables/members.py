@@ -128,7 +128,7 @@ def read_groups_of(user_id: str) -> frozenset[str]:
     """All groups of a user now, by the table."""
     good_until = time.time() + settings().membership_recheck_seconds
     found = _read_user(user_id)
-    if sum(len(groups) + 1 for _, groups in _checked.values()) + len(found) > _MOST_CHECKED:
+    if sum(len(groups) + 1 for _, groups in (*_checked.values(),)) + len(found) > _MOST_CHECKED:
         _checked.clear()
     _checked[user_id] = good_until, found
     return found

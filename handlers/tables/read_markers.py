@@ -75,6 +75,14 @@ def advance(marker: Marker) -> Marker | None:
     return None
 
 
+def delete(marker: Marker) -> None:
+    """Delete a marker."""
+    dynamodb().delete_item(
+        TableName=settings().read_markers_table,
+        Key={USER_ID: {"S": marker.user_id}, GROUP_ID: {"S": marker.group_id}},
+    )
+
+
 def of_user(user_id: str, *, after: str = "", until: str = "") -> Iterator[Marker]:
     """The markers of a user, in the order of their groups. Each query reads 100, when the first of them is taken.
 

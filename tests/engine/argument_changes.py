@@ -60,6 +60,20 @@ IN_PLACE: dict[str, Change] = {
 
 WITH_POLICIES: dict[str, Change] = {
     "unread": Change(value=True, input="environment", adds=frozenset({"read-markers", "unread-policy"})),
+    "publish": Change(
+        value=True,
+        input="environment",
+        adds=frozenset(
+            {
+                *("publish-role", "publish-function", "publish-logs"),
+                *("publish-serving-policy", "publish-logs-policy"),
+                *("publish-large-groups-policy", "publish-user-data-policy"),
+                # Of the arguments below, which change in the same update.
+                *("publish-changes-policy", "publish-members-policy", "publish-tracing-policy"),
+            }
+        ),
+    ),
+    "systemName": Change(value="Robot", input="environment"),
     "changes": Change(value=True, input="environment", adds=frozenset({"changes", "changes-policy"})),
     "moderatorRole": Change(value="admin", input="environment"),
     "tracing": Change(value=True, input="tracingConfig", adds=frozenset({"tracing-policy"})),

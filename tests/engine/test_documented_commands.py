@@ -164,6 +164,15 @@ def markers_are_managed(reader: Reader) -> None:
     assert reader.stack.up().operations == ()
 
 
+def the_back_end_speaks(reader: Reader) -> None:
+    outputs = reader.stack.outputs()
+    with ChatClient(outputs["WebSocketURL"], "alice", "demo") as alice:
+        event = {"action": "sendMessage", "groupId": "demo", "message": "Your order has shipped"}
+        functions = reader.stack.emulator.client("lambda")
+        functions.invoke(FunctionName=outputs["PublishFunction"], Payload=json.dumps(event))
+        assert alice.receive("message")["senderId"] == "system"
+
+
 def no_table_is_left(reader: Reader) -> None:
     assert _tables(reader) == []
 
@@ -328,6 +337,7 @@ STORIES: dict[str, tuple[str | None, tuple[Step, ...]]] = {
             somebody_says_something,
         ),
     ),
+    "the back end speaks": ("dev", ("pulumi config set publish true", "pulumi up", the_back_end_speaks)),
     "the state is lost": (
         None,
         (

@@ -112,6 +112,16 @@ CASES: Mapping[str, Case] = {
     "create_messages_table": _switch("createMessagesTable"),
     "destroy_messages": _switch("destroyMessages"),
     "unread": _switch("unread"),
+    "publish": _switch("publish"),
+    "system_name": Case(
+        config_key="systemName",
+        default="System",
+        other="Robot",
+        plain=True,
+        allowed="1 to 64 characters, but no quotes, backslashes or line breaks",
+        accepted=["S", "x" * 64, "Das System 🤖"],
+        refused=["", "x" * 65, 'the "bot"', "a\\b", "bot\n", 1, True],
+    ),
     "changes": _switch("changes"),
     "moderator_role": Case(
         config_key="moderatorRole",

@@ -42,6 +42,7 @@ _EVERYTHING: WebSocketChatArgs = WITH_TOKENS | {
     "tags": {"Team": "Chat"},
     "tracing": True,
     "unread": True,
+    "publish": True,
     "changes": True,
 }
 

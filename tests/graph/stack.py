@@ -119,7 +119,7 @@ def aws_outputs(type_: str, name: str, inputs: Properties) -> Properties:
         "aws:dynamodb/table:Table": {"arn": table, "streamArn": f"{table}/stream/1"},
         "aws:cloudwatch/logGroup:LogGroup": {"arn": arn("logs", f"log-group:{own}")},
         "aws:iam/policy:Policy": {"arn": f"arn:aws:iam::{ACCOUNT}:policy/{own}"},
-        "aws:iam/role:Role": {"arn": f"arn:aws:iam::{ACCOUNT}:role/{own}"},
+        "aws:iam/role:Role": {"name": own, "arn": f"arn:aws:iam::{ACCOUNT}:role/{own}"},
         "aws:lambda/function:Function": {"arn": arn("lambda", f"function:{own}"), "invokeArn": f"invoke:{own}"},
         "aws:lambda/layerVersion:LayerVersion": {"arn": arn("lambda", f"layer:{inputs.get('layerName')}:1")},
         "aws:sqs/queue:Queue": {

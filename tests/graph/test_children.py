@@ -13,7 +13,12 @@ from components import WebSocketChat, WebSocketChatArgs
 
 from .stack import WITH_TOKENS, Graph, chat, run
 
-EVERYTHING: WebSocketChatArgs = WITH_TOKENS | {"create_messages_table": True, "unread": True, "changes": True}
+EVERYTHING: WebSocketChatArgs = WITH_TOKENS | {
+    "create_messages_table": True,
+    "unread": True,
+    "changes": True,
+    "publish": True,
+}
 ROUTES = {"$connect", "$disconnect", "sendMessage", "$default"}
 
 
@@ -60,8 +65,8 @@ def test_every_resource_is_an_attribute() -> None:
 @pytest.mark.parametrize(
     ("name", "keys"),
     [
-        ("functions", ROUTES | {"broadcast", "presence", "authorizer"}),
-        ("log_groups", ROUTES | {"broadcast", "presence", "authorizer"}),
+        ("functions", ROUTES | {"broadcast", "presence", "authorizer", "publish"}),
+        ("log_groups", ROUTES | {"broadcast", "presence", "authorizer", "publish"}),
         ("integrations", ROUTES),
         ("routes", ROUTES),
         ("permissions", ROUTES | {"authorizer"}),
@@ -79,6 +84,7 @@ def test_an_attribute_with_several_resources_has_their_keys(name: str, keys: set
         ("messages_table", WITH_TOKENS),
         ("read_markers_table", WITH_TOKENS),
         ("presence_stream", EVERYTHING | {"presence": False}),
+        ("publish_role", WITH_TOKENS),
         ("authorizer", {}),
         ("authorizer_layer", {}),
     ],
@@ -92,7 +98,7 @@ def test_other_languages_get_only_the_outputs() -> None:
     (schema,) = Analyzer("websocket-chat").analyze([WebSocketChat])["component_definitions"].values()
     assert set(schema.outputs_mapping.values()) == {
         *("web_socket_url", "callback_url", "api_id", "connections_table_name", "messages_table_name"),
-        *("failures_queue_url", "function_names", "log_group_names"),
+        *("failures_queue_url", "function_names", "log_group_names", "publish_function_name"),
     }
     assert set(schema.inputs_mapping.values()) == WebSocketChatArgs.__annotations__.keys()
 

@@ -55,7 +55,9 @@ def test_how_often_background_work_is_tried(graph: Graph) -> None:
 
 
 def test_how_many_functions_reserve_concurrency(graph: Graph) -> None:
-    stated = _figures(r"A chat has (\d) functions, with `jwt` (\d), and without `presence` one less")
+    stated = _figures(
+        r"A chat has (\d) functions, with `jwt` (\d), with `publish` one more, and without `presence` one less"
+    )
     counted = [_functions(graph), _functions(chat(WITH_TOKENS)), _functions(chat({"presence": False}))]
     assert [*map(int, stated), int(stated[0]) - 1] == counted
 

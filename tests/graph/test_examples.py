@@ -12,11 +12,19 @@ from packaging.requirements import Requirement  # installed by pytest
 from pulumi.output import Unknown
 
 from components import InvalidArgumentError
+from handlers.protocol.program_frames import published_messages
 
 from .stack import ACCOUNT, PROJECT, REGION, SURROUNDINGS, Graph, arn, run
 
 EXAMPLES = {folder.name: folder for folder in sorted((PROJECT / "examples").iterdir()) if folder.is_dir()}
-COUNTS = {"minimal": 39, "cognito_kms": 49, "two_chats": 78}
+COUNTS = {
+    "minimal": 39,
+    "cognito_kms": 49,
+    "two_chats": 78,
+    "order_queue": 52,
+    "reminder_schedule": 49,
+    "event_rule": 49,
+}
 """Number of resources of each example, including the components."""
 
 POOL = f"{REGION}_AbCdEfGhI"
@@ -112,3 +120,27 @@ def test_two_chats_share_no_name() -> None:
     assert len({(one.type, one.inputs["name"]) for one in named}) == len(named)
     own = ("Customers", "Staff", "/aws/lambda/Customers", "/aws/lambda/Staff")
     assert [one.inputs["name"] for one in named if not one.inputs["name"].startswith(own)] == []
+
+
+@pytest.mark.parametrize(("name", "role"), [("order_queue", "shipped-role"), ("reminder_schedule", "reminders")])
+def test_a_program_that_speaks_may_call_the_chat(name: str, role: str) -> None:
+    graph = example(name)
+    policy = graph.resources[f"chat-{role}-may-publish-policy"].inputs
+    assert policy["role"] == f"{role}-id"
+    assert json.loads(policy["policy"])["Statement"][0]["Resource"].endswith(":function:WebSocketPublish")
+
+
+def test_the_schedule_and_the_rule_ask_for_what_the_function_serves() -> None:
+    graph = example("reminder_schedule")
+    target = graph.resources["stand-up"].inputs["target"]
+    assert target["arn"].endswith(":function:WebSocketPublish")
+    assert published_messages(json.loads(target["input"]), "System")
+    template = example("event_rule").resources["shipped-to-chat"].inputs["inputTransformer"]
+    text = template["inputTemplate"]
+    for name in template["inputPaths"]:
+        assert f"<{name}>" in text
+    for name in ("group", "event"):
+        text = text.replace(f"<{name}>", json.dumps(name))
+    assert published_messages(json.loads(text), "System")[0].group_id == "group"
+    permission = example("event_rule").resources["shipped-may-publish"].inputs
+    assert (permission["function"], permission["principal"]) == ("WebSocketPublish", "events.amazonaws.com")

@@ -53,13 +53,16 @@ EVERYTHING: WebSocketChatArgs = WITH_TOKENS | {
     "kms_key_arn": KEY,
     "tracing": True,
     "unread": True,
+    "publish": True,
     "changes": True,
 }
+OURS, PUBLISH = "chat-role-id", "chat-publish-role-id"
+"""The role of the functions that serve clients, and that of the back end's function."""
 
 
-def statements(graph: Graph) -> dict[str, dict[str, Any]]:
+def statements(graph: Graph, role: str = OURS) -> dict[str, dict[str, Any]]:
     found = {}
-    for document in documents(graph).values():
+    for document in documents(graph, role).values():
         assert document.keys() == {"Version", "Statement"}
         assert document["Version"] == "2012-10-17"
         for statement in document["Statement"]:
@@ -69,10 +72,14 @@ def statements(graph: Graph) -> dict[str, dict[str, Any]]:
     return found
 
 
-def documents(graph: Graph, *types: str) -> dict[str, Any]:
-    """The policies, by their names in the stack."""
+def documents(graph: Graph, role: str = OURS, *types: str) -> dict[str, Any]:
+    """The policies of a role, by their names in the stack. The managed one is for the role that serves clients."""
     policies = {name: policy for type_ in types or (INLINE, MANAGED) for name, policy in graph.of_type(type_).items()}
-    return {name: json.loads(policy.inputs["policy"]) for name, policy in policies.items()}
+    return {
+        name: json.loads(policy.inputs["policy"])
+        for name, policy in policies.items()
+        if policy.inputs.get("role", OURS) == role
+    }
 
 
 def log_groups(functions: list[str]) -> list[str]:
@@ -109,8 +116,60 @@ def test_the_statement_is_exactly_this(sid: str, actions: set[str], resources: l
     assert statement == {"Effect": "Allow", "Resource": resources}
 
 
-def test_the_key_is_used_only_through_the_tables_and_the_queue() -> None:
-    statement = statements(known_chat(EVERYTHING))["UseKey"]
+@pytest.mark.parametrize(
+    ("sid", "actions", "resources"),
+    [
+        ("WriteOwnLogs", {"logs:CreateLogStream", "logs:PutLogEvents"}, log_groups(["Publish"])),
+        (
+            "KeepConnections",
+            {f"dynamodb:{name}Item" for name in ("Put", "Get", "Update", "Delete", "BatchWrite")},
+            CONNECTIONS,
+        ),
+        ("ListConnections", {"dynamodb:Query"}, f"{CONNECTIONS}/index/*"),
+        ("ReadHistory", {"dynamodb:Query"}, f"{MESSAGES}/index/GroupIdIndex"),
+        ("StoreMessages", {"dynamodb:PutItem", "dynamodb:UpdateItem"}, MESSAGES),
+        ("ReachConnections", {"execute-api:ManageConnections"}, f"{STAGE}/????*/@connections/*"),
+        ("HandOverSlices", {"lambda:InvokeFunction"}, BROADCAST),
+        ("ReadMembers", {"dynamodb:Query"}, f"{MEMBERS}/index/*"),
+        ("FindMessagesOfUsers", {"dynamodb:Scan"}, MESSAGES),
+        ("ForgetReadMarkers", {"dynamodb:DeleteItem", "dynamodb:Query"}, MARKERS),
+        ("SendTraces", TRACES, "*"),
+    ],
+)
+def test_the_statement_of_the_back_ends_function_is_exactly_this(
+    sid: str, actions: set[str], resources: list[str] | str
+) -> None:
+    statement = statements(known_chat(EVERYTHING), PUBLISH)[sid]
+    assert set(statement.pop("Action")) == actions
+    assert statement == {"Effect": "Allow", "Resource": resources}
+
+
+@pytest.mark.parametrize(
+    ("args", "on_demand"),
+    [
+        ({}, None),
+        ({"publish": True}, set()),
+        ({"publish": True, "unread": True, "tracing": True}, {"SendTraces", "ForgetReadMarkers"}),
+        ({"publish": True, "changes": True}, {"KeepChanges", "ReadMessages"}),
+        (EVERYTHING, {"SendTraces", "ReadMembers", "UseKey", "ForgetReadMarkers", "KeepChanges", "ReadMessages"}),
+    ],
+)
+def test_the_back_ends_function_has_no_other_statements(args: WebSocketChatArgs, on_demand: set[str] | None) -> None:
+    always = {"WriteOwnLogs", "KeepConnections", "ListConnections", "ReadHistory", "StoreMessages"}
+    always |= {"ReachConnections", "HandOverSlices", "FindMessagesOfUsers"}
+    assert statements(chat(args), PUBLISH).keys() == (set() if on_demand is None else always | on_demand)
+
+
+def test_nothing_may_call_the_back_ends_function_by_itself() -> None:
+    permissions = known_chat(EVERYTHING).of_type("aws:lambda/permission:Permission").values()
+    assert {one.inputs["function"] for one in permissions} == {
+        f"WebSocket{name}" for name in ("Connect", "Disconnect", "SendMessage", "Default", "Authorize")
+    }
+
+
+@pytest.mark.parametrize("role", [OURS, PUBLISH])
+def test_the_key_is_used_only_through_the_tables_and_the_queue(role: str) -> None:
+    statement = statements(known_chat(EVERYTHING), role)["UseKey"]
     assert set(statement.pop("Action")) == USES
     assert statement == {
         "Effect": "Allow",
@@ -188,8 +247,9 @@ def test_connections_are_reached_only_through_the_own_stage(method: str, *, allo
     assert fnmatchcase(f"{own}/{method}/@connections/Ab1=", pattern) is allowed
 
 
-def test_only_lambda_may_assume_the_role() -> None:
-    trust = json.loads(chat().resources["chat-role"].inputs["assumeRolePolicy"])
+@pytest.mark.parametrize("role", ["chat-role", "chat-publish-role"])
+def test_only_lambda_may_assume_the_role(role: str) -> None:
+    trust = json.loads(chat({"publish": True}).resources[role].inputs["assumeRolePolicy"])
     assert trust == {
         "Version": "2012-10-17",
         "Statement": [
@@ -259,7 +319,8 @@ def test_the_longest_name_is_the_longest(name: str) -> None:
 
 
 @pytest.mark.parametrize("place", ["aws:ap-northeast-1", "aws-us-gov:us-gov-west-1", "aws-cn:cn-northwest-1"])
-def test_all_policies_fit_into_a_role_twice(place: str) -> None:
+@pytest.mark.parametrize("role", [OURS, PUBLISH])
+def test_all_policies_fit_into_a_role_twice(place: str, role: str) -> None:
     stream = arn("dynamodb", f"table/{'c' * 100}/stream/2026-01-01T00:00:00.000")
     tables = {
         "c" * 100: WEB_SOCKET_CONNECTIONS | {"streamArn": stream} | encrypted(another_key(1)),
@@ -270,12 +331,11 @@ def test_all_policies_fit_into_a_role_twice(place: str) -> None:
     partition, region = place.split(":")
 
     def lengths(type_: str) -> list[int]:
-        texts = [json.dumps(document, separators=(",", ":")) for document in documents(graph, type_).values()]
+        texts = [json.dumps(document, separators=(",", ":")) for document in documents(graph, role, type_).values()]
         return [len(text.replace("arn:aws:", f"arn:{partition}:").replace(REGION, region)) for text in texts]
 
     assert sum(lengths(INLINE)) < MAX_CHARACTERS
-    (managed,) = lengths(MANAGED)
-    assert managed < MAX_MANAGED_CHARACTERS
+    assert max(lengths(MANAGED), default=0) < MAX_MANAGED_CHARACTERS
 
 
 def test_the_longest_environment_is_accepted_by_lambda() -> None:
@@ -284,6 +344,7 @@ def test_the_longest_environment_is_accepted_by_lambda() -> None:
         "jwt_jwks_url": "https://" + "k" * 504,
         "jwt_audience": ["a" * 200] * 10,
         "jwt_algorithms": ["RS256"] * 10,
+        "system_name": "🤖" * 64,
         # Lambda measures JSON, where these take two bytes each.
         "user_claim": '"' * 128,
         "group_claim": "\\" * 128,
@@ -320,7 +381,8 @@ def test_the_key_is_allowed_before_anything_uses_it() -> None:
         "chat-failures",
         *graph.of_type("aws:lambda/function:Function"),
     ]
-    assert [name for name in users if "chat-key-policy" not in graph.waits_for(name)] == []
+    key = {name: f"chat-{'publish-' if name == 'chat-publish-function' else ''}key-policy" for name in users}
+    assert [name for name in users if key[name] not in graph.waits_for(name)] == []
 
 
 def test_a_new_policy_has_ten_seconds_until_it_is_used(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -55,8 +55,9 @@ def _inputs(graph: Graph) -> dict[str, Properties]:
             {"authentication": "jwt", "jwtIssuer": "https://issuer.example", "jwtAudience": ["app"]},
             {"authorizer": "WebSocketAuthorize"},
         ),
+        ({"publish": True}, {"publish": "WebSocketPublish"}),
     ],
-    ids=["none", "iam", "jwt"],
+    ids=["none", "iam", "jwt", "publish"],
 )
 def test_the_program_exports_exactly_these_outputs(config: dict[str, object], more: dict[str, str]) -> None:
     host = f"chat-api-id.execute-api.{REGION}.amazonaws.com"
@@ -78,7 +79,7 @@ def test_the_program_exports_exactly_these_outputs(config: dict[str, object], mo
         "FailuresQueueURL": f"https://sqs.{REGION}.amazonaws.com/{ACCOUNT}/chat-failures-1a2b3c4",
         "FunctionNames": functions,
         "LogGroupNames": {key: f"/aws/lambda/{function}" for key, function in functions.items()},
-    }
+    } | ({"PublishFunction": more["publish"]} if "publish" in more else {})
 
 
 @pytest.mark.parametrize("values", [OTHER_VALUES, OTHER_VALUES | OTHERS_INSTEAD], ids=["one", "the other"])

@@ -40,7 +40,14 @@ COUNTS_OF_TOKENS = {
     "aws:lambda/layerVersion:LayerVersion": 1,
     "aws:lambda/permission:Permission": 5,
 }
-COUNTS_OF_OTHERS = COUNTS_OF_TOKENS | {"aws:dynamodb/table:Table": 4, "aws:iam/rolePolicy:RolePolicy": 7}
+COUNTS_OF_OTHERS = COUNTS_OF_TOKENS | {
+    "aws:cloudwatch/logGroup:LogGroup": 8,
+    "aws:dynamodb/table:Table": 4,
+    "aws:iam/role:Role": 2,
+    "aws:iam/rolePolicy:RolePolicy": 14,
+    "aws:lambda/function:Function": 8,
+}
+"""With ``publish``."""
 TAGGABLE = {
     "aws:apigatewayv2/api:Api",
     "aws:apigatewayv2/stage:Stage",
@@ -61,6 +68,7 @@ FUNCTIONS = {
     "broadcast": "Broadcast",
     "presence-events": "Presence",
     "authorizer": "Authorize",
+    "publish": "Publish",
 }
 """The end of each function's physical name, by its part of the logical names."""
 ELSEWHERE = {"code", "policy", "assumeRolePolicy", "triggers"}
@@ -100,33 +108,38 @@ def expected_connections(args: WebSocketChatArgs) -> Properties:
 def expected_environment(args: WebSocketChatArgs, child: str) -> dict[str, str]:
     prefix = args["name_prefix"]
     broadcast = {} if child == "broadcast" else {"BROADCAST_FUNCTION": f"{prefix}Broadcast"}
-    return broadcast | {
-        "CONNECTIONS_TABLE": str(args["connections_table"] or f"{prefix}Connections"),
-        "CONNECTIONS_TABLE_ADOPTED": "true" if args["connections_table"] else "false",
-        "API_ID": "chat-api-id",
-        "MESSAGES_TABLE": str(args["messages_table"]),
-        "READ_MARKERS_TABLE": f"{prefix}ReadMarkers" if args["unread"] else "",
-        "CHANGES_TABLE": f"{prefix}Changes" if args["changes"] else "",
-        "CALLBACK_URL": f"https://chat-api-id.execute-api.{REGION}.amazonaws.com/{args['stage_name']}",
-        "CONNECTION_TTL_SECONDS": str(args["connection_ttl"]),
-        "BROADCAST_THRESHOLD": str(args["broadcast_threshold"]),
-        "EVENT_MEMBER_LIMIT": str(args["event_member_limit"]),
-        "READ_RECEIPT_LIMIT": str(args["read_receipt_limit"]),
-        "AUTHENTICATION": args["authentication"].value,
-        "PRESENCE": "true" if args["presence"] else "false",
-        "GROUP_CLAIM": args["group_claim"],
-        "NAME_CLAIM": args["name_claim"],
-        "MODERATOR_CLAIM": args["moderator_claim"],
-        "MODERATOR_ROLE": str(args["moderator_role"]),
-        "GROUPS_PER_CONNECTION": str(args["groups_per_connection"]),
-        "MEMBERS_TABLE": str(args["group_members_table"]),
-        "MEMBERSHIP_RECHECK_SECONDS": str(args["membership_recheck"]),
-        "ALLOWED_ORIGINS": json.dumps(args["allowed_origins"]),
-        "REQUIRE_ORIGIN": "true" if args["require_origin"] else "false",
-        "MESSAGE_RATE": str(args["message_rate"]),
-        "MESSAGE_BURST": str(args["message_burst"]),
-        "CONNECTIONS_PER_USER": str(args["connections_per_user"]),
-    }
+    system = {"SYSTEM_NAME": args["system_name"]} if args["publish"] else {}
+    return (
+        broadcast
+        | system
+        | {
+            "CONNECTIONS_TABLE": str(args["connections_table"] or f"{prefix}Connections"),
+            "CONNECTIONS_TABLE_ADOPTED": "true" if args["connections_table"] else "false",
+            "API_ID": "chat-api-id",
+            "MESSAGES_TABLE": str(args["messages_table"]),
+            "READ_MARKERS_TABLE": f"{prefix}ReadMarkers" if args["unread"] else "",
+            "CHANGES_TABLE": f"{prefix}Changes" if args["changes"] else "",
+            "CALLBACK_URL": f"https://chat-api-id.execute-api.{REGION}.amazonaws.com/{args['stage_name']}",
+            "CONNECTION_TTL_SECONDS": str(args["connection_ttl"]),
+            "BROADCAST_THRESHOLD": str(args["broadcast_threshold"]),
+            "EVENT_MEMBER_LIMIT": str(args["event_member_limit"]),
+            "READ_RECEIPT_LIMIT": str(args["read_receipt_limit"]),
+            "AUTHENTICATION": args["authentication"].value,
+            "PRESENCE": "true" if args["presence"] else "false",
+            "GROUP_CLAIM": args["group_claim"],
+            "NAME_CLAIM": args["name_claim"],
+            "MODERATOR_CLAIM": args["moderator_claim"],
+            "MODERATOR_ROLE": str(args["moderator_role"]),
+            "GROUPS_PER_CONNECTION": str(args["groups_per_connection"]),
+            "MEMBERS_TABLE": str(args["group_members_table"]),
+            "MEMBERSHIP_RECHECK_SECONDS": str(args["membership_recheck"]),
+            "ALLOWED_ORIGINS": json.dumps(args["allowed_origins"]),
+            "REQUIRE_ORIGIN": "true" if args["require_origin"] else "false",
+            "MESSAGE_RATE": str(args["message_rate"]),
+            "MESSAGE_BURST": str(args["message_burst"]),
+            "CONNECTIONS_PER_USER": str(args["connections_per_user"]),
+        }
+    )
 
 
 def expected_authorizer(args: WebSocketChatArgs) -> dict[str, Properties]:
@@ -170,6 +183,20 @@ def expected_authorizer_function(args: WebSocketChatArgs) -> Properties:
     }
     layer = f"arn:aws:lambda:{REGION}:{ACCOUNT}:layer:{args['name_prefix']}Authorizer:1"
     return {"environment": {"variables": variables}, "layers": [layer]}
+
+
+def expected_publish_role(args: WebSocketChatArgs) -> dict[str, Properties]:
+    if not args["publish"]:
+        return {}
+    on_demand = {
+        "members": args["group_members_table"],
+        "changes": args["changes"],
+        "key": args["kms_key_arn"],
+        "tracing": args["tracing"],
+    }
+    features = ["serving", "logs", "large-groups", "user-data", *(feature for feature, on in on_demand.items() if on)]
+    policies = {f"chat-publish-{feature}-policy": {"role": "chat-publish-role-id"} for feature in features}
+    return {"chat-publish-role": {"tags": args["tags"]}} | policies
 
 
 def expected_inputs(args: WebSocketChatArgs) -> dict[str, Properties]:
@@ -233,6 +260,7 @@ def expected_inputs(args: WebSocketChatArgs) -> dict[str, Properties]:
     }
     for feature in ["serving", "background", *(feature for feature, on in on_demand.items() if on)]:
         expected[f"chat-{feature}-policy"] = {"role": "chat-role-id"}
+    expected |= expected_publish_role(args)
     expected["chat-logs-policy"] = {"tags": args["tags"]}
     expected["chat-logs-policy-attachment"] = {
         "role": "chat-role-id",
@@ -266,7 +294,7 @@ def expected_inputs(args: WebSocketChatArgs) -> dict[str, Properties]:
     with_tokens = args["authentication"] == Authentication.JWT
     if with_tokens:
         expected |= expected_authorizer(args)
-    left_out = {"presence-events": not args["presence"], "authorizer": not with_tokens}
+    left_out = {"presence-events": not args["presence"], "authorizer": not with_tokens, "publish": not args["publish"]}
     for child in FUNCTIONS.keys() - {child for child, out in left_out.items() if out}:
         function = f"{prefix}{FUNCTIONS[child]}"
         expected[f"chat-{child}-logs"] = {
@@ -276,7 +304,7 @@ def expected_inputs(args: WebSocketChatArgs) -> dict[str, Properties]:
         } | ({"kmsKeyId": key} if key else {})
         expected[f"chat-{child}-function"] = {
             "name": function,
-            "role": f"arn:aws:iam::{ACCOUNT}:role/{role}",
+            "role": f"arn:aws:iam::{ACCOUNT}:role/{'chat-publish-role-1a2b3c4' if child == 'publish' else role}",
             "runtime": "python3.13",
             "architectures": ["arm64"],
             "handler": f"handlers.{child.replace('-', '_')}.handler",
@@ -332,7 +360,7 @@ def inputs(graph: Graph) -> dict[str, Properties]:
         pytest.param(
             OTHERS | INSTEAD,
             OTHERS | INSTEAD,
-            COUNTS_OF_TOKENS | {"aws:dynamodb/table:Table": 3, "aws:iam/rolePolicy:RolePolicy": 8},
+            COUNTS_OF_OTHERS | {"aws:dynamodb/table:Table": 3, "aws:iam/rolePolicy:RolePolicy": 16},
             id="arguments that others exclude",
         ),
         pytest.param(
@@ -346,6 +374,17 @@ def inputs(graph: Graph) -> dict[str, Properties]:
             DEFAULTS | {"group_members_table": "GroupMembers"},
             {"aws:iam/rolePolicy:RolePolicy": 4},
             id="members table",
+        ),
+        pytest.param(
+            {"publish": True},
+            DEFAULTS | {"publish": True},
+            {
+                "aws:cloudwatch/logGroup:LogGroup": 7,
+                "aws:iam/role:Role": 2,
+                "aws:iam/rolePolicy:RolePolicy": 7,
+                "aws:lambda/function:Function": 7,
+            },
+            id="publish",
         ),
         pytest.param(
             {"presence": False},
@@ -454,7 +493,12 @@ def test_every_taggable_resource_is_tagged() -> None:
         ("chat-connect-route", {"chat-authorizer"}),
         ("chat-authorizer-function", {"chat-authorizer-layer"}),
         # Without its log group, Lambda would create one that never expires. Without a policy, it could not trace.
-        *((f"chat-{child}-function", {f"chat-{child}-logs", "chat-tracing-policy"}) for child in FUNCTIONS),
+        *(
+            (f"chat-{child}-function", {f"chat-{child}-logs", "chat-tracing-policy"})
+            for child in FUNCTIONS
+            if child != "publish"
+        ),
+        ("chat-publish-function", {"chat-publish-logs", "chat-publish-tracing-policy", "chat-broadcast-function"}),
     ],
 )
 def test_a_resource_waits_for_what_it_needs(name: str, first: set[str]) -> None:
@@ -470,7 +514,9 @@ def test_functions_wait_for_their_policies(args: WebSocketChatArgs) -> None:
     # The background policy names the broadcast function.
     policies = graph.of_type("aws:iam/rolePolicy:RolePolicy").keys() - {"chat-background-policy"}
     policies |= {"chat-logs-policy-attachment"}
-    assert [name for name in functions if not policies <= graph.waits_for(name)] == []
+    of_publish = {name for name in policies if name.startswith("chat-publish-")}
+    needed = {name: of_publish if name == "chat-publish-function" else policies - of_publish for name in functions}
+    assert [name for name in functions if not needed[name] <= graph.waits_for(name)] == []
 
 
 def test_the_stage_waits_for_every_other_resource() -> None:

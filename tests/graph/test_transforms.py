@@ -10,9 +10,14 @@ from components import TransformError, Transforms, WebSocketChat, WebSocketChatA
 
 from .stack import WITH_TOKENS, Graph, chat, known_chat, run
 
-EVERYTHING: WebSocketChatArgs = WITH_TOKENS | {"create_messages_table": True, "unread": True, "changes": True}
+EVERYTHING: WebSocketChatArgs = WITH_TOKENS | {
+    "create_messages_table": True,
+    "unread": True,
+    "changes": True,
+    "publish": True,
+}
 ROUTES = ["connect", "disconnect", "send-message", "default"]
-FUNCTIONS = [*ROUTES, "broadcast", "presence-events", "authorizer"]
+FUNCTIONS = [*ROUTES, "broadcast", "presence-events", "authorizer", "publish"]
 
 POLICIES = [f"{feature}-policy" for feature in ("serving", "unread", "changes", "presence", "background")]
 
@@ -34,6 +39,12 @@ CHANGES: dict[str, tuple[dict[str, Any], dict[str, Any], list[str]]] = {
     ),
     "role": ({"permissions_boundary": "arn:ours"}, {"permissionsBoundary": "arn:ours"}, ["role"]),
     "policy": ({"policy": "{}"}, {"policy": "{}"}, POLICIES),
+    "publish_role": ({"permissions_boundary": "arn:ours"}, {"permissionsBoundary": "arn:ours"}, ["publish-role"]),
+    "publish_policy": (
+        {"policy": "{}"},
+        {"policy": "{}"},
+        [f"publish-{feature}-policy" for feature in ("serving", "logs", "large-groups", "user-data", "changes")],
+    ),
     "logs_policy": ({"path": "/ours/"}, {"path": "/ours/"}, ["logs-policy"]),
     "logs_policy_attachment": ({"policy_arn": "arn:ours"}, {"policyArn": "arn:ours"}, ["logs-policy-attachment"]),
     "authorizer_layer": ({"license_info": "MIT"}, {"licenseInfo": "MIT"}, ["authorizer-layer"]),

@@ -18,6 +18,7 @@ from tests.graph.stack import chat as deployed
 
 from .chat import ANA, BOB, EVE, Chat
 from .management_api_server import ManagementApiServer
+from .program import Call
 from .tables import CHANGES, MEMBERS, Tables
 
 CONNECTION_TTL = 3 * 3600
@@ -46,9 +47,9 @@ def cold_start(
         monkeypatch.setenv(name, value)
     monkeypatch.setattr(ids, "_values", ids._increasing())  # noqa: SLF001 - a new process has made no id yet
     yield
-    if management_api.management_api.cache_info().currsize:
-        management_api.management_api().close()
-    management_api.management_api.cache_clear()
+    for api in management_api._of_threads.values():  # noqa: SLF001 - of a process that has ended
+        api.close()
+    management_api._of_threads.clear()  # noqa: SLF001 - the same
     settings.settings.cache_clear()
     rate_limit._busy_until.clear()  # noqa: SLF001 - of a process that has ended
     fan_out._stale.clear()  # noqa: SLF001 - the same
@@ -98,6 +99,19 @@ def with_members(chat: Chat, monkeypatch: pytest.MonkeyPatch) -> None:
     chat.tables.create_members(red=["ana", "bob", "dora"], blue=["dora"])
     monkeypatch.setenv("MEMBERS_TABLE", MEMBERS)
     settings.settings.cache_clear()
+
+
+@pytest.fixture
+def publish_is_on(tables: Tables, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: ARG001 - the function reads them
+    """The functions know what the system is called."""
+    monkeypatch.setenv("SYSTEM_NAME", "Support")
+    settings.settings.cache_clear()
+
+
+@pytest.fixture
+def call() -> Call:
+    """A program that calls the function of the back end."""
+    return Call()
 
 
 @pytest.fixture

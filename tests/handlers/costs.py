@@ -11,6 +11,7 @@ from handlers.runtime.settings import settings
 
 from .chat import ANA, BOB, EVE, Chat
 from .meter import Meter
+from .program import Call
 
 POST = "POST @connections"
 READ, WRITE, FRAMES = "read units", "write units", "frames"
@@ -117,6 +118,18 @@ CASES: dict[str, tuple[int, Callable[[Chat], object]]] = {
     "tell 25 members who joined within 5 s": (0, lambda chat: _tell(chat, "INSERT")),
     "tell 25 members who left within 5 s": (0, lambda chat: _tell(chat, "REMOVE")),
     "tell 25 members who is typing": (1, lambda chat: _ask(chat, "typing", FAY, isTyping=True)),
+    "a program sends to a group of two and one of 25": (
+        0,
+        lambda _: Call()(groupIds=["red", "blue"], message="Hi", clientMessageId="c1"),
+    ),
+    "a program asks who is connected": (0, lambda _: Call()("getPresence", groupId="red")),
+    "a program adds two connections of a user to a group": (
+        0,
+        lambda _: Call()("addToGroup", userId="user1", groupId="red"),
+    ),
+    "a program disconnects two connections of a user": (0, lambda _: Call()("disconnectUser", userId="user1")),
+    "a program exports a user with 60 messages of 28 KB": (0, lambda _: Call()("exportUser", userId="ana")),
+    "a program erases that user in a group of three": (0, lambda _: Call()("eraseUser", userId="ana")),
 }
 """What is measured, in this order, each with the number of frames that the client sends. Each case has what the ones
 before it left."""

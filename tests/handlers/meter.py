@@ -37,7 +37,7 @@ _KEYS = {
     READ_MARKERS: (USER_ID, GROUP_ID),
     CHANGES: (GROUP_ID, CHANGE),
 }
-_READS = {"GetItem", "BatchGetItem", "Query"}
+_WRITES_NO_ROW = {"GetItem", "BatchGetItem", "Query", "Scan", "DeleteConnection"}
 _INDEXES = {
     CONNECTIONS: (CONNECTIONS_BY_GROUP, CONNECTIONS_BY_USER),
     MESSAGES: (MESSAGES_BY_GROUP,),
@@ -72,7 +72,7 @@ class Meter:
                 self.calls[operation] += 1
             if operation == "Invoke":
                 return {"StatusCode": 202, "Payload": BytesIO()}
-            keys = _keys(arguments) if operation not in _READS else []
+            keys = _keys(arguments) if operation not in _WRITES_NO_ROW else []
             before = [tables.found(table, [key])[0] for table, key in keys]
             try:
                 answer = serve(client, operation, arguments)
@@ -85,6 +85,8 @@ class Meter:
                 [(table, batch)] = arguments["RequestItems"].items()
                 for row in tables.found(table, batch["Keys"]):  # Each row is billed by itself.
                     self._read([row or {}], None, consistent=batch["ConsistentRead"])
+            elif operation == "Scan":
+                self._read(answer["Items"], None, consistent=False)
             elif operation == "Query":
                 table = arguments["TableName"]
                 index = next((one for one in _INDEXES[table] if one.name == arguments.get("IndexName")), None)

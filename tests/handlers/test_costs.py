@@ -1,7 +1,11 @@
 """What each thing that a client does costs. Another figure here is another bill."""
 
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 
+from handlers.requests import side_by_side
 from handlers.runtime import settings
 
 from .chat import Chat
@@ -42,10 +46,26 @@ EXPECTED = {
     "tell 25 members who joined within 5 s": (26, 0.5, 0, 25),
     "tell 25 members who left within 5 s": (26, 0.5, 0, 25),
     "tell 25 members who is typing": (26, 0.5, 1, 25),
+    "a program sends to a group of two and one of 25": (19, 1, 6, 12),
+    "a program asks who is connected": (1, 0.5, 0, 0),
+    "a program adds two connections of a user to a group": (10, 4.5, 6, 1),
+    "a program disconnects two connections of a user": (5, 0.5, 6, 0),
+    "a program exports a user with 60 messages of 28 KB": (3, 203.5, 0, 0),
+    "a program erases that user in a group of three": (363, 233.5, 3300, 180),
 }
 
 
-def test_every_action_costs_as_much_as_expected(chat: Chat, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def one_thread() -> Iterator[ThreadPoolExecutor]:
+    with ThreadPoolExecutor(1) as threads:
+        yield threads
+
+
+def test_every_action_costs_as_much_as_expected(
+    chat: Chat, one_thread: ThreadPoolExecutor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # The meter reads moto's tables, which another thread must not change meanwhile.
+    monkeypatch.setattr(side_by_side, "_threads", lambda: one_thread)
     monkeypatch.setenv("BROADCAST_THRESHOLD", str(THRESHOLD))
     monkeypatch.setenv("READ_MARKERS_TABLE", READ_MARKERS)
     monkeypatch.setenv("CHANGES_TABLE", CHANGES)

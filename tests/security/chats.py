@@ -124,6 +124,7 @@ CONFIGS: Mapping[str, tuple[str, Callable[[World], dict[str, object]]]] = {
         },
     ),
     "iam": ("`iam`", lambda _: {"authentication": "iam"}),
+    "publish": ("`publish`", lambda _: {"publish": True}),
 }
 """The chats by name: a description, and the config."""
 SPLIT = "strict"

@@ -1,5 +1,6 @@
 """No log of any chat contains a message, name, id or token. Runs last, after all attacks."""
 
+import json
 import time
 from collections.abc import Callable
 
@@ -25,6 +26,17 @@ def test_nothing_secret_is_logged(chat_named: Callable[[str], Chat], name: str) 
         scene.ask(client, {"action": "getHistory", "after": f"cursor {MARK}"})
         refused = scene.handshake(f"user {MARK}" * 20, GROUP).parameter("token", f"token {MARK}")
         assert scene.knock(refused.header("Cookie", f"token={MARK}")) != LET_IN
+    if "PublishFunction" in chat.outputs:
+        event = {
+            "action": "sendMessage",
+            "groupId": f"group {MARK}",
+            "message": f"text {MARK}",
+            "senderId": f"user {MARK}",
+        }
+        for asked_for in (event, event | {"message": [MARK]}, {"action": MARK}):
+            chat.world.emulator.client("lambda").invoke(
+                FunctionName=chat.outputs["PublishFunction"], Payload=json.dumps(asked_for)
+            )
     for victim in (chat.alice, chat.bob):
         victim.receive(lambda frame: frame.get("senderId") == scene.user)
         victim.received = [frame for frame in victim.received if frame.get("senderId") != scene.user]
