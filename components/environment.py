@@ -48,6 +48,8 @@ def environment(
         "GROUPS_PER_CONNECTION": _text(settings.groups_per_connection),
         "MEMBERS_TABLE": settings.group_members_table,
         "MEMBERSHIP_RECHECK_SECONDS": _text(settings.membership_recheck),
+        "MODERATION_FUNCTION": settings.moderation_function,
+        "ON_MODERATION_FAILURE": settings.on_moderation_failure,
         "ALLOWED_ORIGINS": json.dumps(settings.allowed_origins),
         "REQUIRE_ORIGIN": json.dumps(settings.require_origin),
         "MESSAGE_RATE": _text(settings.message_rate),

@@ -124,6 +124,18 @@ def for_unread(*, read_markers_table_arn: str) -> list[Statement]:
     return [_allow("KeepReadMarkers", ["dynamodb:PutItem", "dynamodb:Query"], [read_markers_table_arn, by_group])]
 
 
+def for_moderation(*, function_arn: str) -> list[Statement]:
+    """What moderation needs.
+
+    An identity-based policy is compared with the ARN that the call names: one without a version or alias allows no call
+    of a version or alias. https://docs.aws.amazon.com/lambda/latest/dg/lambda-api-permissions-ref.html
+
+    Args:
+        function_arn: Function that sees each message, with its version or alias if the call names one.
+    """
+    return [_allow("AskModerator", ["lambda:InvokeFunction"], function_arn)]
+
+
 def for_presence(*, stream_arn: str) -> list[Statement]:
     """What presence needs: the stream of the connections table.
 

@@ -71,6 +71,8 @@ class Role(Part):
             statements["unread"] = _known(policy.for_unread, read_markers_table_arn=read_markers.arn)
         if self.settings.presence:
             statements["presence"] = _known(policy.for_presence, stream_arn=connections.stream_arn)
+        if self.settings.moderation_function:
+            statements["moderation"] = _known(policy.for_moderation, function_arn=self.settings.moderation_function)
         if self.settings.tracing:
             statements["tracing"] = policy.for_tracing()
         return {feature: self._policy(role, feature, allowed) for feature, allowed in statements.items()}

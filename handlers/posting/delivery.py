@@ -16,8 +16,9 @@ from handlers.runtime.log import log_failure
 from handlers.runtime.memory import remember
 from handlers.tables import message, messages
 from handlers.tables.aws import unavailable_on_failure
+from handlers.tables.message import Message
 from handlers.tables.messages import Stored
-from handlers.tables.schema import DELETED_AT, MESSAGE_ID
+from handlers.tables.schema import DELETED_AT, FIRST_DIGEST, MESSAGE, MESSAGE_ID
 
 from .fan_out import Group, Tally, push
 from .posts import Post
@@ -46,6 +47,7 @@ def deliver(
     group: Callable[[], Group],
     *,
     deadline: float,
+    review: Callable[[Message], str] = lambda sent: sent[MESSAGE],
     replies: Callable[[Stored], Iterable[Post]] = lambda _: (),
 ) -> Delivery:
     """Store a message and push it to its group.
@@ -54,18 +56,19 @@ def deliver(
         frame: The message. Its sender may send it.
         group: Reads who the recipients are. Called once the message is stored.
         deadline: Moment of :func:`time.monotonic` by which all is over.
+        review: Decides which text of the message is stored. It may raise a :class:`ChatError`, and nothing is stored.
+            But a message that is stored already is delivered: the first decision holds.
         replies: Makes what is posted beside the message, such as the sender's ack, once the message is stored. If the
             message is not pushed, the caller posts it.
 
     Raises:
-        ChatError: TOO_LARGE or CONFLICT, and nothing is stored. Or UNAVAILABLE: it may be stored, but may not have
-            reached its whole group.
+        ChatError: TOO_LARGE, CONFLICT or what ``review`` raises, and nothing is stored. Or UNAVAILABLE: it may be
+            stored, but may not have reached its whole group.
     """
     row = messages.compose(frame)
     frames.message(message.of(row))  # A message that is too large to be pushed must not be stored.
     repeatable = frame.client_message_id is not None
-    with unavailable_on_failure(retryable=repeatable):
-        stored = messages.store(row)
+    stored = _store(row, review, repeatable=repeatable)
     if not _needs_push(stored):
         return Delivery(stored, None)
     try:
@@ -84,6 +87,21 @@ def deliver(
     if repeatable and not tally.failed:
         _remember_push(row[MESSAGE_ID], deadline, harmful=recipients.oldest_protocol < 2 or not tally.replied)
     return Delivery(stored, tally)
+
+
+def _store(row: dict[str, str], review: Callable[[Message], str], *, repeatable: bool) -> Stored:
+    try:
+        text = review(message.of(row))
+    except ChatError:
+        with unavailable_on_failure():
+            stored = messages.stored_before(row) if repeatable else None
+        if stored:
+            return stored
+        raise
+    if text != row[MESSAGE]:
+        row |= {MESSAGE: text, FIRST_DIGEST: message.digest(row)}
+    with unavailable_on_failure(retryable=repeatable):
+        return messages.store(row)
 
 
 def _needs_push(stored: Stored) -> bool:

@@ -41,6 +41,9 @@ class Settings:
         name_claim: Claim of a token with its user's name. Empty: clients say their users' names.
         groups_per_connection: Groups that a connection may join in addition to the group of its handshake.
         members_table: Name of the table that says who belongs to which group. Empty: every group is open.
+        moderation_function: ARN of the function that sees each message before it is stored. Empty: there is none.
+        on_moderation_failure: What happens to a message if that function gives no answer: it is stored (``open``) or
+            refused (``closed``).
         membership_recheck_seconds: Time for which an answer from that table is kept.
         allowed_origins: Origins whose pages may connect. Empty: all.
         require_origin: Whether a client without an origin is refused.
@@ -68,6 +71,8 @@ class Settings:
     groups_per_connection: int
     members_table: str
     membership_recheck_seconds: int
+    moderation_function: str
+    on_moderation_failure: str
     allowed_origins: tuple[str, ...]
     require_origin: bool
     message_rate: int

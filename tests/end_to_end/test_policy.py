@@ -16,6 +16,7 @@ from local.prerequisites import create_members_table
 from tests import role
 from tests.clients import ChatClient
 from tests.end_to_end.conftest import Chat
+from tests.lambdas import MODERATOR, create_function
 from tests.rows import put_row
 
 Eventually = Callable[[Callable[[], bool]], None]
@@ -129,6 +130,14 @@ def groups_are_not_listed(chat: Case, _: Eventually) -> None:
         assert alice.ask("getGroups")["code"] == alice.ask("getReads")["code"] == "UNAVAILABLE"
 
 
+def insults_are_stored(chat: Case, eventually: Eventually) -> None:
+    with chat.join("alice") as alice:
+        alice.say("an insult", clientMessageId="c1")
+        assert alice.receive("ack")["duplicate"] is False
+    denied = {"message": "message stored without moderation", "awsCode": "AccessDeniedException"}
+    eventually(lambda: any(denied.items() <= line.items() for line in chat.log("sendMessage")))
+
+
 CASES = {
     ("WriteOwnLogs", "logs:CreateLogStream"): logs_stay_empty,
     ("WriteOwnLogs", "logs:PutLogEvents"): logs_stay_empty,
@@ -146,6 +155,7 @@ CASES = {
     ("KeepReadMarkers", "dynamodb:PutItem"): nothing_is_marked_as_read,
     ("KeepReadMarkers", "dynamodb:Query"): groups_are_not_listed,
     ("ReadMembers", "dynamodb:Query"): nobody_can_connect,
+    ("AskModerator", "lambda:InvokeFunction"): insults_are_stored,
 }
 
 
@@ -160,6 +170,7 @@ def deploy_with_members(emulator: Emulator, prefix: str) -> Chat:
         "groupMembersTable": f"{prefix}Members",
         "membershipRecheck": 1,
         "unread": True,
+        "moderationFunction": create_function(emulator, f"{prefix}Moderator", MODERATOR),
     }
     return Chat(emulator, deploy(emulator, config))
 

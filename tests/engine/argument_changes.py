@@ -61,6 +61,12 @@ WITH_POLICIES: dict[str, Change] = {
     "unread": Change(value=True, input="environment", adds=frozenset({"read-markers", "unread-policy"})),
     "tracing": Change(value=True, input="tracingConfig", adds=frozenset({"tracing-policy"})),
     "groupMembersTable": Change(value="GroupMembers", input="environment", adds=frozenset({"members-policy"})),
+    "moderationFunction": Change(
+        value="arn:aws:lambda:us-east-1:000000000000:function:Moderate",
+        input="environment",
+        adds=frozenset({"moderation-policy"}),
+    ),
+    "onModerationFailure": Change(value="closed", input="environment"),
     "connectionsPerUser": Change(value=0, input="environment", replaces=_SERVING),
     "messagesTable": Change(value="OtherMessages", input="environment", replaces=_SERVING),
     # Another name, because the table of the first one exists.

@@ -42,6 +42,8 @@ _EVERYTHING: WebSocketChatArgs = WITH_TOKENS | {
     "tags": {"Team": "Chat"},
     "tracing": True,
     "unread": True,
+    "moderation_function": "arn:aws:lambda:eu-central-1:123456789012:function:Moderate:live",
+    "on_moderation_failure": "closed",
 }
 
 

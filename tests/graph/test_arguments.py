@@ -298,6 +298,7 @@ CONTRADICTIONS: list[tuple[WebSocketChatArgs, str, str]] = [
     ),
     ({"require_origin": True}, "require_origin", "false unless allowed_origins is set"),
     ({"require_origin": True, "allowed_origins": []}, "require_origin", "false unless allowed_origins is set"),
+    ({"on_moderation_failure": "closed"}, "on_moderation_failure", "open unless moderation_function is set"),
 ]
 UNSET: WebSocketChatArgs = {"jwt_issuer": "", "jwt_audience": []}
 

@@ -37,6 +37,7 @@ MARKERS = f"arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/WebSocketReadMarkers"
 MEMBERS = f"arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/GroupMembers"
 STAGE = f"arn:aws:execute-api:{REGION}:{ACCOUNT}:chat-api-id/production"
 BROADCAST = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:WebSocketBroadcast"
+MODERATOR = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:Moderate:live"
 FAILURES = f"arn:aws:sqs:{REGION}:{ACCOUNT}:chat-failures-1a2b3c4"
 STREAM = {"dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator", "dynamodb:ListStreams"}
 KEY = f"arn:aws:kms:{REGION}:{ACCOUNT}:key/1234abcd-12ab-34cd-56ef-1234567890ab"
@@ -49,6 +50,7 @@ EVERYTHING: WebSocketChatArgs = WITH_TOKENS | {
     "kms_key_arn": KEY,
     "tracing": True,
     "unread": True,
+    "moderation_function": MODERATOR,
 }
 
 
@@ -91,6 +93,7 @@ def log_groups(functions: list[str]) -> list[str]:
         ("HandOverSlices", {"lambda:InvokeFunction"}, BROADCAST),
         ("KeepFailures", {"sqs:SendMessage"}, FAILURES),
         ("ReadMembers", {"dynamodb:Query"}, f"{MEMBERS}/index/*"),
+        ("AskModerator", {"lambda:InvokeFunction"}, MODERATOR),
         ("KeepReadMarkers", {"dynamodb:PutItem", "dynamodb:Query"}, [MARKERS, f"{MARKERS}/index/GroupIdIndex"]),
         ("ReadStream", STREAM, f"{CONNECTIONS}/stream/1"),
         ("SendTraces", TRACES, "*"),
@@ -123,7 +126,8 @@ def test_the_key_is_used_only_through_the_tables_and_the_queue() -> None:
         ({"presence": False, "group_members_table": "GroupMembers"}, {"ReadMembers"}),
         ({"presence": False, "kms_key_arn": KEY}, {"UseKey"}),
         ({"presence": False, "unread": True}, {"KeepReadMarkers"}),
-        (EVERYTHING, {"ReadStream", "SendTraces", "ReadMembers", "UseKey", "KeepReadMarkers"}),
+        ({"presence": False, "moderation_function": MODERATOR}, {"AskModerator"}),
+        (EVERYTHING, {"ReadStream", "SendTraces", "ReadMembers", "UseKey", "KeepReadMarkers", "AskModerator"}),
     ],
 )
 def test_there_are_no_other_statements(args: WebSocketChatArgs, on_demand: set[str]) -> None:
@@ -236,13 +240,15 @@ LONGEST: WebSocketChatArgs = EVERYTHING | {
     "messages_table": "m" * 100,
     "group_members_table": "g" * 100,
     "kms_key_arn": KEY.replace("1234abcd-", "mrk-1234abcd-"),
+    "moderation_function": MODERATOR.ljust(170, "e"),
+    "on_moderation_failure": "closed",
 }
 
 
 LONGEST_TABLES = ["connections_table", "messages_table", "group_members_table"]
 
 
-@pytest.mark.parametrize("name", ["name_prefix", "role_name", "stage_name", *LONGEST_TABLES])
+@pytest.mark.parametrize("name", ["name_prefix", "role_name", "stage_name", "moderation_function", *LONGEST_TABLES])
 def test_the_longest_name_is_the_longest(name: str) -> None:
     assert not ARGUMENTS[name].rule.accepts(f"{LONGEST[name]}x")  # type: ignore[literal-required]
 

@@ -38,7 +38,7 @@ COUNTS_OF_TOKENS = {
     "aws:lambda/layerVersion:LayerVersion": 1,
     "aws:lambda/permission:Permission": 5,
 }
-COUNTS_OF_OTHERS = COUNTS_OF_TOKENS | {"aws:dynamodb/table:Table": 3, "aws:iam/rolePolicy:RolePolicy": 6}
+COUNTS_OF_OTHERS = COUNTS_OF_TOKENS | {"aws:dynamodb/table:Table": 3, "aws:iam/rolePolicy:RolePolicy": 7}
 TAGGABLE = {
     "aws:apigatewayv2/api:Api",
     "aws:apigatewayv2/stage:Stage",
@@ -115,6 +115,8 @@ def expected_environment(args: WebSocketChatArgs, child: str) -> dict[str, str]:
         "GROUPS_PER_CONNECTION": str(args["groups_per_connection"]),
         "MEMBERS_TABLE": str(args["group_members_table"]),
         "MEMBERSHIP_RECHECK_SECONDS": str(args["membership_recheck"]),
+        "MODERATION_FUNCTION": str(args["moderation_function"]),
+        "ON_MODERATION_FAILURE": args["on_moderation_failure"],
         "ALLOWED_ORIGINS": json.dumps(args["allowed_origins"]),
         "REQUIRE_ORIGIN": "true" if args["require_origin"] else "false",
         "MESSAGE_RATE": str(args["message_rate"]),
@@ -217,6 +219,7 @@ def expected_inputs(args: WebSocketChatArgs) -> dict[str, Properties]:
         "presence": args["presence"],
         "key": key,
         "tracing": args["tracing"],
+        "moderation": args["moderation_function"],
     }
     for feature in ["serving", "background", *(feature for feature, on in on_demand.items() if on)]:
         expected[f"chat-{feature}-policy"] = {"role": "chat-role-id"}
@@ -314,7 +317,7 @@ def inputs(graph: Graph) -> dict[str, Properties]:
         pytest.param(
             OTHERS | INSTEAD,
             OTHERS | INSTEAD,
-            COUNTS_OF_TOKENS | {"aws:dynamodb/table:Table": 2, "aws:iam/rolePolicy:RolePolicy": 7},
+            COUNTS_OF_TOKENS | {"aws:dynamodb/table:Table": 2, "aws:iam/rolePolicy:RolePolicy": 8},
             id="arguments that others exclude",
         ),
         pytest.param(
