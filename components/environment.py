@@ -17,6 +17,7 @@ def environment(
     connections_table: pulumi.Input[str],
     messages_table: pulumi.Input[str],
     read_markers_table: pulumi.Input[str],
+    changes_table: pulumi.Input[str],
     api_id: pulumi.Input[str],
     callback_url: pulumi.Input[str],
 ) -> dict[str, pulumi.Input[str]]:
@@ -27,6 +28,7 @@ def environment(
         connections_table: Name of the table of open connections.
         messages_table: Name of the table of messages.
         read_markers_table: Name of the table of how far users have read. Empty: there is no such table.
+        changes_table: Name of the table of changes to messages. Empty: there is no such table.
         api_id: Id of the WebSocket API.
         callback_url: Address of the management API.
     """
@@ -36,6 +38,7 @@ def environment(
         "API_ID": api_id,
         "MESSAGES_TABLE": messages_table,
         "READ_MARKERS_TABLE": read_markers_table,
+        "CHANGES_TABLE": changes_table,
         "CALLBACK_URL": callback_url,
         "CONNECTION_TTL_SECONDS": _text(settings.connection_ttl),
         "BROADCAST_THRESHOLD": _text(settings.broadcast_threshold),
@@ -45,6 +48,8 @@ def environment(
         "PRESENCE": json.dumps(settings.presence),
         "GROUP_CLAIM": settings.group_claim,
         "NAME_CLAIM": settings.name_claim,
+        "MODERATOR_CLAIM": settings.moderator_claim,
+        "MODERATOR_ROLE": settings.moderator_role,
         "GROUPS_PER_CONNECTION": _text(settings.groups_per_connection),
         "MEMBERS_TABLE": settings.group_members_table,
         "MEMBERSHIP_RECHECK_SECONDS": _text(settings.membership_recheck),
@@ -68,6 +73,7 @@ def authorizer_environment(settings: Settings) -> dict[str, pulumi.Input[str]]:
         "USER_CLAIM": settings.user_claim,
         "GROUP_CLAIM": settings.group_claim,
         "NAME_CLAIM": settings.name_claim,
+        "MODERATOR_CLAIM": settings.moderator_claim,
         "CLOCK_SKEW_SECONDS": _text(settings.clock_skew),
     }
 

@@ -108,6 +108,7 @@ class Functions(Part):
         connections: AnyTable,
         messages: AnyTable,
         read_markers: aws.dynamodb.Table | None,
+        changes: aws.dynamodb.Table | None,
         api_id: pulumi.Input[str],
         callback_url: pulumi.Input[str],
         after: Iterable[pulumi.Resource],
@@ -122,6 +123,7 @@ class Functions(Part):
             connections_table=connections.name,
             messages_table=messages.name,
             read_markers_table=read_markers.name if read_markers else "",
+            changes_table=changes.name if changes else "",
             api_id=api_id,
             callback_url=callback_url,
         )

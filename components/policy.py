@@ -133,7 +133,20 @@ def for_moderation(*, function_arn: str) -> list[Statement]:
     Args:
         function_arn: Function that sees each message, with its version or alias if the call names one.
     """
-    return [_allow("AskModerator", ["lambda:InvokeFunction"], function_arn)]
+    return [_allow("CheckMessages", ["lambda:InvokeFunction"], function_arn)]
+
+
+def for_changes(*, changes_table_arn: str, messages_table_arn: str) -> list[Statement]:
+    """What changes to messages need.
+
+    Args:
+        changes_table_arn: Table of the changes.
+        messages_table_arn: Table of the messages.
+    """
+    return [
+        _allow("KeepChanges", ["dynamodb:PutItem", "dynamodb:Query"], changes_table_arn),
+        _allow("ReadMessages", ["dynamodb:BatchGetItem"], messages_table_arn),
+    ]
 
 
 def for_presence(*, stream_arn: str) -> list[Statement]:

@@ -48,6 +48,7 @@ class Role(Part):
         messages_arn: pulumi.Input[str],
         members_arn: pulumi.Input[str] | None,
         read_markers: aws.dynamodb.Table | None,
+        changes: aws.dynamodb.Table | None,
         table_key_arns: list[pulumi.Output[str]],
         api: aws.apigatewayv2.Api,
     ) -> dict[str, aws.iam.RolePolicy]:
@@ -69,6 +70,10 @@ class Role(Part):
             statements["members"] = _known(policy.for_members, members_table_arn=members_arn)
         if read_markers:
             statements["unread"] = _known(policy.for_unread, read_markers_table_arn=read_markers.arn)
+        if changes:
+            statements["changes"] = _known(
+                policy.for_changes, changes_table_arn=changes.arn, messages_table_arn=messages_arn
+            )
         if self.settings.presence:
             statements["presence"] = _known(policy.for_presence, stream_arn=connections.stream_arn)
         if self.settings.moderation_function:

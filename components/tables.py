@@ -1,6 +1,6 @@
 """The tables: those that the component makes, and those that exist already and are only looked up."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +13,7 @@ from .kms_key import check_key
 from .ownership import refuse_foreign_table, stack_tag
 from .part import Part
 from .shared import (
+    CHANGE,
     CONNECTION_ID,
     CONNECTION_TYPES,
     CONNECTIONS_BY_GROUP,
@@ -113,6 +114,15 @@ class Tables(Part):
             aws.dynamodb.Table, "read_markers_table", "read-markers", args, opts, fixed=_fixed(args)
         )
 
+    def changes(self, *, after: Iterable[pulumi.Resource]) -> aws.dynamodb.Table | None:
+        """Make the table of the changes to messages, if messages can be changed."""
+        if not self.settings.changes:
+            return None
+        ttl = aws.dynamodb.TableTtlArgs(attribute_name=EXPIRES_AT, enabled=True)
+        args = self._args(self._changes_name, key=GROUP_ID, sort_key=CHANGE, ttl=ttl)
+        opts = self._opts(after)
+        return self.children.make(aws.dynamodb.Table, "changes_table", "changes", args, opts, fixed=_fixed(args))
+
     def connections(self, *, after: Iterable[pulumi.Resource]) -> aws.dynamodb.Table:
         """Make the table with one row per open connection."""
         args = self._args(
@@ -144,6 +154,13 @@ class Tables(Part):
                 "false.",
                 component,
             )
+        if settings.changes:
+            refuse_foreign_table(
+                self._changes_name,
+                "To make another table, set name_prefix (in config: namePrefix). To do without it, set changes to "
+                "false.",
+                component,
+            )
         # The name of a table to create is plain.
         if settings.create_messages_table and isinstance(settings.messages_table, str):
             refuse_foreign_table(
@@ -161,6 +178,10 @@ class Tables(Part):
     def _read_markers_name(self) -> str:
         return f"{self.settings.name_prefix}ReadMarkers"
 
+    @property
+    def _changes_name(self) -> str:
+        return f"{self.settings.name_prefix}Changes"
+
     def _retained(self, after: Iterable[pulumi.Resource]) -> pulumi.ResourceOptions:
         opts = self._opts(after)
         # Pulumi then only forgets the table. It cannot tell a destroy on purpose from a rename or a moved stack.
@@ -176,7 +197,7 @@ class Tables(Part):
         *,
         key: str,
         sort_key: str | None = None,
-        indexes: list[Index],
+        indexes: Sequence[Index] = (),
         ttl: aws.dynamodb.TableTtlArgs | None = None,
         stream_view_type: str | None = None,
     ) -> aws.dynamodb.TableArgs:

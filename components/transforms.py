@@ -27,6 +27,8 @@ class Transforms(TypedDict, total=False):
     """The table of messages, if the component makes it: ``aws.dynamodb.Table``."""
     read_markers_table: Transform
     """The table of how far users have read, if ``unread`` is true: ``aws.dynamodb.Table``."""
+    changes_table: Transform
+    """The table of changes to messages, if ``changes`` is true: ``aws.dynamodb.Table``."""
     failures_queue: Transform
     """The queue of what background functions could not process: ``aws.sqs.Queue``."""
     api: Transform

@@ -34,7 +34,7 @@ class WebSocketChat(pulumi.ComponentResource):
     log_group_names: pulumi.Output[dict[str, str]]
     """Names of the log groups, by the same keys."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0915 - a table of contents
         self,
         name: str,
         args: WebSocketChatArgs,
@@ -90,6 +90,8 @@ class WebSocketChat(pulumi.ComponentResource):
         """Table of the messages. None if it existed already."""
         self.read_markers_table: aws.dynamodb.Table | None = tables.read_markers(after=before_tables)
         """Table of how far each user has read. None unless ``unread`` is true."""
+        self.changes_table: aws.dynamodb.Table | None = tables.changes(after=before_tables)
+        """Table of the changes to messages. None unless ``changes`` is true."""
         connections = existing.connections or tables.connections(after=before_tables)
         self.connections_table: aws.dynamodb.Table | None = _made(connections)
         """Table with one row per open connection. None if it existed already."""
@@ -104,6 +106,7 @@ class WebSocketChat(pulumi.ComponentResource):
             messages_arn=messages.arn,
             members_arn=existing.members.arn if existing.members else None,
             read_markers=self.read_markers_table,
+            changes=self.changes_table,
             table_key_arns=existing.key_arns,
             api=self.api,
         )
@@ -116,6 +119,7 @@ class WebSocketChat(pulumi.ComponentResource):
             connections=connections,
             messages=messages,
             read_markers=self.read_markers_table,
+            changes=self.changes_table,
             api_id=self.api.id,
             # Built from the API: the stage's address would be a cycle, and that of a request may be a custom domain.
             callback_url=address(self.api, "http", settings.stage_name),

@@ -53,6 +53,8 @@ def _context(identity: Identity) -> dict[str, str]:
         context["name"] = identity.name
     if identity.groups is not None:
         context["groups"] = json.dumps(identity.groups, ensure_ascii=False)
+    if identity.moderated:
+        context["moderated"] = json.dumps(identity.moderated, ensure_ascii=False)
     return context
 
 

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from .actions.group_list import get_groups
 from .actions.groups import join_group, leave_group
 from .actions.history import get_history
+from .actions.message_changes import delete_message, edit_message, react
 from .actions.ping import ping
 from .actions.presence import get_presence
 from .actions.reads import get_reads, mark_read
@@ -30,12 +31,21 @@ UNREAD_ACTIONS: dict[str, Callable[[Request], None]] = {
     "getGroups": get_groups,
 }
 """Actions that exist only if unread messages are counted."""
+CHANGE_ACTIONS: dict[str, Callable[[Request], None]] = {
+    "editMessage": edit_message,
+    "deleteMessage": delete_message,
+    "react": react,
+}
+"""Actions that exist only if messages can be changed."""
 
 
 def dispatch(request: Request) -> None:
     """Serve a frame by its action."""
-    action = request.frame().get("action")
-    actions = ACTIONS | UNREAD_ACTIONS if settings().read_markers_table else ACTIONS
+    action, actions = request.frame().get("action"), ACTIONS
+    if settings().read_markers_table:
+        actions = actions | UNREAD_ACTIONS
+    if settings().changes_table:
+        actions = actions | CHANGE_ACTIONS
     if not isinstance(action, str) or action not in actions:
         refuse_unknown_action(request)
     else:

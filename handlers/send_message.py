@@ -4,9 +4,9 @@ from .actions.send_message import send_message
 from .posting.management_api import management_api
 from .requests.entry_point import entry_point
 from .requests.invocation import prepare
-from .requests.moderation import moderator
+from .requests.moderation import moderation_client
 from .requests.request import EventType
 from .tables.aws import dynamodb
 
-prepare(dynamodb, management_api, moderator)
+prepare(dynamodb, management_api, moderation_client)
 handler = entry_point(EventType.MESSAGE, send_message)

@@ -44,7 +44,7 @@ def main() -> None:
         create_messages_table(emulator)
         with ExitStack() as opened:
             provider = opened.enter_context(IdentityProvider()) if arguments.jwt else None
-            outputs = deploy(emulator, {"unread": True} | (_with_tokens(provider) if provider else {}))
+            outputs = deploy(emulator, {"unread": True, "changes": True} | (_with_tokens(provider) if provider else {}))
             url = outputs["WebSocketURL"]
             page = opened.enter_context(Page(url))
             _show(url, page.url, emulator, provider, time.monotonic() - started)

@@ -48,6 +48,22 @@ class WebSocketChatArgs(TypedDict, total=False):
     ``destroy_messages`` was deployed before.
 
     Default: false."""
+    changes: bool
+    """Let users edit and delete their messages, and react to messages: create a table that lists the changes of the
+    last 30 days, and serve ``editMessage``, ``deleteMessage`` and ``react``. The messages themselves stay in the
+    messages table, where other programs see the changes, too.
+
+    Default: false."""
+    moderator_role: pulumi.Input[str]
+    """Value of ``role`` in ``group_members_table`` whose members can delete the messages of others in their group, such
+    as ``admin``. Needs ``group_members_table`` and ``changes``.
+
+    Allowed: up to 64 characters. Default: none, only the author can delete a message."""
+    moderator_claim: str
+    """For ``jwt`` only. Claim of a token that lists the groups in which its user can delete the messages of others.
+    Needs ``changes``.
+
+    Allowed: a claim's name of up to 128 ASCII characters. Default: none, only the author can delete a message."""
     connections_table: pulumi.Input[str]
     """Name of an existing table of open connections. Pulumi never changes it. Several chats can share it. Its key is
     ``connectionId``. It needs an index ``GroupIdIndex`` on ``groupId`` with all attributes projected. Unless
@@ -246,6 +262,9 @@ class CheckedArguments:
     create_messages_table: bool = False
     destroy_messages: bool = False
     unread: bool = False
+    changes: bool = False
+    moderator_role: pulumi.Input[str] = ""
+    moderator_claim: str = ""
     connections_table: pulumi.Input[str] = ""
     memory_size: pulumi.Input[int] = 512
     timeout: pulumi.Input[int] = 25

@@ -120,6 +120,7 @@ def _check_together(settings: Settings) -> None:
             )
         if not settings.jwt_audience:
             raise InvalidArgumentError("jwt_audience", settings.jwt_audience, "set for jwt")
+    _check_moderators(settings)
     if settings.create_messages_table and not isinstance(settings.messages_table, str):
         raise InvalidArgumentError(
             "messages_table", pulumi.Output, "a plain value if create_messages_table is true: it names the new table"
@@ -132,3 +133,13 @@ def _check_together(settings: Settings) -> None:
         )
     if settings.require_origin and not settings.allowed_origins:
         raise InvalidArgumentError("require_origin", settings.require_origin, "false unless allowed_origins is set")
+
+
+def _check_moderators(settings: Settings) -> None:
+    for name in ("moderator_role", "moderator_claim"):
+        if (value := getattr(settings, name)) and not settings.changes:
+            raise InvalidArgumentError(name, value, "left out unless changes is true")
+    if settings.moderator_role and not settings.group_members_table:
+        raise InvalidArgumentError(
+            "moderator_role", settings.moderator_role, "left out unless group_members_table is set"
+        )

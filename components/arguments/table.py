@@ -134,6 +134,33 @@ _ROWS = (
         "set this to false, unless ``destroy_messages`` was deployed before.",
     ),
     Argument(
+        name="changes",
+        rule=BOOLEAN,
+        default=False,
+        plain=True,
+        text="Let users edit and delete their messages, and react to messages: create a table that lists the changes "
+        "of the last 30 days, and serve ``editMessage``, ``deleteMessage`` and ``react``. The messages themselves stay "
+        "in the messages table, where other programs see the changes, too.",
+    ),
+    Argument(
+        name="moderator_role",
+        rule=text(".{0,64}", "up to 64 characters"),
+        default="",
+        unset="none, only the author can delete a message",
+        text="Value of ``role`` in ``group_members_table`` whose members can delete the messages of others in their "
+        "group, such as ``admin``. Needs ``group_members_table`` and ``changes``.",
+    ),
+    Argument(
+        name="moderator_claim",
+        rule=text(f"{_WORD}{{0,128}}", "a claim's name of up to 128 ASCII characters"),
+        default="",
+        unset="none, only the author can delete a message",
+        plain=True,
+        only_for="jwt",
+        text="Claim of a token that lists the groups in which its user can delete the messages of others. Needs "
+        "``changes``.",
+    ),
+    Argument(
         name="connections_table",
         rule=text(f"({_TABLE_NAME})?", _TABLE_NAME_ALLOWED),
         default="",

@@ -9,14 +9,19 @@ from handlers.protocol.cursors import START, Position
 from handlers.protocol.errors import ChatError, Code
 from handlers.requests.admission import admit, admit_frame, check_groups, require_right
 from handlers.requests.request import Request
-from handlers.tables import messages
+from handlers.runtime.settings import settings
+from handlers.tables import changes, messages
 from handlers.tables.aws import unavailable_on_failure
+from handlers.tables.message import read as read_message
+from handlers.tables.schema import CHANGED_AT
 
 if TYPE_CHECKING:
     from handlers.posting.posts import Post
 
 DEFAULT_LIMIT = 50
 MAX_LIMIT = 100
+_MOST_CHANGES_SECONDS = changes.KEPT_SECONDS - 24 * 60 * 60
+"""Age of a cursor after which changes may be missing: DynamoDB deletes the rows of old ones at any time."""
 _POSTING_SECONDS = 2.0
 """Time that is kept for posting the pages of many groups."""
 
@@ -41,7 +46,7 @@ def get_history(request: Request) -> None:
         )
         if before and after:
             raise ChatError(Code.BAD_REQUEST, "before and after are both given: give one of them")
-        page = _page(group_id, before, after, limit)
+        page = _page(group_id, before, after, limit, protocol=request.protocol)
     request.log["messages"] = len(page["messages"])
     request.post(request.reply(page))
 
@@ -72,10 +77,10 @@ def _catch_up(request: Request, asked: dict[str, object], limit: int) -> None:
             except ChatError as error:
                 refused.append({"groupId": group_id, "code": error.code.name})
                 continue
-            page = _page(group_id, None, after, limit)
-            if page["messages"]:
+            page = _page(group_id, None, after, limit, protocol=request.protocol)
+            if any(page.get(name) for name in ("messages", "changes", "more", "reset")):
                 pages[request.reply(page)] = page | {"groupId": group_id}
-            elif not page["more"]:
+            else:
                 ends[group_id] = page["after"]
     # A page that did not arrive must not count as read.
     delivered = [pages[post] for post in request.post(*pages)]
@@ -86,17 +91,80 @@ def _catch_up(request: Request, asked: dict[str, object], limit: int) -> None:
     request.post(request.reply({"action": "upToDate", "groups": listed, "refused": refused}))
 
 
-def _page(group_id: str, before: Position | None, after: Position | None, limit: int) -> frames.Frame:
+def _page(group_id: str, before: Position | None, after: Position | None, limit: int, *, protocol: int) -> frames.Frame:
     now = times.timestamp()
-    read = messages.read_on(group_id, after, limit + 1) if after else messages.read_back(group_id, before, limit + 1)
-    page, more = frames.fit(map(frames.past_message, read), limit)
+    lists_changes = bool(settings().changes_table) and protocol > 1
+    after = after and _with_changes(after, now if lists_changes else None)
+    if after and times.age(_time(after)) > _MOST_CHANGES_SECONDS:
+        # Changes from before are not listed any more, so what the client keeps may be wrong.
+        return _page(group_id, None, None, limit, protocol=protocol) | {"more": False, "reset": True}
+    read = (
+        messages.read_on(group_id, after, limit + 1, deleted=protocol > 1)
+        if after
+        else messages.read_back(group_id, before, limit + 1, deleted=protocol > 1)
+    )
+    page, more = ([], False) if after and after.is_in_changes else frames.fit(map(frames.past_message, read), limit)
     if not after:
         page.reverse()
     older = cursors.encode(group_id, _position(page[0])) if page and (after or more) else None
-    newer = cursors.encode(group_id, reached(page, before, after, more=more, now=now))
+    end = reached(page, before, after, more=more, now=now)
+    changed: list[frames.Frame] = []
+    if lists_changes and not after:
+        end = replace(end, changes=now)
+    if lists_changes and after and not more:
+        changed, place = _changes(group_id, after, limit, used=len(frames.encode({"": page})) if page else 0)
+        if place:
+            more, end = True, replace(end, began=after.began or now, changes=place)
+    newer = cursors.encode(group_id, end)
     # For messages of the same microsecond, the index has its own order. The next page is read in that order.
     page.sort(key=lambda message: _position(message).place)
-    return {"action": "history", "messages": page, "before": older, "after": newer, "more": more}
+    told = {"changes": changed if lists_changes else None} if protocol > 1 else {}
+    return {"action": "history", "messages": page, **told, "before": older, "after": newer, "more": more}
+
+
+def _with_changes(after: Position, now: str | None) -> Position:
+    """A position that also says where in the changes to go on. Without ``now``, changes are not listed."""
+    if not now:
+        return replace(after, changes=None)
+    # A cursor from before changes were listed does not say. There were none before its last message.
+    return replace(after, changes=after.changes or after.timestamp or now)
+
+
+def _time(after: Position) -> str:
+    """The time up to which a client knows all changes."""
+    return (after.changes or times.timestamp()).partition("#")[0]
+
+
+def _changes(group_id: str, after: Position, most: int, *, used: int) -> tuple[list[frames.Frame], str]:
+    """Read the messages that were changed after a position.
+
+    Args:
+        group_id: The group.
+        after: The position.
+        most: Largest number of changes.
+        used: Bytes of the frame that are used already.
+
+    Returns:
+        The messages as they are now, each once, and the place in the changes at which to go on. Empty: at the end.
+    """
+    start = after.changes or ""
+    if not after.is_in_changes:
+        # A change is listed before it is stored, and the functions' clocks differ.
+        start = f"{times.earlier(start, messages.OVERLAP_SECONDS)}#"
+    listed = list(changes.read_on(group_id, start, most + 1))
+    last = {message_id: place for place, message_id in listed[:most]}
+    rows = messages.find([*last])
+    found = [
+        (place, message)
+        for place, message_id in listed[:most]
+        if last[message_id] == place and message_id in rows
+        # What was listed may not be stored yet. Then the next catch-up finds it.
+        if CHANGED_AT in (message := frames.past_message(read_message(rows[message_id])))
+    ]
+    page, is_cut = frames.fit((message for _, message in found), used=used)
+    if is_cut:
+        return page, found[len(page) - 1][0] if page else start
+    return page, listed[most - 1][0] if len(listed) > most else ""
 
 
 def reached(
@@ -116,9 +184,10 @@ def reached(
         return newest.settled(now) if page else before or START
     began = after.began or now
     if more:
-        return replace(newest, began=began)
+        return replace(newest, began=began, changes=after.changes)
     # The read began before the cursor. If nothing is new, the cursor must not move back.
-    return max(newest, after, key=lambda position: position.place).settled(began)
+    last = max(newest, after, key=lambda position: position.place)
+    return replace(last, changes=after.changes).settled(began)
 
 
 def _position(message: frames.Frame) -> Position:

@@ -75,12 +75,14 @@ class Identity:
         expires_at: Second since 1970 at which the token is no longer accepted, clock skew included.
         name: The user's display name. Empty if the token has none, or none is read.
         groups: Groups that the user may join. None if the token does not say.
+        moderated: Groups that the user moderates.
     """
 
     user_id: str
     expires_at: int
     name: str
     groups: list[str] | None
+    moderated: list[str]
 
 
 def find_token(event: Event) -> str:
@@ -186,11 +188,13 @@ def identify(claims: Claims, event: Event, settings: TokenSettings) -> Identity:
     if not is_id(user_id) or query_values(event, "userId") not in ([], [user_id]):
         raise RefusedError(Reason.USER)
     name = _text(_claim(claims, settings.name_claim)) if settings.name_claim else None
+    groups = _groups(claims, event, settings) if settings.group_claim else None
     return Identity(
         str(user_id),
         int(claims["exp"]) + settings.clock_skew_seconds,
         str(name) if is_id(name) else "",
-        _groups(claims, event, settings) if settings.group_claim else None,
+        groups,
+        _moderated(claims, event, settings, beside=groups or []) if settings.moderator_claim else [],
     )
 
 
@@ -200,11 +204,25 @@ def _groups(claims: Claims, event: Event, settings: TokenSettings) -> list[str]:
     asked = query_values(event, "groupId")
     if asked and (len(asked) > 1 or asked[0] not in groups):
         raise RefusedError(Reason.GROUP)
-    if len(json.dumps(groups, ensure_ascii=False).encode()) <= _MAX_GROUPS_BYTES:
+    if _size(groups) <= _MAX_GROUPS_BYTES:
         return groups
     if not asked:
         raise RefusedError(Reason.TOO_MANY_GROUPS)
     return asked
+
+
+def _moderated(claims: Claims, event: Event, settings: TokenSettings, *, beside: list[str]) -> list[str]:
+    """The groups that a user moderates. They have to fit into the answer beside the groups that the user may join."""
+    moderated, asked = _texts(_claim(claims, settings.moderator_claim)), query_values(event, "groupId")
+    if _size(moderated) + _size(beside) <= _MAX_GROUPS_BYTES:
+        return moderated
+    if not asked:
+        raise RefusedError(Reason.TOO_MANY_GROUPS)
+    return [group_id for group_id in moderated if group_id in asked]
+
+
+def _size(groups: list[str]) -> int:
+    return len(json.dumps(groups, ensure_ascii=False).encode())
 
 
 def _audience(claims: Claims) -> object:

@@ -1,7 +1,7 @@
 """Frames that clients send, validated. Unknown fields are ignored."""
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 
 from .errors import ChatError, Code
 from .frames import MAX_ID_BYTES, Frame, is_id
@@ -12,6 +12,9 @@ SYSTEM = "system"
 MAX_DATA_BYTES = 2 * 1024
 """Largest ``data`` of a message, in bytes of compact JSON. It is for references and small values; files belong into
 another store."""
+
+MAX_REACTION_BYTES = 64
+"""Largest reaction. The longest emoji have about 40 bytes."""
 
 MAX_GROUPS = 25
 """Groups that one frame may name, so that a function serves it in seconds."""
@@ -66,6 +69,37 @@ class MarkRead:
     timestamp: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MessageOf:
+    """A message that a valid frame names. The user's right is checked elsewhere.
+
+    An empty group is that of the handshake.
+    """
+
+    group_id: str
+    message_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EditMessage(MessageOf):
+    """A valid ``editMessage`` frame."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class React(MessageOf):
+    """A valid ``react`` frame.
+
+    Attributes:
+        reaction: The reaction, such as an emoji.
+        on: Whether it is added. Otherwise it is taken away.
+    """
+
+    reaction: str
+    on: bool
+
+
 def send_message(frame: Frame) -> SendMessage:
     """Validate a ``sendMessage`` frame. Unknown fields are ignored.
 
@@ -74,16 +108,13 @@ def send_message(frame: Frame) -> SendMessage:
     Raises:
         ChatError: BAD_REQUEST, naming the field and what it must be.
     """
-    text = frame.get("message")
-    if not isinstance(text, str) or not text:
-        raise ChatError(Code.BAD_REQUEST, "message must be a string that is not empty")
     sender_id = _id(frame, "senderId")
     return SendMessage(
         group_id=_id(frame, "groupId"),
         sender_id=sender_id,
         # Front ends send an empty name for a user without a name.
         sender_name=sender_id if frame.get("senderName") in (None, "") else _id(frame, "senderName"),
-        text=text,
+        text=_text(frame),
         client_message_id=None if frame.get("clientMessageId") is None else _id(frame, "clientMessageId"),
     )
 
@@ -158,6 +189,38 @@ def mark_read(frame: Frame) -> MarkRead:
     )
 
 
+def message_of(frame: Frame) -> MessageOf:
+    """Validate a frame that names a message. Unknown fields are ignored.
+
+    Raises:
+        ChatError: BAD_REQUEST, naming the field and what it must be.
+    """
+    return MessageOf(group_id=optional_id(frame, "groupId"), message_id=_id(frame, "messageId"))
+
+
+def edit_message(frame: Frame) -> EditMessage:
+    """Validate an ``editMessage`` frame. Unknown fields are ignored.
+
+    Raises:
+        ChatError: BAD_REQUEST, naming the field and what it must be.
+    """
+    return EditMessage(**asdict(message_of(frame)), text=_text(frame))
+
+
+def react(frame: Frame) -> React:
+    """Validate a ``react`` frame. Unknown fields are ignored.
+
+    Raises:
+        ChatError: BAD_REQUEST, naming the field and what it must be.
+    """
+    reaction, on = frame.get("reaction"), frame.get("on")
+    if not is_id(reaction) or len(str(reaction).encode()) > MAX_REACTION_BYTES:
+        raise ChatError(Code.BAD_REQUEST, f"reaction must be a string of 1 to {MAX_REACTION_BYTES} bytes in UTF-8")
+    if not isinstance(on, bool):
+        raise ChatError(Code.BAD_REQUEST, "on must be true or false")
+    return React(**asdict(message_of(frame)), reaction=str(reaction), on=on)
+
+
 def groups_to_read(frame: Frame) -> dict[str, object]:
     """The groups of a ``getHistory`` frame with many groups, and their cursors, which are not checked.
 
@@ -181,6 +244,13 @@ def optional_id(frame: Frame, name: str) -> str:
         ChatError: BAD_REQUEST, if it is no id.
     """
     return "" if frame.get(name) is None else _id(frame, name)
+
+
+def _text(frame: Frame) -> str:
+    text = frame.get("message")
+    if not isinstance(text, str) or not text:
+        raise ChatError(Code.BAD_REQUEST, "message must be a string that is not empty")
+    return text
 
 
 def _id(frame: Frame, name: str) -> str:

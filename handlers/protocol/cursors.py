@@ -11,6 +11,7 @@ from .frames import MAX_ID_BYTES
 # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html (sort and partition keys)
 _MAX_TIMESTAMP_BYTES = 1024
 _MAX_MESSAGE_ID_BYTES = 2048
+_MAX_CHANGE_BYTES = 1024
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,11 +24,19 @@ class Position:
         began: When the client asked for the first page of this catch-up. None if it had reached the end of the history:
             the position is settled. The next read then begins some seconds before the position, because a message may
             reach the index after another one with a later timestamp.
+        changes: The position in the changes to messages: the time before which all are read, give or take some seconds.
+            While a catch-up reads changes, the place of the last one. None if changes are not listed.
     """
 
     timestamp: str
     message_id: str
     began: str | None = None
+    changes: str | None = None
+
+    @property
+    def is_in_changes(self) -> bool:
+        """Whether a catch-up has read all messages, and goes on with the changes."""
+        return "#" in (self.changes or "")
 
     @property
     def place(self) -> tuple[str, str]:
@@ -40,7 +49,8 @@ class Position:
         It is never after that time. A message that was not in the index yet may be older than those of later pages, and
         the timestamps of other programs may be in the future.
         """
-        return Position(timestamp=min(self.timestamp, began), message_id=self.message_id)
+        changes = self.changes and began
+        return Position(timestamp=min(self.timestamp, began), message_id=self.message_id, changes=changes)
 
 
 START = Position(timestamp="", message_id="")
@@ -49,6 +59,7 @@ START = Position(timestamp="", message_id="")
 def encode(group_id: str, position: Position) -> str:
     """Make a cursor of a position in a group."""
     fields = [_digest(group_id), position.timestamp, position.message_id, position.began]
+    fields += [position.changes] if position.changes else []
     return base64.urlsafe_b64encode(json.dumps(fields, ensure_ascii=False).encode()).decode().rstrip("=")
 
 
@@ -59,7 +70,9 @@ def decode(group_id: str, cursor: object) -> Position:
         ChatError: BAD_REQUEST, if the cursor is invalid or belongs to another group.
     """
     try:
-        digest, timestamp, message_id, began = json.loads(_decoded(cursor))
+        digest, timestamp, message_id, began, *rest = json.loads(_decoded(cursor))
+        # Cursors that were made while changes were not listed end here.
+        [changes] = rest or [None]
         # Cursors of earlier versions have true at the end of the history, and false in a catch-up.
         began = None if began is True else timestamp if began is False else began
         ours = (
@@ -68,6 +81,7 @@ def decode(group_id: str, cursor: object) -> Position:
             and len(timestamp.encode()) <= _MAX_TIMESTAMP_BYTES
             and len(message_id.encode()) <= _MAX_MESSAGE_ID_BYTES
             and (began is None or 0 < len(began.encode()) <= _MAX_TIMESTAMP_BYTES)
+            and (changes is None or 0 < len(changes.encode()) <= _MAX_CHANGE_BYTES)
         )
     except (ValueError, TypeError, AttributeError, RecursionError):
         ours = False
@@ -75,7 +89,7 @@ def decode(group_id: str, cursor: object) -> Position:
         raise ChatError(
             Code.BAD_REQUEST, "the cursor is invalid or of another group: take it from a history frame of this group"
         )
-    return Position(timestamp=timestamp, message_id=message_id, began=began)
+    return Position(timestamp=timestamp, message_id=message_id, began=began, changes=changes)
 
 
 def encode_group(group_id: str) -> str:

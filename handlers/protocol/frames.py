@@ -55,17 +55,22 @@ def require_unicode(frame: Frame) -> None:
         raise ChatError(Code.BAD_REQUEST, "the frame has half of a surrogate pair: send valid Unicode") from None
 
 
-def fit(items: Iterable[Frame], most: int | None = None) -> tuple[list[Frame], bool]:
-    """Take items in order while they fit into one frame, and ``most`` at most. The first one always fits.
+def fit(items: Iterable[Frame], most: int | None = None, *, used: int = 0) -> tuple[list[Frame], bool]:
+    """Take items in order while they fit into one frame, and ``most`` at most. In an empty frame the first one fits.
+
+    Args:
+        items: The items.
+        most: Largest number of them. By default, there is no limit.
+        used: Bytes of the frame that are used already.
 
     Returns:
         The items that fit, and whether some are left.
     """
     page: list[Frame] = []
-    size = 0
+    size = used
     for item in items:
         size += len(encode(item)) + 1
-        if page and (size > MAX_MESSAGE_BYTES or len(page) == most):
+        if (page or used) and (size > MAX_MESSAGE_BYTES or len(page) == most):
             return page, True
         page.append(item)
     return page, False
@@ -116,12 +121,21 @@ def message(row: Frame) -> bytes:
     return encoded
 
 
+def message_changed(row: Frame) -> bytes:
+    """Encode the frame that tells a group how a message is now."""
+    return encode({"action": "messageChanged", "groupId": row["groupId"], "message": past_message(row)})
+
+
+def fits(row: Frame) -> bool:
+    """Whether a message fits into a frame, with its text."""
+    return len(encode(_fields(row, _MESSAGE_FIELDS))) <= MAX_MESSAGE_BYTES
+
+
 def past_message(row: Frame) -> Frame:
     """A message in a page of history. Its text is left out if another program stored more than fits into a frame."""
-    message = _fields(row, _MESSAGE_FIELDS)
-    if len(encode(message)) > MAX_MESSAGE_BYTES:
-        return {name: message[name] for name in ("messageId", "groupId", "timestamp")} | {"omitted": True}
-    return message
+    if not fits(row):
+        return _fields(row, ("messageId", "groupId", "timestamp", "changedAt")) | {"omitted": True}
+    return _fields(row, _MESSAGE_FIELDS)
 
 
 def last_message(row: Frame, most: int) -> Frame:

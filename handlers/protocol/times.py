@@ -41,6 +41,17 @@ def earlier(than: str, seconds: float) -> str:
         return than
 
 
+def after(than: str) -> str:
+    """The current time, or the microsecond after another timestamp if that is later.
+
+    A timestamp that lies too far ahead, or cannot be read, is not followed.
+    """
+    now, moment = datetime.now(UTC), read(than)
+    if not moment or _in_utc(moment) > now + timedelta(seconds=CLOCKS_DIFFER_SECONDS):
+        return _format(now)
+    return _format(max(now, _in_utc(moment) + timedelta(microseconds=1)))
+
+
 def age(of: str) -> float:
     """Seconds since a time, which may lie in the future. Infinite if the time cannot be read."""
     moment = read(of)

@@ -1,6 +1,6 @@
 """Moderation: a function of the operator sees each message before it is stored, and may refuse or change it.
 
-It also sees what a message is changed to. Messages of the back end are not moderated.
+It also sees what a message is edited to. Messages of the back end are not moderated.
 """
 
 import json
@@ -22,6 +22,7 @@ from handlers.tables.schema import (
     DATA,
     GROUP_ID,
     MESSAGE,
+    MESSAGE_ID,
     REPLY_TO,
     SENDER_ID,
     SENDER_NAME,
@@ -45,12 +46,13 @@ class AnswerError(Exception):
     """The function failed, or its answer cannot be understood."""
 
 
-def moderate(message: Message, deadline: float) -> str:
+def moderate(message: Message, deadline: float, *, is_edit: bool = False) -> str:
     """Ask the function about a message. Without a function, every message is allowed.
 
     Args:
         message: The message. It fits into a frame.
         deadline: Moment of :func:`time.monotonic` by which all is over. The function has a second at most.
+        is_edit: Whether the message is stored already, with another text. Then the function sees its id.
 
     Returns:
         The text to store.
@@ -59,11 +61,12 @@ def moderate(message: Message, deadline: float) -> str:
         ChatError: FORBIDDEN, if the function refuses. UNAVAILABLE, if there is no answer and the settings want one.
     """
     text: str = message[MESSAGE]
-    client = moderator()
+    client = moderation_client()
     if client is None:
         return text
+    shown = {name: message[name] for name in (*_SHOWN, *((MESSAGE_ID,) if is_edit else ())) if name in message}
     try:
-        answer = call_by(min(deadline, time.monotonic() + _SECONDS), lambda: _ask(client, message))
+        answer = call_by(min(deadline, time.monotonic() + _SECONDS), lambda: _ask(client, shown))
         if answer["allow"]:
             return _text(message, answer)
     except Exception as error:  # Whatever is wrong with somebody else's function, the setting decides.
@@ -77,15 +80,14 @@ def moderate(message: Message, deadline: float) -> str:
 
 
 @cache
-def moderator() -> "LambdaClient | None":
+def moderation_client() -> "LambdaClient | None":
     """The client that invokes the function. None if there is no function."""
     function = settings().moderation_function
     # The function may be in another region: its ARN names it.
     return new_client("lambda", region=function.split(":")[3], config=_CALL) if function else None
 
 
-def _ask(client: "LambdaClient", message: Message) -> dict[str, Any]:
-    shown = {name: message[name] for name in _SHOWN if name in message}
+def _ask(client: "LambdaClient", shown: Message) -> dict[str, Any]:
     called = client.invoke(FunctionName=settings().moderation_function, Payload=frames.encode(shown))
     payload = called["Payload"].read()
     if "FunctionError" in called:

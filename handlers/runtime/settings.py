@@ -26,6 +26,7 @@ class Settings:
         messages_table: Name of the table that stores the messages.
         read_markers_table: Name of the table that says how far each user has read. Empty: unread messages are not
             counted.
+        changes_table: Name of the table that lists the changes to messages. Empty: messages cannot be changed.
         callback_url: URL of the management API with the stage: ``https://…/production``. It is never taken from a
             request: a request may come through a custom domain, which does not serve ``@connections``.
         connection_ttl_seconds: Age at which a connection row counts as gone.
@@ -39,6 +40,8 @@ class Settings:
         presence: Whether the connections table has a stream that a function reads.
         group_claim: Claim of a token with the groups that its user may join. Empty: the claim says nothing of groups.
         name_claim: Claim of a token with its user's name. Empty: clients say their users' names.
+        moderator_claim: Claim of a token with the groups that its user moderates. Empty: no claim says that.
+        moderator_role: Value of ``role`` in the members table whose members moderate their group. Empty: nobody does.
         groups_per_connection: Groups that a connection may join in addition to the group of its handshake.
         members_table: Name of the table that says who belongs to which group. Empty: every group is open.
         moderation_function: ARN of the function that sees each message before it is stored. Empty: there is none.
@@ -58,6 +61,7 @@ class Settings:
     api_id: str
     messages_table: str
     read_markers_table: str
+    changes_table: str
     callback_url: str
     connection_ttl_seconds: int
     broadcast_function: str
@@ -68,6 +72,8 @@ class Settings:
     presence: bool
     group_claim: str
     name_claim: str
+    moderator_claim: str
+    moderator_role: str
     groups_per_connection: int
     members_table: str
     membership_recheck_seconds: int
@@ -92,6 +98,7 @@ class TokenSettings:
         user_claim: Claim that holds the user id.
         group_claim: Claim with the groups that the user may join. Empty: all groups.
         name_claim: Claim with the user's display name. Empty: clients say their users' names.
+        moderator_claim: Claim with the groups that the user moderates. Empty: the user moderates none.
         clock_skew_seconds: Difference allowed between the issuer's clock and ours.
     """
 
@@ -102,6 +109,7 @@ class TokenSettings:
     user_claim: str
     group_claim: str
     name_claim: str
+    moderator_claim: str
     clock_skew_seconds: int
 
     def __post_init__(self) -> None:

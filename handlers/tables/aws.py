@@ -1,6 +1,8 @@
 """The AWS clients of an execution environment, each built once, and the errors of failed calls."""
 
-from collections.abc import Iterable, Iterator
+import random
+import time
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -16,7 +18,7 @@ from .schema import Index
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
-    from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef, QueryOutputTypeDef
+    from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef, KeysAndAttributesTypeDef, QueryOutputTypeDef
 
     Row = dict[str, AttributeValueTypeDef]
 
@@ -24,6 +26,10 @@ if TYPE_CHECKING:
 # waits for a random time between them: https://docs.aws.amazon.com/boto3/latest/guide/retries.html
 _CALLS = Config(connect_timeout=2, read_timeout=3, retries={"mode": "standard", "total_max_attempts": 3})
 
+
+BATCH_WAITS_S = (0, 0.05, 0.1, 0.2, 0.4)
+"""Longest times to wait before each attempt to read or write rows in a batch. DynamoDB leaves some of them out when the
+table is busy."""
 
 _NEVER = {"ResourceNotFoundException", "ValidationException"}
 """Errors of calls that cannot succeed later.
@@ -62,6 +68,34 @@ def query_pages(
         ExpressionAttributeValues={":key": {"S": key}, **(values or {})},
         **options,
     )
+
+
+def read_consistently(table: str, keys: "Sequence[Row]", *attributes: str) -> "list[Row]":
+    """Read up to 100 rows by their keys, consistently, with one request. Missing rows are left out.
+
+    Args:
+        table: Name of the table.
+        keys: The keys, each once.
+        attributes: What is read of each row. By default, everything.
+
+    Raises:
+        TimeoutError: DynamoDB has left some of them unread again and again.
+    """
+    rows: list[Row] = []
+    left: Sequence[Any] = keys
+    for wait_s in BATCH_WAITS_S:
+        if not left:
+            break
+        time.sleep(random.uniform(0, wait_s))  # noqa: S311 - no secret
+        asked: KeysAndAttributesTypeDef = {"Keys": left, "ConsistentRead": True}
+        if attributes:
+            asked["ProjectionExpression"] = ", ".join(attributes)
+        answer = dynamodb().batch_get_item(RequestItems={table: asked})
+        rows += answer["Responses"].get(table, [])
+        left = answer["UnprocessedKeys"][table]["Keys"] if answer["UnprocessedKeys"] else ()
+    if left:
+        raise TimeoutError
+    return rows
 
 
 def new_client(

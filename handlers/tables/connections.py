@@ -11,7 +11,7 @@ from handlers.protocol.errors import ChatError, Code
 from handlers.runtime.settings import settings
 
 from . import members
-from .aws import dynamodb, query_pages
+from .aws import BATCH_WAITS_S, dynamodb, query_pages
 from .connection import Connection, is_open, key, read
 from .schema import (
     API_ID,
@@ -30,14 +30,10 @@ from .schema import (
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.type_defs import QueryOutputTypeDef, WriteRequestTypeDef
 
-    from .aws import Row
-
 
 _MOST_WRITES = 25
 """Rows that one request writes.
 https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchWriteItem.html"""
-_WAITS_S = (0, 0.05, 0.1, 0.2, 0.4)
-"""Longest times to wait before each attempt to read or write rows. DynamoDB leaves some out when the table is busy."""
 
 
 def open_connection(
@@ -91,36 +87,13 @@ def delete_rows(row_ids: Sequence[str]) -> None:
     table = settings().connections_table
     for start in range(0, len(writes), _MOST_WRITES):
         undone: Sequence[Any] = writes[start : start + _MOST_WRITES]
-        for wait_s in _WAITS_S:
+        for wait_s in BATCH_WAITS_S:
             time.sleep(random.uniform(0, wait_s))  # noqa: S311 - no secret
             undone = dynamodb().batch_write_item(RequestItems={table: undone})["UnprocessedItems"].get(table, [])
             if not undone:
                 break
         else:
             raise TimeoutError
-
-
-def read_rows(row_ids: Sequence[str], *attributes: str) -> "list[Row]":
-    """Read some attributes of up to 100 rows consistently, with one request. Missing rows are left out.
-
-    Raises:
-        TimeoutError: DynamoDB has left some of them unread again and again.
-    """
-    rows: list[Row] = []
-    left: Sequence[Any] = [key(row_id) for row_id in row_ids]
-    table, projected = settings().connections_table, ", ".join(attributes)
-    for wait_s in _WAITS_S:
-        if not left:
-            break
-        time.sleep(random.uniform(0, wait_s))  # noqa: S311 - no secret
-        answer = dynamodb().batch_get_item(
-            RequestItems={table: {"Keys": left, "ProjectionExpression": projected, "ConsistentRead": True}}
-        )
-        rows += answer["Responses"].get(table, [])
-        left = answer["UnprocessedKeys"][table]["Keys"] if answer["UnprocessedKeys"] else ()
-    if left:
-        raise TimeoutError
-    return rows
 
 
 def delete_stale(row_id: str) -> tuple[bool, Connection | None]:

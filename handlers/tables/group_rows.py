@@ -12,7 +12,7 @@ from handlers.protocol import times
 from handlers.runtime.settings import settings
 
 from . import connections
-from .aws import dynamodb
+from .aws import dynamodb, read_consistently
 from .connection import Connection, key
 from .schema import (
     API_ID,
@@ -132,7 +132,8 @@ def groups_of(own: Connection) -> set[str]:
     Raises:
         TimeoutError: DynamoDB has left some of its rows unread again and again.
     """
-    rows = connections.read_rows([key_of(own, one) for one in own.groups], GROUP_ID)
+    keys = [key(key_of(own, one)) for one in own.groups]
+    rows = read_consistently(settings().connections_table, keys, GROUP_ID)
     return {row[GROUP_ID]["S"] for row in rows}
 
 

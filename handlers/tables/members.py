@@ -11,7 +11,7 @@ from handlers.runtime.settings import settings
 
 from .aws import query_pages
 from .rows import OddRowError, text
-from .schema import GROUP_ID, MEMBERS_BY_GROUP, MEMBERS_BY_USER, USER_ID
+from .schema import GROUP_ID, MEMBERS_BY_GROUP, MEMBERS_BY_USER, ROLE, USER_ID
 
 if TYPE_CHECKING:
     from .aws import Row
@@ -103,6 +103,19 @@ def groups_of(user_id: str, group_ids: Iterable[str]) -> set[str]:
         return asked
     # The user may have become a member of others after the last read.
     return asked if asked <= known_groups_of(user_id) else asked & read_groups_of(user_id)
+
+
+def has_role(user_id: str, group_id: str, role: str) -> bool:
+    """Whether a user has a role in a group now, by the table."""
+    pages = query_pages(
+        settings().members_table,
+        MEMBERS_BY_USER,
+        user_id,
+        ProjectionExpression=f"{GROUP_ID}, #role",
+        ExpressionAttributeNames={"#role": ROLE},
+    )
+    rows = (row for page in pages for row in page["Items"])
+    return any((_text_of(row, GROUP_ID), _text_of(row, ROLE)) == (group_id, role) for row in rows)
 
 
 def known_groups_of(user_id: str) -> frozenset[str]:

@@ -37,13 +37,10 @@ def of(attributes: Mapping[str, str]) -> Message:
     return message | _data(message.pop(DATA)) if DATA in message else message
 
 
-def first_digest(attributes: Mapping[str, str]) -> str:
-    """The digest of what a message was when it was sent. A retry has the same one, whatever has changed since.
-
-    Args:
-        attributes: The texts of its row.
-    """
-    return attributes.get(FIRST_DIGEST) or digest(attributes)
+def first_digest(row: "Row") -> str:
+    """The digest of what a message was when it was sent. A retry has the same one, whatever has changed since."""
+    stored = texts(row)
+    return stored.get(FIRST_DIGEST) or digest(stored)
 
 
 def digest(attributes: Mapping[str, str]) -> str:

@@ -1,7 +1,7 @@
 """The messages table, which other programs read and write as well."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -13,12 +13,14 @@ from handlers.protocol.frames import MAX_MESSAGE_BYTES
 from handlers.runtime.settings import settings
 
 from . import message
-from .aws import dynamodb
+from .aws import dynamodb, read_consistently
 from .message import Message
 from .read_markers import Marker
 from .rows import texts
 from .schema import (
     CLIENT_MESSAGE_ID,
+    DELETED_AT,
+    FIRST_DIGEST,
     GROUP_ID,
     MESSAGE,
     MESSAGE_ID,
@@ -125,7 +127,7 @@ def _put(row: dict[str, str], condition: str) -> "Row | None":
 
 
 def _as_stored(row: dict[str, str], found: "Row") -> Stored:
-    if message.first_digest(texts(found)) != message.first_digest(row):
+    if message.first_digest(found) != (row.get(FIRST_DIGEST) or message.digest(row)):
         raise ChatError(Code.CONFLICT, "you used this clientMessageId for another message: give each message its own")
     stored = message.read(found)
     # Another program may have changed the row. Its group, its sender and its ids are those of the frame.
@@ -150,26 +152,35 @@ def mark_pushed(message_id: str) -> None:
     )
 
 
-def read_on(group_id: str, start: Position, most: int) -> Iterator[Message]:
+def find(message_ids: Sequence[str]) -> "dict[str, Row]":
+    """Read the rows of up to 100 messages consistently, by their ids. Missing ones are left out."""
+    keys: list[Row] = [{MESSAGE_ID: {"S": message_id}} for message_id in message_ids]
+    rows = read_consistently(settings().messages_table, keys)
+    return {row[MESSAGE_ID]["S"]: row for row in rows}
+
+
+def read_on(group_id: str, start: Position, most: int, *, deleted: bool = True) -> Iterator[Message]:
     """Read messages after a position, oldest first. After a settled position, some rows are older than the position.
 
     Args:
         group_id: The group.
         start: The position.
-        most: Largest number of rows. They are read in several queries, each when its first row is taken.
+        most: Largest number of messages. They are read in several queries, each when its first message is taken.
+        deleted: Whether deleted messages are read, too.
     """
     if not start.timestamp:
-        return _read(group_id, most, forward=True)
+        return _read(group_id, most, forward=True, deleted=deleted)
     if start.began:
-        return _read(group_id, most, forward=True, start=start)
-    return _read(group_id, most, forward=True, since=times.earlier(start.timestamp, OVERLAP_SECONDS))
+        return _read(group_id, most, forward=True, deleted=deleted, start=start)
+    since = times.earlier(start.timestamp, OVERLAP_SECONDS)
+    return _read(group_id, most, forward=True, deleted=deleted, since=since)
 
 
-def read_back(group_id: str, start: Position | None, most: int) -> Iterator[Message]:
+def read_back(group_id: str, start: Position | None, most: int, *, deleted: bool = True) -> Iterator[Message]:
     """Read messages before a position, or the last ones, newest first. The arguments are those of :func:`read_on`."""
     if start and not start.timestamp:
         return iter(())
-    return _read(group_id, most, forward=False, start=start)
+    return _read(group_id, most, forward=False, deleted=deleted, start=start)
 
 
 def unread(last: Message, user_id: str, marker: Marker | None) -> tuple[int, bool]:
@@ -192,7 +203,7 @@ def unread(last: Message, user_id: str, marker: Marker | None) -> tuple[int, boo
         TableName=settings().messages_table,
         IndexName=MESSAGES_BY_GROUP.name,
         KeyConditionExpression=f"{GROUP_ID} = :group AND #timestamp BETWEEN :since AND :until",
-        ProjectionExpression=f"{MESSAGE_ID}, {SENDER_ID}, #timestamp",
+        ProjectionExpression=f"{MESSAGE_ID}, {SENDER_ID}, #timestamp, {DELETED_AT}",
         ExpressionAttributeNames={"#timestamp": TIMESTAMP},
         ExpressionAttributeValues={
             ":group": {"S": last[GROUP_ID]},
@@ -204,7 +215,7 @@ def unread(last: Message, user_id: str, marker: Marker | None) -> tuple[int, boo
     rows = [texts(row) for row in answer["Items"]]
     # The read message itself may have a later timestamp than the marker.
     new = [row for row in rows if _place(row) > read_up_to and not (marker and row[MESSAGE_ID] == marker.message_id)]
-    count = sum(row.get(SENDER_ID) != user_id for row in new)
+    count = sum(row.get(SENDER_ID) != user_id and DELETED_AT not in row for row in new)
     return min(count, _MOST_UNREAD), count > _MOST_UNREAD or "LastEvaluatedKey" in answer
 
 
@@ -213,7 +224,7 @@ def _place(row: Message) -> tuple[str, str]:
 
 
 def _read(
-    group_id: str, most: int, *, forward: bool, start: Position | None = None, since: str = ""
+    group_id: str, most: int, *, forward: bool, deleted: bool, start: Position | None = None, since: str = ""
 ) -> Iterator[Message]:
     query: QueryInputTypeDef = {
         "TableName": settings().messages_table,
@@ -222,6 +233,8 @@ def _read(
         "ExpressionAttributeValues": {":group": {"S": group_id}},
         "ScanIndexForward": forward,
     }
+    if not deleted:
+        query["FilterExpression"] = f"attribute_not_exists({DELETED_AT})"
     if start:
         place = {GROUP_ID: group_id, TIMESTAMP: start.timestamp, MESSAGE_ID: start.message_id}
         query["ExclusiveStartKey"] = {name: {"S": value} for name, value in place.items()}

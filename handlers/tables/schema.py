@@ -41,6 +41,9 @@ REACTION = "reaction:"
 CHANGE = "change"
 """When a message was changed, ``#`` and its id. So the changes of a group sort by time."""
 
+ROLE = "role"
+"""What a member is in a group. Your own programs write it."""
+
 CONNECTION_TYPES = (
     dict.fromkeys(
         (CONNECTION_ID, USER_ID, GROUP_ID, MEMBER, NAME, CONNECTED_AT, JOINED_AT, AUTHENTICATION, API_ID), "S"

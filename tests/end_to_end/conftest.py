@@ -47,7 +47,7 @@ def emulator() -> Iterator[Emulator]:
 @pytest.fixture(scope="session")
 def chat(emulator: Emulator) -> Chat:
     create_messages_table(emulator)
-    return Chat(emulator, deploy(emulator, {"unread": True}))
+    return Chat(emulator, deploy(emulator, {"unread": True, "changes": True}))
 
 
 @pytest.fixture

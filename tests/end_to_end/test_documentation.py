@@ -5,13 +5,13 @@ import re
 from pathlib import Path
 from typing import Any
 
-from handlers.default import ACTIONS, UNREAD_ACTIONS
+from handlers.default import ACTIONS, CHANGE_ACTIONS, UNREAD_ACTIONS
 from handlers.protocol.errors import Code
 from tests.clients import ChatClient
 from tests.end_to_end.conftest import Chat
 
 PROTOCOL = (Path(__file__).parent.parent.parent / "docs" / "protocol.md").read_text()
-EXCHANGES = re.findall(r"```exchange\n(.*?)```", PROTOCOL, re.DOTALL)
+EXCHANGE_ACTIONS = re.findall(r"```exchange\n(.*?)```", PROTOCOL, re.DOTALL)
 
 
 def matches(frame: Any, documented: Any) -> bool:
@@ -51,12 +51,12 @@ def replay(exchange: str, alice: ChatClient, bob: ChatClient) -> None:
 
 def test_every_exchange_happens_as_documented(chat: Chat) -> None:
     with chat.join("alice", "demo", protocol=2) as alice, chat.join("bob", "demo", protocol=2) as bob:
-        for exchange in EXCHANGES:
+        for exchange in EXCHANGE_ACTIONS:
             replay(exchange, alice, bob)
 
 
 def test_every_action_and_code_is_documented() -> None:
-    documented = set(re.findall(r'C \{"action":"(\w+)"', "".join(EXCHANGES)))
-    assert documented >= {*ACTIONS, *UNREAD_ACTIONS, "sendMessage"}
+    documented = set(re.findall(r'C \{"action":"(\w+)"', "".join(EXCHANGE_ACTIONS)))
+    assert documented >= {*ACTIONS, *UNREAD_ACTIONS, *CHANGE_ACTIONS, "sendMessage"}
     codes = set(re.findall(r"^\| ([A-Z_]+) \|", PROTOCOL, re.MULTILINE))
     assert codes == {code.name for code in Code}

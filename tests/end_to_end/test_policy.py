@@ -155,7 +155,7 @@ CASES = {
     ("KeepReadMarkers", "dynamodb:PutItem"): nothing_is_marked_as_read,
     ("KeepReadMarkers", "dynamodb:Query"): groups_are_not_listed,
     ("ReadMembers", "dynamodb:Query"): nobody_can_connect,
-    ("AskModerator", "lambda:InvokeFunction"): insults_are_stored,
+    ("CheckMessages", "lambda:InvokeFunction"): insults_are_stored,
 }
 
 

@@ -93,7 +93,7 @@ def log_groups(functions: list[str]) -> list[str]:
         ("HandOverSlices", {"lambda:InvokeFunction"}, BROADCAST),
         ("KeepFailures", {"sqs:SendMessage"}, FAILURES),
         ("ReadMembers", {"dynamodb:Query"}, f"{MEMBERS}/index/*"),
-        ("AskModerator", {"lambda:InvokeFunction"}, MODERATOR),
+        ("CheckMessages", {"lambda:InvokeFunction"}, MODERATOR),
         ("KeepReadMarkers", {"dynamodb:PutItem", "dynamodb:Query"}, [MARKERS, f"{MARKERS}/index/GroupIdIndex"]),
         ("ReadStream", STREAM, f"{CONNECTIONS}/stream/1"),
         ("SendTraces", TRACES, "*"),
@@ -126,8 +126,8 @@ def test_the_key_is_used_only_through_the_tables_and_the_queue() -> None:
         ({"presence": False, "group_members_table": "GroupMembers"}, {"ReadMembers"}),
         ({"presence": False, "kms_key_arn": KEY}, {"UseKey"}),
         ({"presence": False, "unread": True}, {"KeepReadMarkers"}),
-        ({"presence": False, "moderation_function": MODERATOR}, {"AskModerator"}),
-        (EVERYTHING, {"ReadStream", "SendTraces", "ReadMembers", "UseKey", "KeepReadMarkers", "AskModerator"}),
+        ({"presence": False, "moderation_function": MODERATOR}, {"CheckMessages"}),
+        (EVERYTHING, {"ReadStream", "SendTraces", "ReadMembers", "UseKey", "KeepReadMarkers", "CheckMessages"}),
     ],
 )
 def test_there_are_no_other_statements(args: WebSocketChatArgs, on_demand: set[str]) -> None:

@@ -19,7 +19,7 @@ from tests.graph.stack import chat as deployed
 
 from .chat import ANA, BOB, EVE, Chat
 from .management_api_server import ManagementApiServer
-from .tables import MEMBERS, Tables
+from .tables import CHANGES, MEMBERS, Tables
 
 CONNECTION_TTL = 3 * 3600
 
@@ -63,7 +63,7 @@ def cold_start(
     members._read.clear()  # noqa: SLF001 - the same
     members._checked.clear()  # noqa: SLF001 - the same
     rows._reported.clear()  # noqa: SLF001 - the same
-    moderation.moderator.cache_clear()
+    moderation.moderation_client.cache_clear()
 
 
 @pytest.fixture(scope="session")
@@ -99,6 +99,14 @@ def with_members(chat: Chat, monkeypatch: pytest.MonkeyPatch) -> None:
     """A members table: ana, bob and dora belong to the group red, dora also to blue."""
     chat.tables.create_members(red=["ana", "bob", "dora"], blue=["dora"])
     monkeypatch.setenv("MEMBERS_TABLE", MEMBERS)
+    settings.settings.cache_clear()
+
+
+@pytest.fixture
+def with_changes(tables: Tables, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Messages can be changed."""
+    tables.create_changes()
+    monkeypatch.setenv("CHANGES_TABLE", CHANGES)
     settings.settings.cache_clear()
 
 

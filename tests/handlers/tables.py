@@ -23,6 +23,7 @@ CONNECTIONS = "WebSocketConnections"
 MESSAGES = "ChatMessages"
 MEMBERS = "GroupMembers"
 READ_MARKERS = "WebSocketReadMarkers"
+CHANGES = "WebSocketChanges"
 GROUP_INDEX = "GroupIdIndex"
 BY_GROUP_AND_USER: dict[str, Sequence[str]] = {GROUP_INDEX: ["groupId"], "UserIdIndex": ["userId"]}
 
@@ -51,15 +52,16 @@ def _create_table(client: "DynamoDBClient", name: str, key: Sequence[str], index
         return [{"AttributeName": name, "KeyType": kind} for name, kind in zip(names, ("HASH", "RANGE"), strict=False)]
 
     attributes = dict.fromkeys(chain(key, *indexes.values()))
+    listed: Any = [
+        {"IndexName": index, "KeySchema": schema(names), "Projection": {"ProjectionType": "ALL"}}
+        for index, names in indexes.items()
+    ]
     client.create_table(
         TableName=name,
         BillingMode="PAY_PER_REQUEST",
         KeySchema=schema(key),
         AttributeDefinitions=[{"AttributeName": attribute, "AttributeType": "S"} for attribute in attributes],
-        GlobalSecondaryIndexes=[
-            {"IndexName": index, "KeySchema": schema(names), "Projection": {"ProjectionType": "ALL"}}
-            for index, names in indexes.items()
-        ],
+        **({"GlobalSecondaryIndexes": listed} if listed else {}),
     )
 
 
@@ -114,8 +116,8 @@ class Tables:
             for user_id in user_ids:
                 self.add_member(user_id, group_id)
 
-    def add_member(self, user_id: str, group_id: str) -> None:
-        row: Row = {"userId": {"S": user_id}, "groupId": {"S": group_id}, "role": {"S": "member"}}
+    def add_member(self, user_id: str, group_id: str, role: str = "member") -> None:
+        row: Row = {"userId": {"S": user_id}, "groupId": {"S": group_id}, "role": {"S": role}}
         self._client.put_item(TableName=MEMBERS, Item=row | {"memberId": {"S": f"{group_id}/{user_id}"}})
 
     def remove_member(self, user_id: str, group_id: str) -> None:
@@ -124,6 +126,20 @@ class Tables:
     def create_read_markers(self) -> None:
         """Create the table of how far users have read."""
         _create_table(self._client, READ_MARKERS, ["userId", "groupId"], {GROUP_INDEX: ["groupId", "userId"]})
+
+    def create_changes(self) -> None:
+        """Create the table of changes to messages."""
+        _create_table(self._client, CHANGES, ["groupId", "change"], {})
+
+    def changes(self) -> list[str]:
+        """The places of the changes that are listed."""
+        return [row["change"]["S"] for row in self._rows(CHANGES)]
+
+    def message(self, message_id: str) -> Row:
+        """The row of a message."""
+        [row] = self.found(MESSAGES, [{"messageId": {"S": message_id}}])
+        assert row
+        return row
 
     def markers(self) -> dict[tuple[str, str], str]:
         """The read markers: the message by user and group."""

@@ -46,7 +46,7 @@ def test_a_pong_omits_an_end_that_the_row_does_not_say(chat: Chat) -> None:
 def test_an_unknown_action_is_refused(chat: Chat, action: str) -> None:
     before = chat.tables.connections()
     frame = {"action": action, "requestId": "r1", "userId": "dora", "groupId": "red"}
-    assert chat.receive(ANA, json.dumps(frame), route="$default") == 404
+    assert chat.receive(ANA, json.dumps(frame), route="$default") == 405
     refusal, _ = chat.refusal(ANA)
     assert refusal == {"code": "UNKNOWN_ACTION", "retryable": False, "requestId": "r1"}
     assert chat.tables.connections() == before

@@ -13,7 +13,7 @@ def test_a_frame_with_connect_or_disconnect_as_the_action_is_unknown(chat: Chat,
     """API Gateway sends a frame with this action to the function of that route."""
     before = chat.tables.connections()
     frame = {"action": route, "requestId": "r1", "userId": "dora", "groupId": "red"}
-    assert chat.receive(ANA, json.dumps(frame), route=route) == 404
+    assert chat.receive(ANA, json.dumps(frame), route=route) == 405
     refusal, _ = chat.refusal(ANA)
     assert refusal == {"code": "UNKNOWN_ACTION", "retryable": False, "requestId": "r1"}
     assert chat.tables.connections() == before

@@ -17,6 +17,7 @@ from handlers.runtime import settings
 
 from .chat import ANA, BOB, Chat, Context
 from .conftest import Log
+from .management_api_server import Frame
 from .moderator import ARN, Moderator
 from .tables import ProcessKilledError, aws_error
 
@@ -38,9 +39,9 @@ def client(server: Moderator, variables: dict[str, str]) -> "LambdaClient | None
         for name, value in (variables | given).items():
             environment.setenv(name, value)
         settings.settings.cache_clear()
-        built = moderation.moderator()
+        built = moderation.moderation_client()
     settings.settings.cache_clear()
-    moderation.moderator.cache_clear()
+    moderation.moderation_client.cache_clear()
     return built
 
 
@@ -52,7 +53,7 @@ def moderator(
     monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[Moderator]:
     monkeypatch.setenv("MODERATION_FUNCTION", ARN)
-    monkeypatch.setattr(moderation, "moderator", cache(lambda: client))
+    monkeypatch.setattr(moderation, "moderation_client", cache(lambda: client))
     settings.settings.cache_clear()
     server.reset()
     yield server
@@ -284,4 +285,70 @@ def test_the_function_gets_no_more_time_than_the_invocation_has(chat: Chat, mode
 
 def test_without_a_function_there_is_no_client(chat: Chat) -> None:
     chat.send(ANA)
-    assert moderation.moderator() is None
+    assert moderation.moderation_client() is None
+
+
+@pytest.fixture
+def sent(with_changes: None, modern_chat: Chat, moderator: Moderator) -> str:  # noqa: ARG001 - messages can be changed
+    """Id of a message of ana's."""
+    modern_chat.send(ANA, clientMessageId="c1", senderName="Ana")
+    moderator.reset()
+    message_id: str = modern_chat.acks(ANA)[0]["messageId"]
+    return message_id
+
+
+def edit(chat: Chat, message_id: str, connection_id: str = ANA, message: str = "Hello") -> Frame:
+    [answer] = [
+        frame
+        for frame in chat.ask(connection_id, "editMessage", messageId=message_id, message=message, requestId="r1")
+        if "requestId" in frame
+    ]
+    return answer
+
+
+def test_the_function_sees_what_a_message_is_edited_to(modern_chat: Chat, moderator: Moderator, sent: str) -> None:
+    assert edit(modern_chat, sent)["action"] == "changed"
+    who = {"groupId": "red", "senderId": "ana", "senderName": "Ana", "message": "Hello", "clientMessageId": "c1"}
+    assert moderator.asked == [who | {"messageId": sent}]
+    assert [row["message"] for row in modern_chat.tables.messages()] == ["Hello"]
+
+
+def test_a_refused_edit_changes_nothing(modern_chat: Chat, moderator: Moderator, sent: str) -> None:
+    moderator.says(allow=False, reason="No")
+    answer = edit(modern_chat, sent)
+    assert (answer["code"], answer["message"], answer["retryable"]) == ("FORBIDDEN", "No", False)
+    assert [row["message"] for row in modern_chat.tables.messages()] == ["Hi"]
+
+
+def test_an_edit_is_stored_with_the_changed_text(modern_chat: Chat, moderator: Moderator, sent: str) -> None:
+    moderator.says(allow=True, message="H*")
+    first = edit(modern_chat, sent)
+    [row] = modern_chat.tables.messages()
+    assert row["message"] == "H*"
+    assert edit(modern_chat, sent)["changedAt"] == first["changedAt"] == row["changedAt"]
+    assert modern_chat.send(ANA, clientMessageId="c1") == 200  # A retry of the first text is no conflict.
+
+
+def test_the_function_does_not_see_an_edit_that_is_refused_or_done_anyway(
+    modern_chat: Chat, moderator: Moderator, sent: str
+) -> None:
+    assert edit(modern_chat, sent, BOB)["code"] == "FORBIDDEN"
+    assert edit(modern_chat, "other")["code"] == "NOT_FOUND"
+    assert edit(modern_chat, sent, message="x" * 28_672)["code"] == "TOO_LARGE"
+    assert edit(modern_chat, sent, message="Hi")["action"] == "changed"
+    assert moderator.asked == []
+
+
+def test_an_edit_is_checked_once_however_often_it_is_tried(modern_chat: Chat, moderator: Moderator, sent: str) -> None:
+    react = lambda: modern_chat.ask(BOB, "react", messageId=sent, reaction="👍", on=True)  # noqa: E731
+    with modern_chat.tables.before("UpdateItem", [lambda: None, react]):
+        assert edit(modern_chat, sent)["action"] == "changed"
+    assert len(moderator.asked) == 1
+
+
+@pytest.mark.usefixtures("closed")
+def test_if_closed_an_edit_waits_for_the_function(modern_chat: Chat, moderator: Moderator, sent: str) -> None:
+    fail(moderator)
+    answer = edit(modern_chat, sent)
+    assert (answer["code"], answer["retryable"]) == ("UNAVAILABLE", True)
+    assert [row["message"] for row in modern_chat.tables.messages()] == ["Hi"]

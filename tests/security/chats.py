@@ -123,8 +123,9 @@ CONFIGS: Mapping[str, tuple[str, Callable[[World], dict[str, object]]]] = {
         },
     ),
     "moderated": (
-        "`moderationFunction`, `onModerationFailure: closed`",
+        "`moderationFunction`, `onModerationFailure: closed`, `changes`",
         lambda world: {
+            "changes": True,
             "moderationFunction": create_function(world.emulator, "Moderator", MODERATOR),
             "onModerationFailure": "closed",
         },
