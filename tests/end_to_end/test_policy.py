@@ -138,6 +138,19 @@ def insults_are_stored(chat: Case, eventually: Eventually) -> None:
     eventually(lambda: any(denied.items() <= line.items() for line in chat.log("sendMessage")))
 
 
+def messages_cannot_be_changed(chat: Case, _: Eventually) -> None:
+    with chat.join("alice") as alice:
+        alice.say("hello", clientMessageId="c1")
+        message_id = alice.receive("ack")["messageId"]
+        assert alice.ask("react", messageId=message_id, reaction="👍", on=True)["code"] == "UNAVAILABLE"
+
+
+def changes_are_not_read(chat: Case, _: Eventually) -> None:
+    with chat.join("alice") as alice:
+        cursor = alice.ask("getHistory")["after"]
+        assert alice.ask("getHistory", after=cursor)["code"] == "UNAVAILABLE"
+
+
 CASES = {
     ("WriteOwnLogs", "logs:CreateLogStream"): logs_stay_empty,
     ("WriteOwnLogs", "logs:PutLogEvents"): logs_stay_empty,
@@ -154,6 +167,9 @@ CASES = {
     ("ReachConnections", "execute-api:ManageConnections"): nothing_is_delivered,
     ("KeepReadMarkers", "dynamodb:PutItem"): nothing_is_marked_as_read,
     ("KeepReadMarkers", "dynamodb:Query"): groups_are_not_listed,
+    ("KeepChanges", "dynamodb:PutItem"): messages_cannot_be_changed,
+    ("KeepChanges", "dynamodb:Query"): changes_are_not_read,
+    ("ReadMessages", "dynamodb:BatchGetItem"): messages_cannot_be_changed,
     ("ReadMembers", "dynamodb:Query"): nobody_can_connect,
     ("CheckMessages", "lambda:InvokeFunction"): insults_are_stored,
 }
@@ -171,6 +187,7 @@ def deploy_with_members(emulator: Emulator, prefix: str) -> Chat:
         "membershipRecheck": 1,
         "unread": True,
         "moderationFunction": create_function(emulator, f"{prefix}Moderator", MODERATOR),
+        "changes": True,
     }
     return Chat(emulator, deploy(emulator, config))
 

@@ -68,7 +68,6 @@ class TestHistory:
         put_messages(chat, group, ["old"])
         with chat.join("alice", group) as alice:
             cursor = alice.ask("getHistory")["after"]
-            assert alice.ask("getHistory", after=cursor)["after"] == cursor  # No new message: the cursor stays.
             put_messages(chat, group, [f"m{n}" for n in range(7)], minute=1)
             found, cursor = read_to_the_end(alice, cursor, limit=2)
             # Reading starts some seconds before a settled cursor. The client skips known messageIds.

@@ -59,6 +59,8 @@ IN_PLACE: dict[str, Change] = {
 
 WITH_POLICIES: dict[str, Change] = {
     "unread": Change(value=True, input="environment", adds=frozenset({"read-markers", "unread-policy"})),
+    "changes": Change(value=True, input="environment", adds=frozenset({"changes", "changes-policy"})),
+    "moderatorRole": Change(value="admin", input="environment"),
     "tracing": Change(value=True, input="tracingConfig", adds=frozenset({"tracing-policy"})),
     "groupMembersTable": Change(value="GroupMembers", input="environment", adds=frozenset({"members-policy"})),
     "moderationFunction": Change(
@@ -83,6 +85,7 @@ OF_TOKENS: dict[str, Change] = {
     "userClaim": Change(value="username", input="environment", of=_AUTHORIZER),
     "groupClaim": Change(value="teams", input="environment", of=FUNCTIONS | _AUTHORIZER),
     "nameClaim": Change(value="name", input="environment", of=FUNCTIONS | _AUTHORIZER),
+    "moderatorClaim": Change(value="moderates", input="environment", of=FUNCTIONS | _AUTHORIZER),
     "clockSkew": Change(value=0, input="environment", of=_AUTHORIZER),
 }
 """Arguments of ``authentication: jwt``."""

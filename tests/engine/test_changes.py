@@ -58,7 +58,7 @@ def test_arguments_change_and_change_back_with_what_functions_may_do(stack: Stac
 def test_arguments_of_tokens_change_and_change_back(stack: Stack) -> None:
     with IdentityProvider() as provider:
         first: dict[str, object] = {"jwtIssuer": provider.issuer, "jwtAudience": [provider.audience]}
-        stack.up(authentication="jwt", **first)
+        stack.up(authentication="jwt", changes=True, **first)
         with Chatting(stack.outputs()["WebSocketURL"], _with_tokens(provider)):
             _change_and_change_back(stack, OF_TOKENS, first)
 

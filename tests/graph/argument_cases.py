@@ -113,6 +113,24 @@ CASES: Mapping[str, Case] = {
     "create_messages_table": _switch("createMessagesTable"),
     "destroy_messages": _switch("destroyMessages"),
     "unread": _switch("unread"),
+    "changes": _switch("changes"),
+    "moderator_role": Case(
+        config_key="moderatorRole",
+        default="",
+        other="",
+        allowed="up to 64 characters",
+        accepted=["admin", "", "x" * 64, "Gruppenführerin 2"],
+        refused=["x" * 65, "a\n", 1, True, ["admin"]],
+    ),
+    "moderator_claim": Case(
+        config_key="moderatorClaim",
+        default="",
+        other="moderates",
+        plain=True,
+        allowed="a claim's name of up to 128 ASCII characters",
+        accepted=["moderates", "", "x" * 128],
+        refused=["x" * 129, "groups\n", 1, False, ["groups"]],
+    ),
     "connections_table": Case(
         config_key="connectionsTable",
         default="",
@@ -482,6 +500,7 @@ INSTEAD: WebSocketChatArgs = {
     "cognito_user_pool_id": POOL,
     "group_claim": "",
     "group_members_table": "GroupMembers",
+    "moderator_role": "admin",
     "connections_table": "TheirConnections",
 }
 """Replacements for some of the other values, where two arguments exclude each other."""

@@ -22,13 +22,16 @@ COMPANIONS: Mapping[str, WebSocketChatArgs] = {
     **dict.fromkeys(OF_TOKENS, WITH_TOKENS),
     "cognito_user_pool_id": {"authentication": Authentication.JWT, "jwt_audience": ["app"]},
     "require_origin": {"allowed_origins": ["https://app.example.com"]},
+    "moderator_claim": WITH_TOKENS | {"changes": True},
+    "moderator_role": {"changes": True, "group_members_table": "GroupMembers"},
 }
 """Arguments that another argument needs. Without them it would be refused, or have no effect."""
-TOGETHER: Mapping[str, tuple[set[str], dict[str, Authentication]]] = {
+JWT: dict[str, Any] = {"authentication": Authentication.JWT, "changes": True}
+TOGETHER: Mapping[str, tuple[set[str], dict[str, Any]]] = {
     # case: arguments to leave out, arguments with one value
-    "no tokens": (OF_TOKENS | {"messages_table"}, {}),
-    "issuer and claim": ({"cognito_user_pool_id", "group_members_table"}, {"authentication": Authentication.JWT}),
-    "pool and members": ({"jwt_issuer", "group_claim", "messages_table"}, {"authentication": Authentication.JWT}),
+    "no tokens": (OF_TOKENS | {"messages_table"}, {"changes": True}),
+    "issuer and claim": ({"cognito_user_pool_id", "group_members_table", "moderator_role"}, JWT),
+    "pool and members": ({"jwt_issuer", "group_claim", "messages_table"}, JWT),
 }
 """Arguments that are valid together. One table cannot be both the messages table and the members table."""
 
@@ -272,6 +275,7 @@ CONTRADICTIONS: list[tuple[WebSocketChatArgs, str, str]] = [
             "jwt_jwks_url": "https://issuer.example/keys",
             "cognito_user_pool_id": POOL,
             "group_claim": "groups",
+            "moderator_claim": "moderates",
         }.items()
     ),
     (
@@ -296,6 +300,13 @@ CONTRADICTIONS: list[tuple[WebSocketChatArgs, str, str]] = [
         "group_claim",
         "left out if group_members_table is set",
     ),
+    ({"moderator_role": "admin", "group_members_table": "GroupMembers"}, "moderator_role", "unless changes is true"),
+    (
+        {"moderator_role": "admin", "changes": True},
+        "moderator_role",
+        "left out unless group_members_table is set",
+    ),
+    (WITH_TOKENS | {"moderator_claim": "moderates"}, "moderator_claim", "left out unless changes is true"),
     ({"require_origin": True}, "require_origin", "false unless allowed_origins is set"),
     ({"require_origin": True, "allowed_origins": []}, "require_origin", "false unless allowed_origins is set"),
     ({"on_moderation_failure": "closed"}, "on_moderation_failure", "open unless moderation_function is set"),

@@ -13,7 +13,7 @@ from components import WebSocketChat, WebSocketChatArgs
 
 from .stack import WITH_TOKENS, Graph, chat, run
 
-EVERYTHING: WebSocketChatArgs = WITH_TOKENS | {"create_messages_table": True, "unread": True}
+EVERYTHING: WebSocketChatArgs = WITH_TOKENS | {"create_messages_table": True, "unread": True, "changes": True}
 ROUTES = {"$connect", "$disconnect", "sendMessage", "$default"}
 
 

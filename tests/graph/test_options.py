@@ -7,7 +7,7 @@ from components import WebSocketChat, WebSocketChatArgs
 
 from .stack import WITH_TOKENS, chat, run
 
-EVERYTHING: WebSocketChatArgs = WITH_TOKENS | {"create_messages_table": True, "unread": True}
+EVERYTHING: WebSocketChatArgs = WITH_TOKENS | {"create_messages_table": True, "unread": True, "changes": True}
 
 
 def test_what_an_argument_names_is_created_before_the_old_one_is_deleted() -> None:
@@ -20,6 +20,7 @@ def test_what_an_argument_names_is_created_before_the_old_one_is_deleted() -> No
         "chat-connections",
         "chat-messages",
         "chat-read-markers",
+        "chat-changes",
     }
     assert set(found.values()) == {False, None}
 
@@ -43,7 +44,7 @@ def test_a_protected_component_protects_only_what_updates_do_not_replace() -> No
         (EVERYTHING, set()),
         (
             EVERYTHING | {"deletion_protection": True},
-            {"chat-api", "chat-connections", "chat-messages", "chat-read-markers"},
+            {"chat-api", "chat-connections", "chat-messages", "chat-read-markers", "chat-changes"},
         ),
         ({"deletion_protection": True}, {"chat-api", "chat-connections"}),
     ],
@@ -53,7 +54,7 @@ def test_deletion_protection_keeps_data_and_address(args: WebSocketChatArgs, pro
     assert {name for name, one in chat(args).resources.items() if one.protect} == protected
 
 
-@pytest.mark.parametrize("table", ["chat-connections", "chat-messages", "chat-read-markers"])
+@pytest.mark.parametrize("table", ["chat-connections", "chat-messages", "chat-read-markers", "chat-changes"])
 def test_the_api_is_deleted_after_the_tables(table: str) -> None:
     assert "chat-api" in chat(EVERYTHING).waits_for(table)
 

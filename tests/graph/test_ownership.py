@@ -10,11 +10,12 @@ from components.ownership import ForeignTableError
 from .stack import CHAT_MESSAGES, TABLES, Graph, Properties, arn, chat
 
 OWN = {"websocket-chat:stack": "websocket-chat/test"}
-CREATES: WebSocketChatArgs = {"create_messages_table": True, "messages_table": "Mine", "unread": True}
+CREATES: WebSocketChatArgs = {"create_messages_table": True, "messages_table": "Mine", "unread": True, "changes": True}
 TO_DO = {
     "WebSocketConnections": ["name_prefix", "namePrefix", "connections_table", "connectionsTable"],
     "Mine": ["messages_table", "messagesTable", "create_messages_table", "createMessagesTable"],
     "WebSocketReadMarkers": ["name_prefix", "namePrefix", "unread to false"],
+    "WebSocketChanges": ["name_prefix", "namePrefix", "changes to false"],
 }
 
 
@@ -65,4 +66,4 @@ def test_a_table_that_cannot_be_looked_up_is_refused(monkeypatch: pytest.MonkeyP
 
 def test_every_table_made_here_has_the_tag() -> None:
     tables = chat(CREATES).of_type("aws:dynamodb/table:Table")
-    assert [table.inputs["tags"] for table in tables.values()] == [OWN, OWN, OWN]
+    assert [table.inputs["tags"] for table in tables.values()] == [OWN, OWN, OWN, OWN]

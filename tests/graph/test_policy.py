@@ -33,6 +33,7 @@ from .stack import (
 FUNCTIONS = ["Connect", "Disconnect", "SendMessage", "Default", "Broadcast", "Presence", "Authorize"]
 CONNECTIONS = f"arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/WebSocketConnections"
 MESSAGES = f"arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/ChatMessages"
+CHANGES = f"arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/WebSocketChanges"
 MARKERS = f"arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/WebSocketReadMarkers"
 MEMBERS = f"arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/GroupMembers"
 STAGE = f"arn:aws:execute-api:{REGION}:{ACCOUNT}:chat-api-id/production"
@@ -51,7 +52,15 @@ EVERYTHING: WebSocketChatArgs = WITH_TOKENS | {
     "tracing": True,
     "unread": True,
     "moderation_function": MODERATOR,
+    "changes": True,
 }
+
+
+ON_DEMAND = {
+    *("ReadStream", "SendTraces", "ReadMembers", "UseKey", "KeepReadMarkers", "KeepChanges", "ReadMessages"),
+    "CheckMessages",
+}
+"""The statements that exist only with some arguments."""
 
 
 def statements(graph: Graph) -> dict[str, dict[str, Any]]:
@@ -95,6 +104,8 @@ def log_groups(functions: list[str]) -> list[str]:
         ("ReadMembers", {"dynamodb:Query"}, f"{MEMBERS}/index/*"),
         ("CheckMessages", {"lambda:InvokeFunction"}, MODERATOR),
         ("KeepReadMarkers", {"dynamodb:PutItem", "dynamodb:Query"}, [MARKERS, f"{MARKERS}/index/GroupIdIndex"]),
+        ("KeepChanges", {"dynamodb:PutItem", "dynamodb:Query"}, CHANGES),
+        ("ReadMessages", {"dynamodb:BatchGetItem"}, MESSAGES),
         ("ReadStream", STREAM, f"{CONNECTIONS}/stream/1"),
         ("SendTraces", TRACES, "*"),
     ],
@@ -127,7 +138,8 @@ def test_the_key_is_used_only_through_the_tables_and_the_queue() -> None:
         ({"presence": False, "kms_key_arn": KEY}, {"UseKey"}),
         ({"presence": False, "unread": True}, {"KeepReadMarkers"}),
         ({"presence": False, "moderation_function": MODERATOR}, {"CheckMessages"}),
-        (EVERYTHING, {"ReadStream", "SendTraces", "ReadMembers", "UseKey", "KeepReadMarkers", "CheckMessages"}),
+        ({"presence": False, "changes": True}, {"KeepChanges", "ReadMessages"}),
+        (EVERYTHING, ON_DEMAND),
     ],
 )
 def test_there_are_no_other_statements(args: WebSocketChatArgs, on_demand: set[str]) -> None:

@@ -38,7 +38,7 @@ COUNTS_OF_TOKENS = {
     "aws:lambda/layerVersion:LayerVersion": 1,
     "aws:lambda/permission:Permission": 5,
 }
-COUNTS_OF_OTHERS = COUNTS_OF_TOKENS | {"aws:dynamodb/table:Table": 3, "aws:iam/rolePolicy:RolePolicy": 7}
+COUNTS_OF_OTHERS = COUNTS_OF_TOKENS | {"aws:dynamodb/table:Table": 4, "aws:iam/rolePolicy:RolePolicy": 8}
 TAGGABLE = {
     "aws:apigatewayv2/api:Api",
     "aws:apigatewayv2/stage:Stage",
@@ -103,6 +103,7 @@ def expected_environment(args: WebSocketChatArgs, child: str) -> dict[str, str]:
         "API_ID": "chat-api-id",
         "MESSAGES_TABLE": str(args["messages_table"]),
         "READ_MARKERS_TABLE": f"{prefix}ReadMarkers" if args["unread"] else "",
+        "CHANGES_TABLE": f"{prefix}Changes" if args["changes"] else "",
         "CALLBACK_URL": f"https://chat-api-id.execute-api.{REGION}.amazonaws.com/{args['stage_name']}",
         "CONNECTION_TTL_SECONDS": str(args["connection_ttl"]),
         "BROADCAST_THRESHOLD": str(args["broadcast_threshold"]),
@@ -112,6 +113,8 @@ def expected_environment(args: WebSocketChatArgs, child: str) -> dict[str, str]:
         "PRESENCE": "true" if args["presence"] else "false",
         "GROUP_CLAIM": args["group_claim"],
         "NAME_CLAIM": args["name_claim"],
+        "MODERATOR_CLAIM": args["moderator_claim"],
+        "MODERATOR_ROLE": str(args["moderator_role"]),
         "GROUPS_PER_CONNECTION": str(args["groups_per_connection"]),
         "MEMBERS_TABLE": str(args["group_members_table"]),
         "MEMBERSHIP_RECHECK_SECONDS": str(args["membership_recheck"]),
@@ -161,6 +164,7 @@ def expected_authorizer_function(args: WebSocketChatArgs) -> Properties:
         "USER_CLAIM": args["user_claim"],
         "GROUP_CLAIM": args["group_claim"],
         "NAME_CLAIM": args["name_claim"],
+        "MODERATOR_CLAIM": args["moderator_claim"],
         "CLOCK_SKEW_SECONDS": str(args["clock_skew"]),
     }
     layer = f"arn:aws:lambda:{REGION}:{ACCOUNT}:layer:{args['name_prefix']}Authorizer:1"
@@ -213,8 +217,14 @@ def expected_inputs(args: WebSocketChatArgs) -> dict[str, Properties]:
     if args["unread"]:
         markers = table(args, f"{prefix}ReadMarkers", "userId", ["groupId", "userId"], *MARKERS_INDEXES)
         expected["chat-read-markers"] = markers | {"rangeKey": "groupId"}
+    if args["changes"]:
+        expected["chat-changes"] = table(args, f"{prefix}Changes", "groupId", ["change", "groupId"]) | {
+            "rangeKey": "change",
+            "ttl": {"attributeName": "expiresAt", "enabled": True},
+        }
     on_demand = {
         "unread": args["unread"],
+        "changes": args["changes"],
         "members": args["group_members_table"],
         "presence": args["presence"],
         "key": key,
@@ -317,7 +327,7 @@ def inputs(graph: Graph) -> dict[str, Properties]:
         pytest.param(
             OTHERS | INSTEAD,
             OTHERS | INSTEAD,
-            COUNTS_OF_TOKENS | {"aws:dynamodb/table:Table": 2, "aws:iam/rolePolicy:RolePolicy": 8},
+            COUNTS_OF_TOKENS | {"aws:dynamodb/table:Table": 3, "aws:iam/rolePolicy:RolePolicy": 9},
             id="arguments that others exclude",
         ),
         pytest.param(

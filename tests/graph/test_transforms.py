@@ -10,11 +10,11 @@ from components import TransformError, Transforms, WebSocketChat, WebSocketChatA
 
 from .stack import WITH_TOKENS, Graph, chat, known_chat, run
 
-EVERYTHING: WebSocketChatArgs = WITH_TOKENS | {"create_messages_table": True, "unread": True}
+EVERYTHING: WebSocketChatArgs = WITH_TOKENS | {"create_messages_table": True, "unread": True, "changes": True}
 ROUTES = ["connect", "disconnect", "send-message", "default"]
 FUNCTIONS = [*ROUTES, "broadcast", "presence-events", "authorizer"]
 
-POLICIES = [f"{feature}-policy" for feature in ("serving", "unread", "presence", "background")]
+POLICIES = [f"{feature}-policy" for feature in ("serving", "unread", "changes", "presence", "background")]
 
 CHANGES: dict[str, tuple[dict[str, Any], dict[str, Any], list[str]]] = {
     "connections_table": (
@@ -24,6 +24,7 @@ CHANGES: dict[str, tuple[dict[str, Any], dict[str, Any], list[str]]] = {
     ),
     "messages_table": ({"billing_mode": "PROVISIONED"}, {"billingMode": "PROVISIONED"}, ["messages"]),
     "read_markers_table": ({"billing_mode": "PROVISIONED"}, {"billingMode": "PROVISIONED"}, ["read-markers"]),
+    "changes_table": ({"billing_mode": "PROVISIONED"}, {"billingMode": "PROVISIONED"}, ["changes"]),
     "failures_queue": ({"message_retention_seconds": 60}, {"messageRetentionSeconds": 60}, ["failures"]),
     "api": ({"description": "Ours"}, {"description": "Ours"}, ["api"]),
     "log_group": (

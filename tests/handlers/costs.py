@@ -5,7 +5,8 @@ from collections.abc import Callable
 from typing import Any
 
 from handlers import presence_events
-from handlers.protocol import times
+from handlers.protocol import cursors, times
+from handlers.protocol.cursors import Position
 from handlers.runtime.settings import settings
 
 from .chat import ANA, BOB, EVE, Chat
@@ -46,6 +47,12 @@ def _end(chat: Chat) -> None:
 def _idle_hour(chat: Chat) -> None:
     for _ in range(PINGS_PER_HOUR):
         _ask(chat, "ping")
+
+
+def _catch_up(chat: Chat) -> None:
+    """Catch up after the newest message, with changes."""
+    position = Position(timestamp=times.timestamp(), message_id="m", changes=times.timestamp())
+    _ask(chat, "getHistory", after=cursors.encode("red", position), limit=100)
 
 
 CASES: dict[str, tuple[int, Callable[[Chat], object]]] = {
@@ -97,6 +104,14 @@ CASES: dict[str, tuple[int, Callable[[Chat], object]]] = {
     ),
     "a send that is refused": (1, lambda chat: chat.send(ANA, senderId="bob")),
     "a page of 50 short messages": (1, lambda chat: _ask(chat, "getHistory")),
+    "edit a message in a group of two": (1, lambda chat: _ask(chat, "editMessage", messageId="0", message="Hello")),
+    "delete a message in a group of two": (1, lambda chat: _ask(chat, "deleteMessage", messageId="0")),
+    "react to a message in a group of two": (
+        1,
+        lambda chat: _ask(chat, "react", messageId="1", reaction="👍", on=True),
+    ),
+    "react to it again": (1, lambda chat: _ask(chat, "react", messageId="1", reaction="👍", on=True)),
+    "catch up with two changed messages": (1, _catch_up),
     "a page of 1 message of 28 KB, of 60": (1, lambda chat: _ask(chat, "getHistory")),
     "who is connected": (1, lambda chat: _ask(chat, "getPresence")),
     "tell 25 members who joined within 5 s": (0, lambda chat: _tell(chat, "INSERT")),
@@ -114,6 +129,7 @@ def measure(chat: Chat) -> dict[str, Costs]:
         chat: A chat without messages. Its functions have ``broadcastThreshold`` :data:`THRESHOLD`.
     """
     chat.tables.create_read_markers()
+    chat.tables.create_changes()
     for connection_id, user_id in ((ANA, "ana"), (BOB, "bob")):
         chat.connect(connection_id, f"userId={user_id}&groupId=red&protocol=2")
     chat.connect(DORA, "userId=dora&protocol=2")

@@ -17,6 +17,7 @@ from unittest.mock import patch
 from botocore.client import BaseClient
 
 from handlers.tables.schema import (
+    CHANGE,
     CONNECTION_ID,
     CONNECTIONS_BY_GROUP,
     CONNECTIONS_BY_USER,
@@ -28,14 +29,20 @@ from handlers.tables.schema import (
     Index,
 )
 
-from .tables import CONNECTIONS, MESSAGES, READ_MARKERS, Row, Tables
+from .tables import CHANGES, CONNECTIONS, MESSAGES, READ_MARKERS, Row, Tables
 
-_KEYS = {CONNECTIONS: (CONNECTION_ID,), MESSAGES: (MESSAGE_ID,), READ_MARKERS: (USER_ID, GROUP_ID)}
+_KEYS = {
+    CONNECTIONS: (CONNECTION_ID,),
+    MESSAGES: (MESSAGE_ID,),
+    READ_MARKERS: (USER_ID, GROUP_ID),
+    CHANGES: (GROUP_ID, CHANGE),
+}
 _READS = {"GetItem", "BatchGetItem", "Query"}
 _INDEXES = {
     CONNECTIONS: (CONNECTIONS_BY_GROUP, CONNECTIONS_BY_USER),
     MESSAGES: (MESSAGES_BY_GROUP,),
     READ_MARKERS: (MARKERS_BY_GROUP,),
+    CHANGES: (),
 }
 
 
@@ -136,6 +143,6 @@ def _value_size(value: dict[str, Any]) -> int:
     [(kind, content)] = value.items()
     if kind == "BOOL":
         return 1
-    if kind == "BS":
-        return sum(map(len, content))
+    if kind in ("BS", "SS"):
+        return sum(len(one if kind == "BS" else one.encode()) for one in content)
     return ceil(len(content) / 2) + 1 if kind == "N" else len(content.encode())

@@ -6,7 +6,7 @@ from handlers.runtime import settings
 
 from .chat import Chat
 from .costs import FRAMES, READ, THRESHOLD, WRITE, measure
-from .tables import READ_MARKERS
+from .tables import CHANGES, READ_MARKERS
 
 EXPECTED = {
     # Calls of AWS, read units, write units, frames.
@@ -32,6 +32,11 @@ EXPECTED = {
     "send to 25 members of protocol 1, with `broadcastThreshold: 10`": (17, 0.5, 5, 12),
     "a send that is refused": (2, 0, 1, 2),
     "a page of 50 short messages": (4, 1, 1, 2),
+    "edit a message in a group of two": (7, 1.5, 4, 3),
+    "delete a message in a group of two": (7, 1.5, 4, 3),
+    "react to a message in a group of two": (7, 1.5, 4, 3),
+    "react to it again": (2, 1, 1, 1),
+    "catch up with two changed messages": (6, 4.5, 1, 2),
     "a page of 1 message of 28 KB, of 60": (3, 27, 1, 2),
     "who is connected": (3, 0.5, 1, 2),
     "tell 25 members who joined within 5 s": (26, 0.5, 0, 25),
@@ -43,6 +48,7 @@ EXPECTED = {
 def test_every_action_costs_as_much_as_expected(chat: Chat, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BROADCAST_THRESHOLD", str(THRESHOLD))
     monkeypatch.setenv("READ_MARKERS_TABLE", READ_MARKERS)
+    monkeypatch.setenv("CHANGES_TABLE", CHANGES)
     settings.settings.cache_clear()
     measured = {}
     for case, costs in measure(chat).items():

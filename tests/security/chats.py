@@ -104,11 +104,13 @@ CONFIGS: Mapping[str, tuple[str, Callable[[World], dict[str, object]]]] = {
     "open": ("`authentication: none`, the default", lambda _: {}),
     "claims": (
         "`jwt`, groups from a claim of the token",
-        lambda world: world.with_tokens() | {"groupClaim": world.provider.group_claim},
+        lambda world: world.with_tokens() | {"groupClaim": world.provider.group_claim, "moderatorClaim": "moderates"},
     ),
     "members": (
         "`jwt`, groups from the members table, `membershipRecheck: 1`",
-        lambda world: world.with_tokens() | {"groupMembersTable": MEMBERS_TABLE, "membershipRecheck": 1},
+        lambda world: (
+            world.with_tokens() | {"groupMembersTable": MEMBERS_TABLE, "membershipRecheck": 1, "moderatorRole": "admin"}
+        ),
     ),
     "origins": ("`allowedOrigins`", lambda _: {"allowedOrigins": ORIGINS}),
     "strict": (
@@ -123,9 +125,8 @@ CONFIGS: Mapping[str, tuple[str, Callable[[World], dict[str, object]]]] = {
         },
     ),
     "moderated": (
-        "`moderationFunction`, `onModerationFailure: closed`, `changes`",
+        "`moderationFunction`, `onModerationFailure: closed`",
         lambda world: {
-            "changes": True,
             "moderationFunction": create_function(world.emulator, "Moderator", MODERATOR),
             "onModerationFailure": "closed",
         },
@@ -160,7 +161,8 @@ class Chat:
         self.world = world
         self.name = name
         prefix = name.title()
-        own = {"namePrefix": prefix, "messagesTable": f"{prefix}Messages", "createMessagesTable": True, "unread": True}
+        own = {"namePrefix": prefix, "messagesTable": f"{prefix}Messages", "createMessagesTable": True}
+        own |= {"unread": True, "changes": True}
         # High limits, so that an attack never fails only because the tests send too fast.
         unhurried = {"messageRate": 1_000, "messageBurst": 1_000}
         self.outputs = deploy(world.emulator, own | unhurried | CONFIGS[name][1](world))
@@ -197,8 +199,8 @@ class Chat:
             case _:
                 return plain.parameter("userId", user)
 
-    def add_member(self, user: str, group: str = GROUP) -> None:
-        row = {"memberId": f"{user}@{group}", "userId": user, "groupId": group, "role": "member"}
+    def add_member(self, user: str, group: str = GROUP, role: str = "member") -> None:
+        row = {"memberId": f"{user}@{group}", "userId": user, "groupId": group, "role": role}
         self.world.emulator.client("dynamodb").put_item(TableName=MEMBERS_TABLE, Item=_typed(row))
 
     def remove_member(self, user: str, group: str = GROUP) -> None:

@@ -40,6 +40,7 @@ def test_documented_statements_equal_the_policy() -> None:
         *policy.for_members(members_table_arn="<members table>"),
         *policy.for_unread(read_markers_table_arn="<read markers table>"),
         *policy.for_moderation(function_arn="<moderationFunction>"),
+        *policy.for_changes(changes_table_arn="<changes table>", messages_table_arn="<messages table>"),
         *policy.for_presence(stream_arn="<connections table's stream>"),
         *policy.for_key(kms_key_arn="arn:aws:kms:<region>:<account>:key/<id>"),
         *policy.for_tracing(),

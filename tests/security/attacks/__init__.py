@@ -1,6 +1,6 @@
 """The attacks, in one module per goal. Importing this package fills ``ATTACKS``."""
 
-from . import connections, cursors, frames, groups, identity, moderation, origins, rates, signatures, tokens
+from . import changes, connections, cursors, frames, groups, identity, moderation, origins, rates, signatures, tokens
 
-IN_ORDER = (identity, groups, tokens, connections, cursors, frames, moderation, rates, origins, signatures)
+IN_ORDER = (identity, groups, changes, tokens, connections, cursors, frames, moderation, rates, origins, signatures)
 """The order of docs/security.md."""

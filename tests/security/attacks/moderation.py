@@ -35,17 +35,17 @@ def allowed_text_edited_into_a_refused_one(scene: Scene) -> str:
 
 
 @attack("moderated", "A member sends a text that makes the moderation function hang", "UNAVAILABLE")
-def text_that_makes_the_moderator_hang(scene: Scene) -> str:
+def text_that_makes_the_moderation_function_hang(scene: Scene) -> str:
     answer = scene.error(scene.member, scene.member.message(f"hang {MARK}"))
     scene.victims_talk()
     return answer
 
 
 @attack("moderated", "A member sends a text that makes the moderation function fail", "UNAVAILABLE")
-def text_that_makes_the_moderator_fail(scene: Scene) -> str:
+def text_that_makes_the_moderation_function_fail(scene: Scene) -> str:
     return scene.error(scene.member, scene.member.message(f"fail {MARK}"))
 
 
 @attack("moderated", "A member sends a text that makes the moderation function answer something odd", "UNAVAILABLE")
-def text_that_makes_the_moderator_answer_oddly(scene: Scene) -> str:
+def text_that_makes_the_moderation_function_answer_oddly(scene: Scene) -> str:
     return scene.error(scene.member, scene.member.message(f"odd {MARK}"))
