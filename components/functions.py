@@ -109,6 +109,8 @@ class Functions(Part):
         messages: AnyTable,
         read_markers: aws.dynamodb.Table | None,
         changes: aws.dynamodb.Table | None,
+        event_bus: pulumi.Input[str],
+        failures: aws.sqs.Queue,
         api_id: pulumi.Input[str],
         callback_url: pulumi.Input[str],
         after: Iterable[pulumi.Resource],
@@ -124,6 +126,8 @@ class Functions(Part):
             messages_table=messages.name,
             read_markers_table=read_markers.name if read_markers else "",
             changes_table=changes.name if changes else "",
+            event_bus=event_bus,
+            failures_queue=failures.url,
             api_id=api_id,
             callback_url=callback_url,
         )

@@ -124,6 +124,15 @@ def for_unread(*, read_markers_table_arn: str) -> list[Statement]:
     return [_allow("KeepReadMarkers", ["dynamodb:PutItem", "dynamodb:Query"], [read_markers_table_arn, by_group])]
 
 
+def for_events(*, event_bus_arn: str) -> list[Statement]:
+    """What events for the operator's programs need. The queue that keeps them is that of the background work.
+
+    Args:
+        event_bus_arn: Bus that gets the events.
+    """
+    return [_allow("SendEvents", ["events:PutEvents"], event_bus_arn)]
+
+
 def for_moderation(*, function_arn: str) -> list[Statement]:
     """What moderation needs.
 

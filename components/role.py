@@ -50,6 +50,7 @@ class Role(Part):
         read_markers: aws.dynamodb.Table | None,
         changes: aws.dynamodb.Table | None,
         table_key_arns: list[pulumi.Output[str]],
+        event_bus: pulumi.Input[str],
         api: aws.apigatewayv2.Api,
     ) -> dict[str, aws.iam.RolePolicy]:
         """Allow what the functions use, on these resources only. This comes before the functions."""
@@ -78,6 +79,8 @@ class Role(Part):
             statements["presence"] = _known(policy.for_presence, stream_arn=connections.stream_arn)
         if self.settings.moderation_function:
             statements["moderation"] = _known(policy.for_moderation, function_arn=self.settings.moderation_function)
+        if event_bus:
+            statements["events"] = _known(policy.for_events, event_bus_arn=event_bus)
         if self.settings.tracing:
             statements["tracing"] = policy.for_tracing()
         return {feature: self._policy(role, feature, allowed) for feature, allowed in statements.items()}

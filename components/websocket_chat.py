@@ -6,6 +6,7 @@ import pulumi_aws as aws
 from .api import Api, address
 from .arguments import Authentication, Settings, WebSocketChatArgs
 from .background import Background
+from .event_bus import bus_arn
 from .existing_table import AnyTable
 from .functions import BROADCAST, Functions
 from .part import Children
@@ -62,6 +63,7 @@ class WebSocketChat(pulumi.ComponentResource):
                 table's name is an Output.
             ForeignTableError: A table that the component would make exists already, and is not this stack's. Nothing
                 has been registered.
+            InvalidArgumentError: The bus of events does not exist. Nothing has been registered.
             AuthorizerLayerError: pip cannot install the library that verifies tokens.
         """
         settings = Settings.of(args)
@@ -78,6 +80,7 @@ class WebSocketChat(pulumi.ComponentResource):
         )
 
         existing = tables.existing()
+        event_bus = bus_arn(settings.event_bus, self)
         self.role: aws.iam.Role = role.role()
         """Role of the functions."""
         key_policy = role.key_policy(self.role)
@@ -108,6 +111,7 @@ class WebSocketChat(pulumi.ComponentResource):
             read_markers=self.read_markers_table,
             changes=self.changes_table,
             table_key_arns=existing.key_arns,
+            event_bus=event_bus,
             api=self.api,
         )
         self.authorizer_layer: aws.lambda_.LayerVersion | None = functions.authorizer_layer()
@@ -120,6 +124,8 @@ class WebSocketChat(pulumi.ComponentResource):
             messages=messages,
             read_markers=self.read_markers_table,
             changes=self.changes_table,
+            event_bus=event_bus,
+            failures=self.failures_queue,
             api_id=self.api.id,
             # Built from the API: the stage's address would be a cycle, and that of a request may be a custom domain.
             callback_url=address(self.api, "http", settings.stage_name),

@@ -217,6 +217,18 @@ class WebSocketChatArgs(TypedDict, total=False):
     as it was sent. ``closed`` refuses it, and the client sends it again later.
 
     Allowed: open or closed. Default: ``open``."""
+    event_bus: pulumi.Input[str]
+    """Bus of EventBridge that gets an event for each message, each change of a message, and, with ``presence``, each
+    user who joins or leaves a group: ``default``, or the name or ARN of another one. docs/backend.md describes the
+    events. If your program declares the bus, pass its output ``arn``.
+
+    Allowed: the name of a bus of EventBridge, of 1 to 100 letters, digits, '.', '_' and '-', or its ARN. Default: none,
+    there are no events."""
+    event_text: pulumi.Input[bool]
+    """Whether the events contain the text, the data and the sender's name of messages. If false, they have ids and
+    times only.
+
+    Default: false."""
     allowed_origins: list[str]
     """Origins of the pages that may connect. ``*.`` before a domain allows its subdomains. In Electron, pages that come
     from files have ``file://``.
@@ -295,6 +307,8 @@ class CheckedArguments:
     membership_recheck: pulumi.Input[int] = 60
     moderation_function: pulumi.Input[str] = ""
     on_moderation_failure: str = "open"
+    event_bus: pulumi.Input[str] = ""
+    event_text: pulumi.Input[bool] = False
     allowed_origins: list[str] = field(default_factory=list)
     require_origin: bool = False
     message_rate: pulumi.Input[int] = 10

@@ -414,6 +414,25 @@ _ROWS = (
         "stores it as it was sent. ``closed`` refuses it, and the client sends it again later.",
     ),
     Argument(
+        name="event_bus",
+        rule=text(
+            r"(arn:aws[a-z-]*:events:[a-z]+(-[a-z]+)+-[0-9]:[0-9]{12}:event-bus/)?[A-Za-z0-9._-]{1,100}|",
+            "the name of a bus of EventBridge, of 1 to 100 letters, digits, '.', '_' and '-', or its ARN",
+        ),
+        default="",
+        unset="none, there are no events",
+        text="Bus of EventBridge that gets an event for each message, each change of a message, and, with "
+        "``presence``, each user who joins or leaves a group: ``default``, or the name or ARN of another one. "
+        "docs/backend.md describes the events. If your program declares the bus, pass its output ``arn``.",
+    ),
+    Argument(
+        name="event_text",
+        rule=BOOLEAN,
+        default=False,
+        text="Whether the events contain the text, the data and the sender's name of messages. If false, they have ids "
+        "and times only.",
+    ),
+    Argument(
         name="allowed_origins",
         rule=texts(
             is_origin,

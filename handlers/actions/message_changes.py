@@ -9,6 +9,7 @@ from contextlib import suppress
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
+from handlers.posting import event_bus
 from handlers.posting.events import small_group
 from handlers.posting.fan_out import Group, push
 from handlers.posting.slices import split
@@ -149,6 +150,7 @@ def _change(
     with unavailable_on_failure():
         message, is_new = changes.change(user.group_id, message_id, decide)
     request.log["changed"] = is_new
+    handed_over = event_bus.message_changed(message, request.deadline) if is_new else lambda: None
     if "requestId" in request.echoed:
         at = {CHANGED_AT: message[CHANGED_AT]} if CHANGED_AT in message else {}
         request.post(request.reply({"action": "changed", MESSAGE_ID: message_id} | at))
@@ -156,6 +158,8 @@ def _change(
         # The change is stored. A client that is not told gets it with the history.
         with log_failure("change not pushed"), suppress(TimeoutError):
             _tell(request, user, message, only_in_small_groups=only_in_small_groups)
+    with log_failure("change not handed over to the bus"), suppress(TimeoutError):
+        handed_over()
 
 
 def _tell(request: Request, user: "Connection", message: Message, *, only_in_small_groups: bool) -> None:

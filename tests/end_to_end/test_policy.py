@@ -130,6 +130,14 @@ def groups_are_not_listed(chat: Case, _: Eventually) -> None:
         assert alice.ask("getGroups")["code"] == alice.ask("getReads")["code"] == "UNAVAILABLE"
 
 
+def events_wait_in_the_failures_queue(chat: Case, eventually: Eventually) -> None:
+    with chat.join("alice") as alice:
+        alice.say("hello", clientMessageId="c1")
+        assert alice.receive("ack")["duplicate"] is False
+    kept = {"message": "event not taken by the bus: the failures queue gets it", "awsCode": "AccessDeniedException"}
+    eventually(lambda: any(kept.items() <= line.items() for line in chat.log("sendMessage")))
+
+
 def insults_are_stored(chat: Case, eventually: Eventually) -> None:
     with chat.join("alice") as alice:
         alice.say("an insult", clientMessageId="c1")
@@ -171,6 +179,7 @@ CASES = {
     ("KeepChanges", "dynamodb:Query"): changes_are_not_read,
     ("ReadMessages", "dynamodb:BatchGetItem"): messages_cannot_be_changed,
     ("ReadMembers", "dynamodb:Query"): nobody_can_connect,
+    ("SendEvents", "events:PutEvents"): events_wait_in_the_failures_queue,
     ("CheckMessages", "lambda:InvokeFunction"): insults_are_stored,
 }
 
@@ -186,6 +195,7 @@ def deploy_with_members(emulator: Emulator, prefix: str) -> Chat:
         "groupMembersTable": f"{prefix}Members",
         "membershipRecheck": 1,
         "unread": True,
+        "eventBus": "default",
         "moderationFunction": create_function(emulator, f"{prefix}Moderator", MODERATOR),
         "changes": True,
     }

@@ -63,6 +63,8 @@ WITH_POLICIES: dict[str, Change] = {
     "moderatorRole": Change(value="admin", input="environment"),
     "tracing": Change(value=True, input="tracingConfig", adds=frozenset({"tracing-policy"})),
     "groupMembersTable": Change(value="GroupMembers", input="environment", adds=frozenset({"members-policy"})),
+    "eventBus": Change(value="default", input="environment", adds=frozenset({"events-policy"})),
+    "eventText": Change(value=True, input="environment"),
     "moderationFunction": Change(
         value="arn:aws:lambda:us-east-1:000000000000:function:Moderate",
         input="environment",

@@ -10,6 +10,7 @@ from .stack import ACCOUNT, REGION
 
 POOL = "us-east-1_AbCdEfGhI"
 MODERATOR = "arn:aws:lambda:eu-central-1:123456789012:function:Moderate"
+BUS = "arn:aws:events:eu-central-1:123456789012:event-bus/chat"
 KEY = "arn:aws:kms:eu-central-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"
 NO_URLS = [
     *("http://issuer.example", "http://127.0.0.1.issuer.example", "http://localhost@issuer.example", "http://10.0.0.1"),
@@ -424,6 +425,15 @@ CASES: Mapping[str, Case] = {
         accepted=["open"],
         refused=["", "OPEN", "open\n", "shut", True, 1],
     ),
+    "event_bus": Case(
+        config_key="eventBus",
+        default="",
+        other="default",
+        allowed="the name of a bus of EventBridge, of 1 to 100 letters, digits, '.', '_' and '-', or its ARN",
+        accepted=["default", "", "x" * 100, "My.Bus-1_b", BUS, BUS + "x" * 96],
+        refused=["x" * 101, "a/b", "a b", "bus\n", "arn:aws:sqs:a", BUS.replace("events", "sns"), BUS + "/x", 1, True],
+    ),
+    "event_text": _switch("eventText", plain=False),
     "allowed_origins": Case(
         config_key="allowedOrigins",
         default=[],

@@ -44,6 +44,7 @@ _EVERYTHING: WebSocketChatArgs = WITH_TOKENS | {
     "unread": True,
     "moderation_function": "arn:aws:lambda:eu-central-1:123456789012:function:Moderate:live",
     "on_moderation_failure": "closed",
+    "event_bus": "chat",
     "changes": True,
 }
 

@@ -16,13 +16,18 @@ from components import InvalidArgumentError
 from .stack import ACCOUNT, PROJECT, REGION, SURROUNDINGS, Graph, arn, run
 
 EXAMPLES = {folder.name: folder for folder in sorted((PROJECT / "examples").iterdir()) if folder.is_dir()}
-COUNTS = {"minimal": 37, "cognito_kms": 47, "two_chats": 74}
+COUNTS = {"offline_push": 46, "minimal": 37, "cognito_kms": 47, "two_chats": 74}
 """Number of resources of each example, including the components."""
 
 POOL = f"{REGION}_AbCdEfGhI"
 KEY = arn("kms", "key/01234567-89ab-cdef-0123-456789abcdef")
-MADE: dict[str, dict[str, Any]] = {"users": {"id": POOL}, "app": {"id": "the-app"}, "key": {"arn": KEY}}
-"""Outputs of the resources that ``cognito_kms`` creates for its chat."""
+MADE: dict[str, dict[str, Any]] = {
+    "users": {"id": POOL},
+    "app": {"id": "the-app"},
+    "key": {"arn": KEY},
+    "chat-events": {"arn": arn("events", "event-bus/chat-events")},
+}
+"""Outputs of the resources that examples create for their chats."""
 
 
 def example(name: str, **options: Any) -> Graph:
@@ -112,3 +117,11 @@ def test_two_chats_share_no_name() -> None:
     assert len({(one.type, one.inputs["name"]) for one in named}) == len(named)
     own = ("Customers", "Staff", "/aws/lambda/Customers", "/aws/lambda/Staff")
     assert [one.inputs["name"] for one in named if not one.inputs["name"].startswith(own)] == []
+
+
+def test_the_rule_matches_the_events_of_the_chat() -> None:
+    resources = example("offline_push", outputs=MADE).resources
+    variables = resources["chat-send-message-function"].inputs["environment"]["variables"]
+    pattern = json.loads(resources["push-rule"].inputs["eventPattern"])
+    assert pattern == {"source": [variables["EVENT_SOURCE"]], "detail-type": ["messageStored"]}
+    assert variables["EVENT_BUS"] == MADE["chat-events"]["arn"]

@@ -52,13 +52,14 @@ EVERYTHING: WebSocketChatArgs = WITH_TOKENS | {
     "tracing": True,
     "unread": True,
     "moderation_function": MODERATOR,
+    "event_bus": "chat",
     "changes": True,
 }
 
 
 ON_DEMAND = {
     *("ReadStream", "SendTraces", "ReadMembers", "UseKey", "KeepReadMarkers", "KeepChanges", "ReadMessages"),
-    "CheckMessages",
+    *("CheckMessages", "SendEvents"),
 }
 """The statements that exist only with some arguments."""
 
@@ -102,6 +103,7 @@ def log_groups(functions: list[str]) -> list[str]:
         ("HandOverSlices", {"lambda:InvokeFunction"}, BROADCAST),
         ("KeepFailures", {"sqs:SendMessage"}, FAILURES),
         ("ReadMembers", {"dynamodb:Query"}, f"{MEMBERS}/index/*"),
+        ("SendEvents", {"events:PutEvents"}, f"arn:aws:events:{REGION}:{ACCOUNT}:event-bus/chat"),
         ("CheckMessages", {"lambda:InvokeFunction"}, MODERATOR),
         ("KeepReadMarkers", {"dynamodb:PutItem", "dynamodb:Query"}, [MARKERS, f"{MARKERS}/index/GroupIdIndex"]),
         ("KeepChanges", {"dynamodb:PutItem", "dynamodb:Query"}, CHANGES),
@@ -137,6 +139,7 @@ def test_the_key_is_used_only_through_the_tables_and_the_queue() -> None:
         ({"presence": False, "group_members_table": "GroupMembers"}, {"ReadMembers"}),
         ({"presence": False, "kms_key_arn": KEY}, {"UseKey"}),
         ({"presence": False, "unread": True}, {"KeepReadMarkers"}),
+        ({"presence": False, "event_bus": "default"}, {"SendEvents"}),
         ({"presence": False, "moderation_function": MODERATOR}, {"CheckMessages"}),
         ({"presence": False, "changes": True}, {"KeepChanges", "ReadMessages"}),
         (EVERYTHING, ON_DEMAND),
@@ -254,6 +257,7 @@ LONGEST: WebSocketChatArgs = EVERYTHING | {
     "kms_key_arn": KEY.replace("1234abcd-", "mrk-1234abcd-"),
     "moderation_function": MODERATOR.ljust(170, "e"),
     "on_moderation_failure": "closed",
+    "event_bus": "b" * 100,
 }
 
 

@@ -38,7 +38,7 @@ COUNTS_OF_TOKENS = {
     "aws:lambda/layerVersion:LayerVersion": 1,
     "aws:lambda/permission:Permission": 5,
 }
-COUNTS_OF_OTHERS = COUNTS_OF_TOKENS | {"aws:dynamodb/table:Table": 4, "aws:iam/rolePolicy:RolePolicy": 8}
+COUNTS_OF_OTHERS = COUNTS_OF_TOKENS | {"aws:dynamodb/table:Table": 4, "aws:iam/rolePolicy:RolePolicy": 9}
 TAGGABLE = {
     "aws:apigatewayv2/api:Api",
     "aws:apigatewayv2/stage:Stage",
@@ -120,6 +120,12 @@ def expected_environment(args: WebSocketChatArgs, child: str) -> dict[str, str]:
         "MEMBERSHIP_RECHECK_SECONDS": str(args["membership_recheck"]),
         "MODERATION_FUNCTION": str(args["moderation_function"]),
         "ON_MODERATION_FAILURE": args["on_moderation_failure"],
+        "EVENT_BUS": f"arn:aws:events:{REGION}:{ACCOUNT}:event-bus/{args['event_bus']}" if args["event_bus"] else "",
+        "EVENT_SOURCE": f"websocket-chat.{prefix}" if args["event_bus"] else "",
+        "EVENT_TEXT": "true" if args["event_text"] else "false",
+        "FAILURES_QUEUE": f"https://sqs.{REGION}.amazonaws.com/{ACCOUNT}/chat-failures-1a2b3c4"
+        if args["event_bus"]
+        else "",
         "ALLOWED_ORIGINS": json.dumps(args["allowed_origins"]),
         "REQUIRE_ORIGIN": "true" if args["require_origin"] else "false",
         "MESSAGE_RATE": str(args["message_rate"]),
@@ -230,6 +236,7 @@ def expected_inputs(args: WebSocketChatArgs) -> dict[str, Properties]:
         "key": key,
         "tracing": args["tracing"],
         "moderation": args["moderation_function"],
+        "events": args["event_bus"],
     }
     for feature in ["serving", "background", *(feature for feature, on in on_demand.items() if on)]:
         expected[f"chat-{feature}-policy"] = {"role": "chat-role-id"}
@@ -327,7 +334,7 @@ def inputs(graph: Graph) -> dict[str, Properties]:
         pytest.param(
             OTHERS | INSTEAD,
             OTHERS | INSTEAD,
-            COUNTS_OF_TOKENS | {"aws:dynamodb/table:Table": 3, "aws:iam/rolePolicy:RolePolicy": 9},
+            COUNTS_OF_TOKENS | {"aws:dynamodb/table:Table": 3, "aws:iam/rolePolicy:RolePolicy": 10},
             id="arguments that others exclude",
         ),
         pytest.param(
