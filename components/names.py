@@ -7,7 +7,8 @@ import pulumi_aws as aws
 from pulumi.runtime.settings import get_root_resource
 
 _UNIQUE = (aws.cloudwatch.LogGroup, aws.dynamodb.Table, aws.iam.Role, aws.lambda_.Function)
-"""The types whose names AWS allows once: a role's in an account, the others in a region of an account."""
+"""The types that we name, and whose names AWS allows once: a role's in an account, the others in a region of an
+account. Pulumi makes up the names of queues and managed policies, so that they differ."""
 
 _Name = tuple[str, pulumi.ProviderResource | None, str]
 _taken: WeakKeyDictionary[object, dict[_Name, str]] = WeakKeyDictionary()

@@ -2,6 +2,9 @@
 
 All functions share one role, so each of them may do all of this. There is one policy for each feature. An update
 creates new policies before it deletes old ones, so a role may have each of them twice.
+
+The policies are inline policies of the role, except that for logs. It names every log group, so it is a managed policy:
+AWS counts its length separately.
 """
 
 import json
@@ -10,9 +13,12 @@ from typing import NotRequired, TypedDict
 from .shared import CONNECTIONS_BY_GROUP, MARKERS_BY_GROUP, MESSAGES_BY_GROUP, Index
 
 MAX_CHARACTERS = 5_120
-"""Length of all policies together, without white space: half of what IAM allows in a role. With every feature and the
-longest names they stay below it.
+"""Length of all inline policies together, without white space: half of what IAM allows in a role. With every feature
+and the longest names they stay below it.
 https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html (inline policies of a role)"""
+MAX_MANAGED_CHARACTERS = 6_144
+"""Length of a managed policy, without white space. A role can have 10 of them, and an update has that for logs twice.
+https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html (managed policies)"""
 
 
 class Statement(TypedDict):
@@ -40,9 +46,20 @@ def document(statements: list[Statement]) -> str:
     return json.dumps({"Version": "2012-10-17", "Statement": statements})
 
 
+def for_logs(*, log_group_arns: list[str]) -> list[Statement]:
+    """What writing logs needs.
+
+    Args:
+        log_group_arns: The component's own log groups.
+    """
+    # The asterisk stands for the streams. CloudWatch Logs wants it for the group itself too.
+    # https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/iam-access-control-overview-cwl.html
+    streams = [f"{arn}:*" for arn in log_group_arns]
+    return [_allow("WriteOwnLogs", ["logs:CreateLogStream", "logs:PutLogEvents"], streams)]
+
+
 def for_serving(
     *,
-    log_group_arns: list[str],
     connections_table_arn: str,
     connections_are_counted: bool,
     joined_groups_are_listed: bool,
@@ -54,7 +71,6 @@ def for_serving(
     """What serves clients, whatever the settings are.
 
     Args:
-        log_group_arns: The component's own log groups.
         connections_table_arn: Table of the open connections.
         connections_are_counted: Whether a user has a limit of connections.
         joined_groups_are_listed: Whether clients can list the groups that their connections have joined.
@@ -69,9 +85,6 @@ def for_serving(
     if joined_groups_are_listed:
         kept.append("BatchGetItem")
     statements = [
-        # The asterisk stands for the streams. CloudWatch Logs wants it for the group itself too.
-        # https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/iam-access-control-overview-cwl.html
-        _allow("WriteOwnLogs", ["logs:CreateLogStream", "logs:PutLogEvents"], [f"{arn}:*" for arn in log_group_arns]),
         _allow(
             "KeepConnections",
             [f"dynamodb:{name}" for name in kept],
@@ -83,7 +96,8 @@ def for_serving(
         _allow(
             "ReachConnections",
             ["execute-api:ManageConnections"],
-            # Four letters or more: POST and DELETE, not GET. A statement for each would exceed MAX_CHARACTERS.
+            # Four letters or more: POST and DELETE, not GET. Naming each repeats the stage's long name, and the room
+            # below MAX_CHARACTERS is short.
             f"{execution_arn}/{stage_name}/????*/@connections/*",
         ),
     ]
@@ -203,6 +217,6 @@ def _index_arn(table_arn: str, index: Index) -> str:
 
 
 def _every_index(table_arn: str) -> str:
-    # Naming both indexes that the functions use repeats the table's name, which is too long for MAX_CHARACTERS. Another
-    # index shows the same rows.
+    # Naming both indexes that the functions use repeats the table's long name, and the room below MAX_CHARACTERS is
+    # short. Another index shows the same rows.
     return f"{table_arn}/index/*"

@@ -13,9 +13,9 @@ from .existing_table import AnyTable
 from .part import Part
 
 _WAIT = "WEBSOCKET_CHAT_IAM_WAIT_SECONDS"
-"""Environment variable: how long a deployment waits after it has created a policy. The emulator needs no wait. It is no
-argument, because it is a property of the cloud and not of the chat; and the provider's settings cannot say it, because
-a program cannot read those of a provider that it is given."""
+"""Environment variable: how long a deployment waits after it has given the role a policy. The emulator needs no wait.
+It is no argument, because it is a property of the cloud and not of the chat; and the provider's settings cannot say it,
+because a program cannot read those of a provider that it is given."""
 _DEFAULT_WAIT = 10
 """IAM takes some seconds until a policy holds everywhere.
 https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot.html#troubleshoot_general_eventual-consistency"""
@@ -39,11 +39,34 @@ class Role(Part):
         key = self.settings.kms_key_arn
         return {"key": self._policy(role, "key", _known(policy.for_key, kms_key_arn=key))} if key else {}
 
+    def logs_policy(self, log_groups: dict[str, aws.cloudwatch.LogGroup]) -> aws.iam.Policy:
+        """Allow to write to the log groups.
+
+        As an inline policy, it would take a fifth of what a role can have twice. It has no name of ours, and another
+        text replaces it, as with the inline policies. Its name begins with that of the component, and has room for
+        more characters than the name of the queue (128 and 80), so it adds no limit.
+        """
+        allowed = _known(policy.for_logs, log_group_arns=[log_group.arn for log_group in log_groups.values()])
+        args = aws.iam.PolicyArgs(policy=allowed.apply(policy.document), tags=self.settings.tags)
+        opts = pulumi.ResourceOptions(protect=False, replace_on_changes=["policy"])
+        return self.children.make(aws.iam.Policy, "logs_policy", "logs-policy", args, opts)
+
+    def logs_policy_attachment(self, role: aws.iam.Role, logs_policy: aws.iam.Policy) -> aws.iam.RolePolicyAttachment:
+        """Attach the policy for logs to the role. This comes before the functions.
+
+        The provider would delete the old attachment first, and until the new one is there, no function could write
+        logs: ``aws_iam_role_policy_attachment`` in provider/resource_overrides.go of pulumi-aws.
+        """
+        args = aws.iam.RolePolicyAttachmentArgs(role=role.id, policy_arn=logs_policy.arn)
+        opts = pulumi.ResourceOptions(protect=False, delete_before_replace=False, hooks=_after_iam())
+        return self.children.make(
+            aws.iam.RolePolicyAttachment, "logs_policy_attachment", "logs-policy-attachment", args, opts
+        )
+
     def policies(
         self,
         role: aws.iam.Role,
         *,
-        log_groups: dict[str, aws.cloudwatch.LogGroup],
         connections: AnyTable,
         messages_arn: pulumi.Input[str],
         members_arn: pulumi.Input[str] | None,
@@ -58,7 +81,6 @@ class Role(Part):
         statements: dict[str, pulumi.Input[list[policy.Statement]]] = {
             "serving": _known(
                 policy.for_serving,
-                log_group_arns=[log_group.arn for log_group in log_groups.values()],
                 connections_table_arn=connections.arn,
                 connections_are_counted=self.settings.connections_per_user > 0,
                 joined_groups_are_listed=self.settings.unread and not members_arn,
@@ -103,11 +125,7 @@ class Role(Part):
         and deletes the old one last, after what has used it.
         """
         args = aws.iam.RolePolicyArgs(role=role.id, policy=pulumi.Output.from_input(statements).apply(policy.document))
-        opts = pulumi.ResourceOptions(
-            protect=False,
-            replace_on_changes=["policy"],
-            hooks=pulumi.ResourceHookBinding(after_create=[_wait_for_iam]),
-        )
+        opts = pulumi.ResourceOptions(protect=False, replace_on_changes=["policy"], hooks=_after_iam())
         return self.children.make(aws.iam.RolePolicy, "policy", f"{feature}-policy", args, opts)
 
 
@@ -115,6 +133,10 @@ def _known(
     statements: Callable[..., list[policy.Statement]], **inputs: object
 ) -> pulumi.Output[list[policy.Statement]]:
     return pulumi.Output.all(**inputs).apply(lambda values: statements(**values))
+
+
+def _after_iam() -> pulumi.ResourceHookBinding:
+    return pulumi.ResourceHookBinding(after_create=[_wait_for_iam])
 
 
 async def _wait_for_iam(_: pulumi.ResourceHookArgs) -> None:

@@ -39,6 +39,10 @@ class Transforms(TypedDict, total=False):
     """The role of the functions: ``aws.iam.Role``."""
     policy: Transform
     """The permissions of that role, by feature: ``aws.iam.RolePolicy``."""
+    logs_policy: Transform
+    """The permission to write logs, a managed policy: ``aws.iam.Policy``."""
+    logs_policy_attachment: Transform
+    """What gives that policy to the role: ``aws.iam.RolePolicyAttachment``."""
     authorizer_layer: Transform
     """The layer with the library that verifies tokens: ``aws.lambda_.LayerVersion``."""
     function: Transform

@@ -102,9 +102,14 @@ class WebSocketChat(pulumi.ComponentResource):
         """Queue of what the background functions could not process."""
         self.log_groups: dict[str, aws.cloudwatch.LogGroup] = functions.log_groups()
         """Log group of each function."""
+        self.logs_policy: aws.iam.Policy = role.logs_policy(self.log_groups)
+        """The managed policy that lets the functions write logs."""
+        self.logs_policy_attachment: aws.iam.RolePolicyAttachment = role.logs_policy_attachment(
+            self.role, self.logs_policy
+        )
+        """The attachment of that policy to the role."""
         serving_policies = role.policies(
             self.role,
-            log_groups=self.log_groups,
             connections=connections,
             messages_arn=messages.arn,
             members_arn=existing.members.arn if existing.members else None,
@@ -129,7 +134,7 @@ class WebSocketChat(pulumi.ComponentResource):
             api_id=self.api.id,
             # Built from the API: the stage's address would be a cycle, and that of a request may be a custom domain.
             callback_url=address(self.api, "http", settings.stage_name),
-            after=(key_policy | serving_policies).values(),
+            after=[*key_policy.values(), *serving_policies.values(), self.logs_policy_attachment],
         )
         """The functions."""
         self.policies: dict[str, aws.iam.RolePolicy] = (
@@ -137,7 +142,7 @@ class WebSocketChat(pulumi.ComponentResource):
             | serving_policies
             | role.background_policy(self.role, broadcast=self.functions[BROADCAST.key], failures=self.failures_queue)
         )
-        """The policies of the role, by feature."""
+        """The inline policies of the role, by feature."""
         self.authorizer: aws.apigatewayv2.Authorizer | None = api.authorizer(self.api, self.functions)
         """The authorizer that calls its function at each handshake. None unless ``authentication`` is ``jwt``."""
         self.integrations: dict[str, aws.apigatewayv2.Integration] = api.integrations(self.api, self.functions)

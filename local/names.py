@@ -19,8 +19,9 @@ class Names:
 
     def of(self, user_id: str, name: str) -> str:
         """Return the name to show, with the id if another user has the same name, or could seem to have an id."""
-        alone = len(self._users[_key(name)] | {user_id}) == 1 and not name.endswith(")")
-        return name if alone or not user_id or _key(name) == _key(user_id) else f"{name} ({user_id})"
+        key = _key(name)
+        alone = len(self._users[key] | {user_id}) == 1 and not key.endswith(")")
+        return name if alone or not user_id or key == _key(user_id) else f"{name} ({user_id})"
 
 
 def _key(name: str) -> str:

@@ -222,7 +222,7 @@ class WebSocketChatArgs(TypedDict, total=False):
     user who joins or leaves a group: ``default``, or the name or ARN of another one. docs/backend.md describes the
     events. If your program declares the bus, pass its output ``arn``.
 
-    Allowed: the name of a bus of EventBridge, of 1 to 100 letters, digits, '.', '_' and '-', or its ARN. Default: none,
+    Allowed: the name of a bus of EventBridge, of 1 to 64 letters, digits, '.', '_' and '-', or its ARN. Default: none,
     there are no events."""
     event_text: pulumi.Input[bool]
     """Whether the events contain the text, the data and the sender's name of messages. If false, they have ids and

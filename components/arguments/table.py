@@ -415,9 +415,10 @@ _ROWS = (
     ),
     Argument(
         name="event_bus",
+        # AWS allows 256 characters. The policies must stay below MAX_CHARACTERS of ``policy.py``.
         rule=text(
-            r"(arn:aws[a-z-]*:events:[a-z]+(-[a-z]+)+-[0-9]:[0-9]{12}:event-bus/)?[A-Za-z0-9._-]{1,100}|",
-            "the name of a bus of EventBridge, of 1 to 100 letters, digits, '.', '_' and '-', or its ARN",
+            r"(arn:aws[a-z-]*:events:[a-z]+(-[a-z]+)+-[0-9]:[0-9]{12}:event-bus/)?[A-Za-z0-9._-]{1,64}|",
+            "the name of a bus of EventBridge, of 1 to 64 letters, digits, '.', '_' and '-', or its ARN",
         ),
         default="",
         unset="none, there are no events",

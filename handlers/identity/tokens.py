@@ -55,7 +55,7 @@ class Reason(Enum):
     MISSING_CLAIM = "missing claim"
     USER = "user"
     GROUP = "group"
-    TOO_MANY_GROUPS = "more groups than the functions can be told: use groupMembersTable in place of groupClaim"
+    TOO_MANY_GROUPS = "more groups than the functions can be told: use groupMembersTable in place of claims"
 
 
 class RefusedError(Exception):

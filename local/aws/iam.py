@@ -9,6 +9,7 @@ from .inputs import Inputs, Properties, named
 from .resource import Resource, retag, tag_list, tag_map
 
 _POLICY = {"RoleName": "role", "PolicyName": "name", "PolicyDocument": "policy"}
+_ATTACHMENT = {"RoleName": "role", "PolicyArn": "policyArn"}
 
 
 class Role(Resource):
@@ -45,6 +46,65 @@ class Role(Resource):
         emulator.client("iam").delete_role(RoleName=resource_id)
 
 
+class Policy(Resource):
+    """A managed policy. Its text cannot change: the program replaces it."""
+
+    def create(self, emulator: Emulator, inputs: Inputs) -> str:
+        names = {"PolicyName": "name", "PolicyDocument": "policy"}
+        created = emulator.client("iam").create_policy(**inputs.taken(names), Tags=tag_list(inputs.take("tags")))
+        return str(created["Policy"]["Arn"])
+
+    def read(self, emulator: Emulator, resource_id: str, known: Properties) -> Properties | None:
+        policies = emulator.client("iam")
+        try:
+            policy = policies.get_policy(PolicyArn=resource_id)["Policy"]
+        except policies.exceptions.NoSuchEntityException:
+            return None
+        version = policies.get_policy_version(PolicyArn=resource_id, VersionId=policy["DefaultVersionId"])
+        names = {"PolicyName": "name", "Arn": "arn", "PolicyId": "policyId", "AttachmentCount": "attachmentCount"}
+        return named(policy, names) | {
+            "policy": _text(version["PolicyVersion"]["Document"]),
+            "tags": tag_map(policy.get("Tags", [])),
+        }
+
+    def update(self, emulator: Emulator, resource_id: str, known: Properties, changed: Inputs) -> None:
+        policies = emulator.client("iam")
+        retag(
+            changed,
+            lambda: tag_map(policies.list_policy_tags(PolicyArn=resource_id)["Tags"]),
+            lambda new: policies.tag_policy(PolicyArn=resource_id, Tags=tag_list(new)),
+            lambda gone: policies.untag_policy(PolicyArn=resource_id, TagKeys=gone),
+        )
+
+    def delete(self, emulator: Emulator, resource_id: str, known: Properties) -> None:
+        emulator.client("iam").delete_policy(PolicyArn=resource_id)
+
+
+class RolePolicyAttachment(Resource):
+    """The attachment of a managed policy to a role."""
+
+    def create(self, emulator: Emulator, inputs: Inputs) -> str:
+        attached = inputs.taken(_ATTACHMENT)
+        emulator.client("iam").attach_role_policy(**attached)
+        return f"{attached['RoleName']}/{attached['PolicyArn']}"
+
+    def read(self, emulator: Emulator, resource_id: str, known: Properties) -> Properties | None:
+        role, _, arn = resource_id.partition("/")
+        roles = emulator.client("iam")
+        try:
+            attached = roles.list_attached_role_policies(RoleName=role)["AttachedPolicies"]
+        except roles.exceptions.NoSuchEntityException:
+            return None
+        there = arn in [policy["PolicyArn"] for policy in attached]
+        return {"role": role, "policyArn": arn} if there else None
+
+    def update(self, emulator: Emulator, resource_id: str, known: Properties, changed: Inputs) -> None:
+        """Every change replaces an attachment."""
+
+    def delete(self, emulator: Emulator, resource_id: str, known: Properties) -> None:
+        emulator.client("iam").detach_role_policy(RoleName=known["role"], PolicyArn=known["policyArn"])
+
+
 class RolePolicy(Resource):
     """A policy inside a role."""
 
@@ -76,4 +136,9 @@ def _text(document: str | Properties) -> str:
     return unquote(document) if isinstance(document, str) else json.dumps(document)
 
 
-TYPES: dict[str, Resource] = {"aws:iam/role:Role": Role(), "aws:iam/rolePolicy:RolePolicy": RolePolicy()}
+TYPES: dict[str, Resource] = {
+    "aws:iam/policy:Policy": Policy(),
+    "aws:iam/role:Role": Role(),
+    "aws:iam/rolePolicy:RolePolicy": RolePolicy(),
+    "aws:iam/rolePolicyAttachment:RolePolicyAttachment": RolePolicyAttachment(),
+}

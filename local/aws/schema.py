@@ -40,9 +40,9 @@ What is deleted first:
     inputs have the property that Pulumi can name, and ``__defaults`` does not list it. In other words: if the program
     names the resource. This holds even if the name itself is what changes. Without a list ``__defaults``, as in very
     old states, nothing is deleted first. Sources: ``Diff`` in pkg/tfbridge/provider.go and
-    ``nameRequiresDeleteBeforeReplace`` in pkg/tfbridge/schema.go of pulumi-terraform-bridge. The bridge has two more
-    rules: the flag ``DeleteBeforeReplace`` and the list ``UniqueNameFields`` of a type. No type of this table has
-    either.
+    ``nameRequiresDeleteBeforeReplace`` in pkg/tfbridge/schema.go of pulumi-terraform-bridge. A type with the flag
+    ``DeleteBeforeReplace`` is always deleted first. The bridge has one more rule: the list ``UniqueNameFields`` of a
+    type. No type of this table has it. The resource option ``deleteBeforeReplace`` overrides all of this.
 
 Import:
     Import takes each id of a type with a region also as ``ID@REGION``.
@@ -51,8 +51,8 @@ The Go sources, each read at a commit:
     terraform-provider-aws: api.go, route.go and queue.go at 00a35305, stage.go at 02f6d2d9, authorizer.go at
     01f43111, deployment.go at 0576a142, integration.go at 03412d53, function.go at 0156d84e, permission.go at
     04592f03, event_source_mapping.go at 0603f3b6, function_event_invoke_config.go at 01606926, sdkv2/region.go at
-    0073593e. Later copies, whose commits are not known, were read of table.go, group.go, layer_version.go, role.go,
-    role_policy.go, deployment.go and integration.go.
+    0073593e. Later copies, whose commits are not known, were read of table.go, group.go, layer_version.go, policy.go,
+    role.go, role_policy.go, role_policy_attachment.go, deployment.go and integration.go.
     pulumi-aws: resource_overrides.go at 015d3438, autonaming.go at 0c5f6583, region.go at 72bd5227, tags.go at
     1128bcae.
     pulumi-terraform-bridge: provider.go at 00001f16, schema.go at 0079b829, names.go at 0b686b6d.
@@ -94,6 +94,8 @@ class ResourceType:
     """
     recomputed: Mapping[str, frozenset[str]] = field(default_factory=dict)
     """Outputs that a change of an input makes unknown, by the input."""
+    deleted_first: bool = False
+    """Whether a replacement always deletes the old one first (DeleteBeforeReplace)."""
     import_id: str
     """What import takes. ``{id}`` is the id that AWS gave."""
     state_id: str
@@ -151,8 +153,9 @@ def deletes_before_replace(type_: str, new_inputs: Mapping[str, object], replace
         new_inputs: The inputs as Check returned them, with ``__defaults``. The old ones do not matter.
         replaces: The properties whose change replaces. Empty if nothing replaces.
     """
-    name, defaults = RESOURCE_TYPES[type_].autonamed, new_inputs.get("__defaults")
-    return bool(replaces) and name in new_inputs and isinstance(defaults, list) and name not in defaults
+    declared, defaults = RESOURCE_TYPES[type_], new_inputs.get("__defaults")
+    named = declared.autonamed in new_inputs and isinstance(defaults, list) and declared.autonamed not in defaults
+    return bool(replaces) and (declared.deleted_first or named)
 
 
 _INSTANCES = "capacityProviderConfig.lambdaManagedInstancesCapacityProviderConfig"
@@ -303,6 +306,18 @@ _TYPES = (
         state_id="{name}",
     ),
     ResourceType(
+        name="aws:iam/policy:Policy",
+        source="internal/service/iam/policy.go",
+        # Another policy does not replace: it becomes the default version, and a deletion deletes every version. IAM
+        # refuses to delete a policy that is attached.
+        replaces=frozenset({"description", "name", "namePrefix", "path"}),
+        keeps=frozenset({"namePrefix"}),
+        autonamed="name",  # at most 255 characters. The provider then refuses more than 128.
+        defaults={"path": "/"},
+        import_id="{arn}",
+        state_id="{arn}",
+    ),
+    ResourceType(
         name="aws:iam/role:Role",
         source="internal/service/iam/role.go",
         replaces=frozenset({"name", "namePrefix", "path"}),
@@ -320,6 +335,15 @@ _TYPES = (
         autonamed="name",  # at most 255 characters
         import_id="{role}:{name}",
         state_id="{role}:{name}",
+    ),
+    ResourceType(
+        name="aws:iam/rolePolicyAttachment:RolePolicyAttachment",
+        source="internal/service/iam/role_policy_attachment.go",
+        # Everything: the provider cannot update an attachment.
+        replaces=frozenset({"policyArn", "role"}),
+        deleted_first=True,
+        import_id="{role}/{policyArn}",
+        state_id="{role}/{policyArn}",  # Older sources make up an id.
     ),
     ResourceType(
         name="aws:lambda/eventSourceMapping:EventSourceMapping",

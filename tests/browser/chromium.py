@@ -1,6 +1,8 @@
 """A Chromium, driven by Selenium."""
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -56,6 +58,25 @@ class Chromium(Chrome):
         preference = {"name": "prefers-color-scheme", "value": scheme}
         self.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
         self.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [preference]})
+
+    @contextmanager
+    def with_script(self, script: str) -> Iterator[None]:
+        """Run a script in each page that is opened meanwhile, before the page's own scripts."""
+        added = self.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source": script})
+        try:
+            yield
+        finally:
+            self.execute_cdp_cmd("Page.removeScriptToEvaluateOnNewDocument", added)
+
+    @contextmanager
+    def with_notifications(self, page_url: str) -> Iterator[None]:
+        """Let the page notify, as a user does who agrees."""
+        granted = {"permissions": ["notifications"], "origin": page_url.rstrip("/")}
+        self.execute_cdp_cmd("Browser.grantPermissions", granted)
+        try:
+            yield
+        finally:
+            self.execute_cdp_cmd("Browser.resetPermissions", {})
 
     def faults(self) -> list[object]:
         """What the page logged since the last call, except that the network failed."""

@@ -25,7 +25,12 @@ DESKTOP = (1180, 740)
 
 _FIREFOX = pytest.param("firefox", marks=pytest.mark.xdist_group("firefox"))
 IN_BOTH_BROWSERS = pytest.mark.parametrize("engine", ["chromium", _FIREFOX], indirect=True)
-"""Mark of a test that runs in Chromium, and in Firefox too."""
+"""Mark of a test that runs in Chromium, and in Firefox too.
+
+Without the mark are tests of what no browser decides: which rows, names and counts the server and the page's code give.
+``test_a_thousand_messages_survive_twenty_lost_connections`` would take too long in a second browser, and one set of
+screenshots is enough.
+"""
 
 
 @pytest.fixture(scope="session")

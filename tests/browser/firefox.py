@@ -23,8 +23,11 @@ from tests.packages import find_or_install
 
 _HOW_TO_INSTALL = "Not run in Firefox: there is no firefox on PATH. To install it: apt-get install firefox-esr (Debian)"
 _START_SECONDS = 60
-# As in Chromium.
-_PREFERENCES = 'user_pref("ui.prefersReducedMotion", 1);'
+# As in Chromium. Without the second one, each socket that fails makes the next one wait longer, up to a minute.
+_PREFERENCES = """
+user_pref("ui.prefersReducedMotion", 1);
+user_pref("network.websocket.delay-failed-reconnects", false);
+"""
 _FOCUS = "() => { Document.prototype.hasFocus = () => true; }"
 _SCHEME = "layout.css.prefers-color-scheme.content-override"
 # Selenium's key of an element's id.
@@ -109,12 +112,18 @@ class Window(Remote):
                 return self._do("browsingContext.navigate", url=given["url"], wait="complete")
             case Command.REFRESH:
                 return self._do("browsingContext.reload", wait="complete")
+            case Command.GO_BACK:
+                return self._do("browsingContext.traverseHistory", delta=-1)
+            case Command.GO_FORWARD:
+                return self._do("browsingContext.traverseHistory", delta=1)
             case Command.GET_TITLE:
                 return self._run("return document.title")
             case Command.W3C_GET_CURRENT_WINDOW_HANDLE:
                 return self._tab
             case Command.NEW_WINDOW:
-                tab = self._firefox.command("browsingContext.create", type="tab", userContext=self._user)
+                # Else it could open in the window of another person, and hide their page.
+                own = {"userContext": self._user, "referenceContext": self._tab}
+                tab = self._firefox.command("browsingContext.create", type="tab", **own)
                 return {"handle": tab["context"]}
             case Command.SWITCH_TO_WINDOW:
                 self._tab = given["handle"]
@@ -128,6 +137,12 @@ class Window(Remote):
                 return [{_ELEMENT: node["sharedId"]} for node in nodes["nodes"]]
             case Command.GET_ELEMENT_PROPERTY:
                 return self._run("return arguments[0][arguments[1]]", {_ELEMENT: given["id"]}, given["name"])
+            case Command.GET_ELEMENT_TEXT:
+                return self._run("return arguments[0].innerText", {_ELEMENT: given["id"]})
+            case Command.GET_ELEMENT_ARIA_ROLE:
+                return self._run("return arguments[0].role", {_ELEMENT: given["id"]})
+            case Command.GET_ELEMENT_RECT:
+                return self._run("return arguments[0].getBoundingClientRect()", {_ELEMENT: given["id"]})
             case Command.CLEAR_ELEMENT:
                 return self._run("arguments[0].value = ''", {_ELEMENT: given["id"]})
             case Command.CLICK_ELEMENT:
@@ -136,7 +151,7 @@ class Window(Remote):
                 self._run("arguments[0].focus()", {_ELEMENT: given["id"]})
                 return ActionChains(self).send_keys(given["text"]).perform()
             case Command.W3C_ACTIONS:
-                return self._do("input.performActions", actions=given["actions"])
+                return self._do("input.performActions", actions=[_with_elements(source) for source in given["actions"]])
             case Command.W3C_EXECUTE_SCRIPT:
                 return self._run(given["script"], *given["args"])
         # Selenium has many more. A test that needs another one adds it above.
@@ -165,13 +180,12 @@ class Window(Remote):
 
     def _click(self, element_id: str) -> None:
         self._run("arguments[0].scrollIntoView({ block: 'nearest' })", {_ELEMENT: element_id})
-        element = {"type": "element", "element": {"sharedId": element_id}}
         actions = [
-            {"type": "pointerMove", "x": 0, "y": 0, "origin": element},
+            {"type": "pointerMove", "x": 0, "y": 0, "origin": {_ELEMENT: element_id}},
             {"type": "pointerDown", "button": 0},
             {"type": "pointerUp", "button": 0},
         ]
-        self._do("input.performActions", actions=[{"type": "pointer", "id": "mouse", "actions": actions}])
+        self._execute(Command.W3C_ACTIONS, {"actions": [{"type": "pointer", "id": "mouse", "actions": actions}]})
 
     def appear(self, size: tuple[int, int], scheme: str, scale: int) -> None:
         """See ``Person.appear``. The scheme is that of all windows."""
@@ -181,6 +195,31 @@ class Window(Remote):
         set_scheme = f"Services.prefs.setIntPref('{_SCHEME}', {['dark', 'light'].index(scheme)})"
         target = {"context": own_pages[0]["context"]}
         self._firefox.command("script.evaluate", expression=set_scheme, target=target, awaitPromise=False)
+
+    @contextmanager
+    def with_script(self, script: str) -> Iterator[None]:
+        """See ``Chromium.with_script``."""
+        function = f"() => {{ {script} }}"
+        added = self._firefox.command("script.addPreloadScript", functionDeclaration=function, contexts=[self._tab])
+        try:
+            yield
+        finally:
+            self._firefox.command("script.removePreloadScript", script=added["script"])
+
+    @contextmanager
+    def with_notifications(self, page_url: str) -> Iterator[None]:
+        """See ``Chromium.with_notifications``."""
+
+        def permit(state: str) -> None:
+            whom = {"origin": page_url.rstrip("/"), "userContext": self._user}
+            descriptor = {"name": "notifications"}
+            self._firefox.command("permissions.setPermission", descriptor=descriptor, state=state, **whom)
+
+        permit("granted")
+        try:
+            yield
+        finally:
+            permit("prompt")
 
     def faults(self) -> list[object]:
         """What the page logged since the last call, except that the network failed."""
@@ -195,3 +234,15 @@ class Window(Remote):
         self.get(f"{page_url}page.css")
         self.execute_script("localStorage.clear(); sessionStorage.clear();")
         self.get("about:blank")
+
+
+def _with_elements(source: dict[str, Any]) -> dict[str, Any]:
+    """Return a source of actions of Selenium, with its elements as BiDi names them."""
+
+    def converted(action: dict[str, Any]) -> dict[str, Any]:
+        origin = action.get("origin")
+        if not isinstance(origin, dict):
+            return action
+        return action | {"origin": {"type": "element", "element": {"sharedId": origin[_ELEMENT]}}}
+
+    return source | {"actions": [converted(action) for action in source.get("actions", [])]}

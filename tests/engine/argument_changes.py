@@ -6,7 +6,8 @@ ROUTES = ("connect", "disconnect", "send-message", "default")
 _NAMES = (*ROUTES, "broadcast", "presence-events")
 FUNCTIONS = frozenset(f"{name}-function" for name in _NAMES)
 LOGS = frozenset(f"{name}-logs" for name in _NAMES)
-POLICIES = ("background-policy", "presence-policy", "serving-policy")
+POLICIES = ("background-policy", "presence-policy", "serving-policy", "logs-policy-attachment")
+"""What gives the role its permissions."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,7 +29,7 @@ class Change:
     replaces: frozenset[str] = frozenset()
 
 
-_TAGGED = FUNCTIONS | LOGS | {"api", "stage", "connections", "failures", "role", "presence-stream"}
+_TAGGED = FUNCTIONS | LOGS | {"api", "stage", "connections", "failures", "role", "logs-policy", "presence-stream"}
 _CONNECTIONS = frozenset({"connections"})
 _STAGE = frozenset({"stage"})
 _SERVING = frozenset({"serving-policy"})

@@ -80,17 +80,19 @@ def test_presence_goes_and_comes_back(stack: Stack) -> None:
     before = stack.outputs()
     with Chatting(before["WebSocketURL"]):
         off = stack.up(presence=False)
-        policies = {"presence-policy", "serving-policy"}
+        logs = {"logs-policy", "logs-policy-attachment"}
+        policies = {"presence-policy", *logs}
         functions = {"presence-events-function", "presence-events-logs", "presence-stream"}
         assert set(off.names("delete")) == functions | policies
         # What uses a permission goes before it.
         gone = off.names("delete")
-        assert gone.index("presence-policy") > max(map(gone.index, ["presence-stream", "presence-events-function"]))
-        # The policy with one log group less is there before the old one goes.
-        assert off.names("create") == ["serving-policy"]
+        for policy in ("presence-policy", "logs-policy-attachment"):
+            assert gone.index(policy) > max(map(gone.index, ["presence-stream", "presence-events-function"]))
+        # The policy with one log group less is attached before the old one goes.
+        assert set(off.names("create")) == logs
         on = stack.up(presence=None)
         assert set(on.names("create")) == functions | policies
-        assert on.names("delete") == ["serving-policy"]
+        assert on.names("delete") == ["logs-policy-attachment", "logs-policy"]
     assert stack.outputs() == before
 
 
@@ -137,7 +139,7 @@ def test_another_prefix_is_another_chat(stack: Stack) -> None:
     # The old ones go when the new ones are in use, and what they need goes after them.
     assert {operation.verb for operation in run.operations[-len(replaced) :]} == {"delete"}
     gone = run.names("delete")
-    policies = ("presence-policy", "serving-policy")
+    policies = ("presence-policy", "serving-policy", "logs-policy-attachment")
     assert min(map(gone.index, policies)) > max(map(gone.index, ["presence-stream", *FUNCTIONS]))
     assert gone.index("role") > max(map(gone.index, [*POLICIES, *FUNCTIONS]))
     assert stack.outputs()["WebSocketURL"] == url

@@ -211,7 +211,8 @@ def fills_in_the_ids(reader: Reader) -> None:
 def only_what_pulumi_names_is_replaced(reader: Reader) -> None:
     replaced = reader.last.names("create")
     assert sorted(replaced) == sorted(reader.last.names("delete"))
-    assert {name.rpartition("-")[2] for name in replaced} == {"deployment", "failures", "permission", "policy"}
+    kinds = {"attachment", "deployment", "failures", "permission", "policy"}
+    assert {name.rpartition("-")[2] for name in replaced} == kinds
     url = f"/{reader.ids['chat-api']}/production"
     assert reader.stack.outputs()["WebSocketURL"].endswith(url)
     assert reader.stack.up().operations == ()
@@ -276,6 +277,10 @@ STORIES: dict[str, tuple[str | None, tuple[Step, ...]]] = {
             audience_of_digits_is_refused,
             "pulumi config set --path --type string 'jwtAudience[0]' 1234567890",
             "pulumi config rm KEY",
+            "pulumi config set moderationFunction arn:aws:lambda:eu-central-1:123456789012:function:Moderate:live",
+            "pulumi config set onModerationFailure closed",
+            "pulumi config set eventBus default",
+            "pulumi config set eventText true",
             "pulumi preview",
         ),
     ),

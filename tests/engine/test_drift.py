@@ -76,6 +76,16 @@ def test_what_was_changed_by_hand_is_changed_back(stack: Stack) -> None:
     assert stack.refresh("--expect-no-changes").operations == ()
 
 
+def test_a_policy_that_was_detached_by_hand_is_attached_again(stack: Stack) -> None:
+    stack.up()
+    policies, role = stack.emulator.client("iam"), {"RoleName": "WebSocketLambdaRole"}
+    [before] = policies.list_attached_role_policies(**role)["AttachedPolicies"]
+    policies.detach_role_policy(**role, PolicyArn=before["PolicyArn"])
+    stack.refresh()
+    assert stack.up().names("create") == ["logs-policy-attachment"]
+    assert policies.list_attached_role_policies(**role)["AttachedPolicies"] == [before]
+
+
 def test_what_was_deleted_by_hand_is_made_again(stack: Stack) -> None:
     stack.up()
     apis = stack.emulator.client("apigatewayv2")

@@ -13,7 +13,7 @@ from .chatting import Chatting
 from .interrupting import half_way
 from .world import PulumiError, Stack
 
-RENAMED = ("-permission", "-policy", "failures")
+RENAMED = ("-permission", "-policy", "-policy-attachment", "failures")
 
 
 def test_an_interrupted_up_is_continued_by_the_next(stack: Stack) -> None:
@@ -42,7 +42,13 @@ def test_an_interrupted_change_is_continued_by_the_next(stack: Stack) -> None:
     assert stack.outputs()["WebSocketURL"] == url
 
 
-@pytest.mark.parametrize("at", ["api", "failures", "connect-function", "connect-route", "connect-permission", "stage"])
+@pytest.mark.parametrize(
+    "at",
+    [
+        *("api", "failures", "logs-policy", "logs-policy-attachment"),
+        *("connect-function", "connect-route", "connect-permission", "stage"),
+    ],
+)
 def test_a_killed_up_takes_back_what_it_had_begun(stack: Stack, at: str) -> None:
     first = half_way(stack, signal.SIGKILL, at=at)
     with pytest.raises(PulumiError, match="the stack is currently locked"):
@@ -74,7 +80,7 @@ def _exists(emulator: Emulator, begun: dict[str, Any], import_id: str) -> bool:
     return resource(begun["type"], _name(begun)).read(emulator, import_id, {}) is not None
 
 
-def _import_id(emulator: Emulator, begun: dict[str, Any]) -> str | None:  # noqa: PLR0911 - one for each form
+def _import_id(emulator: Emulator, begun: dict[str, Any]) -> str | None:  # noqa: C901, PLR0911 - one for each form
     """Find the id, as docs/operations.md says for each type."""
     inputs = begun["inputs"]
     apis, functions = emulator.client("apigatewayv2"), emulator.client("lambda")
@@ -98,6 +104,11 @@ def _import_id(emulator: Emulator, begun: dict[str, Any]) -> str | None:  # noqa
             return f"{inputs['function']}/{inputs['statementId']}"
         case "RolePolicy":
             return f"{inputs['role']}:{inputs['name']}"
+        case "Policy":
+            policies = emulator.client("iam").list_policies(Scope="Local")["Policies"]
+            return next((one["Arn"] for one in policies if one["PolicyName"] == inputs["name"]), None)
+        case "RolePolicyAttachment":
+            return f"{inputs['role']}/{inputs['policyArn']}"
         case "FunctionEventInvokeConfig":
             return str(inputs["functionName"])
         case "EventSourceMapping":

@@ -133,6 +133,8 @@ def managed(stack: Stack) -> set[str]:
                 found.add(f"permission {inputs['function']} {id_}")
             case "RolePolicy":
                 found.add(f"policy {id_.replace(':', ' ')}")
+            case "RolePolicyAttachment":
+                found.add(f"policy {inputs['role']} {inputs['policyArn']}")
             case "Role" | "Api":
                 found.add(f"{type_.lower()} {id_}")
             case "Stage" | "Deployment" | "Route" | "Integration":

@@ -7,45 +7,55 @@ from typing import Any
 import pytest
 
 from local.aws.provider import Operation, Provider
+from local.aws.schema import RESOURCE_TYPES
 from local.emulator import Emulator
 
 from .argument_changes import LOGS
 from .chatting import Chatting
+from .rights import no_permission_is_missed
 from .world import Stack
 
-POLICY = "aws:iam/rolePolicy:RolePolicy"
+POLICIES = {"aws:iam/rolePolicy:RolePolicy", "aws:iam/rolePolicyAttachment:RolePolicyAttachment"}
 FUNCTION = "aws:lambda/function:Function"
 STAGE = "aws:apigatewayv2/stage:Stage"
 DELAY_S = 1
 
 
 class LatePermissions(Provider):
-    """An account whose IAM knows a new policy only after a second, as on AWS.
+    """An account whose IAM knows a new policy of a role only after a second, as on AWS.
 
     Attributes:
-        late: Names of the policies that it does not know yet.
+        late: Names of the policies and attachments that it does not know yet.
     """
 
     def __init__(self, emulator: Emulator) -> None:
         super().__init__(emulator)
         self.late: set[str] = set()
+        self._timers: list[threading.Timer] = []
 
     def create(self, resource_type: str, name: str, values: dict[str, Any]) -> tuple[str, dict[str, Any]]:
-        if resource_type != POLICY:
+        if resource_type not in POLICIES:
             return super().create(resource_type, name, values)
         self.late.add(name)
-        threading.Timer(DELAY_S, self._create_late, (name, values)).start()
-        return f"{values['role']}:{values['name']}", values
+        self._timers.append(threading.Timer(DELAY_S, self._create_late, (resource_type, name, values)))
+        self._timers[-1].start()
+        return RESOURCE_TYPES[resource_type].state_id.format(**values), values
 
-    def _create_late(self, name: str, values: dict[str, Any]) -> None:
-        super().create(POLICY, name, values)
+    def _create_late(self, resource_type: str, name: str, values: dict[str, Any]) -> None:
+        super().create(resource_type, name, values)
         self.late.remove(name)
+
+    def wait(self) -> None:
+        """Wait until IAM knows everything."""
+        for timer in self._timers:
+            timer.join()
 
 
 @pytest.fixture
 def provider(emulator: Emulator) -> Iterator[Provider]:
     with LatePermissions(emulator) as provider:
         yield provider
+        provider.wait()
 
 
 def test_functions_wait_until_their_permissions_hold(stack: Stack) -> None:
@@ -68,6 +78,17 @@ def test_functions_wait_until_their_permissions_hold(stack: Stack) -> None:
     assert not set().union(*late.values())
     with Chatting(stack.outputs()["WebSocketURL"]):
         pass
+
+
+def test_a_permission_that_stays_is_there_throughout_an_update(stack: Stack) -> None:
+    stack.environment["WEBSOCKET_CHAT_IAM_WAIT_SECONDS"] = str(DELAY_S + 2)
+    stack.up()
+    logs, serving = {"logs-policy", "logs-policy-attachment"}, {"serving-policy"}
+    for key, value, replaced in (("presence", False, logs), ("connectionsPerUser", 0, serving)):
+        with no_permission_is_missed(stack):
+            run = stack.up("--parallel=1", **{key: value})
+        assert run.names("create") == sorted(replaced)
+        assert replaced <= set(run.names("delete"))
 
 
 def test_a_key_comes_changes_and_goes(stack: Stack) -> None:

@@ -429,9 +429,9 @@ CASES: Mapping[str, Case] = {
         config_key="eventBus",
         default="",
         other="default",
-        allowed="the name of a bus of EventBridge, of 1 to 100 letters, digits, '.', '_' and '-', or its ARN",
-        accepted=["default", "", "x" * 100, "My.Bus-1_b", BUS, BUS + "x" * 96],
-        refused=["x" * 101, "a/b", "a b", "bus\n", "arn:aws:sqs:a", BUS.replace("events", "sns"), BUS + "/x", 1, True],
+        allowed="the name of a bus of EventBridge, of 1 to 64 letters, digits, '.', '_' and '-', or its ARN",
+        accepted=["default", "", "x" * 64, "My.Bus-1_b", BUS, BUS + "x" * 60],
+        refused=["x" * 65, "a/b", "a b", "bus\n", "arn:aws:sqs:a", BUS.replace("events", "sns"), BUS + "/x", 1, True],
     ),
     "event_text": _switch("eventText", plain=False),
     "allowed_origins": Case(

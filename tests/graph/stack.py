@@ -78,7 +78,7 @@ TABLES = {
 }
 """The existing tables, by name."""
 
-BUSES = {"default", "chat", "My.Bus-1_b", "x" * 100, "b" * 100}
+BUSES = {"default", "chat", "My.Bus-1_b", "x" * 64, "b" * 64}
 """The existing buses of EventBridge."""
 
 SURROUNDINGS: dict[str, Properties] = {
@@ -121,6 +121,7 @@ def aws_outputs(type_: str, name: str, inputs: Properties) -> Properties:
         # A disabled stream keeps its ARN.
         "aws:dynamodb/table:Table": {"arn": table, "streamArn": f"{table}/stream/1"},
         "aws:cloudwatch/logGroup:LogGroup": {"arn": arn("logs", f"log-group:{own}")},
+        "aws:iam/policy:Policy": {"arn": f"arn:aws:iam::{ACCOUNT}:policy/{own}"},
         "aws:iam/role:Role": {"arn": f"arn:aws:iam::{ACCOUNT}:role/{own}"},
         "aws:lambda/function:Function": {"arn": arn("lambda", f"function:{own}"), "invokeArn": f"invoke:{own}"},
         "aws:lambda/layerVersion:LayerVersion": {"arn": arn("lambda", f"layer:{inputs.get('layerName')}:1")},

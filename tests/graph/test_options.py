@@ -15,6 +15,7 @@ def test_what_an_argument_names_is_created_before_the_old_one_is_deleted() -> No
     created_first = {name for name, deleted_first in found.items() if deleted_first is False}
     functions = {name for name in found if name.endswith(("-function", "-logs"))}
     assert created_first == functions | {
+        "chat-logs-policy-attachment",
         "chat-stage",
         "chat-role",
         "chat-connections",
@@ -31,7 +32,9 @@ def test_a_protected_component_protects_only_what_updates_do_not_replace() -> No
         "aws:apigatewayv2/deployment:Deployment",
         "aws:apigatewayv2/integration:Integration",
         "aws:apigatewayv2/route:Route",
+        "aws:iam/policy:Policy",
         "aws:iam/rolePolicy:RolePolicy",
+        "aws:iam/rolePolicyAttachment:RolePolicyAttachment",
         "aws:lambda/eventSourceMapping:EventSourceMapping",
         "aws:lambda/layerVersion:LayerVersion",
         "aws:lambda/permission:Permission",

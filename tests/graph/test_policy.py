@@ -11,7 +11,7 @@ import pytest
 from components import Authentication, WebSocketChat, WebSocketChatArgs, role
 from components.arguments.table import ARGUMENTS
 from components.environment import MAX_ENVIRONMENT
-from components.policy import MAX_CHARACTERS
+from components.policy import MAX_CHARACTERS, MAX_MANAGED_CHARACTERS
 
 from .stack import (
     ACCOUNT,
@@ -46,6 +46,9 @@ USES = {"kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey*",
 THROUGH = [f"dynamodb.{REGION}.amazonaws.com", f"sqs.{REGION}.amazonaws.com"]
 TRACES = {"xray:PutTraceSegments", "xray:PutTelemetryRecords"}
 
+INLINE = "aws:iam/rolePolicy:RolePolicy"
+MANAGED = "aws:iam/policy:Policy"
+
 EVERYTHING: WebSocketChatArgs = WITH_TOKENS | {
     "group_members_table": "GroupMembers",
     "kms_key_arn": KEY,
@@ -76,9 +79,9 @@ def statements(graph: Graph) -> dict[str, dict[str, Any]]:
     return found
 
 
-def documents(graph: Graph) -> dict[str, Any]:
+def documents(graph: Graph, *types: str) -> dict[str, Any]:
     """The policies, by their names in the stack."""
-    policies = graph.of_type("aws:iam/rolePolicy:RolePolicy")
+    policies = {name: policy for type_ in types or (INLINE, MANAGED) for name, policy in graph.of_type(type_).items()}
     return {name: json.loads(policy.inputs["policy"]) for name, policy in policies.items()}
 
 
@@ -257,14 +260,16 @@ LONGEST: WebSocketChatArgs = EVERYTHING | {
     "kms_key_arn": KEY.replace("1234abcd-", "mrk-1234abcd-"),
     "moderation_function": MODERATOR.ljust(170, "e"),
     "on_moderation_failure": "closed",
-    "event_bus": "b" * 100,
+    "event_bus": "b" * 64,
 }
 
 
 LONGEST_TABLES = ["connections_table", "messages_table", "group_members_table"]
 
 
-@pytest.mark.parametrize("name", ["name_prefix", "role_name", "stage_name", "moderation_function", *LONGEST_TABLES])
+@pytest.mark.parametrize(
+    "name", ["name_prefix", "role_name", "stage_name", "moderation_function", "event_bus", *LONGEST_TABLES]
+)
 def test_the_longest_name_is_the_longest(name: str) -> None:
     assert not ARGUMENTS[name].rule.accepts(f"{LONGEST[name]}x")  # type: ignore[literal-required]
 
@@ -278,10 +283,15 @@ def test_all_policies_fit_into_a_role_twice(place: str) -> None:
         "g" * 100: GROUP_MEMBERS | encrypted(another_key(3)),
     }
     graph = chat(LONGEST, tables=tables, outputs={"chat-failures": {"arn": arn("sqs", "q" * 80)}})
-    texts = [json.dumps(document, separators=(",", ":")) for document in documents(graph).values()]
     partition, region = place.split(":")
-    length = sum(len(text.replace("arn:aws:", f"arn:{partition}:").replace(REGION, region)) for text in texts)
-    assert length < MAX_CHARACTERS
+
+    def lengths(type_: str) -> list[int]:
+        texts = [json.dumps(document, separators=(",", ":")) for document in documents(graph, type_).values()]
+        return [len(text.replace("arn:aws:", f"arn:{partition}:").replace(REGION, region)) for text in texts]
+
+    assert sum(lengths(INLINE)) < MAX_CHARACTERS
+    (managed,) = lengths(MANAGED)
+    assert managed < MAX_MANAGED_CHARACTERS
 
 
 def test_the_longest_environment_is_accepted_by_lambda() -> None:
@@ -302,10 +312,19 @@ def test_the_longest_environment_is_accepted_by_lambda() -> None:
 
 
 def test_another_policy_is_created_before_the_old_one_is_deleted() -> None:
-    policies = known_chat(EVERYTHING).of_type("aws:iam/rolePolicy:RolePolicy").values()
+    policies = known_chat(EVERYTHING).of_type(INLINE).values()
+    logs = known_chat(EVERYTHING).resources["chat-logs-policy"]
     # A type whose name is given is deleted first.
     assert [policy.inputs.keys() for policy in policies] == [{"role", "policy"}] * len(policies)
-    assert {policy.replaced_by for policy in policies} == {frozenset({"policy"})}
+    assert logs.inputs.keys() == {"policy", "tags"}
+    assert {policy.replaced_by for policy in (*policies, logs)} == {frozenset({"policy"})}
+
+
+def test_the_policy_for_logs_is_attached_before_the_old_one_is_detached() -> None:
+    attachment = known_chat(EVERYTHING).resources["chat-logs-policy-attachment"]
+    policy = f"arn:aws:iam::{ACCOUNT}:policy/chat-logs-policy-1a2b3c4"
+    assert attachment.inputs == {"role": "chat-role-id", "policyArn": policy}
+    assert attachment.deleted_first is False
 
 
 def test_the_key_is_allowed_before_anything_uses_it() -> None:
@@ -321,7 +340,9 @@ def test_the_key_is_allowed_before_anything_uses_it() -> None:
 
 
 def test_a_new_policy_has_ten_seconds_until_it_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
-    policies = known_chat(EVERYTHING).of_type("aws:iam/rolePolicy:RolePolicy").values()
+    graph = known_chat(EVERYTHING)
+    # A managed policy holds when it is attached.
+    policies = [*graph.of_type(INLINE).values(), graph.resources["chat-logs-policy-attachment"]]
     assert [policy.hooks_after_creation for policy in policies] == [1] * len(policies)
     assert waited(monkeypatch) == 10
     monkeypatch.setenv("WEBSOCKET_CHAT_IAM_WAIT_SECONDS", "0")

@@ -23,8 +23,10 @@ COUNTS = {
     "aws:apigatewayv2/stage:Stage": 1,
     "aws:cloudwatch/logGroup:LogGroup": 6,
     "aws:dynamodb/table:Table": 1,
+    "aws:iam/policy:Policy": 1,
     "aws:iam/role:Role": 1,
     "aws:iam/rolePolicy:RolePolicy": 3,
+    "aws:iam/rolePolicyAttachment:RolePolicyAttachment": 1,
     "aws:lambda/eventSourceMapping:EventSourceMapping": 1,
     "aws:lambda/function:Function": 6,
     "aws:lambda/functionEventInvokeConfig:FunctionEventInvokeConfig": 1,
@@ -44,6 +46,7 @@ TAGGABLE = {
     "aws:apigatewayv2/stage:Stage",
     "aws:cloudwatch/logGroup:LogGroup",
     "aws:dynamodb/table:Table",
+    "aws:iam/policy:Policy",
     "aws:iam/role:Role",
     "aws:lambda/eventSourceMapping:EventSourceMapping",
     "aws:lambda/function:Function",
@@ -240,6 +243,11 @@ def expected_inputs(args: WebSocketChatArgs) -> dict[str, Properties]:
     }
     for feature in ["serving", "background", *(feature for feature, on in on_demand.items() if on)]:
         expected[f"chat-{feature}-policy"] = {"role": "chat-role-id"}
+    expected["chat-logs-policy"] = {"tags": args["tags"]}
+    expected["chat-logs-policy-attachment"] = {
+        "role": "chat-role-id",
+        "policyArn": f"arn:aws:iam::{ACCOUNT}:policy/chat-logs-policy-1a2b3c4",
+    }
     if args["presence"]:
         expected["chat-presence-stream"] = {
             "eventSourceArn": "arn:of:their:stream"
@@ -471,6 +479,7 @@ def test_functions_wait_for_their_policies(args: WebSocketChatArgs) -> None:
     functions = graph.of_type("aws:lambda/function:Function")
     # The background policy names the broadcast function.
     policies = graph.of_type("aws:iam/rolePolicy:RolePolicy").keys() - {"chat-background-policy"}
+    policies |= {"chat-logs-policy-attachment"}
     assert [name for name in functions if not policies <= graph.waits_for(name)] == []
 
 

@@ -34,6 +34,8 @@ CHANGES: dict[str, tuple[dict[str, Any], dict[str, Any], list[str]]] = {
     ),
     "role": ({"permissions_boundary": "arn:ours"}, {"permissionsBoundary": "arn:ours"}, ["role"]),
     "policy": ({"policy": "{}"}, {"policy": "{}"}, POLICIES),
+    "logs_policy": ({"path": "/ours/"}, {"path": "/ours/"}, ["logs-policy"]),
+    "logs_policy_attachment": ({"policy_arn": "arn:ours"}, {"policyArn": "arn:ours"}, ["logs-policy-attachment"]),
     "authorizer_layer": ({"license_info": "MIT"}, {"licenseInfo": "MIT"}, ["authorizer-layer"]),
     "function": (
         {"ephemeral_storage": {"size": 1024}},

@@ -882,6 +882,33 @@ def test_a_bug_admits_nobody(provider: IdentityProvider, log: Log, monkeypatch: 
     assert "hush" not in log.text()
 
 
+@pytest.mark.parametrize(
+    ("claim", "moderated"), [(["red", "blue"], ["red", "blue"]), ("red", ["red"]), (None, None), ({"red": True}, None)]
+)
+def test_the_functions_are_told_the_groups_that_the_user_moderates(
+    provider: IdentityProvider, monkeypatch: pytest.MonkeyPatch, claim: object, moderated: list[str] | None
+) -> None:
+    assert "moderated" not in present(provider.mint("ana", moderates=claim))["context"]
+    authorizer.configured.cache_clear()
+    monkeypatch.setenv("MODERATOR_CLAIM", "moderates")
+    told = present(provider.mint("ana", moderates=claim))["context"].get("moderated")
+    assert (told and json.loads(told)) == moderated
+
+
+def test_moderated_groups_have_to_fit_beside_those_that_may_be_joined(
+    provider: IdentityProvider, log: Log, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GROUP_CLAIM", "teams")
+    monkeypatch.setenv("MODERATOR_CLAIM", "moderates")
+    # The digits of a number take more room as texts than in the token.
+    token = provider.mint("ana", teams=["red", *[1] * 650], moderates=["red", *[1] * 650])
+    assert refusal(log, present(token, query="")).startswith("more groups than the functions can be told")
+    # With a group in the query string, the functions are told only of that one.
+    context = present(token)["context"]
+    assert (json.loads(context["groups"]), json.loads(context["moderated"])) == (["red", *["1"] * 650], ["red"])
+    assert len(json.dumps(context)) < 8 * 1024
+
+
 def test_no_part_of_a_token_or_of_the_query_is_logged(
     provider: IdentityProvider, attacker: IdentityProvider, log: Log, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -17,7 +17,7 @@ from tests.rows import put_row
 
 from .chat import ANA, BOB, Chat
 from .management_api_server import Frame
-from .tables import MESSAGES
+from .tables import MESSAGES, aws_error
 
 pytestmark = pytest.mark.usefixtures("with_changes")
 
@@ -214,6 +214,15 @@ def test_a_cursor_from_before_changes_were_listed_still_works(modern_chat: Chat)
 
 def _stored(message_id: str) -> Any:
     return dynamodb().get_item(TableName=MESSAGES, Key={"messageId": {"S": message_id}})["Item"]
+
+
+def test_a_change_that_was_listed_but_not_stored_is_left_out(modern_chat: Chat) -> None:
+    store("m1")
+    cursor = history(modern_chat)["after"]
+    with modern_chat.tables.failing("UpdateItem", aws_error("UpdateItem"), after=1):
+        edit(modern_chat, "m1", "first")
+    assert len(modern_chat.tables.changes()) == 1
+    assert history(modern_chat, after=cursor)["changes"] == []
 
 
 def test_a_message_that_another_program_deleted_is_left_out(modern_chat: Chat) -> None:

@@ -357,6 +357,20 @@ def test_an_edit_does_not_bring_a_deleted_message_back(modern_chat: Chat, sent: 
     assert answer
 
 
+def test_an_edit_by_a_fast_clock_does_not_bring_a_deleted_message_back(
+    modern_chat: Chat, sent: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def delete() -> None:
+        monkeypatch.setattr(times, "after", after)
+        ask(modern_chat, "deleteMessage", sent)
+
+    after = times.after
+    monkeypatch.setattr(times, "after", lambda _: times.of(time.time() + 30))
+    with modern_chat.tables.before("UpdateItem", [lambda: None, delete]):
+        ask(modern_chat, "editMessage", sent, requestId="r2")
+    assert row(modern_chat, sent)["message"] == ""
+
+
 def test_a_message_that_another_program_deletes_is_not_made_again(modern_chat: Chat, sent: str) -> None:
     with modern_chat.tables.before("UpdateItem", [lambda: None, modern_chat.tables.forget_messages]):
         assert ask(modern_chat, "editMessage", sent)["code"] == "NOT_FOUND"

@@ -120,6 +120,12 @@ def test_what_the_program_names_is_deleted_first(inputs: dict[str, Any], replace
     assert deletes_before_replace("aws:dynamodb/table:Table", inputs, replaces) is first
 
 
+def test_an_attachment_is_deleted_first_although_pulumi_does_not_name_it() -> None:
+    type_, inputs = "aws:iam/rolePolicyAttachment:RolePolicyAttachment", {"role": "Mine", "__defaults": []}
+    assert deletes_before_replace(type_, inputs, ["role"])
+    assert not deletes_before_replace(type_, inputs, [])
+
+
 def test_what_a_refresh_finds() -> None:
     inputs = {
         "name": "Mine",

@@ -26,8 +26,8 @@ def test_files_of_tests_in_the_document_exist() -> None:
 
 def test_documented_statements_equal_the_policy() -> None:
     every_statement = [
+        *policy.for_logs(log_group_arns=["<log group>"]),
         *policy.for_serving(
-            log_group_arns=["<log group>"],
             connections_table_arn="<connections table>",
             connections_are_counted=True,
             joined_groups_are_listed=True,
