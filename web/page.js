@@ -1,17 +1,19 @@
 /** The chat page. It shows what chat-client.js reports. Its parts are in page/. */
-import { ChatClient, isId, isUrl } from "./chat-client.js";
+import { ChatClient, isId, isUrl, isVisible } from "./chat-client.js";
 import { alert, endAlert, endAlerts, isAlerted } from "./page/alerts.js";
-import { rewrite, writeTo } from "./page/composer.js";
-import { endState, showState } from "./page/connection.js";
+import { draftOf, rewrite, writeTo } from "./page/composer.js";
+import { endState, onTry, showState } from "./page/connection.js";
 import { Conversation } from "./page/conversation.js";
 import { today } from "./page/dates.js";
-import { byId, showAvatar, textOf } from "./page/elements.js";
+import { byId, isolated, isTouched, moveFocus, showAvatar, textOf } from "./page/elements.js";
 import { count, coversConversation, forgetDays, isOnPhone, onChoose, openGroups, showGroups } from "./page/groups.js";
+import { isInFrontElsewhere, setInFront } from "./page/in-front.js";
 import { onJoin, showJoinForm } from "./page/join-form.js";
 import { mayLeave, unsentIn } from "./page/leaving.js";
+import { groupMeant } from "./page/look-alikes.js";
 import { setOwnName } from "./page/mentions.js";
 import { endNotification, endNotifications, notify } from "./page/notifications.js";
-import { openPeople, showPeople, showTyping } from "./page/people.js";
+import { openPeople, othersOf, showPeople, showTyping } from "./page/people.js";
 import { readJson, write } from "./page/storage.js";
 
 /** @import { Chat, ChatError, GroupSummary, Message, Room } from "./chat-client.js" */
@@ -57,12 +59,15 @@ let redraw;
 
 // The session
 
-onJoin((values) => {
+onJoin(async (values) => {
   const { endpoint, userId, token } = values;
   const same = session?.endpoint === endpoint && session.userId === userId && session.token === token;
-  enter({ ...values, groups: [...new Set([...(same ? (session?.groups ?? []) : []), values.group])] });
+  const theirs = same ? (session?.groups ?? []) : [];
+  const group = await groupMeant(values.group, [...theirs, ...joinedIn(values)]);
+  if (!group) return;
+  enter({ ...values, group, groups: [...new Set([...theirs, group])] });
   // A token says who the user is. Without one, somebody else may have chosen the same name.
-  if (!token) watched = values.group;
+  if (!token) watched = group;
 });
 
 /** @param {any} value @returns {value is Session} */
@@ -80,6 +85,7 @@ function isSession(value) {
 function enter(joined) {
   session = joined;
   const { endpoint, userId, name, token } = joined;
+  byId("join-view").hidden = true;
   byId("chat-view").hidden = false;
   byId("my-name").textContent = name;
   showAvatar(byId("my-avatar"), userId, name);
@@ -91,13 +97,14 @@ function enter(joined) {
   departed = [];
   unsure.clear();
   summaries = new Map();
-  left = new Set(readJson("localStorage", leftKey(joined), Array.isArray));
+  left = new Set(readJson("localStorage", leftKey(joined), areIds));
   chat = new ChatClient(endpoint, { userId, senderName: name, getToken: () => token });
   chat.on("state", connectionChanged);
   chat.on("groups", counted);
   chat.on("error", failed);
   for (const groupId of joined.groups) open(groupId);
   chat.connect();
+  frontChanged();
   show(joined.group);
 }
 
@@ -128,7 +135,9 @@ function signOut() {
   conversations.clear();
   chat?.close();
   chat = undefined;
+  frontChanged();
   write("sessionStorage", SESSION_KEY, "");
+  if (session) write("localStorage", joinedKey(session), "");
   endNotifications();
   endState();
   openPeople(false);
@@ -156,7 +165,7 @@ function connectionChanged() {
   for (const reason of ["CONNECT", "REFUSED"]) endAlert(reason);
 }
 
-byId("try-now").addEventListener("click", () => chat?.wake());
+onTry(() => chat?.wake());
 
 // Groups
 
@@ -175,6 +184,15 @@ function settle() {
   unsure.clear();
 }
 
+/** @param {Pick<Session, "endpoint" | "userId">} user */
+const joinedKey = ({ endpoint, userId }) => `chat-joined:${JSON.stringify([endpoint, userId])}`;
+
+/** The groups that the user has joined in any tab of this browser. @param {Pick<Session, "endpoint" | "userId">} user */
+const joinedIn = (user) => readJson("localStorage", joinedKey(user), areIds) ?? [];
+
+/** @param {any} value @returns {value is string[]} */
+const areIds = (value) => Array.isArray(value) && value.every(isId);
+
 /** @param {Session} user */
 const leftKey = ({ endpoint, userId }) => `chat-left:${JSON.stringify([endpoint, userId])}`;
 
@@ -182,7 +200,10 @@ const leftKey = ({ endpoint, userId }) => `chat-left:${JSON.stringify([endpoint,
 function setLeft(groupId, isLeft) {
   if (isLeft) left.add(groupId);
   else left.delete(groupId);
-  if (session) write("localStorage", leftKey(session), left.size ? JSON.stringify([...left]) : "");
+  if (!session) return;
+  write("localStorage", leftKey(session), left.size ? JSON.stringify([...left]) : "");
+  const others = joinedIn(session).filter((joined) => joined !== groupId);
+  write("localStorage", joinedKey(session), JSON.stringify(isLeft ? others : [...others, groupId]));
 }
 
 /** @param {string} groupId @returns {Conversation} */
@@ -251,20 +272,27 @@ function show(groupId) {
   openPeople(false);
   openGroups(false);
   writeTo({
-    draftKey: `chat-draft:${JSON.stringify([groupId, session.userId])}`,
+    draftKey: draftKey(groupId),
     send: (text) => {
       stopWatching();
       conversation.send(text);
     },
     typing: (isTyping) => room.setTyping(isTyping),
+    people: () => othersOf(room, conversation.names, user.userId),
   });
   conversation.show();
   groupsChanged();
   // On a touch screen, the keyboard would cover half of the conversation.
-  byId(matchMedia("(pointer: coarse)").matches ? "log" : "text").focus();
+  moveFocus(byId(isTouched() ? "log" : "text"));
 }
 
-onChoose(show);
+/** @param {string} groupId */
+const draftKey = (groupId) => `chat-draft:${JSON.stringify([groupId, session?.userId])}`;
+
+// The list shows the draft of the group that it covers.
+byId("groups-toggle").addEventListener("click", groupsChanged);
+
+onChoose(show, (typed) => groupMeant(typed, [...conversations.keys()]));
 
 addEventListener("popstate", () => {
   const groupId = new URLSearchParams(location.search).get("group") ?? "";
@@ -273,25 +301,34 @@ addEventListener("popstate", () => {
   openGroups(true);
 });
 
+const LEAVING = "You stop getting messages of this group. You can join it again by its name.";
+
 byId("leave").addEventListener("click", async () => {
   const conversation = shownConversation();
-  const next = groups().find(({ groupId }) => groupId !== session?.group);
-  if (!conversation || !next) {
-    if (await mayLeave(rooms(), "Sign out", whatWaits)) signOut();
-    return;
-  }
+  if (!conversation || !session) return;
+  const { groupId } = conversation.room;
+  const next = groups().find((group) => group.groupId !== groupId);
   const then = (/** @type {boolean} */ isSending) =>
     isSending
       ? "This page goes on sending, also after you have left the group. Keep it open."
       : "What is not sent stays here until you join the group again.";
-  if (!(await mayLeave([conversation.room], "Leave the group", then))) return;
+  const always = {
+    title: ["Leave “", isolated(groupId), "”?"],
+    what: next ? LEAVING : `${LEAVING} You are in no other group, so you also sign out.`,
+  };
+  const leaves = next ? [conversation.room] : rooms();
+  if (!(await mayLeave(leaves, "Leave the group", next ? then : whatWaits, always))) return;
+  setLeft(groupId, true);
+  if (!next) {
+    session = { ...session, groups: [] };
+    return signOut();
+  }
   leaveView();
   conversation.close();
-  conversations.delete(conversation.room.groupId);
+  conversations.delete(groupId);
   departed.push(conversation.room);
   unsure.delete(conversation);
-  endNotification(conversation.room.groupId);
-  setLeft(conversation.room.groupId, true);
+  endNotification(groupId);
   show(next.groupId);
   openGroups(true);
 });
@@ -307,6 +344,8 @@ function groups() {
     const own = last?.senderId === session?.userId;
     const isEmpty = !last && loaded;
     const sender = last && !own ? names.of(last.senderId, last.senderName) : "You";
+    const draft = draftOf(draftKey(groupId));
+    const unsent = unsentIn(room);
     return {
       groupId,
       last,
@@ -315,6 +354,9 @@ function groups() {
       unread,
       mentioned,
       more: unread > 0 && !!summaries.get(groupId)?.unreadMore,
+      draft: isVisible(draft) ? draft : "",
+      unsent: unsent.length,
+      failed: unsent.some(({ status }) => status === "failed"),
     };
   });
   const newestFirst = (/** @type {Group} */ a, /** @type {Group} */ b) =>
@@ -344,12 +386,15 @@ function arrived(conversation, message) {
 }
 
 /** @param {Conversation} conversation @param {Message} message */
-function tell({ room: { groupId }, names }, message) {
-  if (isHere() || !session) return;
-  const { endpoint, userId } = session;
+async function tell({ room: { groupId }, names }, message) {
+  const user = userKey();
+  if (isHere() || !user || (await isInFrontElsewhere(user))) return;
   const text = `${names.of(message.senderId, message.senderName)}: ${textOf(message)}`;
-  notify(groupId, JSON.stringify([endpoint, userId]), text, () => show(groupId));
+  if (user === userKey()) notify(groupId, user, text, () => show(groupId));
 }
+
+/** Says who the user is. Empty after they have signed out. */
+const userKey = () => (chat && session ? JSON.stringify([session.endpoint, session.userId]) : "");
 
 // People
 
@@ -378,10 +423,18 @@ const isHere = () => !document.hidden && document.hasFocus();
 const isLooking = () => isHere() && !coversConversation();
 const shownConversation = () => session && conversations.get(session.group);
 
+const frontChanged = () => setInFront(isHere() ? userKey() : "");
+
 document.addEventListener("visibilitychange", () => {
+  frontChanged();
   if (!document.hidden) shownConversation()?.show();
 });
+addEventListener("blur", frontChanged);
+// The browser does not keep a page that has a lock for the way back.
+addEventListener("pagehide", () => setInFront(""));
+addEventListener("pageshow", frontChanged);
 addEventListener("focus", () => {
+  frontChanged();
   checkDay();
   shownConversation()?.update();
 });

@@ -74,10 +74,15 @@ class Person:
         """Open the page, join, and wait until connected."""
         self.open(group=group, endpoint=endpoint)
         if token:
+            self.open_connection()
             self.find("token").send_keys(token)
         self.find("name").clear()
         self.find("name").send_keys(self.name, Keys.ENTER)
         self.until_state("Connected")
+
+    def open_connection(self) -> None:
+        """Open the part of the join form with the server and the token. It is closed if the page has a server."""
+        self.script("document.getElementById('connection').open = true")
 
     def say(self, text: str) -> None:
         self.write(text)
@@ -133,9 +138,14 @@ class Person:
         self.find("other-group").send_keys(group, Keys.ENTER)
         self.until_state("Connected")
 
+    def leave(self) -> None:
+        """Leave the shown group, and sign out if it is the only one."""
+        self.find("leave").click()
+        self.find("question-other").click()
+
     def look_away(self) -> None:
         """Use another window. The tests keep the focus in every window, so a script takes it away."""
-        self.script("document.hasFocus = () => false")
+        self.script("document.hasFocus = () => false; dispatchEvent(new Event('blur'))")
 
     def look_back(self) -> None:
         self.script("delete document.hasFocus; dispatchEvent(new Event('focus'))")
@@ -156,8 +166,13 @@ class Person:
         """Id or class of the element that has the focus."""
         return str(self.script("return document.activeElement.id || document.activeElement.className"))
 
-    def press(self, *keys: str) -> None:
-        ActionChains(self.browser).send_keys(*keys).perform()
+    def press(self, *keys: str, holding: str = "") -> None:
+        """Press keys one after the other, while another one is held down."""
+        actions = ActionChains(self.browser)
+        if holding:
+            actions.key_down(holding).send_keys(*keys).key_up(holding).perform()
+        else:
+            actions.send_keys(*keys).perform()
 
     def script(self, script: str, *arguments: object) -> Any:
         return self.browser.execute_script(script, *arguments)

@@ -25,6 +25,7 @@ _LIKE_BOB = [
     "Bob\u180e",
     "Bob\u2800",
     "Bob\u3164",
+    "B\u0007ob",  # a control character
     "Bob\U000e0041",
 ]
 """Names that look like Bob's."""
@@ -42,6 +43,9 @@ _GROUPS = [
     [["bob", "Bob"], ["user-18", "Bob"]],
     [["user-17", "Bob (user-18)"]],
     [["user-17", "Bob (user-18) "]],
+    [["user-17", "Bob (user-18)\u3164"]],
+    [["user-17", "Bob (user-18\uff09"]],
+    [["", "Bob"], ["user-18", "Bob"]],
     [["user-17", "(Bob) Smith"]],
 ]
 """Groups of users with their names, in the order in which they are learned."""

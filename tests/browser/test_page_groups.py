@@ -62,7 +62,7 @@ def test_groups_at_the_side(person: People, store: Store, group: str, chat_url: 
     ann.browser.refresh()
     ann.until(lambda: [name for name, _, _ in ann.groups] == [red, blue])
     assert ann.text_of("title") == red
-    ann.find("leave").click()
+    ann.leave()
     ann.until(lambda: [name for name, _, _ in ann.groups] == [blue])
     assert ann.text_of("title") == blue
     ann.until(lambda: ann.texts == ["Hello blue"])
@@ -363,12 +363,12 @@ def test_the_server_counts_what_is_unread_on_every_device(person: People, emulat
             laptop.text_of("alert")
             == "You are not a member of this group, or not any more. Ask to be added, or leave it."
         )
-        laptop.find("leave").click()
+        laptop.leave()
         laptop.until(lambda: len(laptop.groups) == 2)
         laptop.choose(red)
 
         # A group that is left stays away, though the server still lists it.
-        laptop.find("leave").click()
+        laptop.leave()
         laptop.until(lambda: [name for name, _, _ in laptop.groups] == [blue])
         laptop.browser.refresh()
         laptop.until_state("Connected")

@@ -1,9 +1,17 @@
 /** Where the user writes. What they have not sent stays with its group, also over a reload. */
-import { byId } from "./elements.js";
+import { suggest, takesKey } from "./completion.js";
+import { byId, isTaken } from "./elements.js";
 import { isVisible } from "../chat-client.js";
 import { read, write } from "./storage.js";
 
-/** @typedef {{ draftKey: string, send: (text: string) => void, typing: (isTyping: boolean) => void }} Target */
+/** @import { Person } from "./completion.js" */
+/**
+ * @typedef {object} Target
+ * @property {string} draftKey
+ * @property {(text: string) => void} send
+ * @property {(isTyping: boolean) => void} typing
+ * @property {() => Person[]} people Those whom the user may mention.
+ */
 
 const text = /** @type {HTMLTextAreaElement} */ (byId("text"));
 
@@ -11,13 +19,22 @@ const form = byId("composer");
 
 /** @type {Target | undefined} */
 let target;
+/** What the user has not sent, by key. The browser may refuse to store it. @type {Map<string, string>} */
+const drafts = new Map();
+
+/** @param {string} key */
+export const draftOf = (key) => drafts.get(key) ?? read("sessionStorage", key) ?? "";
 
 /** @param {Target} to Write to this group from now on. */
 export function writeTo(to) {
   target?.typing(false);
   target = to;
-  text.value = read("sessionStorage", to.draftKey) ?? "";
+  suggest(to.people);
+  text.value = draftOf(to.draftKey);
   fit();
+  // A person writes on at the end, and sees it.
+  text.setSelectionRange(text.value.length, text.value.length);
+  text.scrollTop = text.scrollHeight;
 }
 
 /** Write a text again, above what the user is writing. @param {string} again */
@@ -38,7 +55,10 @@ function fit() {
 }
 
 function keep() {
-  if (target) write("sessionStorage", target.draftKey, text.value);
+  if (target) {
+    drafts.set(target.draftKey, text.value);
+    write("sessionStorage", target.draftKey, text.value);
+  }
   fit();
 }
 
@@ -61,11 +81,8 @@ text.addEventListener("input", () => {
   target?.typing(text.value !== "");
 });
 
-// The key code of a key that an input method takes. In Safari, the composition has already ended when its Enter comes.
-const TAKEN = 229;
-
 text.addEventListener("keydown", (event) => {
-  if (event.key !== "Enter" || event.shiftKey || event.isComposing || event.keyCode === TAKEN) return;
+  if (takesKey(event) || event.key !== "Enter" || event.shiftKey || isTaken(event)) return;
   event.preventDefault();
   send();
 });

@@ -12,30 +12,59 @@ const WORDS = {
   closed: "Not in this group",
 };
 
+/** What a press of the button does is seen at least this long, also if the attempt fails at once. */
+const TRY_MS = 800;
+
+const button = byId("try-now");
 /** @type {ReturnType<typeof setInterval> | undefined} */
 let countdown;
+/** Until when an attempt is shown that the user has asked for, in milliseconds since 1970. */
+let tryingUntil = 0;
+/** @type {ReturnType<typeof setTimeout> | undefined} */
+let later;
 /** The states of which screen readers hear. Between two attempts to connect, there is no news for them. */
 const SAID = ["online", "waiting", "closed"];
 
 /** @param {Chat} chat @param {State} state Of the group that is shown. */
 export function showState(chat, state) {
+  clearTimeout(later);
+  const rest = tryingUntil - Date.now();
+  if (state === "waiting" && rest > 0) {
+    later = setTimeout(() => showState(chat, state), rest);
+    state = "connecting";
+  }
   byId("chat-view").dataset.state = state;
   byId("state").textContent = WORDS[state];
   if (SAID.includes(state)) showText(byId("said"), WORDS[state]);
-  byId("try-now").hidden = state !== "waiting";
+  const waits = state === "waiting";
+  // A button that goes would take the focus with it.
+  if (!waits && document.activeElement === button) byId("text").focus();
+  button.hidden = !waits;
   clearInterval(countdown);
   byId("countdown").textContent = "";
-  if (state !== "waiting") return;
+  if (!waits) return;
   const until = Date.now() + chat.retryInMs;
   const tick = () => {
-    byId("countdown").textContent = `· trying again in ${Math.max(0, Math.ceil((until - Date.now()) / 1000))} s`;
+    byId("countdown").textContent = `· next try in ${Math.max(0, Math.ceil((until - Date.now()) / 1000))} s`;
   };
   tick();
   countdown = setInterval(tick, 1000);
 }
 
+/** @param {() => void} tryNow The user does not want to wait for the next attempt. */
+export function onTry(tryNow) {
+  button.addEventListener("click", () => {
+    tryingUntil = Date.now() + TRY_MS;
+    tryNow();
+  });
+  // The focus stays where it is, most often in the draft.
+  button.addEventListener("mousedown", (event) => event.preventDefault());
+}
+
 /** The user has signed out. */
 export function endState() {
   clearInterval(countdown);
+  clearTimeout(later);
+  tryingUntil = 0;
   showText(byId("said"), "");
 }

@@ -119,9 +119,9 @@ export class Conversation {
 
   /** Learn what users are called. @param {readonly { userId: string, name?: string }[]} users */
   learn(users) {
-    const { clashes } = this.names;
+    const { version } = this.names;
     for (const { userId, name } of users) this.names.learn(userId, name);
-    if (this.names.clashes !== clashes) this.update();
+    if (this.names.version !== version) this.update();
   }
 
   // Reading
@@ -160,7 +160,8 @@ export class Conversation {
     // What came late stands above what was read.
     if (late.length && !reads) this.#line = earlier(this.#line, this.#before(late[0]));
     this.unread = reads ? 0 : unread;
-    this.mentioned = this.unread > 0 && [...counted, ...this.#late].some(mentionsUser);
+    this.mentioned =
+      this.unread > 0 && [...counted, ...this.#late].some((message) => mentionsUser(message, this.names));
     const news = arrived.at(-1);
     if (news && !reads) this.#reader.arrived(news);
     if (reads) {

@@ -16,6 +16,24 @@ export function copyOf(id) {
   return /** @type {HTMLElement} */ (template.content.firstElementChild?.cloneNode(true));
 }
 
+// The key code of a key that an input method takes. In Safari, the composition has already ended when its Enter comes.
+const TAKEN = 229;
+
+/** Whether an input method takes a key. @param {KeyboardEvent} event */
+export const isTaken = ({ isComposing, keyCode }) => isComposing || keyCode === TAKEN;
+
+export const isTouched = () => matchMedia("(pointer: coarse)").matches;
+
+/** On a touch screen, the frame of the focus comes with the first key. @param {HTMLElement} element */
+export function moveFocus(element) {
+  if (isTouched()) {
+    element.classList.add("unframed");
+    for (const end of ["keydown", "blur"])
+      element.addEventListener(end, () => element.classList.remove("unframed"), { once: true });
+  }
+  element.focus();
+}
+
 /** A screen reader would read an unchanged text again. @param {HTMLElement} element @param {string} text */
 export function showText(element, text) {
   if (element.textContent !== text) element.textContent = text;
@@ -28,7 +46,7 @@ export const plain = (text) => text.replace(/[^\P{Cf}\u200c\u200d]/gu, "").trim(
 export const keyOf = (name) =>
   name
     .normalize("NFKC")
-    .replace(/[\p{Default_Ignorable_Code_Point}\p{White_Space}\u2800]/gu, "")
+    .replace(/[\p{Default_Ignorable_Code_Point}\p{White_Space}\p{Cc}\u2800]/gu, "")
     .toLowerCase();
 
 /** The name to show for another user, who is never shown as "You". @param {string} userId @param {string} [name] */

@@ -1,7 +1,8 @@
 /** The list of groups at the side. On a phone it slides over the conversation. */
 import { isId, isVisible } from "../chat-client.js";
-import { byId, copyOf, isolated, part, showAvatar, textOf } from "./elements.js";
+import { byId, copyOf, isolated, isTaken, moveFocus, part, showAvatar, textOf } from "./elements.js";
 import { showDayOrTime } from "./dates.js";
+import { areNotSent } from "./leaving.js";
 
 /** @import { Message } from "../chat-client.js" */
 /**
@@ -13,6 +14,9 @@ import { showDayOrTime } from "./dates.js";
  * @property {number} unread
  * @property {boolean} mentioned Whether an unread message has the user's name.
  * @property {boolean} more Whether there may be more unread messages.
+ * @property {string} draft What the user has written there, and not sent.
+ * @property {number} unsent How many messages are still to be sent, or have failed.
+ * @property {boolean} failed Whether one of them has failed.
  */
 
 const view = byId("chat-view");
@@ -59,8 +63,8 @@ export function count(groups) {
 
 /** @param {{ element: HTMLElement, look: string }} row @param {Group} group @param {boolean} current */
 function fill(row, group, current) {
-  const { groupId, last, isEmpty, sender, mentioned } = group;
-  const look = JSON.stringify([last, isEmpty, sender, count([group]), mentioned, current]);
+  const { groupId, last, isEmpty, sender, mentioned, draft, unsent, failed } = group;
+  const look = JSON.stringify([last, isEmpty, sender, count([group]), mentioned, draft, unsent, failed, current]);
   if (row.look === look) return;
   row.look = look;
   const { element } = row;
@@ -68,6 +72,8 @@ function fill(row, group, current) {
   button.dataset.group = groupId;
   if (current) button.setAttribute("aria-current", "true");
   else button.removeAttribute("aria-current");
+  // One stop for the Tab key, however many groups there are. The arrows go on from there.
+  button.tabIndex = current ? 0 : -1;
   showAvatar(part(element, "avatar"), groupId, groupId);
   part(element, "name").textContent = groupId;
   part(element, "time").hidden = !last;
@@ -75,6 +81,12 @@ function fill(row, group, current) {
   part(element, "last").replaceChildren(
     ...(last ? [isolated(sender), ": ", isolated(textOf(last))] : [isEmpty ? "No messages yet" : ""]),
   );
+  part(element, "draft").hidden = !draft;
+  part(element, "draft").lastElementChild?.replaceChildren(draft);
+  const mark = part(element, "unsent");
+  mark.hidden = !unsent;
+  mark.ariaLabel = mark.title = areNotSent(unsent);
+  mark.classList.toggle("failed", failed);
   part(element, "badge").hidden = !group.unread;
   part(element, "at").hidden = !mentioned;
   part(element, "count").textContent = count([group]);
@@ -85,24 +97,51 @@ export function forgetDays() {
   for (const row of rows.values()) row.look = "";
 }
 
-/** @param {(groupId: string) => void} choose The user wants to see this group, and to join it if it is new. */
-export function onChoose(choose) {
+/**
+ * @param {(groupId: string) => void} choose The user wants to see this group, and to join it if it is new.
+ * @param {(typed: string) => Promise<string | undefined>} meant The group that they mean by a name. Undefined for no group.
+ */
+export function onChoose(choose, meant) {
   list.addEventListener("click", ({ target }) => {
     const button = /** @type {HTMLElement | null} */ (/** @type {HTMLElement} */ (target).closest(".group"));
     if (button?.dataset.group) choose(button.dataset.group);
   });
+  document.addEventListener("keydown", (event) => {
+    if (!event.altKey || view.hidden || !(event.key in STEPS) || isTaken(event)) return;
+    event.preventDefault();
+    const next = groupAt(list.querySelector("[aria-current]"), STEPS[event.key]);
+    if (next?.dataset.group) choose(next.dataset.group);
+  });
   const form = /** @type {HTMLFormElement} */ (byId("join-group"));
   const field = /** @type {HTMLInputElement} */ (byId("other-group"));
-  form.addEventListener("submit", (event) => {
+  form.addEventListener("submit", async (event) => {
     event.preventDefault();
-    const groupId = field.value.trim().normalize();
-    const isRight = isId(groupId) && isVisible(groupId);
+    const typed = field.value.trim().normalize();
+    const isRight = isId(typed) && isVisible(typed);
     field.setAttribute("aria-invalid", `${!isRight}`);
-    if (!isRight) return field.focus();
+    const groupId = isRight && (await meant(typed));
+    if (!groupId) return field.focus();
     form.reset();
     choose(groupId);
   });
 }
+
+// With the keyboard
+
+/** @type {Record<string, number>} */
+const STEPS = { ArrowUp: -1, ArrowDown: 1 };
+
+/** The group some steps from another one in the list, if there is one. @param {Element | null} group @param {number} steps */
+function groupAt(group, steps) {
+  const all = /** @type {HTMLElement[]} */ ([...list.querySelectorAll(".group")]);
+  return all[all.findIndex((each) => each === group) + steps];
+}
+
+list.addEventListener("keydown", (event) => {
+  if (event.altKey || !(event.key in STEPS)) return;
+  event.preventDefault();
+  groupAt(document.activeElement, STEPS[event.key])?.focus();
+});
 
 // On a phone
 
@@ -117,7 +156,8 @@ export function openGroups(open) {
   view.classList.toggle("listing", covers);
   conversation.inert = covers;
   toggle.ariaExpanded = `${covers}`;
-  if (covers) /** @type {HTMLElement | null} */ (list.querySelector("[aria-current]"))?.focus();
+  const current = /** @type {HTMLElement | null} */ (list.querySelector("[aria-current]"));
+  if (covers && current) moveFocus(current);
 }
 
 toggle.addEventListener("click", () => openGroups(true));

@@ -22,14 +22,17 @@ export async function showJoinForm(session, doubtful) {
   fill("userId", known.givenId);
   // The token comes after the #, which browsers do not send to servers.
   fill("token", session?.token ?? new URLSearchParams(location.hash.slice(1)).get("token"));
-  // A link may name an endpoint, which is then shown. It must not replace a session's endpoint, or a token could leak.
-  fill("endpoint", session?.endpoint ?? query.get("endpoint") ?? (await configuredEndpoint()));
-  const open = !field("endpoint").value || query.has("endpoint") || doubtful;
-  byId("connection").toggleAttribute("open", open);
+  // What a link names must not replace a session's endpoint, or a token could leak.
+  fill("endpoint", session?.endpoint ?? query.get("endpoint") ?? (await ownEndpoint()));
+  byId("connection").toggleAttribute("open", doubtful);
   byId("join-view").hidden = false;
   byId("chat-view").hidden = true;
   document.title = "Chat";
   field(field("group").value ? "name" : "group").focus();
+  const own = await ownEndpoint();
+  byId("own-endpoint").hidden = !own;
+  // A link may name another endpoint than that of the page. The user must see it before they give it a token.
+  if (!own || field("endpoint").value !== own) byId("connection").setAttribute("open", "");
 }
 
 /** @param {(values: Values) => void} join Called with what the user has filled in. */
@@ -46,7 +49,6 @@ export function onJoin(join) {
       return field(wrong).focus();
     }
     write("localStorage", NAME_KEY, values.name);
-    byId("join-view").hidden = true;
     const { group, name, endpoint, token, userId } = values;
     join({ group, name, endpoint, token, givenId: userId, userId: userId || name });
   });
@@ -84,6 +86,11 @@ const field = (name) => /** @type {HTMLInputElement} */ (form.elements.namedItem
 function fill(name, value) {
   field(name).value = value ?? "";
 }
+
+/** @type {Promise<string> | undefined} */
+let own;
+/** The endpoint that the page was served with. Empty if there is none. */
+const ownEndpoint = () => (own ??= configuredEndpoint());
 
 async function configuredEndpoint() {
   try {

@@ -1,6 +1,9 @@
-/** Where a text names the user. */
+/** Where a text names the user, or mentions somebody else. */
 
+import { keyOf } from "./elements.js";
 import { splitAtLinks } from "./links.js";
+
+/** @import { Names } from "./names.js" */
 
 // These scripts write no spaces between words.
 const UNSPACED = /[\p{sc=Han}\p{sc=Hiragana}\p{sc=Katakana}\p{sc=Thai}\p{sc=Lao}\p{sc=Khmer}\p{sc=Myanmar}]/u;
@@ -8,32 +11,49 @@ const UNSPACED = /[\p{sc=Han}\p{sc=Hiragana}\p{sc=Katakana}\p{sc=Thai}\p{sc=Lao}
 // Korean writes particles right after a name.
 const UNSPACED_AFTER = new RegExp(`${UNSPACED.source}|\\p{sc=Hangul}`, "u");
 
-/** The name as a whole word, in upper or lower case. @type {{ name: string, pattern?: RegExp }} */
+/** The name as a whole word, with an @ before it or without, in upper or lower case. @type {{ name: string, pattern?: RegExp }} */
 let own = { name: "" };
-/** The answers so far. The unread messages are asked about again with each new one. @type {WeakMap<object, boolean>} */
+/** The answers so far. The unread messages are asked about again with each new one. @type {WeakMap<object, { version: number, answer: boolean }>} */
 let known = new WeakMap();
+
+/** @param {string} name */
+const literal = (name) => name.replace(/[\\^$.*+?()[\]{}|]/g, "\\$&");
+
+/** A name that is a part of a longer word is another one. @param {string} name */
+const endOf = (name) => (UNSPACED_AFTER.test([...name].at(-1) ?? "") ? "" : "(?![\\p{L}\\p{M}\\p{N}_])");
 
 /** @param {string} name From now on, the name of the user. */
 export function setOwnName(name) {
   if (own.name === name) return;
-  const letters = [...name];
-  const before = UNSPACED.test(letters[0]) ? "" : "(?<![\\p{L}\\p{M}\\p{N}_])";
-  const after = UNSPACED_AFTER.test(letters[letters.length - 1]) ? "" : "(?![\\p{L}\\p{M}\\p{N}_])";
-  const literal = name.replace(/[\\^$.*+?()[\]{}|]/g, "\\$&");
+  const before = UNSPACED.test([...name][0]) ? "" : "(?<![\\p{L}\\p{M}\\p{N}_])";
   known = new WeakMap();
-  own = { name, pattern: new RegExp(`${before}(${literal})${after}`, "giu") };
+  own = { name, pattern: new RegExp(`${before}(@?${literal(name)})${endOf(name)}`, "giu") };
+}
+
+/** "@" and one of these names, the longest that fits, but not the user's. @param {string[]} names */
+export function patternOf(names) {
+  const others = [...new Set(names)].filter((name) => keyOf(name) !== keyOf(own.name));
+  if (!others.length) return undefined;
+  others.sort((a, b) => b.length - a.length);
+  // What stands before the @ of a mail address is no mention.
+  return new RegExp(`(?<![\\w.%+-])(@(?:${others.map((name) => literal(name) + endOf(name)).join("|")}))`, "giu");
 }
 
 /** Splits a text at the user's name: every second part is the name. @param {string} text */
 export const splitAtName = (text) => (own.pattern ? text.split(own.pattern) : [text]);
 
-/** @param {{ message: string, own: boolean }} message */
-export function mentionsUser(message) {
-  let answer = known.get(message);
-  if (answer === undefined) {
-    const parts = message.own ? [] : splitAtLinks(message.message);
-    answer = parts.some((text, index) => index % 2 === 0 && splitAtName(text).length > 1);
-    known.set(message, answer);
-  }
+/** Splits a text at mentions of others: every second part is one. @param {string} text @param {Names} [names] */
+export const splitAtMentions = (text, names) => (names?.mentions ? text.split(names.mentions) : [text]);
+
+/** @param {{ message: string, own: boolean }} message @param {Names} [names] Of the people of the group. */
+export function mentionsUser(message, names) {
+  if (message.own) return false;
+  const version = names?.version ?? 0;
+  const before = known.get(message);
+  if (before?.version === version) return before.answer;
+  const parts = splitAtLinks(message.message).filter((_, index) => index % 2 === 0);
+  const rest = parts.flatMap((text) => splitAtMentions(text, names).filter((_, index) => index % 2 === 0));
+  const answer = rest.some((text) => splitAtName(text).length > 1);
+  known.set(message, { version, answer });
   return answer;
 }

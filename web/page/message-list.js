@@ -2,14 +2,15 @@
 import { copyOf, isEmoji, part, showAvatar, showText, textOf } from "./elements.js";
 import { dayOf, nameOfDay, showTime, timeOf } from "./dates.js";
 import { splitAtLinks } from "./links.js";
-import { mentionsUser, splitAtName } from "./mentions.js";
+import { mentionsUser, splitAtMentions, splitAtName } from "./mentions.js";
 
 /** @import { Message } from "../chat-client.js" */
 /** @import { Names } from "./names.js" */
-/** @typedef {{ element: HTMLElement, message?: Message, look?: string }} Row */
+/** @typedef {["text" | "link" | "mark" | "person", string]} Part */
+/** @typedef {{ element: HTMLElement, start: number, message?: Message, look?: string, parts?: string }} Row */
 
-/** Messages of one sender with shorter pauses than this are one block, with one name and one time. */
-const BLOCK_PAUSE_MS = 300_000;
+/** Messages that a sender sends within this time are one block, with one name and one time. */
+const BLOCK_MS = 300_000;
 
 const STATUS = { sending: "Sending", sent: "Sent", failed: "Not sent" };
 
@@ -25,7 +26,7 @@ export class MessageList {
   /** @type {string | undefined} */
   #unread;
   #names;
-  #clashes = 0;
+  #version = 0;
 
   /** @param {Names} names */
   constructor(names) {
@@ -45,10 +46,10 @@ export class MessageList {
    */
   show(messages, unread) {
     const before = this.#shown;
-    const { clashes } = this.#names;
+    const { version } = this.#names;
     const [start, end, endBefore] =
-      clashes === this.#clashes ? changedRange(before, messages) : [0, messages.length, before.length];
-    this.#clashes = clashes;
+      version === this.#version ? changedRange(before, messages) : [0, messages.length, before.length];
+    this.#version = version;
 
     const keys = new Set(messages.slice(start, end).map(({ key }) => key));
     for (const { key } of before.slice(start, endBefore)) {
@@ -59,11 +60,10 @@ export class MessageList {
     const moved = unread === this.#unread ? [] : [this.#unread, unread];
     this.#shown = messages;
     this.#unread = unread;
-    // The one after the changed messages may begin another day or block now.
-    for (let index = start; index < Math.min(end + 1, messages.length); index++) this.#place(index);
+    this.#placeFrom(start, end);
     for (const key of moved) {
       const index = key ? messages.findIndex((message) => message.key === key) : -1;
-      if (index >= 0) this.#place(index);
+      if (index >= 0) this.#placeFrom(index, index);
     }
     const below = unread && this.#rows.get(unread)?.element;
     if (!below) this.line.remove();
@@ -76,38 +76,50 @@ export class MessageList {
       if (message) part(element, "day").textContent = nameOfDay(dayOf(timeOf(message)));
   }
 
+  /**
+   * Place the messages of a range, and those after it as long as they are in other blocks than before.
+   *
+   * @param {number} start @param {number} end
+   */
+  #placeFrom(start, end) {
+    for (let index = start; index < this.#shown.length; index++) {
+      const row = this.#rows.get(this.#shown[index].key);
+      const block = row?.start;
+      if (this.#place(index).start === block && index >= end) return;
+    }
+  }
+
   /** @param {number} index */
   #place(index) {
     const message = this.#shown[index];
     const previous = this.#shown[index - 1];
     let row = this.#rows.get(message.key);
-    if (!row) this.#rows.set(message.key, (row = { element: copyOf("message-template") }));
-    this.#fill(row, message, previous);
-    const above = previous ? this.#rows.get(previous.key)?.element : undefined;
-    const place = above ? above.nextElementSibling : this.element.firstElementChild;
+    if (!row) this.#rows.set(message.key, (row = { element: copyOf("message-template"), start: 0 }));
+    const above = previous && this.#rows.get(previous.key);
+    this.#fill(row, message, previous, above?.start);
+    const place = above ? above.element.nextElementSibling : this.element.firstElementChild;
     if (place !== row.element) this.element.insertBefore(row.element, place);
+    return row;
   }
 
-  /** @param {Row} row @param {Message} message @param {Message} [previous] */
-  #fill(row, message, previous) {
+  /** @param {Row} row @param {Message} message @param {Message} [previous] @param {number} [start] Of the previous one's block. */
+  #fill(row, message, previous, start = 0) {
     const time = timeOf(message);
     const day = dayOf(time);
     const newDay = !previous || dayOf(timeOf(previous)) !== day;
     const continued =
-      !newDay &&
-      previous.senderId === message.senderId &&
-      +time - +timeOf(previous) < BLOCK_PAUSE_MS &&
-      message.key !== this.#unread;
+      !newDay && previous.senderId === message.senderId && +time - start < BLOCK_MS && message.key !== this.#unread;
+    row.start = continued ? start : +time;
     const name = this.#names.of(message.senderId, message.senderName);
-    const look = `${newDay} ${continued} ${name}`;
+    const mentions = message.message.includes("@") ? this.#names.version : "";
+    const look = `${newDay} ${continued} ${name} ${mentions}`;
     if (row.message === message && row.look === look) return;
-    const before = row.message;
     row.message = message;
     row.look = look;
 
     const { element } = row;
     element.className = `${message.own ? "own" : ""} ${continued ? "continued" : ""}`;
-    element.classList.toggle("mention", mentionsUser(message));
+    element.classList.toggle("mention", mentionsUser(message, this.#names));
     element.classList.toggle("emoji", isEmoji(textOf(message)));
     element.dataset.status = message.status;
     element.dataset.key = message.key;
@@ -116,7 +128,9 @@ export class MessageList {
     showAvatar(part(element, "avatar"), message.senderId, name);
     showText(part(element, "name"), message.own ? "You" : name);
     showTime(part(element, "time"), message);
-    if (!before || textOf(before) !== textOf(message)) part(element, "text").replaceChildren(...partsOf(message));
+    const parts = partsOf(message, this.#names);
+    if (row.parts !== JSON.stringify(parts)) part(element, "text").replaceChildren(...parts.map(elementOf));
+    row.parts = JSON.stringify(parts);
     const status = part(element, "status");
     status.hidden = !message.own;
     status.ariaLabel = status.title = STATUS[message.status];
@@ -126,30 +140,32 @@ export class MessageList {
   }
 }
 
-/** The text, with links, and with the user's name marked. @param {Message} message */
-function partsOf(message) {
-  const isForUser = mentionsUser(message);
-  return splitAtLinks(textOf(message)).flatMap((text, index) => {
-    if (index % 2) return linkTo(text);
-    return isForUser ? splitAtName(text).map((text, index) => (index % 2 ? wrapped("mark", text) : text)) : text;
-  });
+/** The text, with links, and with names marked. @param {Message} message @param {Names} names @returns {Part[]} */
+function partsOf(message, names) {
+  /** @type {(texts: string[], every: Part[0], other: (text: string) => Part[]) => Part[]} */
+  const each = (texts, kind, other) =>
+    texts.flatMap((text, index) => (index % 2 ? [/** @type {Part} */ ([kind, text])] : text ? other(text) : []));
+  const plain = (/** @type {string} */ text) => [/** @type {Part} */ (["text", text])];
+  const isForUser = mentionsUser(message, names);
+  return each(splitAtLinks(textOf(message)), "link", (text) =>
+    each(splitAtMentions(text, names), "person", (text) =>
+      isForUser ? each(splitAtName(text), "mark", plain) : plain(text),
+    ),
+  );
 }
 
-/** @param {string} address */
-function linkTo(address) {
-  if (!URL.canParse(address)) return address;
-  const link = wrapped("a", address);
-  link.href = address;
-  link.target = "_blank";
-  // The other page must not reach this one. The page's referrer policy hides where the user came from.
-  link.rel = "noopener noreferrer";
-  return link;
-}
-
-/** @template {keyof HTMLElementTagNameMap} T @param {T} tag @param {string} text */
-function wrapped(tag, text) {
-  const element = document.createElement(tag);
+/** @param {Part} part */
+function elementOf([kind, text]) {
+  if (kind === "text" || (kind === "link" && !URL.canParse(text))) return text;
+  const element = document.createElement(kind === "link" ? "a" : kind === "mark" ? "mark" : "span");
   element.textContent = text;
+  if (kind === "person") element.className = kind;
+  if (element instanceof HTMLAnchorElement) {
+    element.href = text;
+    element.target = "_blank";
+    // The other page must not reach this one. The page's referrer policy hides where the user came from.
+    element.rel = "noopener noreferrer";
+  }
   return element;
 }
 

@@ -1,5 +1,5 @@
 /** News on the desktop while the user is elsewhere. They ask for it with a button, and only then. */
-import { byId, plain } from "./elements.js";
+import { byId, plain, showText } from "./elements.js";
 import { alert, endAlert } from "./alerts.js";
 import { read, write } from "./storage.js";
 
@@ -11,28 +11,49 @@ const button = byId("notify");
 /** By group. @type {Map<string, Notification>} */
 const shown = new Map();
 
-let asked = read("localStorage", KEY) === "yes";
+const wants = () => read("localStorage", KEY) === "yes";
+/** Whether the user wants notifications. The browser may block them. */
+let asked = wants();
 
 const isOn = () => asked && Notification.permission === "granted";
 
 // Only pages on https and on this machine may notify.
 button.hidden = !("Notification" in globalThis && isSecureContext);
-if (!button.hidden) showButton();
+if (!button.hidden) {
+  showState();
+  // In the browser's settings, the user can change it at any time, and in another tab of the page.
+  navigator.permissions?.query({ name: "notifications" }).then(
+    (permission) => (permission.onchange = showState),
+    () => {},
+  );
+  addEventListener("storage", ({ key }) => {
+    if (key !== KEY) return;
+    asked = wants();
+    showState();
+  });
+}
 
 button.addEventListener("click", async () => {
   asked = !isOn();
   endAlert(REASON);
-  if (!asked) endNotifications();
-  else if ((await Notification.requestPermission()) === "denied")
-    alert(REASON, "Your browser blocks notifications from this page. Allow them in its settings.");
-  asked &&= isOn();
+  if (asked) {
+    const permission = await Notification.requestPermission();
+    if (permission === "denied")
+      alert(REASON, "Your browser blocks notifications from this page. Allow them in its settings.");
+    // Without an answer, the user has not decided.
+    asked = permission !== "default";
+  }
   write("localStorage", KEY, asked ? "yes" : "");
-  showButton();
+  showState();
 });
 
-function showButton() {
-  button.ariaPressed = `${isOn()}`;
-  button.title = isOn() ? "Notifications are on" : "Notify me of new messages";
+function showState() {
+  const blocked = asked && Notification.permission === "denied";
+  button.dataset.state = isOn() ? "on" : blocked ? "blocked" : "off";
+  showText(byId("notify-state"), `Notifications: ${button.dataset.state}`);
+  button.title = isOn() ? "Notify me no more" : "Notify me of new messages while I am elsewhere";
+  if (!blocked) endAlert(REASON);
+  if (!isOn()) endNotifications();
 }
 
 /**

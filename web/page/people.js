@@ -2,6 +2,7 @@
 import { byId, isolated, showAvatar } from "./elements.js";
 
 /** @import { Room } from "../chat-client.js" */
+/** @import { Person } from "./completion.js" */
 /** @import { Names } from "./names.js" */
 
 const people = byId("people");
@@ -14,10 +15,8 @@ let shown = "";
 export function showPeople(room, names, user) {
   const { members, truncated } = room.presence;
   // The server's list may lag, so add this user here.
-  const others = members
-    .filter(({ userId }) => userId !== user.userId)
-    .map(({ userId }) => ({ userId, name: names.of(userId, room.nameOf(userId)) }))
-    .sort((a, b) => a.name.localeCompare(b.name));
+  const ids = members.map(({ userId }) => userId).filter((userId) => userId !== user.userId);
+  const others = named(ids, room, names).sort((a, b) => a.name.localeCompare(b.name));
   const look = JSON.stringify([user, others, truncated]);
   if (look === shown) return;
   shown = look;
@@ -35,7 +34,22 @@ export function showPeople(room, names, user) {
     }),
   );
   byId("more-members").hidden = !truncated;
-  byId("people-count").textContent = `${others.length + 1}${truncated ? "+" : ""} here`;
+  byId("people-count").textContent = `${others.length + 1}${truncated ? "+" : ""}`;
+}
+
+/** @param {Iterable<string>} ids @param {Room} room @param {Names} names @returns {Person[]} */
+const named = (ids, room, names) => [...ids].map((userId) => ({ userId, name: names.of(userId, room.nameOf(userId)) }));
+
+/**
+ * The others of a group: who is here now, then who has written, the last one first.
+ *
+ * @param {Room} room @param {Names} names @param {string} ownId
+ */
+export function othersOf(room, names, ownId) {
+  const here = room.presence.members.map(({ userId }) => userId);
+  const ids = new Set([...here, ...room.messages.map(({ senderId }) => senderId).reverse()]);
+  ids.delete(ownId);
+  return named(ids, room, names).filter(({ name }) => name !== "?");
 }
 
 /** @param {Room} room @param {Names} names */

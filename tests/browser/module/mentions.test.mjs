@@ -4,7 +4,7 @@ import { test } from "node:test";
 import { mentionsUser, setOwnName, splitAtName } from "../../../web/page/mentions.js";
 
 for (const [name, message, names] of [
-  ["Ann", "ANN, are you there? @ann!", ["ANN", "ann"]],
+  ["Ann", "ANN, are you there? @ann!", ["ANN", "@ann"]],
   ["Ann", "Annabel and Joann, ann_1", []],
   ["민수", "민수는 여기", ["민수"]],
   ["田中", "おはよう田中さん", ["田中"]],
