@@ -13,7 +13,7 @@ import time
 def handler(message, context):
     text = message["message"]
     if "hang" in text:
-        time.sleep(3)
+        time.sleep(8 if "long" in text else 3)
     if "fail" in text:
         raise ValueError(text)
     if "odd" in text:

@@ -58,11 +58,11 @@ def test_a_retry_gets_the_ack_of_the_first_time(moderated: Chat) -> None:
         assert alice.receive("error")["code"] == "CONFLICT"
 
 
-@pytest.mark.parametrize("trouble", ["hang", "fail", "odd"])
+@pytest.mark.parametrize("trouble", ["hang for long", "fail", "odd"])
 def test_a_function_that_does_not_answer_holds_up_a_message_for_a_second(moderated: Chat, trouble: str) -> None:
     is_open = "Open" in moderated.outputs["MessagesTable"]
     with moderated.join("alice", trouble, protocol=2) as alice:
         began = time.monotonic()
         answer = said(alice, trouble, "c1")
-        assert time.monotonic() - began < 2.5  # The function would take 3 s.
+        assert time.monotonic() - began < 6  # The function would take 8 s.
         assert answer == trouble if is_open else "try again later" in answer

@@ -141,14 +141,14 @@ def test_what_the_bus_does_not_take_is_in_the_queue(
 ) -> None:
     bus.trouble = aws_error("PutEvents", code="AccessDeniedException") if trouble == "raises" else None
     bus.refused = "ThrottlingException" if trouble == "refuses" else ""
-    bus.hangs = 2.0 if trouble == "hangs" else 0
+    bus.hangs = 5.0 if trouble == "hangs" else 0
     pushed: list[float] = []
     began = time.monotonic()
     chat.gateway.on_delivery = lambda _, frame: (
         pushed.append(time.monotonic() - began) if frame["action"] == "message" else None
     )
     assert chat.send(ANA, clientMessageId="c1") == 200
-    assert time.monotonic() - began < 1.9
+    assert time.monotonic() - began < 4
     assert len(pushed) == 2
     assert max(pushed) < 0.9  # The push has not waited for the bus.
     assert [detail["messageId"] for detail in queue.details("messageStored")] == [chat.acks(ANA)[0]["messageId"]]

@@ -240,7 +240,7 @@ def test_if_open_the_message_is_stored_as_it_was_sent(chat: Chat, moderator: Mod
     FAILURES[trouble](moderator)
     began = time.monotonic()
     assert chat.send(ANA, message="Text of Ana", clientMessageId="c1") == 200
-    assert time.monotonic() - began < 1.5
+    assert time.monotonic() - began < 4
     assert [row["message"] for row in chat.tables.messages()] == ["Text of Ana"]
     assert log.warnings() == ["message stored without moderation"]
     assert "Text of Ana" not in log.text()
@@ -252,7 +252,7 @@ def test_if_closed_the_client_sends_the_message_again(chat: Chat, moderator: Mod
     FAILURES[trouble](moderator)
     began = time.monotonic()
     assert chat.send(ANA, message="Text of Ana") == 503
-    assert time.monotonic() - began < 1.5
+    assert time.monotonic() - began < 4
     assert chat.refusal(ANA)[0] == {"code": "UNAVAILABLE", "retryable": True}
     assert chat.tables.messages() == []
     assert "Text of Ana" not in log.text()
