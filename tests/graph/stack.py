@@ -364,6 +364,8 @@ def described(graph: Graph) -> Properties:
         if isinstance(asset, pulumi.FileArchive):
             folder = Path(asset.path)
             return {str(file.relative_to(folder)): pulumi.FileAsset(str(file)) for file in folder.rglob("*.py")}
+        if isinstance(asset, pulumi.StringAsset):
+            return asset.text
         return hashlib.sha256(Path(asset.path).read_bytes()).hexdigest()
 
     resources = {name: [one.type, one.inputs] for name, one in graph.resources.items()}
