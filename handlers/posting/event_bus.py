@@ -35,13 +35,13 @@ from handlers.tables.schema import (
     TYPE,
 )
 
-from .events import small_group
+from .events import is_large, small_group
 
 Entry = dict[str, str]
 """An event as PutEvents takes it."""
 
 _SECONDS = 1.0
-"""Time for the bus. Then the event goes to the queue."""
+"""Time for the bus. Then the event goes to the queue. As long for finding out who is offline."""
 _QUEUE_SECONDS = 2.0
 _CALL = Config(connect_timeout=_SECONDS, read_timeout=_SECONDS, retries={"total_max_attempts": 1})
 _MOST_ENTRIES = 10
@@ -77,7 +77,7 @@ def message_stored(message: Message, deadline: float) -> Callable[[], None]:
         What waits until the event is handed over. It raises a ``TimeoutError`` or an error of botocore if neither the
         bus nor the queue has taken it.
     """
-    return _start("messageStored", lambda: _detail(message) | _offline(message[GROUP_ID]), deadline)
+    return _start("messageStored", lambda: _detail(message) | _offline(message), deadline)
 
 
 def message_changed(message: Message, deadline: float) -> Callable[[], None]:
@@ -103,7 +103,7 @@ def people_changed(group_id: str, joined: Iterable[str], left: Iterable[str], de
 def _start(kind: str, detail: Callable[[], dict[str, Any]], deadline: float) -> Callable[[], None]:
     if not settings().event_bus:
         return lambda: None
-    until = min(deadline, time.monotonic() + _SECONDS + _QUEUE_SECONDS)
+    until = min(deadline, time.monotonic() + 2 * _SECONDS + _QUEUE_SECONDS)
     wait = start(lambda: _hand_over(_entry(kind, detail()), until))
     return lambda: wait(until)
 
@@ -139,25 +139,32 @@ def _detail(message: Message) -> dict[str, Any]:
     return {name: message[name] for name in names if name in message}
 
 
-def _offline(group_id: str) -> dict[str, Any]:
+def _offline(message: Message) -> dict[str, Any]:
     """The members of a group who have no connection in it. None are named if the group is too large to know them."""
     if not settings().members_table:
         return {}
     try:
-        connected = {one.user_id for one in small_group(group_id)}
-        everybody = members.of_group(group_id).user_ids or frozenset()
+        offline = call_by(time.monotonic() + _SECONDS, lambda: _members_without_connection(message[GROUP_ID]))
     except Exception as error:  # The event is more important than the list.
         logger.warning("event does not say who is offline", extra=failure(error))
-        connected, everybody = set(), frozenset()
-    # The sender is connected, so an empty group is a large one.
-    named = sorted(everybody - connected) if connected else []
+        offline = None
+    # The index may not list the sender's connection yet.
+    named = sorted(offline - {message[SENDER_ID]}) if offline else []
     size, fitting = 0, []
     for user_id in named:
         size += len(frames.encode({"": user_id}))
         if size > _MAX_OFFLINE_BYTES:
             break
         fitting.append(user_id)
-    return {"offlineUserIds": fitting, "truncated": not connected or len(fitting) < len(named)}
+    return {"offlineUserIds": fitting, "truncated": offline is None or len(fitting) < len(named)}
+
+
+def _members_without_connection(group_id: str) -> frozenset[str] | None:
+    """Who is offline. None if the group is too large to know."""
+    connected = small_group(group_id)
+    if not connected and is_large(group_id):
+        return None
+    return (members.of_group(group_id).user_ids or frozenset()) - {one.user_id for one in connected}
 
 
 @cache

@@ -272,3 +272,30 @@ def test_what_is_refused_is_no_event(chat: Chat, bus: Service, frame: dict[str, 
     chat.tables.add_connection(ANA, "ana", "red", protocol=2)
     assert chat.send(ANA, **frame) != 200
     assert bus.taken == []
+
+
+@pytest.mark.usefixtures("with_members")
+def test_in_a_group_without_connections_everybody_is_offline(chat: Chat, bus: Service) -> None:
+    chat.tables.add_member("fay", "green")
+    message = {"messageId": "m", "groupId": "green", "senderId": "system", "timestamp": times.timestamp()}
+    event_bus.message_stored(message, time.monotonic() + 5)()
+    [detail] = bus.details("messageStored")
+    assert (detail["offlineUserIds"], detail["truncated"]) == (["fay"], False)
+
+
+@pytest.mark.usefixtures("with_members")
+def test_the_sender_is_not_offline_although_the_index_lags(bus: Service) -> None:
+    message = {"messageId": "m", "groupId": "red", "senderId": "dora"}
+    event_bus.message_stored(message, time.monotonic() + 5)()
+    assert bus.details("messageStored") == [message | {"offlineUserIds": [], "truncated": False}]
+
+
+@pytest.mark.usefixtures("with_members")
+def test_an_event_does_not_wait_for_the_list_of_those_offline(chat: Chat, bus: Service, log: Log) -> None:
+    began = time.monotonic()
+    message = {"messageId": "m", "groupId": "red", "senderId": "ana"}
+    with chat.tables.hanging("Query"):
+        event_bus.message_stored(message, began + 20)()
+    assert time.monotonic() - began < 4
+    assert bus.details("messageStored") == [message | {"offlineUserIds": [], "truncated": True}]
+    assert log.warnings() == ["event does not say who is offline"]
