@@ -125,10 +125,11 @@ CONFIGS: Mapping[str, tuple[str, Callable[[World], dict[str, object]]]] = {
         },
     ),
     "moderated": (
-        "`moderationFunction`, `onModerationFailure: closed`",
+        "`moderationFunction`, `onModerationFailure: closed`, `eventBus`",
         lambda world: {
             "moderationFunction": create_function(world.emulator, "Moderator", MODERATOR),
             "onModerationFailure": "closed",
+            "eventBus": "default",
         },
     ),
     "iam": ("`iam`", lambda _: {"authentication": "iam"}),

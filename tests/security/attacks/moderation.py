@@ -1,7 +1,10 @@
-"""Texts that moderation refuses."""
+"""Texts that moderation refuses, and events of other people's groups."""
 
-from tests.security.attack import Scene, attack
-from tests.security.chats import MARK
+import json
+import time
+
+from tests.security.attack import NOTHING, Scene, attack
+from tests.security.chats import ALICE, BOB, GROUP, MARK
 
 
 @attack("moderated", "A member sends a text that the moderation function refuses", "FORBIDDEN")
@@ -49,3 +52,22 @@ def text_that_makes_the_moderation_function_fail(scene: Scene) -> str:
 @attack("moderated", "A member sends a text that makes the moderation function answer something odd", "UNAVAILABLE")
 def text_that_makes_the_moderation_function_answer_oddly(scene: Scene) -> str:
     return scene.error(scene.member, scene.member.message(f"odd {MARK}"))
+
+
+@attack("moderated", "A stranger sends to Alice's group. A program reads the events of that group", NOTHING)
+def event_of_another_group(scene: Scene) -> str:
+    events, sqs = (scene.chat.world.emulator.client(service) for service in ("events", "sqs"))
+    queue = sqs.create_queue(QueueName="Events")["QueueUrl"]
+    arn = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    pattern = {"detail-type": ["messageStored"], "detail": {"groupId": [GROUP]}}
+    events.put_rule(Name="Events", EventPattern=json.dumps(pattern))
+    events.put_targets(Rule="Events", Targets=[{"Id": "queue", "Arn": arn}])
+    assert scene.error(scene.stranger, scene.stranger.message(f"hello {MARK}", groupId=GROUP)) == "FORBIDDEN"
+    scene.victims_talk()
+    senders: list[str] = []
+    deadline = time.monotonic() + 10
+    while len(senders) < len((ALICE, BOB)):
+        assert time.monotonic() < deadline
+        found = sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10).get("Messages", [])
+        senders += [json.loads(message["Body"])["detail"]["senderId"] for message in found]
+    return NOTHING if sorted(senders) == [ALICE, BOB] else str(senders)
