@@ -20,6 +20,8 @@ def environment(
     messages_table: pulumi.Input[str],
     read_markers_table: pulumi.Input[str],
     changes_table: pulumi.Input[str],
+    event_bus: pulumi.Input[str],
+    failures_queue: pulumi.Input[str],
     api_id: pulumi.Input[str],
     callback_url: pulumi.Input[str],
 ) -> Variables:
@@ -31,6 +33,8 @@ def environment(
         messages_table: Name of the table of messages.
         read_markers_table: Name of the table of how far users have read. Empty: there is no such table.
         changes_table: Name of the table of changes to messages. Empty: there is no such table.
+        event_bus: ARN of the bus of events. Empty: there is none.
+        failures_queue: URL of the queue of failures.
         api_id: Id of the WebSocket API.
         callback_url: Address of the management API.
     """
@@ -57,6 +61,12 @@ def environment(
         "GROUPS_PER_CONNECTION": _text(settings.groups_per_connection),
         "MEMBERS_TABLE": settings.group_members_table,
         "MEMBERSHIP_RECHECK_SECONDS": _text(settings.membership_recheck),
+        "MODERATION_FUNCTION": settings.moderation_function,
+        "ON_MODERATION_FAILURE": settings.on_moderation_failure,
+        "EVENT_BUS": event_bus,
+        "EVENT_SOURCE": f"websocket-chat.{settings.name_prefix}" if settings.event_bus else "",
+        "EVENT_TEXT": _json(settings.event_text),
+        "FAILURES_QUEUE": failures_queue if settings.event_bus else "",
         "ALLOWED_ORIGINS": json.dumps(settings.allowed_origins),
         "REQUIRE_ORIGIN": json.dumps(settings.require_origin),
         "MESSAGE_RATE": _text(settings.message_rate),
@@ -78,6 +88,10 @@ def authorizer_environment(settings: Settings) -> Variables:
         "MODERATOR_CLAIM": settings.moderator_claim,
         "CLOCK_SKEW_SECONDS": _text(settings.clock_skew),
     }
+
+
+def _json(value: pulumi.Input[bool]) -> pulumi.Output[str]:
+    return pulumi.Output.json_dumps(value)
 
 
 def _text(number: pulumi.Input[int]) -> pulumi.Output[str]:

@@ -116,8 +116,17 @@ def for_background(*, broadcast_function_arn: str, failures_queue_arn: str) -> l
     """
     return [
         *for_large_groups(broadcast_function_arn=broadcast_function_arn),
-        _allow("KeepFailures", ["sqs:SendMessage"], failures_queue_arn),
+        *for_failures(failures_queue_arn=failures_queue_arn),
     ]
+
+
+def for_failures(*, failures_queue_arn: str) -> list[Statement]:
+    """What the queue of what failed needs.
+
+    Args:
+        failures_queue_arn: The queue.
+    """
+    return [_allow("KeepFailures", ["sqs:SendMessage"], failures_queue_arn)]
 
 
 def for_large_groups(*, broadcast_function_arn: str) -> list[Statement]:
@@ -169,6 +178,27 @@ def for_unread(*, read_markers_table_arn: str) -> list[Statement]:
     """
     by_group = _index_arn(read_markers_table_arn, MARKERS_BY_GROUP)
     return [_allow("KeepReadMarkers", ["dynamodb:PutItem", "dynamodb:Query"], [read_markers_table_arn, by_group])]
+
+
+def for_events(*, event_bus_arn: str) -> list[Statement]:
+    """What events for the operator's programs need. The queue that keeps them is that of the background work.
+
+    Args:
+        event_bus_arn: Bus that gets the events.
+    """
+    return [_allow("SendEvents", ["events:PutEvents"], event_bus_arn)]
+
+
+def for_moderation(*, function_arn: str) -> list[Statement]:
+    """What moderation needs.
+
+    An identity-based policy is compared with the ARN that the call names: one without a version or alias allows no call
+    of a version or alias. https://docs.aws.amazon.com/lambda/latest/dg/lambda-api-permissions-ref.html
+
+    Args:
+        function_arn: Function that sees each message, with its version or alias if the call names one.
+    """
+    return [_allow("CheckMessages", ["lambda:InvokeFunction"], function_arn)]
 
 
 def for_changes(*, changes_table_arn: str, messages_table_arn: str) -> list[Statement]:

@@ -86,6 +86,7 @@ class Role(Part):
         read_markers: aws.dynamodb.Table | None,
         changes: aws.dynamodb.Table | None,
         table_key_arns: list[pulumi.Output[str]],
+        event_bus: pulumi.Input[str],
         api: aws.apigatewayv2.Api,
     ) -> dict[str, aws.iam.RolePolicy]:
         """Allow what the functions use, on these resources only. This comes before the functions."""
@@ -111,6 +112,10 @@ class Role(Part):
             )
         if self.settings.presence:
             statements["presence"] = _known(policy.for_presence, stream_arn=connections.stream_arn)
+        if self.settings.moderation_function:
+            statements["moderation"] = _known(policy.for_moderation, function_arn=self.settings.moderation_function)
+        if event_bus:
+            statements["events"] = _known(policy.for_events, event_bus_arn=event_bus)
         if self.settings.tracing:
             statements["tracing"] = policy.for_tracing()
         return {feature: self._policy(role, feature, allowed) for feature, allowed in statements.items()}
@@ -135,6 +140,8 @@ class Role(Part):
         read_markers: aws.dynamodb.Table | None,
         changes: aws.dynamodb.Table | None,
         table_key_arns: list[pulumi.Output[str]],
+        event_bus: pulumi.Input[str],
+        failures: aws.sqs.Queue,
         api: aws.apigatewayv2.Api,
         broadcast: aws.lambda_.Function,
     ) -> dict[str, aws.iam.RolePolicy]:
@@ -166,6 +173,9 @@ class Role(Part):
             statements["changes"] = _known(
                 policy.for_changes, changes_table_arn=changes.arn, messages_table_arn=messages_arn
             )
+        if self.settings.event_bus:
+            statements["events"] = _known(policy.for_events, event_bus_arn=event_bus)
+            statements["failures"] = _known(policy.for_failures, failures_queue_arn=failures.arn)
         if key := self.settings.kms_key_arn:
             statements["key"] = _known(policy.for_key, kms_key_arn=key)
         if self.settings.tracing:

@@ -7,6 +7,7 @@ from .api import Api, address
 from .arguments import Authentication, Settings, WebSocketChatArgs
 from .background import Background
 from .environment import environment
+from .event_bus import bus_arn
 from .existing_table import AnyTable
 from .functions import BROADCAST, PUBLISH, Functions
 from .part import Children
@@ -69,6 +70,7 @@ class WebSocketChat(pulumi.ComponentResource):
                 table's name is an Output.
             ForeignTableError: A table that the component would make exists already, and is not this stack's. Nothing
                 has been registered.
+            InvalidArgumentError: The bus of events does not exist. Nothing has been registered.
             AuthorizerLayerError: pip cannot install the library that verifies tokens.
         """
         settings = Settings.of(args)
@@ -85,6 +87,7 @@ class WebSocketChat(pulumi.ComponentResource):
         )
 
         existing = tables.existing()
+        event_bus = bus_arn(settings.event_bus, self)
         self.role: aws.iam.Role = role.role()
         """Role of the functions."""
         self.publish_role: aws.iam.Role | None = role.publish_role()
@@ -122,6 +125,7 @@ class WebSocketChat(pulumi.ComponentResource):
             read_markers=self.read_markers_table,
             changes=self.changes_table,
             table_key_arns=existing.key_arns,
+            event_bus=event_bus,
             api=self.api,
         )
         self.authorizer_layer: aws.lambda_.LayerVersion | None = functions.authorizer_layer()
@@ -132,6 +136,8 @@ class WebSocketChat(pulumi.ComponentResource):
             messages_table=messages.name,
             read_markers_table=self.read_markers_table.name if self.read_markers_table else "",
             changes_table=self.changes_table.name if self.changes_table else "",
+            event_bus=event_bus,
+            failures_queue=self.failures_queue.url,
             api_id=self.api.id,
             # Built from the API: the stage's address would be a cycle, and that of a request may be a custom domain.
             callback_url=address(self.api, "http", settings.stage_name),
@@ -152,6 +158,8 @@ class WebSocketChat(pulumi.ComponentResource):
             read_markers=self.read_markers_table,
             changes=self.changes_table,
             table_key_arns=existing.key_arns,
+            event_bus=event_bus,
+            failures=self.failures_queue,
             api=self.api,
             broadcast=clients_functions[BROADCAST.key],
         )

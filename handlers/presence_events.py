@@ -10,7 +10,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Any
 
-from .posting.events import push_event, small_group
+from .posting.event_bus import bus_client, people_changed
+from .posting.events import is_large, push_event, small_group
 from .posting.management_api import management_api
 from .protocol import frames
 from .protocol.errors import ChatError
@@ -19,6 +20,7 @@ from .requests.invocation import prepare
 from .runtime.deadline import require_time
 from .runtime.log import failure, logger
 from .runtime.memory import make_room, remember
+from .runtime.settings import settings
 from .tables import connections
 from .tables.aws import dynamodb, unavailable_on_failure
 from .tables.connection import Connection, read
@@ -145,7 +147,7 @@ def _tell(group_id: str, changes: list[Change], deadline: float) -> bool:
     if not joined and not left:
         return False
     connected = small_group(group_id)
-    if not connected:
+    if not connected and (not settings().event_bus or is_large(group_id)):
         return False
     others = [other for other in connected if other.row_id not in last]
     opened = [change.connection for change in last.values() if change.opened]
@@ -157,6 +159,7 @@ def _tell(group_id: str, changes: list[Change], deadline: float) -> bool:
     names = {one.user_id: one.name for one in opened if one.name}
     for frame in _frames(group_id, joined, left, names):
         push_event(frame, recipients, deadline=deadline, on_failure=lambda one: missed.add(one.connection_id))
+    people_changed(group_id, joined, left, deadline)
     if missed and time.monotonic() >= deadline:
         make_room(_missed, _MOST_MISSED)
         _missed[record] = missed
@@ -193,5 +196,5 @@ def _frames(group_id: str, joined: list[str], left: list[str], names: dict[str, 
         joined, left = joined[len(joins) :], left[len(leaves) :]
 
 
-prepare(dynamodb, management_api)
+prepare(dynamodb, management_api, bus_client)
 handler = background("presence", presence_events)

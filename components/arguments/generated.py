@@ -214,6 +214,31 @@ class WebSocketChatArgs(TypedDict, total=False):
     """Longest time that a member stays connected after you remove them from ``group_members_table``.
 
     Allowed: an integer from 1 to 3600 (seconds). Default: 60."""
+    moderation_function: pulumi.Input[str]
+    """ARN of a Lambda function of yours that sees each message of a client before it is stored. It can refuse the
+    message or change its text: docs/backend.md describes how. To call a version or an alias, end the ARN with it. If
+    your program declares the function, pass its output ``arn``.
+
+    Allowed: the ARN of a Lambda function, of up to 170 characters, such as
+    arn:aws:lambda:eu-central-1:123456789012:function:Moderate or with :live at the end for the alias live. Default:
+    none, every message is allowed."""
+    on_moderation_failure: str
+    """What happens to a message if ``moderation_function`` fails or does not answer within a second. ``open`` stores it
+    as it was sent. ``closed`` refuses it, and the client sends it again later.
+
+    Allowed: open or closed. Default: ``open``."""
+    event_bus: pulumi.Input[str]
+    """Bus of EventBridge that gets an event for each message, each change of a message, and, with ``presence``, each
+    user who joins or leaves a group: ``default``, or the name or ARN of another one. docs/backend.md describes the
+    events. If your program declares the bus, pass its output ``arn``.
+
+    Allowed: the name of a bus of EventBridge, of 1 to 64 letters, digits, '.', '_' and '-', or its ARN. Default: none,
+    there are no events."""
+    event_text: pulumi.Input[bool]
+    """Whether the events contain the text, the data and the sender's name of messages. If false, they have ids and
+    times only.
+
+    Default: false."""
     allowed_origins: list[str]
     """Origins of the pages that may connect. ``*.`` before a domain allows its subdomains. In Electron, pages that come
     from files have ``file://``.
@@ -292,6 +317,10 @@ class CheckedArguments:
     clock_skew: pulumi.Input[int] = 30
     group_members_table: pulumi.Input[str] = ""
     membership_recheck: pulumi.Input[int] = 60
+    moderation_function: pulumi.Input[str] = ""
+    on_moderation_failure: str = "open"
+    event_bus: pulumi.Input[str] = ""
+    event_text: pulumi.Input[bool] = False
     allowed_origins: list[str] = field(default_factory=list)
     require_origin: bool = False
     message_rate: pulumi.Input[int] = 10

@@ -127,6 +127,10 @@ def _check_together(settings: Settings) -> None:
         )
     if settings.group_claim and settings.group_members_table:
         raise InvalidArgumentError("group_claim", settings.group_claim, "left out if group_members_table is set")
+    if settings.on_moderation_failure != "open" and not settings.moderation_function:
+        raise InvalidArgumentError(
+            "on_moderation_failure", settings.on_moderation_failure, "open unless moderation_function is set"
+        )
     if settings.require_origin and not settings.allowed_origins:
         raise InvalidArgumentError("require_origin", settings.require_origin, "false unless allowed_origins is set")
 

@@ -24,6 +24,17 @@ _TABLE_NAME = "[A-Za-z0-9_.-]{3,100}"
 """DynamoDB allows 255 characters. The policies name a table several times, and must stay below MAX_CHARACTERS of
 ``policy.py``."""
 _TABLE_NAME_ALLOWED = "3 to 100 letters, digits, '-', '_' and '.'"
+_FUNCTION_ARN = (
+    r"((?=.{1,170}\Z)arn:aws[a-z-]*:lambda:[a-z]+(-[a-z]+)+-[0-9]:[0-9]{12}:function:[A-Za-z0-9_-]{1,64}"
+    r"(:[A-Za-z0-9_-]{1,128})?)?"
+)
+"""AWS allows 64 characters for a function and 128 for an alias. With 170 in all, a function with the longest name may
+have an alias of 40, and the policies stay below MAX_CHARACTERS of ``policy.py``.
+https://docs.aws.amazon.com/lambda/latest/api/API_CreateAlias.html"""
+_FUNCTION_ARN_ALLOWED = (
+    "the ARN of a Lambda function, of up to 170 characters, such as "
+    "arn:aws:lambda:eu-central-1:123456789012:function:Moderate or with :live at the end for the alias live"
+)
 _ALGORITHMS = "(RS|PS|ES)(256|384|512)|EdDSA"
 
 
@@ -400,6 +411,43 @@ _ROWS = (
         rule=integer(1, 3_600, "seconds"),
         default=60,
         text="Longest time that a member stays connected after you remove them from ``group_members_table``.",
+    ),
+    Argument(
+        name="moderation_function",
+        rule=text(_FUNCTION_ARN, _FUNCTION_ARN_ALLOWED),
+        default="",
+        unset="none, every message is allowed",
+        text="ARN of a Lambda function of yours that sees each message of a client before it is stored. It can refuse "
+        "the message or change its text: docs/backend.md describes how. To call a version or an alias, end the ARN "
+        "with it. If your program declares the function, pass its output ``arn``.",
+    ),
+    Argument(
+        name="on_moderation_failure",
+        rule=text("open|closed", "open or closed"),
+        default="open",
+        plain=True,
+        text="What happens to a message if ``moderation_function`` fails or does not answer within a second. ``open`` "
+        "stores it as it was sent. ``closed`` refuses it, and the client sends it again later.",
+    ),
+    Argument(
+        name="event_bus",
+        # AWS allows 256 characters. The policies must stay below MAX_CHARACTERS of ``policy.py``.
+        rule=text(
+            r"(arn:aws[a-z-]*:events:[a-z]+(-[a-z]+)+-[0-9]:[0-9]{12}:event-bus/)?[A-Za-z0-9._-]{1,64}|",
+            "the name of a bus of EventBridge, of 1 to 64 letters, digits, '.', '_' and '-', or its ARN",
+        ),
+        default="",
+        unset="none, there are no events",
+        text="Bus of EventBridge that gets an event for each message, each change of a message, and, with "
+        "``presence``, each user who joins or leaves a group: ``default``, or the name or ARN of another one. "
+        "docs/backend.md describes the events. If your program declares the bus, pass its output ``arn``.",
+    ),
+    Argument(
+        name="event_text",
+        rule=BOOLEAN,
+        default=False,
+        text="Whether the events contain the text, the data and the sender's name of messages. If false, they have ids "
+        "and times only.",
     ),
     Argument(
         name="allowed_origins",

@@ -9,12 +9,14 @@ from contextlib import suppress
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
+from handlers.posting import event_bus
 from handlers.posting.events import small_group
 from handlers.posting.fan_out import Group, Tally, push
 from handlers.posting.slices import split
 from handlers.protocol import client_frames, frames
 from handlers.protocol.errors import ChatError, Code
 from handlers.requests.admission import admit
+from handlers.requests.moderation import moderate
 from handlers.requests.request import Request
 from handlers.runtime.log import log_failure
 from handlers.runtime.settings import settings
@@ -52,6 +54,7 @@ def edit_message(request: Request) -> None:
     """
     frame = client_frames.edit_message(request.frame())
     author = _admit(request, frame.group_id)
+    allowed: str | None = None
 
     def decide(row: "Row", message: Message, at: str) -> Update | None:
         if message.get(SENDER_ID) != author.user_id:
@@ -59,9 +62,14 @@ def edit_message(request: Request) -> None:
         _require_not_deleted(message)
         if message.get(MESSAGE) == frame.text:
             return None
-        texts = {MESSAGE: frame.text, EDITED_AT: at}
-        frames.message(message | texts | {CHANGED_AT: at})  # Refuses a text that is too large.
-        return Update(texts=texts | {FIRST_DIGEST: first_digest(row)})
+        edited = message | {MESSAGE: frame.text, EDITED_AT: at, CHANGED_AT: at}
+        frames.message(edited)  # Refuses a text that is too large.
+        nonlocal allowed
+        if allowed is None:  # If others change the message meanwhile, this runs again.
+            allowed = moderate(edited, request.deadline, is_edit=True)
+        if message.get(MESSAGE) == allowed:
+            return None
+        return Update(texts={MESSAGE: allowed, EDITED_AT: at, FIRST_DIGEST: first_digest(row)})
 
     _change(request, author, frame.message_id, decide)
 
@@ -142,6 +150,7 @@ def _change(
     with unavailable_on_failure():
         message, is_new = changes.change(user.group_id, message_id, decide)
     request.log["changed"] = is_new
+    handed_over = event_bus.message_changed(message, request.deadline) if is_new else lambda: None
     if "requestId" in request.echoed:
         at = {CHANGED_AT: message[CHANGED_AT]} if CHANGED_AT in message else {}
         request.post(request.reply({"action": "changed", MESSAGE_ID: message_id} | at))
@@ -149,6 +158,8 @@ def _change(
         # The change is stored. A client that is not told gets it with the history.
         with log_failure("change not pushed"), suppress(TimeoutError):
             _tell(request, user, message, only_in_small_groups=only_in_small_groups)
+    with log_failure("change not handed over to the bus"), suppress(TimeoutError):
+        handed_over()
 
 
 def _tell(request: Request, user: "Connection", message: Message, *, only_in_small_groups: bool) -> None:

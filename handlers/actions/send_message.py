@@ -12,6 +12,7 @@ from handlers.posting.posts import Post
 from handlers.protocol import client_frames, frames
 from handlers.protocol.errors import ChatError, Code
 from handlers.requests.admission import admit
+from handlers.requests.moderation import moderate
 from handlers.requests.request import Request
 from handlers.runtime.settings import settings
 from handlers.tables.aws import unavailable_on_failure
@@ -38,7 +39,13 @@ def send_message(request: Request) -> None:
             return []
         return [request.reply(frames.ack(stored.message, duplicate=stored.duplicate))]
 
-    delivery = deliver(frame, lambda: Group(sender.group_id, sender), deadline=request.deadline, replies=acks)
+    delivery = deliver(
+        frame,
+        lambda: Group(sender.group_id, sender),
+        deadline=request.deadline,
+        review=lambda message: moderate(message, request.deadline),
+        replies=acks,
+    )
     if delivery.tally:
         request.log |= asdict(delivery.tally)
     else:

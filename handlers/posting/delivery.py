@@ -14,11 +14,14 @@ from handlers.protocol.errors import ChatError
 from handlers.runtime.deadline import call_by
 from handlers.runtime.log import log_failure
 from handlers.runtime.memory import remember
+from handlers.runtime.settings import settings
 from handlers.tables import message, messages
 from handlers.tables.aws import unavailable_on_failure
+from handlers.tables.message import Message
 from handlers.tables.messages import Stored
-from handlers.tables.schema import DELETED_AT, MESSAGE_ID
+from handlers.tables.schema import DELETED_AT, FIRST_DIGEST, MESSAGE, MESSAGE_ID
 
+from . import event_bus
 from .fan_out import Group, Tally, push
 from .posts import Post
 from .slices import split
@@ -46,6 +49,7 @@ def deliver(
     group: Callable[[], Group],
     *,
     deadline: float,
+    review: Callable[[Message], str] = lambda sent: sent[MESSAGE],
     replies: Callable[[Stored], Iterable[Post]] = lambda _: (),
 ) -> Delivery:
     """Store a message and push it to its group.
@@ -54,19 +58,24 @@ def deliver(
         frame: The message. Its sender may send it.
         group: Reads who the recipients are. Called once the message is stored.
         deadline: Moment of :func:`time.monotonic` by which all is over.
+        review: Decides which text of the message is stored. It may raise a :class:`ChatError`, and nothing is stored.
+            But a message that is stored already is delivered: the first decision holds.
         replies: Makes what is posted beside the message, such as the sender's ack, once the message is stored. If the
             message is not pushed, the caller posts it.
 
     Raises:
-        ChatError: TOO_LARGE or CONFLICT, and nothing is stored. Or UNAVAILABLE: it may be stored, but may not have
-            reached its whole group.
+        ChatError: TOO_LARGE, CONFLICT or what ``review`` raises, and nothing is stored. Or UNAVAILABLE: it may be
+            stored, but may not have reached its whole group, or the bus of events.
     """
     row = messages.compose(frame)
     frames.message(message.of(row))  # A message that is too large to be pushed must not be stored.
     repeatable = frame.client_message_id is not None
-    with unavailable_on_failure(retryable=repeatable):
-        stored = messages.store(row)
-    if not _needs_push(stored):
+    stored = _store(row, review, repeatable=repeatable)
+    deleted = DELETED_AT in stored.message
+    handed_over = event_bus.message_stored(stored.message, deadline) if not deleted else lambda: None
+    if deleted or not _needs_push(stored):
+        with unavailable_on_failure(retryable=repeatable, retryable_if_denied=repeatable):
+            handed_over()
         return Delivery(stored, None)
     try:
         pushed = frames.message(stored.message)
@@ -77,19 +86,41 @@ def deliver(
         tally = push(
             pushed,
             split(pushed, iter(recipients), deadline=deadline),
-            *replies(stored),
+            *(() if settings().event_bus else replies(stored)),
             deadline=deadline,
             ended=recipients.ended,
         )
-    if repeatable and not tally.failed:
-        _remember_push(row[MESSAGE_ID], deadline, harmful=recipients.oldest_protocol < 2 or not tally.replied)
+        try:
+            handed_over()
+            if settings().event_bus:  # The ack says that the event is handed over, too.
+                tally.replied = push(pushed, (), *replies(stored), deadline=deadline).replied
+        except BaseException:
+            tally.replied = False
+            raise
+        finally:
+            if repeatable and not tally.failed:
+                _remember_push(row[MESSAGE_ID], deadline, harmful=recipients.oldest_protocol < 2 or not tally.replied)
     return Delivery(stored, tally)
+
+
+def _store(row: dict[str, str], review: Callable[[Message], str], *, repeatable: bool) -> Stored:
+    try:
+        text = review(message.of(row))
+    except ChatError:
+        with unavailable_on_failure():
+            stored = messages.stored_before(row) if repeatable else None
+        if stored:
+            return stored
+        raise
+    if text != row[MESSAGE]:
+        row |= {MESSAGE: text, FIRST_DIGEST: message.digest(row)}
+    with unavailable_on_failure(retryable=repeatable):
+        return messages.store(row)
 
 
 def _needs_push(stored: Stored) -> bool:
     # Another program may have deleted a message that this process has pushed. Then the retry stored it again.
-    was_pushed = stored.pushed or (stored.duplicate and stored.message[MESSAGE_ID] in _pushed)
-    return not was_pushed and DELETED_AT not in stored.message
+    return not (stored.pushed or (stored.duplicate and stored.message[MESSAGE_ID] in _pushed))
 
 
 def _remember_push(message_id: str, deadline: float, *, harmful: bool) -> None:

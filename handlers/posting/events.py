@@ -43,6 +43,12 @@ def start_of(group_id: str, limit: int | None = None) -> tuple[list[Connection],
     return start, more
 
 
+def is_large(group_id: str) -> bool:
+    """Whether a group is so large that events would flood it."""
+    connected, more = start_of(group_id)
+    return more or _members(connected) > settings().event_member_limit
+
+
 def small_group(group_id: str, limit: int | None = None) -> list[Connection]:
     """The connections of a group. Empty if it is large, because events would flood it. See :func:`start_of`."""
     limit = limit or settings().event_member_limit

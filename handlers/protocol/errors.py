@@ -32,6 +32,7 @@ class ChatError(Exception):
         retryable: Whether the same frame may succeed later.
         retry_after_ms: Milliseconds after which the frame may succeed, if known.
         ends_connection: Whether the connection is closed after the answer.
+        logged: What the log says: the message, unless that may quote what the client sent.
     """
 
     def __init__(
@@ -42,6 +43,7 @@ class ChatError(Exception):
         retryable: bool = False,
         retry_after_ms: int | None = None,
         ends_connection: bool = False,
+        logged: str = "",
     ) -> None:
         """Take the attributes as arguments."""
         super().__init__(code.name)
@@ -50,3 +52,4 @@ class ChatError(Exception):
         self.retryable = retryable
         self.retry_after_ms = retry_after_ms
         self.ends_connection = ends_connection
+        self.logged = logged or message

@@ -55,7 +55,7 @@ def entry_point(event_type: EventType, serve: Callable[[Request], None]) -> Hand
             # https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-websocket-api-logging.html
             if is_fault or not is_frame:
                 status = reason.code.value
-            request.log |= {"outcome": reason.code.name, "reason": reason.message}
+            request.log |= {"outcome": reason.code.name, "reason": reason.logged}
             if is_fault:
                 request.log |= failure(error.__cause__ or error)
             if is_frame:

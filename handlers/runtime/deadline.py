@@ -33,6 +33,11 @@ def call_by(deadline: float, work: Callable[[], T]) -> T:
         TimeoutError: The deadline has come.
         BaseException: The function has raised it.
     """
+    return start(work)(deadline)
+
+
+def start(work: Callable[[], T]) -> Callable[[float], T]:
+    """Call a function on another thread. Returns what waits for it until a deadline, as :func:`call_by` does."""
     done: SimpleQueue[tuple[T] | BaseException] = SimpleQueue()
 
     def run() -> None:
@@ -41,11 +46,14 @@ def call_by(deadline: float, work: Callable[[], T]) -> T:
         except BaseException as error:
             done.put(error)
 
+    def wait(deadline: float) -> T:
+        try:
+            result = done.get(timeout=max(deadline - time.monotonic(), 0.0))
+        except Empty:
+            raise TimeoutError from None
+        if isinstance(result, BaseException):
+            raise result
+        return result[0]
+
     threading.Thread(target=run, name="call", daemon=True).start()
-    try:
-        result = done.get(timeout=max(deadline - time.monotonic(), 0.0))
-    except Empty:
-        raise TimeoutError from None
-    if isinstance(result, BaseException):
-        raise result
-    return result[0]
+    return wait

@@ -44,6 +44,13 @@ class Settings:
         moderator_role: Value of ``role`` in the members table whose members moderate their group. Empty: nobody does.
         groups_per_connection: Groups that a connection may join in addition to the group of its handshake.
         members_table: Name of the table that says who belongs to which group. Empty: every group is open.
+        moderation_function: ARN of the function that sees each message before it is stored. Empty: there is none.
+        on_moderation_failure: What happens to a message if that function gives no answer: it is stored (``open``) or
+            refused (``closed``).
+        event_bus: ARN of the bus of EventBridge that gets events for the operator's programs. Empty: there is none.
+        event_source: The source that these events name.
+        event_text: Whether they contain what users have written, and names.
+        failures_queue: URL of the queue that keeps an event if the bus does not take it. Empty without a bus.
         membership_recheck_seconds: Time for which an answer from that table is kept.
         allowed_origins: Origins whose pages may connect. Empty: all.
         require_origin: Whether a client without an origin is refused.
@@ -76,6 +83,12 @@ class Settings:
     groups_per_connection: int
     members_table: str
     membership_recheck_seconds: int
+    moderation_function: str
+    on_moderation_failure: str
+    event_bus: str
+    event_source: str
+    event_text: bool
+    failures_queue: str
     allowed_origins: tuple[str, ...]
     require_origin: bool
     message_rate: int

@@ -98,14 +98,19 @@ def read_consistently(table: str, keys: "Sequence[Row]", *attributes: str) -> "l
     return rows
 
 
-def new_client(service: str, *, endpoint_url: str | None = None) -> Any:  # noqa: ANN401 - made at run time
+def new_client(
+    service: str, *, endpoint_url: str | None = None, region: str | None = None, config: Config = _CALLS
+) -> Any:  # noqa: ANN401 - made at run time
     """Build a client directly with botocore. Importing boto3 would take as long again and add nothing.
 
     Args:
         service: botocore's name of the service.
-        endpoint_url: Address of the service. By default, its address in the region of the settings.
+        endpoint_url: Address of the service. By default, its address in the region.
+        region: The region. By default, that of the settings.
+        config: Timeouts and retries.
     """
-    return Session().create_client(service, region_name=settings().aws_region, endpoint_url=endpoint_url, config=_CALLS)
+    region_name = region or settings().aws_region
+    return Session().create_client(service, region_name=region_name, endpoint_url=endpoint_url, config=config)
 
 
 @contextmanager

@@ -20,6 +20,7 @@ from .rows import texts
 from .schema import (
     CLIENT_MESSAGE_ID,
     DELETED_AT,
+    FIRST_DIGEST,
     GROUP_ID,
     MESSAGE,
     MESSAGE_ID,
@@ -87,22 +88,46 @@ def store(row: dict[str, str]) -> Stored:
     Raises:
         ChatError: CONFLICT, if that id was used for another message.
     """
+    found = _put(row, f"attribute_not_exists({MESSAGE_ID})")
+    return Stored(message=message.of(row), duplicate=False, pushed=False) if found is None else _as_stored(row, found)
+
+
+def stored_before(row: dict[str, str]) -> Stored | None:
+    """Find the message that an earlier frame stored. It costs as much as a write: the functions may not read by id.
+
+    Args:
+        row: As :func:`compose` makes it.
+
+    Returns:
+        None if there is no message with this id.
+
+    Raises:
+        ChatError: CONFLICT, as :func:`store`.
+    """
+    # It never holds, so nothing is written.
+    found = _put(row, f"attribute_exists({MESSAGE_ID}) AND attribute_not_exists({MESSAGE_ID})")
+    return _as_stored(row, found) if found else None
+
+
+def _put(row: dict[str, str], condition: str) -> "Row | None":
+    """Put a row under a condition. Returns None if the row was put, else the row that is there, which may be empty."""
     client = dynamodb()
     try:
         client.put_item(
             TableName=settings().messages_table,
             Item={name: {"S": value} for name, value in row.items()},
-            ConditionExpression=f"attribute_not_exists({MESSAGE_ID})",
+            ConditionExpression=condition,
             # Returns the stored row of a retry without a second request.
             ReturnValuesOnConditionCheckFailure="ALL_OLD",
         )
     except client.exceptions.ConditionalCheckFailedException as failure:
-        return _stored_before(row, failure.response["Item"])  # type: ignore[typeddict-item]  # missing in the stubs
-    return Stored(message=message.of(row), duplicate=False, pushed=False)
+        found: Row = failure.response.get("Item", {})  # type: ignore[assignment]  # missing in the stubs
+        return found
+    return None
 
 
-def _stored_before(row: dict[str, str], found: "Row") -> Stored:
-    if message.first_digest(found) != message.digest(row):
+def _as_stored(row: dict[str, str], found: "Row") -> Stored:
+    if message.first_digest(found) != (row.get(FIRST_DIGEST) or message.digest(row)):
         raise ChatError(Code.CONFLICT, "you used this clientMessageId for another message: give each message its own")
     stored = message.read(found)
     # Another program may have changed the row. Its group, its sender and its ids are those of the frame.

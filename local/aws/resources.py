@@ -2,7 +2,7 @@
 
 from local.emulator import Emulator
 
-from . import apigatewayv2, dynamodb, iam, kms, lambda_, logs, sqs
+from . import apigatewayv2, dynamodb, events, iam, kms, lambda_, logs, sqs
 from .inputs import Inputs, Properties, UnsupportedError
 from .properties import DEFAULTS, with_name
 from .resource import Resource
@@ -61,6 +61,8 @@ def look_up(emulator: Emulator, function: str, values: Properties) -> Properties
     match function:
         case "aws:dynamodb/getTable:getTable":
             return dynamodb.look_up(emulator, values["name"])
+        case "aws:cloudwatch/getEventBus:getEventBus":
+            return events.look_up(emulator, values["name"])
         case "aws:kms/getKey:getKey":
             return kms.look_up(emulator, values["keyId"])
     raise UnsupportedError(f"{function} cannot be called in the emulator. Add it to local/aws/")

@@ -16,6 +16,7 @@ from local.prerequisites import create_members_table
 from tests import role
 from tests.clients import ChatClient
 from tests.end_to_end.conftest import Chat
+from tests.lambdas import MODERATOR, create_function
 from tests.rows import put_row
 
 Eventually = Callable[[Callable[[], bool]], None]
@@ -129,6 +130,22 @@ def groups_are_not_listed(chat: Case, _: Eventually) -> None:
         assert alice.ask("getGroups")["code"] == alice.ask("getReads")["code"] == "UNAVAILABLE"
 
 
+def events_wait_in_the_failures_queue(chat: Case, eventually: Eventually) -> None:
+    with chat.join("alice") as alice:
+        alice.say("hello", clientMessageId="c1")
+        assert alice.receive("ack")["duplicate"] is False
+    kept = {"message": "event not taken by the bus: the failures queue gets it", "awsCode": "AccessDeniedException"}
+    eventually(lambda: any(kept.items() <= line.items() for line in chat.log("sendMessage")))
+
+
+def insults_are_stored(chat: Case, eventually: Eventually) -> None:
+    with chat.join("alice") as alice:
+        alice.say("an insult", clientMessageId="c1")
+        assert alice.receive("ack")["duplicate"] is False
+    denied = {"message": "message stored without moderation", "awsCode": "AccessDeniedException"}
+    eventually(lambda: any(denied.items() <= line.items() for line in chat.log("sendMessage")))
+
+
 def messages_cannot_be_changed(chat: Case, _: Eventually) -> None:
     with chat.join("alice") as alice:
         alice.say("hello", clientMessageId="c1")
@@ -162,6 +179,8 @@ CASES = {
     ("KeepChanges", "dynamodb:Query"): changes_are_not_read,
     ("ReadMessages", "dynamodb:BatchGetItem"): messages_cannot_be_changed,
     ("ReadMembers", "dynamodb:Query"): nobody_can_connect,
+    ("SendEvents", "events:PutEvents"): events_wait_in_the_failures_queue,
+    ("CheckMessages", "lambda:InvokeFunction"): insults_are_stored,
 }
 
 
@@ -176,6 +195,8 @@ def deploy_with_members(emulator: Emulator, prefix: str) -> Chat:
         "groupMembersTable": f"{prefix}Members",
         "membershipRecheck": 1,
         "unread": True,
+        "eventBus": "default",
+        "moderationFunction": create_function(emulator, f"{prefix}Moderator", MODERATOR),
         "changes": True,
     }
     return Chat(emulator, deploy(emulator, config))

@@ -78,6 +78,14 @@ WITH_POLICIES: dict[str, Change] = {
     "moderatorRole": Change(value="admin", input="environment"),
     "tracing": Change(value=True, input="tracingConfig", adds=frozenset({"tracing-policy"})),
     "groupMembersTable": Change(value="GroupMembers", input="environment", adds=frozenset({"members-policy"})),
+    "eventBus": Change(value="default", input="environment", adds=frozenset({"events-policy"})),
+    "eventText": Change(value=True, input="environment"),
+    "moderationFunction": Change(
+        value="arn:aws:lambda:us-east-1:000000000000:function:Moderate",
+        input="environment",
+        adds=frozenset({"moderation-policy"}),
+    ),
+    "onModerationFailure": Change(value="closed", input="environment"),
     "connectionsPerUser": Change(value=0, input="environment", replaces=_SERVING),
     "messagesTable": Change(value="OtherMessages", input="environment", replaces=_SERVING),
     # Another name, because the table of the first one exists.

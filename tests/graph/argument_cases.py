@@ -9,6 +9,8 @@ from components import Authentication, WebSocketChatArgs
 from .stack import ACCOUNT, REGION
 
 POOL = "us-east-1_AbCdEfGhI"
+MODERATOR = "arn:aws:lambda:eu-central-1:123456789012:function:Moderate"
+BUS = "arn:aws:events:eu-central-1:123456789012:event-bus/chat"
 KEY = "arn:aws:kms:eu-central-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"
 NO_URLS = [
     *("http://issuer.example", "http://127.0.0.1.issuer.example", "http://localhost@issuer.example", "http://10.0.0.1"),
@@ -408,6 +410,40 @@ CASES: Mapping[str, Case] = {
         accepted=[1, 3_600],
         refused=[0, 3_601, 1.5, "60", True],
     ),
+    "moderation_function": Case(
+        config_key="moderationFunction",
+        default="",
+        other=MODERATOR,
+        allowed="the ARN of a Lambda function, of up to 170 characters",
+        accepted=[
+            *(MODERATOR, "", f"{MODERATOR}:live", f"{MODERATOR}:7", MODERATOR.replace("aws", "aws-us-gov")),
+            MODERATOR.replace("Moderate", "m" * 64) + ":" + "l" * (170 - len(MODERATOR) - 64 + len("Moderate") - 1),
+        ],
+        refused=[
+            *("Moderate", "Moderate:live", MODERATOR.replace("lambda", "sns"), MODERATOR.replace("123456789012", "")),
+            *(MODERATOR.replace("Moderate", name) for name in ("*", "", "m" * 65, "a.b", "a/b", "a:b:c", "a:$LATEST")),
+            *(f"{MODERATOR}\n", f"{MODERATOR}:", f"{MODERATOR}:*", MODERATOR.replace("eu-central-1", "*"), 1, True),
+            f"{MODERATOR}:{'l' * (170 - len(MODERATOR))}",
+        ],
+    ),
+    "on_moderation_failure": Case(
+        config_key="onModerationFailure",
+        default="open",
+        other="closed",
+        plain=True,
+        allowed="open or closed",
+        accepted=["open"],
+        refused=["", "OPEN", "open\n", "shut", True, 1],
+    ),
+    "event_bus": Case(
+        config_key="eventBus",
+        default="",
+        other="default",
+        allowed="the name of a bus of EventBridge, of 1 to 64 letters, digits, '.', '_' and '-', or its ARN",
+        accepted=["default", "", "x" * 64, "My.Bus-1_b", BUS, BUS + "x" * 60],
+        refused=["x" * 65, "a/b", "a b", "bus\n", "arn:aws:sqs:a", BUS.replace("events", "sns"), BUS + "/x", 1, True],
+    ),
+    "event_text": _switch("eventText", plain=False),
     "allowed_origins": Case(
         config_key="allowedOrigins",
         default=[],

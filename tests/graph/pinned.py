@@ -43,6 +43,9 @@ _EVERYTHING: WebSocketChatArgs = WITH_TOKENS | {
     "tracing": True,
     "unread": True,
     "publish": True,
+    "moderation_function": "arn:aws:lambda:eu-central-1:123456789012:function:Moderate:live",
+    "on_moderation_failure": "closed",
+    "event_bus": "chat",
     "changes": True,
 }
 

@@ -78,6 +78,9 @@ TABLES = {
 }
 """The existing tables, by name."""
 
+BUSES = {"default", "chat", "My.Bus-1_b", "x" * 64, "b" * 64}
+"""The existing buses of EventBridge."""
+
 SURROUNDINGS: dict[str, Properties] = {
     "aws:index/getCallerIdentity:getCallerIdentity": {"accountId": ACCOUNT},
     "aws:index/getRegion:getRegion": {"region": REGION},
@@ -215,9 +218,11 @@ class _Cloud(Mocks):
             manager = "AWS" if key == AWS_MANAGED_KEY else "CUSTOMER"
             return USABLE_KEY | {"arn": key, "keyManager": manager} | self._outputs.get(key, {}), []
         name = args.args["name"]
-        if name not in self._tables:
+        is_bus = args.token == "aws:cloudwatch/getEventBus:getEventBus"
+        if name not in (BUSES if is_bus else self._tables):
             return {}, [("name", "couldn't find resource")]
-        return self._tables[name] | {"name": name, "arn": arn("dynamodb", f"table/{name}")}, []
+        found = {"arn": arn("events", f"event-bus/{name}")} if is_bus else self._tables[name]
+        return {"arn": arn("dynamodb", f"table/{name}")} | found | {"name": name}, []
 
 
 class _Engine(mocks.MockMonitor):
@@ -359,6 +364,8 @@ def described(graph: Graph) -> Properties:
         if isinstance(asset, pulumi.FileArchive):
             folder = Path(asset.path)
             return {str(file.relative_to(folder)): pulumi.FileAsset(str(file)) for file in folder.rglob("*.py")}
+        if isinstance(asset, pulumi.StringAsset):
+            return asset.text
         return hashlib.sha256(Path(asset.path).read_bytes()).hexdigest()
 
     resources = {name: [one.type, one.inputs] for name, one in graph.resources.items()}

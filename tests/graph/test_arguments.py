@@ -309,6 +309,7 @@ CONTRADICTIONS: list[tuple[WebSocketChatArgs, str, str]] = [
     (WITH_TOKENS | {"moderator_claim": "moderates"}, "moderator_claim", "left out unless changes is true"),
     ({"require_origin": True}, "require_origin", "false unless allowed_origins is set"),
     ({"require_origin": True, "allowed_origins": []}, "require_origin", "false unless allowed_origins is set"),
+    ({"on_moderation_failure": "closed"}, "on_moderation_failure", "open unless moderation_function is set"),
 ]
 UNSET: WebSocketChatArgs = {"jwt_issuer": "", "jwt_audience": []}
 

@@ -20,6 +20,7 @@ EXAMPLES = {folder.name: folder for folder in sorted((PROJECT / "examples").iter
 COUNTS = {
     "minimal": 39,
     "cognito_kms": 49,
+    "offline_push": 48,
     "two_chats": 78,
     "order_queue": 52,
     "reminder_schedule": 49,
@@ -29,8 +30,13 @@ COUNTS = {
 
 POOL = f"{REGION}_AbCdEfGhI"
 KEY = arn("kms", "key/01234567-89ab-cdef-0123-456789abcdef")
-MADE: dict[str, dict[str, Any]] = {"users": {"id": POOL}, "app": {"id": "the-app"}, "key": {"arn": KEY}}
-"""Outputs of the resources that ``cognito_kms`` creates for its chat."""
+MADE: dict[str, dict[str, Any]] = {
+    "users": {"id": POOL},
+    "app": {"id": "the-app"},
+    "key": {"arn": KEY},
+    "chat-events": {"arn": arn("events", "event-bus/chat-events")},
+}
+"""Outputs of the resources that examples create for their chats."""
 
 
 def example(name: str, **options: Any) -> Graph:
@@ -144,3 +150,11 @@ def test_the_schedule_and_the_rule_ask_for_what_the_function_serves() -> None:
     assert published_messages(json.loads(text), "System")[0].group_id == "group"
     permission = example("event_rule").resources["shipped-may-publish"].inputs
     assert (permission["function"], permission["principal"]) == ("WebSocketPublish", "events.amazonaws.com")
+
+
+def test_the_rule_matches_the_events_of_the_chat() -> None:
+    resources = example("offline_push", outputs=MADE).resources
+    variables = resources["chat-send-message-function"].inputs["environment"]["variables"]
+    pattern = json.loads(resources["push-rule"].inputs["eventPattern"])
+    assert pattern == {"source": [variables["EVENT_SOURCE"]], "detail-type": ["messageStored"]}
+    assert variables["EVENT_BUS"] == MADE["chat-events"]["arn"]

@@ -38,6 +38,7 @@ MARKERS = f"arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/WebSocketReadMarkers"
 MEMBERS = f"arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/GroupMembers"
 STAGE = f"arn:aws:execute-api:{REGION}:{ACCOUNT}:chat-api-id/production"
 BROADCAST = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:WebSocketBroadcast"
+MODERATOR = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:Moderate:live"
 FAILURES = f"arn:aws:sqs:{REGION}:{ACCOUNT}:chat-failures-1a2b3c4"
 STREAM = {"dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator", "dynamodb:ListStreams"}
 KEY = f"arn:aws:kms:{REGION}:{ACCOUNT}:key/1234abcd-12ab-34cd-56ef-1234567890ab"
@@ -54,10 +55,19 @@ EVERYTHING: WebSocketChatArgs = WITH_TOKENS | {
     "tracing": True,
     "unread": True,
     "publish": True,
+    "moderation_function": MODERATOR,
+    "event_bus": "chat",
     "changes": True,
 }
 OURS, PUBLISH = "chat-role-id", "chat-publish-role-id"
 """The role of the functions that serve clients, and that of the back end's function."""
+
+
+ON_DEMAND = {
+    *("ReadStream", "SendTraces", "ReadMembers", "UseKey", "KeepReadMarkers", "KeepChanges", "ReadMessages"),
+    *("CheckMessages", "SendEvents"),
+}
+"""The statements that exist only with some arguments."""
 
 
 def statements(graph: Graph, role: str = OURS) -> dict[str, dict[str, Any]]:
@@ -103,6 +113,8 @@ def log_groups(functions: list[str]) -> list[str]:
         ("HandOverSlices", {"lambda:InvokeFunction"}, BROADCAST),
         ("KeepFailures", {"sqs:SendMessage"}, FAILURES),
         ("ReadMembers", {"dynamodb:Query"}, f"{MEMBERS}/index/*"),
+        ("SendEvents", {"events:PutEvents"}, f"arn:aws:events:{REGION}:{ACCOUNT}:event-bus/chat"),
+        ("CheckMessages", {"lambda:InvokeFunction"}, MODERATOR),
         ("KeepReadMarkers", {"dynamodb:PutItem", "dynamodb:Query"}, [MARKERS, f"{MARKERS}/index/GroupIdIndex"]),
         ("KeepChanges", {"dynamodb:PutItem", "dynamodb:Query"}, CHANGES),
         ("ReadMessages", {"dynamodb:BatchGetItem"}, MESSAGES),
@@ -189,11 +201,10 @@ def test_the_key_is_used_only_through_the_tables_and_the_queue(role: str) -> Non
         ({"presence": False, "group_members_table": "GroupMembers"}, {"ReadMembers"}),
         ({"presence": False, "kms_key_arn": KEY}, {"UseKey"}),
         ({"presence": False, "unread": True}, {"KeepReadMarkers"}),
+        ({"presence": False, "event_bus": "default"}, {"SendEvents"}),
+        ({"presence": False, "moderation_function": MODERATOR}, {"CheckMessages"}),
         ({"presence": False, "changes": True}, {"KeepChanges", "ReadMessages"}),
-        (
-            EVERYTHING,
-            {"ReadStream", "SendTraces", "ReadMembers", "UseKey", "KeepReadMarkers", "KeepChanges", "ReadMessages"},
-        ),
+        (EVERYTHING, ON_DEMAND),
     ],
 )
 def test_there_are_no_other_statements(args: WebSocketChatArgs, on_demand: set[str]) -> None:
@@ -307,13 +318,18 @@ LONGEST: WebSocketChatArgs = EVERYTHING | {
     "messages_table": "m" * 100,
     "group_members_table": "g" * 100,
     "kms_key_arn": KEY.replace("1234abcd-", "mrk-1234abcd-"),
+    "moderation_function": MODERATOR.ljust(170, "e"),
+    "on_moderation_failure": "closed",
+    "event_bus": "b" * 64,
 }
 
 
 LONGEST_TABLES = ["connections_table", "messages_table", "group_members_table"]
 
 
-@pytest.mark.parametrize("name", ["name_prefix", "role_name", "stage_name", *LONGEST_TABLES])
+@pytest.mark.parametrize(
+    "name", ["name_prefix", "role_name", "stage_name", "moderation_function", "event_bus", *LONGEST_TABLES]
+)
 def test_the_longest_name_is_the_longest(name: str) -> None:
     assert not ARGUMENTS[name].rule.accepts(f"{LONGEST[name]}x")  # type: ignore[literal-required]
 

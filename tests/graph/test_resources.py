@@ -44,7 +44,7 @@ COUNTS_OF_OTHERS = COUNTS_OF_TOKENS | {
     "aws:cloudwatch/logGroup:LogGroup": 8,
     "aws:dynamodb/table:Table": 4,
     "aws:iam/role:Role": 2,
-    "aws:iam/rolePolicy:RolePolicy": 14,
+    "aws:iam/rolePolicy:RolePolicy": 16,
     "aws:lambda/function:Function": 8,
 }
 """With ``publish``."""
@@ -133,6 +133,16 @@ def expected_environment(args: WebSocketChatArgs, child: str) -> dict[str, str]:
             "GROUPS_PER_CONNECTION": str(args["groups_per_connection"]),
             "MEMBERS_TABLE": str(args["group_members_table"]),
             "MEMBERSHIP_RECHECK_SECONDS": str(args["membership_recheck"]),
+            "MODERATION_FUNCTION": str(args["moderation_function"]),
+            "ON_MODERATION_FAILURE": args["on_moderation_failure"],
+            "EVENT_BUS": f"arn:aws:events:{REGION}:{ACCOUNT}:event-bus/{args['event_bus']}"
+            if args["event_bus"]
+            else "",
+            "EVENT_SOURCE": f"websocket-chat.{prefix}" if args["event_bus"] else "",
+            "EVENT_TEXT": "true" if args["event_text"] else "false",
+            "FAILURES_QUEUE": f"https://sqs.{REGION}.amazonaws.com/{ACCOUNT}/chat-failures-1a2b3c4"
+            if args["event_bus"]
+            else "",
             "ALLOWED_ORIGINS": json.dumps(args["allowed_origins"]),
             "REQUIRE_ORIGIN": "true" if args["require_origin"] else "false",
             "MESSAGE_RATE": str(args["message_rate"]),
@@ -257,6 +267,8 @@ def expected_inputs(args: WebSocketChatArgs) -> dict[str, Properties]:
         "presence": args["presence"],
         "key": key,
         "tracing": args["tracing"],
+        "moderation": args["moderation_function"],
+        "events": args["event_bus"],
     }
     for feature in ["serving", "background", *(feature for feature, on in on_demand.items() if on)]:
         expected[f"chat-{feature}-policy"] = {"role": "chat-role-id"}
@@ -360,7 +372,7 @@ def inputs(graph: Graph) -> dict[str, Properties]:
         pytest.param(
             OTHERS | INSTEAD,
             OTHERS | INSTEAD,
-            COUNTS_OF_OTHERS | {"aws:dynamodb/table:Table": 3, "aws:iam/rolePolicy:RolePolicy": 16},
+            COUNTS_OF_OTHERS | {"aws:dynamodb/table:Table": 3, "aws:iam/rolePolicy:RolePolicy": 18},
             id="arguments that others exclude",
         ),
         pytest.param(

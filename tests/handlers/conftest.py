@@ -11,6 +11,7 @@ from moto import backend_index, mock_aws
 from handlers import presence_events
 from handlers.posting import closing, delivery, events, fan_out, management_api
 from handlers.protocol import ids
+from handlers.requests import moderation
 from handlers.runtime import settings
 from handlers.tables import members, rate_limit, rows
 from handlers.tables.aws import dynamodb
@@ -63,6 +64,7 @@ def cold_start(
     members._read.clear()  # noqa: SLF001 - the same
     members._checked.clear()  # noqa: SLF001 - the same
     rows._reported.clear()  # noqa: SLF001 - the same
+    moderation.moderation_client.cache_clear()
 
 
 @pytest.fixture(scope="session")

@@ -19,6 +19,7 @@ from handlers.protocol.errors import Code
 from local.deploy import deploy
 from local.emulator import REGION, Emulator
 from local.identity_provider import IdentityProvider
+from tests.lambdas import MODERATOR, create_function
 from tests.role import without
 
 from .client import Client, Frame, Handshake
@@ -121,6 +122,14 @@ CONFIGS: Mapping[str, tuple[str, Callable[[World], dict[str, object]]]] = {
             "messageBurst": BURST,
             "connectionsPerUser": CONNECTIONS_PER_USER,
             "broadcastThreshold": 2,
+        },
+    ),
+    "moderated": (
+        "`moderationFunction`, `onModerationFailure: closed`, `eventBus`",
+        lambda world: {
+            "moderationFunction": create_function(world.emulator, "Moderator", MODERATOR),
+            "onModerationFailure": "closed",
+            "eventBus": "default",
         },
     ),
     "iam": ("`iam`", lambda _: {"authentication": "iam"}),

@@ -39,6 +39,8 @@ def test_documented_statements_equal_the_policy() -> None:
         *policy.for_background(broadcast_function_arn="<function Broadcast>", failures_queue_arn="<failures queue>"),
         *policy.for_members(members_table_arn="<members table>"),
         *policy.for_unread(read_markers_table_arn="<read markers table>"),
+        *policy.for_events(event_bus_arn="<event bus>"),
+        *policy.for_moderation(function_arn="<moderationFunction>"),
         *policy.for_changes(changes_table_arn="<changes table>", messages_table_arn="<messages table>"),
         *policy.for_presence(stream_arn="<connections table's stream>"),
         *policy.for_key(kms_key_arn="arn:aws:kms:<region>:<account>:key/<id>"),

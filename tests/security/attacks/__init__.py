@@ -1,6 +1,22 @@
 """The attacks, in one module per goal. Importing this package fills ``ATTACKS``."""
 
-from . import back_end, changes, connections, cursors, frames, groups, identity, origins, rates, signatures, tokens
+from . import (
+    back_end,
+    changes,
+    connections,
+    cursors,
+    frames,
+    groups,
+    identity,
+    moderation,
+    origins,
+    rates,
+    signatures,
+    tokens,
+)
 
-IN_ORDER = (identity, groups, changes, tokens, connections, cursors, frames, rates, origins, signatures, back_end)
+IN_ORDER = (
+    *(identity, groups, changes, tokens, connections, cursors, frames, moderation, rates, origins, signatures),
+    back_end,
+)
 """The order of docs/security.md."""
