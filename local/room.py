@@ -23,6 +23,8 @@ https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-executio
 
 CHANGE_S = 60.0
 """How long a change of a message is repeated, in seconds."""
+PUSH_S = 4.0
+"""How long the push of a change may take until the client reads the history for it."""
 
 
 @dataclass(eq=False, frozen=True, slots=True)
@@ -128,9 +130,17 @@ class Room:
             for attempt in count():
                 await self._client.wait_for_connection()
                 with suppress(DisconnectedError):
-                    return await self._client.ask(action, groupId=self.group_id, messageId=message_id, **fields)
+                    answer = await self._client.ask(action, groupId=self.group_id, messageId=message_id, **fields)
+                    asyncio.get_running_loop().call_later(PUSH_S, self._expect, answer)
+                    return answer
                 await asyncio.sleep(backoff(attempt))
         raise AssertionError  # For the type checker: the loop has no end.
+
+    def _expect(self, answer: Frame) -> None:
+        """Catch up if a change has not come. Its push may fail, and reactions in a large group are not pushed."""
+        if self.place and self._versions.get(answer["messageId"], "") < answer.get("changedAt", ""):
+            self.place.due = 0
+            self._client.reconcile()
 
     def close(self) -> None:
         """Leave the group. What is in the outbox is still sent."""
