@@ -55,7 +55,12 @@ _COMMANDS = (
     "Alt-Enter           begin another line of the same message. Or Esc, then Enter",
     "Without GROUP, a command is about the group that you write to.",
 )
-_ABOUT_MESSAGES = ("/messages", "/reply", "/edit", "/delete", "/react")
+_USAGE = {
+    "/reply": "/reply TEXT, or /reply #3 TEXT",
+    "/edit": "/edit TEXT, or /edit #3 TEXT",
+    "/delete": "/delete, or /delete #3",
+    "/react": "/react EMOJI, or /react #3 EMOJI",
+}
 _LISTED = 10
 """How many messages /messages shows."""
 _SHORT = 60
@@ -115,7 +120,8 @@ class TerminalClient(ReliableClient):
     def take(self, line: str) -> None:
         """Send a typed line, unless nothing of it can be seen. Or do what it says, if it begins with a slash."""
         text = line.rstrip("\r\n")
-        is_about_messages = text.split(maxsplit=1)[:1] in ([command] for command in _ABOUT_MESSAGES)
+        command = re.match(r"/\S+", text)
+        is_about_messages = command and command[0] in {"/messages", *_USAGE}
         if not self.recovered.is_set() and (self._held or is_about_messages):
             self._held.append(text)
             return
@@ -145,7 +151,7 @@ class TerminalClient(ReliableClient):
                 self._list_messages(room)
             case "/leave" | "/who" | "/messages":
                 pass  # The user knows why.
-            case "/reply" | "/edit" | "/delete" | "/react":
+            case _ if command in _USAGE:
                 self._do_to_message(command, rest)
             case "/help":
                 for line in _COMMANDS:
@@ -213,8 +219,8 @@ class TerminalClient(ReliableClient):
         """Do a command about the message that its number names, or else about the last one that it can be about."""
         found = re.match(r"\s*(?:#(\d+)(?:\s+|$))?", rest)
         number, text = (found[1], rest[found.end() :]) if found else (None, rest)
-        if command != "/delete" and not is_visible(text):
-            self._reject(f"Write the {'reaction' if command == '/react' else 'text'} after {command}. /help shows how")
+        if (command == "/delete") == is_visible(text):
+            self._reject(f"Type it like this: {_USAGE[command]}")
             return
         match command:
             case "/reply":
@@ -290,6 +296,8 @@ class TerminalClient(ReliableClient):
                 await self.rooms[message["groupId"]].change(action, message_id, **fields)
             except RefusedError as refused:
                 self._reject(f"{failed}: {_why_not_changed(refused.error)}")
+            except ValueError as error:
+                self._reject(f"Not changed: {error}. Shorten it")
             except TimeoutError:
                 self._reject(f"{failed}: the chat does not answer. It may have made the change")
 
