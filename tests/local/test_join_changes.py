@@ -122,16 +122,21 @@ def test_the_user_replies_edits_deletes_and_reacts(ann: Joined, vera: ChatClient
     ann.type("/delete\nno\n/delete\n")
     ann.see(r"\* To delete this message, type the same again: Ann: That\n")
     ann.see(r"\* To delete this message, type the same again: Ann: no\n")
-    ann.type("/delete #3\n")
-    ann.see(r"\* To delete this message, .* Ann: Which one\?\n")
+    ann.type("/delete #3\nyes\n/delete #3\n")
+    for _ in range(2):
+        ann.see(r"\* To delete this message, .* Ann: Which one\?\n")
     ann.type("/delete #3\n")
     ann.see(r"\* Ann's message of \d\d:\d\d is deleted\n")
     ann.type("/messages\n")
     ann.see(r"\* #3 .* Ann: \(deleted\)\n\* #4 .*\n\* #5 .* Ann: That \(edited\)\n\* #6 .* Ann: no\n")
+    ann.type("/delete\n/delete\n")
+    ann.see(r"\* Ann's message of \d\d:\d\d is deleted\n")
+    ann.type("/edit maybe\n")
+    ann.see(r"\* Ann edited: maybe\n")
     ann.end_input()
     assert ann.end() == 0
     texts = [message["message"] for message in stored(vera, group)]
-    assert texts == ["first", "second", "", "third", "That", "no"]
+    assert texts == ["first", "second", "", "third", "That", "maybe", ""]
 
 
 def test_what_is_refused_is_told(ann: Joined, start: Start, vera: ChatClient, url: str, group: str) -> None:
