@@ -1,5 +1,6 @@
 """``python -m local.join``: replies, edits, deletions and reactions."""
 
+import asyncio
 import re
 from collections.abc import Iterator
 from uuid import uuid4
@@ -8,6 +9,9 @@ import pytest
 
 from local.deploy import deploy
 from local.emulator import Emulator
+from local.link import Frame
+from local.terminal import Terminal
+from local.terminal_client import TerminalClient
 from tests.browser.network import Network
 from tests.clients import ChatClient
 
@@ -202,6 +206,35 @@ def test_a_change_waits_for_the_connection_or_is_told_at_the_end(
         ann.see(r"\* Not edited: lost\. The chat has not answered\n")
         assert ann.end() == 1
     assert [one["message"] for one in stored(vera, group)] == ["better"]
+
+
+def test_of_several_groups_it_says_which_and_after_too_long_an_absence_that_messages_come_again(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def message(number: int, text: str, **more: object) -> Frame:
+        stamp = {"messageId": f"m{number}", "timestamp": f"2026-01-01T00:00:0{number}.000000Z", "message": text}
+        return {"groupId": "demo", "senderId": "bob"} | stamp | more
+
+    async def play() -> None:
+        client = TerminalClient("ws://127.0.0.1:9", "ann", ["demo", "support"], Terminal())
+        client.on_message(message(1, "one"))
+        client.on_change(message(1, "two", changedAt="3", editedAt="3"))
+        client.on_change(message(0, "not shown", changedAt="4", editedAt="2", reactions={"👍": ["bob"]}))
+        client.on_change(message(1, "three", changedAt="5", editedAt="5", reactions={"👍": ["bob"]}))
+        client.on_reset(client.rooms["demo"])
+        client.on_message(message(2, "last", replyTo="m1"))
+
+    asyncio.run(play())
+    output = capsys.readouterr()
+    assert output.err.splitlines() == [
+        "* [demo] bob edited: two",
+        "* [demo] bob: not shown + 👍 bob",
+        "* [demo] bob edited: three",
+        "* [demo] bob: three + 👍 bob",
+        "* You were away from demo for long. These are its messages as they are now:",
+    ]
+    assert output.out.splitlines()[-2] == "      > (a message that is not shown here)"
+    assert output.out.endswith(" [demo] bob: last\n")
 
 
 def test_on_a_screen_the_line_that_is_typed_stays_and_a_reply_may_have_many_lines(
