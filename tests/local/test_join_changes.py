@@ -221,6 +221,7 @@ def test_of_several_groups_it_says_which_and_after_too_long_an_absence_that_mess
         client.on_change(message(1, "two", changedAt="3", editedAt="3"))
         client.on_change(message(0, "not shown", changedAt="4", editedAt="2", reactions={"👍": ["bob"]}))
         client.on_change(message(1, "three", changedAt="5", editedAt="5", reactions={"👍": ["bob"]}))
+        client.on_change(message(9, "also not shown", changedAt="6", editedAt="6"))
         client.on_reset(client.rooms["demo"])
         client.on_message(message(2, "last", replyTo="m1"))
 
@@ -231,6 +232,7 @@ def test_of_several_groups_it_says_which_and_after_too_long_an_absence_that_mess
         "* [demo] bob: not shown + 👍 bob",
         "* [demo] bob edited: three",
         "* [demo] bob: three + 👍 bob",
+        "* [demo] bob edited: also not shown",
         "* You were away from demo for long. These are its messages as they are now:",
     ]
     assert output.out.splitlines()[-2] == "      > (a message that is not shown here)"
