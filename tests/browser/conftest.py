@@ -29,7 +29,8 @@ IN_BOTH_BROWSERS = pytest.mark.parametrize("engine", ["chromium", _FIREFOX], ind
 
 Without the mark are tests of what no browser decides: which rows, names and counts the server and the page's code give.
 ``test_a_thousand_messages_survive_twenty_lost_connections`` would take too long in a second browser, and one set of
-screenshots is enough.
+screenshots is enough. Tests that press a button with Enter run in Chromium alone, too: in Firefox, that does nothing in
+a window behind another one, and all people share one Firefox.
 """
 
 

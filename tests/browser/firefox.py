@@ -151,8 +151,6 @@ class Window(Remote):
                 self._run("arguments[0].focus()", {_ELEMENT: given["id"]})
                 return ActionChains(self).send_keys(given["text"]).perform()
             case Command.W3C_ACTIONS:
-                # In a window behind another one, Enter does not press a button.
-                self._do("browsingContext.activate")
                 return self._do("input.performActions", actions=[_with_elements(source) for source in given["actions"]])
             case Command.W3C_EXECUTE_SCRIPT:
                 return self._run(given["script"], *given["args"])

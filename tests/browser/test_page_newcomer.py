@@ -19,7 +19,6 @@ PHONE = (390, 780)
 People = Callable[[str], Person]
 
 
-@IN_BOTH_BROWSERS
 def test_leaving_a_group_asks(person: People, group: str, chat_url: str) -> None:
     ann, other = person("Ann"), f"{group} other"
     ann.join(group, chat_url)
@@ -342,7 +341,6 @@ def test_a_phone_shows_the_end_of_the_draft_and_no_frame(person: People, group: 
             ann.browser.execute_cdp_cmd("Emulation.setTouchEmulationEnabled", {"enabled": False})
 
 
-@IN_BOTH_BROWSERS
 def test_the_keyboard_goes_between_groups(person: People, group: str, chat_url: str) -> None:
     ann = person("Ann")
     a, b, c = names = [f"{group} {letter}" for letter in "abc"]

@@ -13,6 +13,7 @@ from tests import role
 from tests.rows import put_row
 
 from .conftest import Chat
+from .program import call, role_of
 
 
 @pytest.fixture(scope="session")
@@ -38,6 +39,7 @@ def watched(emulator: Emulator) -> Chat:
         "createMessagesTable": True,
         "groupMembersTable": "WatchedMembers",
         "changes": True,
+        "publish": True,
         "eventBus": "Watched",
         "eventText": True,
     }
@@ -104,3 +106,25 @@ def test_what_the_bus_refuses_is_in_the_failures_queue_and_can_be_sent_again(wat
             if event["detail-type"] == "messageStored" and event["detail"]["groupId"] == "green"
         ]
     assert found[0]["messageId"] == ack["messageId"]
+
+
+def test_a_message_of_the_back_end_is_an_event_too(watched: Chat) -> None:
+    failures = str(watched.outputs["FailuresQueueURL"])
+    sent = call(watched, "sendMessage", groupId="blue", message="Shipped", clientMessageId="c1")["groups"][0]
+    events: list[Any] = []
+    while not events:
+        events = [one for one in received(watched, watcher(watched), 1) if one["detail"]["groupId"] == "blue"]
+    assert [(one["detail-type"], one["detail"]["messageId"]) for one in events] == [
+        ("messageStored", sent["messageId"])
+    ]
+    with role.without(watched.emulator, role_of(watched), "SendEvents"):
+        kept = call(watched, "sendMessage", groupId="blue", message="Shipped", clientMessageId="c2")["groups"][0]
+    waiting = [json.loads(one["Detail"]) for one in received(watched, failures, 1)]
+    assert kept["messageId"] in [one.get("messageId") for one in waiting]
+    # Without the queue, too, the program is told to repeat the message.
+    with (
+        role.without(watched.emulator, role_of(watched), "SendEvents"),
+        role.without(watched.emulator, role_of(watched), "KeepFailures"),
+    ):
+        refused = call(watched, "sendMessage", groupId="blue", message="Shipped", clientMessageId="c3")["groups"][0]
+    assert (refused["code"], refused["retryable"]) == ("UNAVAILABLE", True)

@@ -1,6 +1,5 @@
 """The owner's programs invoke the back end's function, and clients hear of it. Each of its permissions is needed."""
 
-import json
 import os
 import re
 import subprocess
@@ -18,19 +17,10 @@ from local.emulator import Emulator
 from local.prerequisites import create_members_table
 from tests import role
 from tests.end_to_end.conftest import Chat
+from tests.end_to_end.program import call, role_of
 from tests.rows import put_row
 
 MEMBERS = "SpeakingMembers"
-
-
-def call(chat: Chat, action: str, **fields: object) -> dict[str, Any]:
-    """Call the function as a program does."""
-    answer = chat.emulator.client("lambda").invoke(
-        FunctionName=chat.outputs["PublishFunction"], Payload=json.dumps({"action": action} | fields)
-    )
-    assert "FunctionError" not in answer
-    found: dict[str, Any] = json.load(answer["Payload"])
-    return found
 
 
 @pytest.fixture(scope="module")
@@ -274,11 +264,6 @@ CASES: dict[tuple[str, str], Callable[[Chat, str], None]] = {
     ("KeepChanges", "dynamodb:Query"): catching_up_is_refused,
     ("ReadMessages", "dynamodb:BatchGetItem"): changed_messages_are_not_read,
 }
-
-
-def role_of(chat: Chat) -> str:
-    about = chat.emulator.client("lambda").get_function_configuration(FunctionName=chat.outputs["PublishFunction"])
-    return str(about["Role"].rpartition("/")[2])
 
 
 def without(chat: Chat, statement: str, action: str) -> AbstractContextManager[None]:

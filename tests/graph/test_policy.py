@@ -163,7 +163,12 @@ def test_the_statement_of_the_back_ends_function_is_exactly_this(
         ({"publish": True}, set()),
         ({"publish": True, "unread": True, "tracing": True}, {"SendTraces", "ForgetReadMarkers"}),
         ({"publish": True, "changes": True}, {"KeepChanges", "ReadMessages"}),
-        (EVERYTHING, {"SendTraces", "ReadMembers", "UseKey", "ForgetReadMarkers", "KeepChanges", "ReadMessages"}),
+        ({"publish": True, "event_bus": "default"}, {"SendEvents", "KeepFailures"}),
+        (
+            EVERYTHING,
+            {"SendTraces", "ReadMembers", "UseKey", "ForgetReadMarkers", "KeepChanges", "ReadMessages"}
+            | {"SendEvents", "KeepFailures"},
+        ),
     ],
 )
 def test_the_back_ends_function_has_no_other_statements(args: WebSocketChatArgs, on_demand: set[str] | None) -> None:

@@ -44,7 +44,7 @@ COUNTS_OF_OTHERS = COUNTS_OF_TOKENS | {
     "aws:cloudwatch/logGroup:LogGroup": 8,
     "aws:dynamodb/table:Table": 4,
     "aws:iam/role:Role": 2,
-    "aws:iam/rolePolicy:RolePolicy": 16,
+    "aws:iam/rolePolicy:RolePolicy": 18,
     "aws:lambda/function:Function": 8,
 }
 """With ``publish``."""
@@ -201,6 +201,8 @@ def expected_publish_role(args: WebSocketChatArgs) -> dict[str, Properties]:
     on_demand = {
         "members": args["group_members_table"],
         "changes": args["changes"],
+        "events": args["event_bus"],
+        "failures": args["event_bus"],
         "key": args["kms_key_arn"],
         "tracing": args["tracing"],
     }
@@ -372,7 +374,7 @@ def inputs(graph: Graph) -> dict[str, Properties]:
         pytest.param(
             OTHERS | INSTEAD,
             OTHERS | INSTEAD,
-            COUNTS_OF_OTHERS | {"aws:dynamodb/table:Table": 3, "aws:iam/rolePolicy:RolePolicy": 18},
+            COUNTS_OF_OTHERS | {"aws:dynamodb/table:Table": 3, "aws:iam/rolePolicy:RolePolicy": 20},
             id="arguments that others exclude",
         ),
         pytest.param(
