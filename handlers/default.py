@@ -10,9 +10,11 @@ from .actions.ping import ping
 from .actions.presence import get_presence
 from .actions.reads import get_reads, mark_read
 from .actions.typing import typing
+from .posting.event_bus import bus_client
 from .posting.management_api import management_api
 from .requests.entry_point import entry_point, refuse_unknown_action
 from .requests.invocation import prepare
+from .requests.moderation import moderation_client
 from .requests.request import EventType, Request
 from .runtime.settings import settings
 from .tables.aws import dynamodb
@@ -53,5 +55,5 @@ def dispatch(request: Request) -> None:
         actions[action](request)
 
 
-prepare(dynamodb, management_api)
+prepare(dynamodb, management_api, bus_client, moderation_client)
 handler = entry_point(EventType.MESSAGE, dispatch)

@@ -159,11 +159,13 @@ def _tell(group_id: str, changes: list[Change], deadline: float) -> bool:
     names = {one.user_id: one.name for one in opened if one.name}
     for frame in _frames(group_id, joined, left, names):
         push_event(frame, recipients, deadline=deadline, on_failure=lambda one: missed.add(one.connection_id))
+    # If one of the two fails, only those who were missed are told again.
+    make_room(_missed, _MOST_MISSED)
+    _missed[record] = missed
     people_changed(group_id, joined, left, deadline)
     if missed and time.monotonic() >= deadline:
-        make_room(_missed, _MOST_MISSED)
-        _missed[record] = missed
         raise TimeoutError
+    del _missed[record]
     return bool(joined or left)
 
 

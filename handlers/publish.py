@@ -4,7 +4,7 @@ from .actions.group_reads import get_history, get_presence
 from .actions.publishing import send_message
 from .actions.user_connections import add_to_group, disconnect_user, remove_from_group
 from .actions.user_data import erase_user, export_user
-from .posting.management_api import management_api
+from .posting.event_bus import bus_client
 from .requests.call import Action, callable_by_programs
 from .requests.invocation import prepare
 from .tables.aws import dynamodb
@@ -20,5 +20,5 @@ ACTIONS: dict[str, Action] = {
     "eraseUser": erase_user,
 }
 
-prepare(dynamodb, management_api)
+prepare(dynamodb, bus_client)
 handler = callable_by_programs("publish", ACTIONS)

@@ -61,7 +61,8 @@ class WebSocketChatArgs(TypedDict, total=False):
     changes: bool
     """Let users edit and delete their messages, and react to messages: create a table that lists the changes of the
     last 30 days, and serve ``editMessage``, ``deleteMessage`` and ``react``. The messages themselves stay in the
-    messages table, where other programs see the changes, too.
+    messages table, where other programs see the changes, too. The table of changes goes when you destroy the component
+    or set this to false.
 
     Default: false."""
     moderator_role: pulumi.Input[str]

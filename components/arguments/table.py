@@ -156,7 +156,8 @@ _ROWS = (
         plain=True,
         text="Let users edit and delete their messages, and react to messages: create a table that lists the changes "
         "of the last 30 days, and serve ``editMessage``, ``deleteMessage`` and ``react``. The messages themselves stay "
-        "in the messages table, where other programs see the changes, too.",
+        "in the messages table, where other programs see the changes, too. The table of changes goes when you destroy "
+        "the component or set this to false.",
     ),
     Argument(
         name="moderator_role",

@@ -20,7 +20,7 @@ chat = WebSocketChat(
     "chat",
     {
         "create_messages_table": True,
-        # Only with a table of the members the chat knows who is offline.
+        # The chat knows who is offline only from a table of the members.
         "group_members_table": "GroupMembers",
         "event_bus": bus.arn,
     },

@@ -13,7 +13,7 @@ from handlers.runtime.settings import settings
 from handlers.tables import changes, messages
 from handlers.tables.aws import unavailable_on_failure
 from handlers.tables.message import read as read_message
-from handlers.tables.schema import CHANGED_AT
+from handlers.tables.schema import CHANGED_AT, DELETED_AT, GROUP_ID
 
 if TYPE_CHECKING:
     from handlers.posting.posts import Post
@@ -106,11 +106,7 @@ def _page(group_id: str, before: Position | None, after: Position | None, limit:
     if after and times.age(_time(after)) > _MOST_CHANGES_SECONDS:
         # Changes from before are not listed any more, so what the client keeps may be wrong.
         return _page(group_id, None, None, limit, protocol=protocol) | {"more": False, "reset": True}
-    read = (
-        messages.read_on(group_id, after, limit + 1, deleted=protocol > 1)
-        if after
-        else messages.read_back(group_id, before, limit + 1, deleted=protocol > 1)
-    )
+    read = messages.read_on(group_id, after, limit + 1) if after else messages.read_back(group_id, before, limit + 1)
     page, more = ([], False) if after and after.is_in_changes else frames.fit(map(frames.past_message, read), limit)
     if not after:
         page.reverse()
@@ -126,6 +122,8 @@ def _page(group_id: str, before: Position | None, after: Position | None, limit:
     newer = cursors.encode(group_id, end)
     # For messages of the same microsecond, the index has its own order. The next page is read in that order.
     page.sort(key=lambda message: _position(message).place)
+    if protocol == 1:
+        page = [message for message in page if DELETED_AT not in message]
     told = {"changes": changed if lists_changes else None} if protocol > 1 else {}
     return {"action": "history", "messages": page, **told, "before": older, "after": newer, "more": more}
 
@@ -165,7 +163,10 @@ def _changes(group_id: str, after: Position, most: int, *, used: int) -> tuple[l
     found = [
         (place, message)
         for place, message_id in listed[:most]
-        if last[message_id] == place and message_id in rows
+        if last[message_id] == place
+        and message_id in rows
+        # Another program may have moved it.
+        and rows[message_id].get(GROUP_ID) == {"S": group_id}
         # What was listed may not be stored yet. Then the next catch-up finds it.
         if CHANGED_AT in (message := frames.past_message(read_message(rows[message_id])))
     ]

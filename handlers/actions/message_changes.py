@@ -5,7 +5,6 @@ and without a push, so a client can repeat each frame.
 """
 
 import json
-from contextlib import suppress
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
@@ -151,22 +150,26 @@ def _change(
         message, is_new = changes.change(user.group_id, message_id, decide)
     request.log["changed"] = is_new
     handed_over = event_bus.message_changed(message, request.deadline) if is_new else lambda: None
-    if "requestId" in request.echoed:
-        at = {CHANGED_AT: message[CHANGED_AT]} if CHANGED_AT in message else {}
-        request.post(request.reply({"action": "changed", MESSAGE_ID: message_id} | at))
-    if is_new:
-        # The change is stored. A client that is not told gets it with the history.
-        with log_failure("change not pushed"), suppress(TimeoutError):
-            _tell(request, user, message, only_in_small_groups=only_in_small_groups)
-    with log_failure("change not handed over to the bus"), suppress(TimeoutError):
-        handed_over()
+    try:
+        if "requestId" in request.echoed:
+            at = {CHANGED_AT: message[CHANGED_AT]} if CHANGED_AT in message else {}
+            request.post(request.reply({"action": "changed", MESSAGE_ID: message_id} | at))
+        if is_new:
+            # The change is stored. A client that is not told gets it with the history.
+            with log_failure("change not pushed"):
+                _tell(request, user, message, only_in_small_groups=only_in_small_groups)
+    finally:
+        with log_failure("change not handed over to the bus"):
+            handed_over()
 
 
 def _tell(request: Request, user: "Connection", message: Message, *, only_in_small_groups: bool) -> None:
     """Push a changed message to the group's connections of protocol 2."""
     if only_in_small_groups:
         frame = frames.message_changed(message)
-        recipients = [one for one in small_group(user.group_id) if one.protocol > 1]
+        # The index may not list the user yet.
+        others = {one.connection_id: one for one in small_group(user.group_id)}
+        recipients = [one for one in {**others, user.connection_id: user}.values() if others and one.protocol > 1]
         request.log |= asdict(push(frame, recipients, deadline=request.deadline, gives_way=True))
         return
     request.log |= asdict(push_change(message, Group(user.group_id, user), deadline=request.deadline))

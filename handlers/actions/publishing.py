@@ -7,7 +7,7 @@ from handlers.protocol.program_frames import published_messages
 from handlers.requests.call import Call, problem
 from handlers.requests.entry_point import reason_of
 from handlers.requests.side_by_side import side_by_side
-from handlers.runtime.log import failure
+from handlers.runtime.log import failure, logger
 from handlers.runtime.settings import settings
 
 
@@ -35,8 +35,9 @@ def send_message(call: Call) -> frames.Frame:
         "recipients": sum(tally.recipients for tally in tallies),
         "delivered": sum(tally.delivered for tally in tallies),
     }
-    if failed:
-        call.log |= failure(failed[0].__cause__ or failed[0])
+    if faults := [one for one in failed if reason_of(one).code.value >= 500]:
+        call.log |= failure(faults[0].__cause__ or faults[0])
+        logger.error("some groups not served", extra={"failedGroups": len(faults)})
     return {"groups": [{"groupId": group_id} | _outcome(outcome) for group_id, outcome in found.items()]}
 
 

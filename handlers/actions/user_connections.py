@@ -59,6 +59,8 @@ def add_to_group(call: Call) -> frames.Frame:
         found = connections.find(own.connection_id)
         if not found:
             return None
+        if found.group_id == group_id or connections.find(group_rows.key_of(found, digest(group_id))):
+            return True  # To join again would end its events of the group.
         # No cost: it does not count against the rate at which the connection may join.
         if groups.join(found, Join(group_ids=[group_id], at_ms=_now_ms(), events=False, name=found.name), cost=0):
             return False
@@ -88,17 +90,25 @@ def remove_from_group(call: Call) -> frames.Frame:
 
     def remove(own: Connection) -> bool:
         found = connections.find(own.connection_id)
-        if not found or not groups.has_joined(found, group_id):
+        if not found:
+            return False
+        if not groups.has_joined(found, group_id):
+            _close_if_useless(found)  # The call before may have failed to.
             return False
         left = groups.remove(found, {digest(group_id)}, at_ms=_now_ms())
         if told := removal(found, [group_id]):
             _tell(call, told)
-        if is_useless(left):
-            group_rows.end(left.connection_id)
-            close(left.connection_id)
+        _close_if_useless(left)
         return True
 
     return {"removed": sum(_for_each(call, remove))}
+
+
+def _close_if_useless(own: Connection) -> None:
+    if is_useless(own):
+        # The row goes last. If the connection cannot be closed, the next call finds it again.
+        close(own.connection_id)
+        group_rows.end(own.connection_id)
 
 
 def _for_each(call: Call, work: Callable[[Connection], T]) -> list[T]:

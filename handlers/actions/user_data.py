@@ -6,9 +6,9 @@ Nothing lists the messages of a user, so both read the whole messages table, in 
 import json
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from typing import TYPE_CHECKING, TypeVar
 
+from handlers.posting import event_bus
 from handlers.posting.fan_out import Group
 from handlers.protocol import cursors, frames
 from handlers.protocol.client_frames import required_id
@@ -114,10 +114,15 @@ def erase_user(call: Call) -> frames.Frame:
     def erase(row: "Row") -> bool:
         with unavailable_on_failure():
             message = user_messages.erase(row, user_id)
-        if message and settings().changes_table:
-            # It is erased. A client that is not told gets it with the history.
-            with log_failure("change not pushed"), suppress(TimeoutError):
-                push_change(message, Group(message[GROUP_ID]), deadline=call.deadline)
+        # A row of another program may be in no group.
+        if message and GROUP_ID in message:
+            handed_over = event_bus.message_changed(message, call.deadline)
+            if settings().changes_table:
+                # It is erased. A client that is not told gets it with the history.
+                with log_failure("change not pushed"):
+                    push_change(message, Group(message[GROUP_ID]), deadline=call.deadline)
+            with log_failure("change not handed over to the bus"):
+                handed_over()
         return message is not None
 
     counts = {"messages": 0, "readMarkers": 0}

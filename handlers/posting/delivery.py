@@ -82,18 +82,24 @@ def deliver(
     except ChatError:  # Another program has made the row too large to be pushed.
         pushed = frames.message(message.of(row))
     with unavailable_on_failure(retryable=repeatable, retryable_if_denied=repeatable):
-        recipients = group()
-        tally = push(
-            pushed,
-            split(pushed, iter(recipients), deadline=deadline),
-            *(() if settings().event_bus else replies(stored)),
-            deadline=deadline,
-            ended=recipients.ended,
-        )
+        answers = list(replies(stored))
+        try:
+            recipients = group()
+            tally = push(
+                pushed,
+                split(pushed, iter(recipients), deadline=deadline),
+                *(() if settings().event_bus else answers),
+                deadline=deadline,
+                ended=recipients.ended,
+            )
+        except Exception:
+            with suppress(Exception):
+                handed_over()
+            raise
         try:
             handed_over()
-            if settings().event_bus:  # The ack says that the event is handed over, too.
-                tally.replied = push(pushed, (), *replies(stored), deadline=deadline).replied
+            if settings().event_bus and answers:  # The ack says that the event is handed over, too.
+                tally.replied = push(pushed, (), *answers, deadline=deadline).replied
         except BaseException:
             tally.replied = False
             raise

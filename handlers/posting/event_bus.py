@@ -140,7 +140,7 @@ def _detail(message: Message) -> dict[str, Any]:
 
 
 def _offline(message: Message) -> dict[str, Any]:
-    """The members of a group who have no connection in it. None are named if the group is too large to know them."""
+    """The members of a group who have no connection in it. Nobody is named if the group is too large."""
     if not settings().members_table:
         return {}
     try:

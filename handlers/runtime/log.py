@@ -30,8 +30,8 @@ def failure(error: BaseException) -> dict[str, object]:
 
 @contextmanager
 def log_failure(what: str) -> Iterator[None]:
-    """Log an AWS call that fails, and continue."""
+    """Log an AWS call that fails or takes too long, and continue."""
     try:
         yield
-    except (BotoCoreError, ClientError) as error:
+    except (BotoCoreError, ClientError, TimeoutError) as error:
         logger.warning(what, extra=failure(error))

@@ -63,7 +63,7 @@ def change(group_id: str, message_id: str, decide: Decide) -> tuple[Message, boo
         ChatError: NOT_FOUND, if the group has no such message; UNAVAILABLE, if others change it all the time; or what
             ``decide`` raises.
     """
-    row = messages.find([message_id]).get(message_id)
+    row, tried = messages.find([message_id]).get(message_id), ""
     for _ in range(_MOST_ATTEMPTS):
         found = message.read(row) if row else {}
         if row is None or found.get(GROUP_ID) != group_id:
@@ -71,11 +71,13 @@ def change(group_id: str, message_id: str, decide: Decide) -> tuple[Message, boo
         at = times.after(str(found.get(CHANGED_AT, "")))
         update = decide(row, found, at)
         if update is None:
-            return found, False
+            # With the time of the attempt, it was this call: the SDK repeated the update because its answer was lost.
+            return found, found.get(CHANGED_AT) == tried
         list_change(group_id, message_id, at)
         row, is_done = _apply(group_id, message_id, update, at)
         if row and is_done:
             return message.read(row), True
+        tried = at
     raise ChatError(
         Code.UNAVAILABLE, "others are changing this message at the same moment: try again later", retryable=True
     )
@@ -156,6 +158,5 @@ def _apply(group_id: str, message_id: str, update: Update, at: str) -> "tuple[Ro
         )
     except client.exceptions.ConditionalCheckFailedException as failure:
         old: Row | None = failure.response.get("Item")  # type: ignore[assignment]  # missing in the stubs
-        # With the same time, the SDK itself repeated an update because the first answer was lost.
-        return old, old is not None and old.get(CHANGED_AT) == {"S": at}
+        return old, False
     return answer["Attributes"], True

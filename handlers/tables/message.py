@@ -53,6 +53,8 @@ def _data(text: str) -> Message:
     """An object from its JSON text. Nothing if another program stored something else."""
     try:
         found = json.loads(text)
+        # It must be possible to send it: no lone surrogates, and no numbers that JSON does not have.
+        json.dumps(found, ensure_ascii=False, allow_nan=False).encode()
     except (ValueError, RecursionError):
         return {}
     return {DATA: found} if isinstance(found, dict) else {}

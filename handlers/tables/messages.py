@@ -159,28 +159,27 @@ def find(message_ids: Sequence[str]) -> "dict[str, Row]":
     return {row[MESSAGE_ID]["S"]: row for row in rows}
 
 
-def read_on(group_id: str, start: Position, most: int, *, deleted: bool = True) -> Iterator[Message]:
+def read_on(group_id: str, start: Position, most: int) -> Iterator[Message]:
     """Read messages after a position, oldest first. After a settled position, some rows are older than the position.
 
     Args:
         group_id: The group.
         start: The position.
         most: Largest number of messages. They are read in several queries, each when its first message is taken.
-        deleted: Whether deleted messages are read, too.
     """
     if not start.timestamp:
-        return _read(group_id, most, forward=True, deleted=deleted)
+        return _read(group_id, most, forward=True)
     if start.began:
-        return _read(group_id, most, forward=True, deleted=deleted, start=start)
+        return _read(group_id, most, forward=True, start=start)
     since = times.earlier(start.timestamp, OVERLAP_SECONDS)
-    return _read(group_id, most, forward=True, deleted=deleted, since=since)
+    return _read(group_id, most, forward=True, since=since)
 
 
-def read_back(group_id: str, start: Position | None, most: int, *, deleted: bool = True) -> Iterator[Message]:
+def read_back(group_id: str, start: Position | None, most: int) -> Iterator[Message]:
     """Read messages before a position, or the last ones, newest first. The arguments are those of :func:`read_on`."""
     if start and not start.timestamp:
         return iter(())
-    return _read(group_id, most, forward=False, deleted=deleted, start=start)
+    return _read(group_id, most, forward=False, start=start)
 
 
 def unread(last: Message, user_id: str, marker: Marker | None) -> tuple[int, bool]:
@@ -224,7 +223,7 @@ def _place(row: Message) -> tuple[str, str]:
 
 
 def _read(
-    group_id: str, most: int, *, forward: bool, deleted: bool, start: Position | None = None, since: str = ""
+    group_id: str, most: int, *, forward: bool, start: Position | None = None, since: str = ""
 ) -> Iterator[Message]:
     query: QueryInputTypeDef = {
         "TableName": settings().messages_table,
@@ -233,8 +232,6 @@ def _read(
         "ExpressionAttributeValues": {":group": {"S": group_id}},
         "ScanIndexForward": forward,
     }
-    if not deleted:
-        query["FilterExpression"] = f"attribute_not_exists({DELETED_AT})"
     if start:
         place = {GROUP_ID: group_id, TIMESTAMP: start.timestamp, MESSAGE_ID: start.message_id}
         query["ExclusiveStartKey"] = {name: {"S": value} for name, value in place.items()}

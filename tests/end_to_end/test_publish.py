@@ -134,7 +134,7 @@ def test_bad_input_is_answered_and_no_failure(speaking: Chat) -> None:
 
 def test_the_python_of_the_document_works(speaking: Chat) -> None:
     text = (PROJECT_DIRECTORY / "docs" / "backend.md").read_text()
-    speaks, _, erases = re.findall(r"^```python\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+    speaks, _, erases, *_ = re.findall(r"^```python\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
     enroll(speaking, "demo", "alice")
     credentials = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_REGION": speaking.emulator.region}
     environment = os.environ | credentials | {"AWS_DEFAULT_REGION": speaking.emulator.region}

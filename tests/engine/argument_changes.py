@@ -70,6 +70,7 @@ WITH_POLICIES: dict[str, Change] = {
                 *("publish-large-groups-policy", "publish-user-data-policy"),
                 # Of the arguments below, which change in the same update.
                 *("publish-changes-policy", "publish-members-policy", "publish-tracing-policy"),
+                *("publish-events-policy", "publish-failures-policy"),
             }
         ),
     ),

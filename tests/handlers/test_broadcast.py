@@ -12,6 +12,7 @@ import pytest
 from handlers import broadcast
 from handlers.posting import slices as handed_over
 from handlers.requests.background import InvocationError
+from handlers.runtime import settings
 from handlers.tables import connections
 
 from .chat import ANA, BOB, Chat, Context
@@ -56,6 +57,7 @@ def slices(monkeypatch: pytest.MonkeyPatch, slice_: dict[str, Any]) -> Slices:  
     """What is handed over, beginning with the third recipient of a message."""
     slices = Slices()
     monkeypatch.setenv("BROADCAST_THRESHOLD", "2")
+    settings.settings.cache_clear()
     monkeypatch.setattr(handed_over, "_lambda_client", lambda: slices)
     return slices
 

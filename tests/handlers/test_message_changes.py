@@ -348,6 +348,15 @@ def test_two_changes_at_the_same_moment_are_both_done(modern_chat: Chat, sent: s
     assert first < second == stored["changedAt"]
 
 
+def test_two_changes_with_the_same_time_are_both_done(modern_chat: Chat, sent: str) -> None:
+    """The row is from a function whose clock is ahead. So both take the microsecond after it."""
+    _set(sent, "changedAt", {"S": times.of(time.time() + 30)})
+    react = lambda: ask(modern_chat, "react", sent, BOB)  # noqa: E731
+    with modern_chat.tables.before("UpdateItem", [lambda: None, react]):
+        ask(modern_chat, "react", sent)
+    assert row(modern_chat, sent)["reaction:👍"] == ["ana", "bob"]
+
+
 def test_an_edit_does_not_bring_a_deleted_message_back(modern_chat: Chat, sent: str) -> None:
     delete = lambda: ask(modern_chat, "deleteMessage", sent)  # noqa: E731
     with modern_chat.tables.before("UpdateItem", [lambda: None, delete]):

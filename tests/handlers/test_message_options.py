@@ -90,6 +90,9 @@ def test_they_count_for_the_size_of_the_frame(modern_chat: Chat) -> None:
         ({"data": "no JSON"}, {}),
         ({"data": "[1]"}, {}),
         ({"data": "[" * 100_000}, {}),
+        ({"data": '{"a":"\\ud800"}'}, {}),
+        ({"data": '{"a":NaN}'}, {}),
+        ({"data": '{"a":1e999}'}, {}),
     ],
 )
 def test_rows_of_other_programs_are_shown_as_far_as_they_can_be(

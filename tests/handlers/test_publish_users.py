@@ -80,6 +80,15 @@ def test_adding_again_changes_nothing(chat: Chat, call: Call, phone: str) -> Non
     assert call(groupId="red", message="Hi")["groups"][0]["duplicate"] is False
 
 
+def test_adding_keeps_what_a_connection_has_asked_for(chat: Chat, call: Call) -> None:
+    chat.tables.add_connection("Other=", "ana", "", protocol=2)
+    chat.ask("Other=", "joinGroup", groupId="green", events=True, name="Ana A.")
+    before = [row for row in chat.tables.connections().values() if row["groupId"]["S"] == "green"]
+    call("addToGroup", userId="ana", groupId="green")
+    after = [row for row in chat.tables.connections().values() if row["groupId"]["S"] == "green"]
+    assert [row for row in after if "events" in row and row["events"]["BOOL"]] == before
+
+
 def test_adding_is_not_limited_by_a_rate_but_by_the_number_of_groups(
     chat: Chat, call: Call, phone: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
