@@ -227,8 +227,8 @@ function open(groupId) {
   return conversation;
 }
 
-/** Show a group, and join it if it is new. @param {string} groupId */
-function show(groupId) {
+/** Show a group, and join it if it is new. @param {string} groupId @param {boolean} [isNext] Whether Back returns from it. */
+function show(groupId, isNext = true) {
   if (!session || !chat) return;
   const user = session;
   const client = chat;
@@ -242,10 +242,8 @@ function show(groupId) {
   const query = new URLSearchParams(location.search);
   query.set("group", groupId);
   if (query.has("endpoint")) query.set("endpoint", session.endpoint);
-  // Back returns to the group before, and on a phone to the list.
-  const isFirst = !history.state?.inChat;
-  if (isFirst) history.replaceState({ inChat: true }, "", `?${query}`);
-  if (`?${query}` !== location.search || (isFirst && isOnPhone())) history.pushState({ inChat: true }, "", `?${query}`);
+  if (isNext) addToHistory(`?${query}`);
+  else history.replaceState(history.state, "", `?${query}`);
 
   byId("title").textContent = groupId;
   endAlert(GROUP);
@@ -286,19 +284,48 @@ function show(groupId) {
   moveFocus(byId(isTouched() ? "log" : "text"));
 }
 
+/**
+ * Back returns to the group before, and on a phone to the list: there, each group that is shown has the list before it.
+ *
+ * @param {string} query With the group.
+ */
+function addToHistory(query) {
+  const { inChat, list, overList } = history.state ?? {};
+  if (!isOnPhone()) {
+    if (!inChat) history.replaceState({ inChat: true }, "", query);
+    else if (query !== location.search) history.pushState({ inChat: true }, "", query);
+  } else if (overList) history.replaceState({ inChat: true, overList }, "", query);
+  else {
+    if (!list) history.replaceState({ inChat: true, list: true }, "", query);
+    history.pushState({ inChat: true, overList: true }, "", query);
+  }
+}
+
+/** Show the list on a phone. If it is the entry before this one, Back must not lead to it once more. */
+function showList() {
+  openGroups(true);
+  if (!isOnPhone()) return;
+  if (history.state?.overList) history.back();
+  else history.replaceState({ inChat: true, list: true }, "");
+}
+
 /** @param {string} groupId */
 const draftKey = (groupId) => `chat-draft:${JSON.stringify([groupId, session?.userId])}`;
 
 // The list shows the draft of the group that it covers.
-byId("groups-toggle").addEventListener("click", groupsChanged);
+byId("groups-toggle").addEventListener("click", () => {
+  showList();
+  groupsChanged();
+});
 
 onChoose(show, (typed) => groupMeant(typed, [...conversations.keys()]));
 
 addEventListener("popstate", () => {
-  const groupId = new URLSearchParams(location.search).get("group") ?? "";
-  if (!conversations.has(groupId)) return;
-  show(groupId);
-  openGroups(true);
+  const asked = new URLSearchParams(location.search).get("group") ?? "";
+  const groupId = conversations.has(asked) ? asked : session?.group;
+  if (!chat || !groupId) return;
+  show(groupId, false);
+  openGroups(!!history.state?.list);
 });
 
 const LEAVING = "You stop getting messages of this group. You can join it again by its name.";
@@ -330,7 +357,7 @@ byId("leave").addEventListener("click", async () => {
   unsure.delete(conversation);
   endNotification(groupId);
   show(next.groupId);
-  openGroups(true);
+  showList();
 });
 
 /** Those in which the user may have unsent messages. */

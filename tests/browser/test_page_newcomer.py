@@ -458,3 +458,60 @@ def test_a_long_run_of_one_sender_shows_its_times(
     ann.script("document.getElementById('older').click()")
     ann.until_shown("0")
     assert ann.script(heads) == ["0", "10", "20", "30", "40", "50"]
+
+
+@IN_BOTH_BROWSERS
+def test_back_on_a_phone_leads_to_the_list_each_time(person: People, group: str, chat_url: str) -> None:
+    ann, other = person("Ann"), f"{group} other"
+
+    def listing() -> bool:
+        return bool(ann.find("groups").is_displayed())
+
+    ann.appear(PHONE)
+    ann.join(group, chat_url)
+    for _ in range(3):
+        ann.browser.back()
+        ann.until(listing)
+        ann.choose(group)
+        ann.until(lambda: not listing())
+        assert ann.find("text").is_displayed()
+    ann.browser.back()
+    ann.until(listing)
+    ann.join_another(other)
+    ann.until(lambda: not listing())
+    # After the button of the header, too, the list is one step.
+    before = ann.script("return history.length")
+    for _ in range(2):
+        ann.find("groups-toggle").click()
+        ann.until(lambda: ann.script("return history.state.list") and listing())
+        ann.choose(other)
+        ann.until(lambda: not listing())
+    assert ann.script("return history.length") == before
+    ann.find("groups-toggle").click()
+    ann.until(lambda: ann.script("return history.state.list") and listing())
+    # There, Back leaves the chat.
+    ann.browser.back()
+    ann.until(lambda: not ann.script("return history.state?.inChat"))
+
+
+@IN_BOTH_BROWSERS
+def test_back_closes_a_question_alone(person: People, group: str, chat_url: str) -> None:
+    ann, other = person("Ann"), f"{group} other"
+    is_open = "return document.getElementById('question').open"
+    for size in (DESKTOP, PHONE):
+        ann.appear(size)
+        ann.join(other if size == PHONE else group, chat_url)
+        for _ in range(2):
+            ann.find("leave").click()
+            assert ann.script(is_open)
+            ann.browser.back()
+            ann.until(lambda: not ann.script(is_open))
+            assert ann.find("text").is_displayed()
+            assert not ann.script("return history.state.question")
+            # An answer leaves no step behind.
+            ann.find("leave").click()
+            ann.press(Keys.ENTER)
+            ann.until(lambda: not ann.script("return history.state.question"))
+        assert ann.find("text").is_displayed()
+    ann.browser.back()
+    ann.until(lambda: ann.find("groups").is_displayed())
