@@ -10,6 +10,7 @@ import { count, coversConversation, forgetDays, isOnPhone, onChoose, openGroups,
 import { isInFrontElsewhere, setInFront } from "./page/in-front.js";
 import { onJoin, showJoinForm } from "./page/join-form.js";
 import { mayLeave, unsentIn } from "./page/leaving.js";
+import { areIds, joinedIn, joinedKey } from "./page/joined.js";
 import { groupMeant } from "./page/look-alikes.js";
 import { setOwnName } from "./page/mentions.js";
 import { endNotification, endNotifications, notify } from "./page/notifications.js";
@@ -62,8 +63,8 @@ let redraw;
 onJoin(async (values) => {
   const { endpoint, userId, token } = values;
   const same = session?.endpoint === endpoint && session.userId === userId && session.token === token;
-  const theirs = same ? (session?.groups ?? []) : [];
-  const group = await groupMeant(values.group, [...theirs, ...joinedIn(values)]);
+  const theirs = [...new Set([...(same ? (session?.groups ?? []) : []), ...joinedIn(values)])];
+  const group = await groupMeant(values.group, theirs);
   if (!group) return;
   enter({ ...values, group, groups: [...new Set([...theirs, group])] });
   // A token says who the user is. Without one, somebody else may have chosen the same name.
@@ -137,12 +138,12 @@ function signOut() {
   chat = undefined;
   frontChanged();
   write("sessionStorage", SESSION_KEY, "");
-  if (session) write("localStorage", joinedKey(session), "");
   endNotifications();
   endState();
   openPeople(false);
   openGroups(false);
-  showJoinForm(session, !reached);
+  // Not the group that they have just left.
+  showJoinForm(session?.groups.length ? session : session && { ...session, group: undefined }, !reached);
 }
 
 byId("sign-out").addEventListener("click", async () => {
@@ -184,15 +185,6 @@ function settle() {
   unsure.clear();
 }
 
-/** @param {Pick<Session, "endpoint" | "userId">} user */
-const joinedKey = ({ endpoint, userId }) => `chat-joined:${JSON.stringify([endpoint, userId])}`;
-
-/** The groups that the user has joined in any tab of this browser. @param {Pick<Session, "endpoint" | "userId">} user */
-const joinedIn = (user) => readJson("localStorage", joinedKey(user), areIds) ?? [];
-
-/** @param {any} value @returns {value is string[]} */
-const areIds = (value) => Array.isArray(value) && value.every(isId);
-
 /** @param {Session} user */
 const leftKey = ({ endpoint, userId }) => `chat-left:${JSON.stringify([endpoint, userId])}`;
 
@@ -208,12 +200,13 @@ function setLeft(groupId, isLeft) {
 
 /** @param {string} groupId @returns {Conversation} */
 function open(groupId) {
-  if (!chat) throw new Error("not signed in");
+  if (!chat || !session) throw new Error("not signed in");
   // It joins again if the server had refused the group.
   const room = chat.group(groupId);
   const known = conversations.get(groupId);
   if (known) return known;
   const conversation = new Conversation(room, {
+    userId: session.userId,
     isLooking,
     isSettled: () => settled,
     summary: (id) => summaries.get(id),
@@ -348,6 +341,9 @@ byId("leave").addEventListener("click", async () => {
   setLeft(groupId, true);
   if (!next) {
     session = { ...session, groups: [] };
+    const query = new URLSearchParams(location.search);
+    query.delete("group");
+    history.replaceState(history.state, "", `?${query}`);
     return signOut();
   }
   leaveView();

@@ -106,7 +106,7 @@ def test_a_link_to_a_group_that_looks_like_one_of_theirs_is_told(person: People,
     ann.press(Keys.ENTER)
     ann.until(lambda: ann.text_of("title") == group)
     ann.find("sign-out").click()
-    assert ann.script("return Object.keys(localStorage)") == ["chat-name"]
+    assert ann.script("return Object.keys(localStorage)") == ["chat-name", f'chat-joined:["{chat_url}","Ann"]']
     ann.browser.close()
     ann.browser.switch_to.window(first)
 
@@ -515,3 +515,77 @@ def test_back_closes_a_question_alone(person: People, group: str, chat_url: str)
         assert ann.find("text").is_displayed()
     ann.browser.back()
     ann.until(lambda: ann.find("groups").is_displayed())
+
+
+@IN_BOTH_BROWSERS
+def test_a_new_tab_goes_on_with_the_groups_of_the_user(person: People, group: str, chat_url: str) -> None:
+    ann, other, empty = person("Ann"), f"{group} other", f"{group} empty"
+    ann.join(group, chat_url)
+    ann.say("Hello")
+    ann.until_shown("Hello")
+    ann.join_another(empty)
+    ann.join_another(other)
+    everything = sorted([group, empty, other])
+    first = ann.browser.current_window_handle
+    ann.browser.switch_to.new_window("tab")
+    try:
+        ann.open()
+        ann.until(lambda: ann.find("their-groups").is_displayed())
+        assert ann.text_of("their-groups") == f"Your groups: {group}, {empty}, {other}. They open, too."
+        assert ann.find("group").get_property("value") == other
+        assert ann.accessibility_faults() == []
+        # Somebody else is in other groups.
+        ann.find("name").send_keys("e")
+        ann.until(lambda: not ann.find("their-groups").is_displayed())
+        ann.find("name").send_keys(Keys.BACKSPACE, Keys.ENTER)
+        ann.until_state("Connected")
+        assert ann.text_of("title") == other
+        assert sorted(name for name, _, _ in ann.groups) == everything
+        # They stay known after signing out, with or without messages.
+        ann.find("sign-out").click()
+        ann.until(lambda: ann.find("their-groups").is_displayed())
+        ann.find("name").send_keys(Keys.ENTER)
+        ann.until_state("Connected")
+        ann.until(lambda: sorted(name for name, _, _ in ann.groups) == everything)
+        # What was left is not offered.
+        for _ in everything:
+            ann.leave()
+        ann.until(lambda: ann.find("name").is_displayed())
+        assert ann.find("group").get_property("value") == "general"
+        assert not ann.find("their-groups").is_displayed()
+        ann.browser.refresh()
+        ann.until(lambda: ann.find("group").get_property("value") == "general")
+    finally:
+        ann.browser.close()
+        ann.browser.switch_to.window(first)
+
+
+@IN_BOTH_BROWSERS
+def test_typing_replaces_the_group_that_is_filled_in(person: People, group: str) -> None:
+    ann = person("Ann")
+    ann.open()
+    ann.until(lambda: ann.find("group").get_property("value") == "general")
+    ann.find("group").click()
+    ann.press(*"lunch")
+    assert ann.find("group").get_property("value") == "lunch"
+    # A second click places the cursor.
+    ann.find("group").click()
+    ann.press("x")
+    assert "lunch" in ann.find("group").get_property("value").replace("x", "")  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_an_empty_group_without_others_tells_to_check_its_name(
+    person: People, group: str, chat_url: str, scheme: str
+) -> None:
+    ann, wrong = person("Ann"), group.upper()
+    ann.appear(PHONE, scheme)
+    ann.join(wrong, chat_url)
+    ann.until(
+        lambda: ann.text_of("beginning").startswith(f"Nobody has written in “{wrong}” yet. Group names are exact:")
+    )
+    assert ann.accessibility_faults() == []
+    with ChatClient(chat_url, "vera", wrong) as vera:
+        ann.until(lambda: ann.text_of("beginning") == "No messages yet. Say hello!")
+        vera.say("Hello")
+        ann.until(lambda: ann.text_of("beginning") == "This is where the conversation begins.")
