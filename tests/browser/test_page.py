@@ -291,15 +291,20 @@ def test_an_enter_that_confirms_the_text_of_an_input_method_does_not_send(ann: P
     ann.until_shown("にほん")
 
 
-def test_a_text_is_sent_as_it_was_typed_but_for_the_empty_lines_around_it(ann: Person) -> None:
+def test_a_text_is_sent_as_it_was_typed_but_for_the_empty_lines_around_it(
+    ann: Person, group: str, chat_url: str
+) -> None:
     script = """
     document.getElementById("text").value = arguments[0];
     document.getElementById("composer").requestSubmit();
     """
-    for typed in ("\u200b", " \n\u3164", "\n \n  if x:\n\n    y  \n\n"):
-        ann.script(script, typed)
-    ann.until_shown("  if x:\n\n    y  ")
-    assert ann.texts == ["  if x:\n\n    y  "]
+    with ChatClient(chat_url, "vera", group) as vera:
+        for typed in ("\u200b", " \n\u3164", "\n \n  if x: \n\n    y  \n\n"):
+            ann.script(script, typed)
+        assert vera.receive("message")["message"] == "  if x: \n\n    y  "
+    # Spaces at the ends of lines are not shown.
+    ann.until_shown("  if x:\n\n    y")
+    assert len(ann.texts) == 1
 
 
 @IN_BOTH_BROWSERS

@@ -561,7 +561,7 @@ def test_a_new_tab_goes_on_with_the_groups_of_the_user(person: People, group: st
 
 
 @IN_BOTH_BROWSERS
-def test_typing_replaces_the_group_that_is_filled_in(person: People, group: str) -> None:
+def test_typing_replaces_the_group_that_is_filled_in(person: People) -> None:
     ann = person("Ann")
     ann.open()
     ann.until(lambda: ann.find("group").get_property("value") == "general")
@@ -589,3 +589,149 @@ def test_an_empty_group_without_others_tells_to_check_its_name(
         ann.until(lambda: ann.text_of("beginning") == "No messages yet. Say hello!")
         vera.say("Hello")
         ann.until(lambda: ann.text_of("beginning") == "This is where the conversation begins.")
+
+
+_PARTS = """
+return [...document.querySelectorAll("#messages li:last-child .text > *")].map((part) => [
+  part.localName,
+  part.className,
+  part.textContent,
+  getComputedStyle(part).unicodeBidi,
+  getComputedStyle(part).direction,
+]);
+"""
+
+
+@IN_BOTH_BROWSERS
+def test_a_mention_is_one_run_in_its_own_direction(person: People, group: str, chat_url: str) -> None:
+    dana = person("דנה")
+    dana.join(group, chat_url)
+    with ChatClient(chat_url, "vera", group) as vera, ChatClient(chat_url, "سعاد", group) as suad:
+        suad.say("مرحبا")
+        dana.until_shown("مرحبا")
+        for text in ("שלום @דנה, hello", "hello @דנה!", "ו@דנה hello"):
+            vera.say(text)
+            dana.until_shown(text)
+            dana.until(lambda: dana.script(_PARTS) == [["mark", "", "@דנה", "isolate", "rtl"]])
+        for text in ("hello @سعاد!", "مرحبا @سعاد hello"):
+            vera.say(text)
+            dana.until_shown(text)
+            assert dana.script(_PARTS) == [["span", "person", "@سعاد", "isolate", "rtl"]]
+        # The @ of a mail address is no mention, and the name after it neither.
+        vera.say("mail me@דנה")
+        dana.until_shown("mail me@דנה")
+        assert dana.script(_PARTS) == []
+
+
+def test_the_sender_sees_that_a_bare_name_is_a_mention(person: People, group: str, chat_url: str) -> None:
+    ann, bob = person("Ann"), person("Bob")
+    ann.join(group, chat_url)
+    bob.join(group, chat_url)
+    ann.until(lambda: "Bob" in ann.here)
+    ann.say("Thanks Bob, and Bobby, and Ann")
+    bob.until_shown("Thanks Bob, and Bobby, and Ann")
+    assert bob.script("return document.querySelector('mark').textContent") == "Bob"
+    ann.until(lambda: ann.script("return document.querySelector('.person')?.textContent") == "Bob")
+    assert ann.script("return document.querySelectorAll('.person').length") == 1
+    # A person of whom the page learns later is marked, too.
+    ann.say("And vera")
+    ann.until_shown("And vera")
+    with ChatClient(chat_url, "vera", group) as vera:
+        vera.say("Yes?")
+        ann.until_shown("Yes?")
+    ann.until(lambda: ann.script("return document.querySelectorAll('.person').length") == 2)
+
+
+def test_enter_on_a_phone_makes_a_new_line(person: People, group: str, chat_url: str) -> None:
+    ann = person("Ann")
+    ann.join(group, chat_url)
+    keys = (
+        "const text = document.getElementById('text'); return [text.enterKeyHint, text.title.includes('Shift+Enter')]"
+    )
+    assert ann.script(keys) == ["send", True]
+    # A laptop with a touch screen has a pointer that hovers.
+    emulate = ann.browser.execute_cdp_cmd
+    emulate("Emulation.setTouchEmulationEnabled", {"enabled": True})
+    emulate("Emulation.setEmitTouchEventsForMouse", {"enabled": True, "configuration": "mobile"})
+    ann.appear(PHONE)
+    try:
+        ann.browser.refresh()
+        ann.until_state("Connected")
+        assert ann.script("return matchMedia('(pointer: coarse) and (hover: none)').matches")
+        assert ann.script(keys) == ["enter", False]
+        assert "Enter" not in ann.text_of("text-hint")
+        ann.find("text").send_keys("one", Keys.ENTER, "two")
+        assert ann.find("text").get_property("value") == "one\ntwo"
+        ann.script("document.querySelector('#composer [type=submit]').click()")
+        ann.until_shown("one\ntwo")
+        assert ann.accessibility_faults() == []
+    finally:
+        emulate("Emulation.setEmitTouchEventsForMouse", {"enabled": False})
+        emulate("Emulation.setTouchEmulationEnabled", {"enabled": False})
+
+
+def test_enter_does_not_send_half_a_mention(person: People, group: str, chat_url: str) -> None:
+    ann = person("Ann")
+    ann.join(group, chat_url)
+    ann.find("text").send_keys("Hi @Ver")
+    with ChatClient(chat_url, "vera", group):
+        ann.until(lambda: "vera" in ann.here)
+        assert not ann.find("suggestions").is_displayed()
+        ann.press(Keys.ENTER)
+        ann.until(lambda: ann.find("suggestions").is_displayed())
+        assert ann.texts == []
+        ann.press(Keys.ENTER)
+        assert ann.find("text").get_property("value") == "Hi @vera "
+        ann.press(Keys.ENTER)
+        ann.until_shown("Hi @vera")
+
+
+@IN_BOTH_BROWSERS
+def test_what_is_typed_in_the_log_goes_to_the_text_field(person: People, group: str, chat_url: str) -> None:
+    ann = person("Ann")
+    ann.join(group, chat_url)
+    for keys, focused, value in (("hi", "text", "hi"), (Keys.ARROW_DOWN, "log", "hi"), (" ", "log", "hi")):
+        ann.script("document.getElementById('log').focus()")
+        ann.press(*keys)
+        assert (ann.focused, ann.find("text").get_property("value")) == (focused, value)
+    ann.press("c", holding=Keys.CONTROL)
+    assert ann.focused == "log"
+
+
+@IN_BOTH_BROWSERS
+def test_an_address_without_its_scheme_is_a_link_and_breaks_between_its_parts(
+    person: People, group: str, chat_url: str
+) -> None:
+    ann = person("Ann")
+    ann.appear(PHONE)
+    ann.join(group, chat_url)
+    text = "see www.example.net/path. Not awww.example.net, a@www.example.net or www.no"
+    with ChatClient(chat_url, "vera", group) as vera:
+        vera.say(text)
+        ann.until_shown(text)
+        links = "return [...document.querySelectorAll('.text a')].map(({ textContent, href }) => [textContent, href])"
+        assert ann.script(links) == [["www.example.net/path", "https://www.example.net/path"]]
+        long = "https://www.example.net/" + "/".join(["abcdefghijklmnop"] * 8) + "?one=two&three=four"
+        vera.say(long)
+        ann.until_shown(long)
+    # Where each line begins.
+    lines = """
+    const link = [...document.querySelectorAll(".text a")].at(-1);
+    const walker = document.createTreeWalker(link, NodeFilter.SHOW_TEXT);
+    const starts = [];
+    let [last, before] = [0, ""];
+    for (let node = walker.nextNode(); node; node = walker.nextNode()) {
+      for (let i = 0; i < node.length; i++) {
+        const range = new Range();
+        range.setStart(node, i);
+        range.setEnd(node, i + 1);
+        const { top } = range.getBoundingClientRect();
+        if (last && top > last + 5) starts.push(before);
+        [last, before] = [top, node.data[i]];
+      }
+    }
+    return starts;
+    """
+    ends = ann.script(lines)
+    assert len(ends) >= 3
+    assert set(ends) <= set("/.?&"), ends
