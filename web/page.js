@@ -7,12 +7,13 @@ import { Conversation } from "./page/conversation.js";
 import { today } from "./page/dates.js";
 import { byId, isolated, isTouched, moveFocus, showAvatar, textOf } from "./page/elements.js";
 import { count, coversConversation, forgetDays, isOnPhone, onChoose, openGroups, showGroups } from "./page/groups.js";
-import { isInFrontElsewhere, setInFront } from "./page/in-front.js";
+import { isInFrontElsewhere, otherTabs, setInFront, setSignedIn } from "./page/in-front.js";
 import { onJoin, showJoinForm } from "./page/join-form.js";
 import { mayLeave, unsentIn } from "./page/leaving.js";
 import { areIds, joinedIn, joinedKey } from "./page/joined.js";
 import { groupMeant } from "./page/look-alikes.js";
 import { setOwnName } from "./page/mentions.js";
+import { endNotice, tellQuietly } from "./page/notice.js";
 import { endNotification, endNotifications, notify } from "./page/notifications.js";
 import { openPeople, othersOf, showPeople, showTyping } from "./page/people.js";
 import { readJson, write } from "./page/storage.js";
@@ -24,9 +25,8 @@ import { readJson, write } from "./page/storage.js";
 
 const SESSION_KEY = "chat-session-2";
 const DAY_CHECK_MS = 60_000;
-/** Reasons of alerts: what is wrong with the shown group, and that the user is connected elsewhere. */
+/** Reason of alerts: what is wrong with the shown group. */
 const GROUP = "group";
-const ELSEWHERE = "elsewhere";
 const IF_NOT_YOU = "If that was not you on another device, sign out and choose another name.";
 
 /** @type {Session | undefined} */
@@ -92,6 +92,7 @@ function enter(joined) {
   showAvatar(byId("my-avatar"), userId, name);
   setOwnName(name);
   endAlerts();
+  endNotice();
   reached = settled = false;
   watched = "";
   warned = false;
@@ -422,22 +423,28 @@ const userKey = () => (chat && session ? JSON.stringify([session.endpoint, sessi
 // People
 
 /** @param {Room} room */
-function lookElsewhere({ groupId, presence }) {
+async function lookElsewhere({ groupId, presence }) {
+  const user = userKey();
   const own = presence.members.find(({ userId }) => userId === session?.userId);
   if (groupId !== watched || !own) return;
-  if (own.devices < 2) endAlert(ELSEWHERE);
-  else alert(ELSEWHERE, `Somebody was already here as “${session?.name}” when you joined. ${IF_NOT_YOU}`);
+  // A tab of this browser is no other person.
+  const tabs = own.devices < 2 ? 1 : 1 + (await otherTabs(user));
+  if (groupId !== watched || user !== userKey()) return;
+  if (own.devices <= tabs) endNotice();
+  else tellQuietly(`Somebody was already here as “${session?.name}” when you joined. ${IF_NOT_YOU}`);
 }
 
-function sentElsewhere() {
-  if (session?.token || warned) return;
+async function sentElsewhere() {
+  const user = userKey();
+  if (session?.token || warned || (await otherTabs(user))) return;
+  if (warned || user !== userKey()) return;
   warned = true;
-  alert(ELSEWHERE, `A message was sent as “${session?.name}” from elsewhere. ${IF_NOT_YOU}`);
+  tellQuietly(`A message was sent as “${session?.name}” from elsewhere. ${IF_NOT_YOU}`);
 }
 
 function stopWatching() {
   watched = "";
-  endAlert(ELSEWHERE);
+  endNotice();
 }
 
 // Looking
@@ -446,7 +453,10 @@ const isHere = () => !document.hidden && document.hasFocus();
 const isLooking = () => isHere() && !coversConversation();
 const shownConversation = () => session && conversations.get(session.group);
 
-const frontChanged = () => setInFront(isHere() ? userKey() : "");
+function frontChanged() {
+  setInFront(isHere() ? userKey() : "");
+  setSignedIn(userKey());
+}
 
 document.addEventListener("visibilitychange", () => {
   frontChanged();
@@ -454,7 +464,10 @@ document.addEventListener("visibilitychange", () => {
 });
 addEventListener("blur", frontChanged);
 // The browser does not keep a page that has a lock for the way back.
-addEventListener("pagehide", () => setInFront(""));
+addEventListener("pagehide", () => {
+  setInFront("");
+  setSignedIn("");
+});
 addEventListener("pageshow", frontChanged);
 addEventListener("focus", () => {
   frontChanged();

@@ -441,16 +441,31 @@ def test_addresses_in_a_message_are_links(ann: Person, group: str, chat_url: str
 @IN_BOTH_BROWSERS
 def test_a_continued_message_shows_its_time_under_the_pointer(ann: Person, group: str, chat_url: str) -> None:
     with ChatClient(chat_url, "vera", group) as vera:
-        vera.say("one")
-        vera.say("two")
-        ann.until_shown("two")
-    time_of = ann.browser.find_elements(By.CSS_SELECTOR, "#messages time")[1]
-    second = ann.browser.find_elements(By.CSS_SELECTOR, "#messages .text")[1]
+        for text in ("one", "two", "long " * 40):
+            vera.say(text)
+            ann.until_shown(text.rstrip())
+    for text in ("one", "two", "long " * 40):
+        ann.say(text)
+        ann.until(lambda text=text: ann.count(name="You", text=text.rstrip(), status="sent"))  # type: ignore[misc]
     clip = "return getComputedStyle(arguments[0].parentElement).clipPath"
-    assert ann.script(clip, time_of) != "none"
-    ActionChains(ann.browser).move_to_element(second).perform()
-    ann.until(lambda: ann.script(clip, time_of) == "none")
-    assert time_of.rect["x"] + time_of.rect["width"] <= second.rect["x"]
+    for size in (DESKTOP, PHONE):
+        ann.appear(size)
+        for number in (1, 2, 4, 5):
+            time_of = ann.browser.find_elements(By.CSS_SELECTOR, "#messages time")[number]
+            bubble = ann.browser.find_elements(By.CSS_SELECTOR, "#messages .text")[number]
+            assert ann.script(clip, time_of) != "none"
+            before = bubble.rect
+            ActionChains(ann.browser).move_to_element(bubble).perform()
+            ann.until(lambda time_of=time_of: ann.script(clip, time_of) == "none")  # type: ignore[misc]
+            # In one line beside the message, which stays where it is.
+            assert bubble.rect == before
+            assert time_of.rect["height"] < 24
+            own = number > 2
+            left, right = (time_of, bubble) if own else (bubble, time_of)
+            gap = right.rect["x"] - left.rect["x"] - left.rect["width"]
+            assert 0 <= gap < 32, (size, number, gap)
+            assert time_of.rect["x"] >= 0
+            assert time_of.rect["x"] + time_of.rect["width"] <= size[0]
 
 
 @IN_BOTH_BROWSERS

@@ -735,3 +735,55 @@ def test_an_address_without_its_scheme_is_a_link_and_breaks_between_its_parts(
     ends = ann.script(lines)
     assert len(ends) >= 3
     assert set(ends) <= set("/.?&"), ends
+
+
+def test_a_lost_network_is_shown_at_once_and_the_header_stays(person: People, network: Network, group: str) -> None:
+    ann = person("Ann")
+    ann.join(group, network.url)
+    height = "return document.querySelector('header').getBoundingClientRect().height"
+    heights = {}
+    for size in (DESKTOP, PHONE):
+        ann.appear(size)
+        heights[size] = ann.script(height)
+    at_once = "dispatchEvent(new Event(arguments[0])); return document.getElementById('state').textContent"
+    assert ann.script(at_once, "offline") == "Not connected"
+    assert not ann.find("try-now").is_displayed()
+    assert ann.script(at_once, "online") == "Connected"
+    # The browser can be wrong: a server on this machine needs no network.
+    hurried = "const { setTimeout } = window; window.setTimeout = (act, ms) => setTimeout(act, ms > 9_000 ? 300 : ms);"
+    ann.script(f"{hurried} const {{ now }} = Date; Date.now = () => now() - (window.past ?? 0)")
+    assert ann.script(at_once, "offline") == "Not connected"
+    ann.script("window.past = -20_000")
+    ann.until_state("Connected")
+    network.fail()
+    ann.until_state("Not connected")
+    for size in (DESKTOP, PHONE):
+        ann.appear(size)
+        ann.until(lambda: ann.find("try-now").is_displayed())
+        assert ann.script(height) == heights[size]
+
+
+def test_the_ways_out_have_words(person: People, group: str, chat_url: str) -> None:
+    ann = person("Ann")
+    ann.join(group, chat_url)
+    assert ann.find("sign-out").text == "Sign out"
+    assert ann.find("leave").text == "Leave"
+    ann.appear(PHONE)
+    assert ann.find("leave").get_attribute("title") == "Leave the group"
+    ann.find("groups-toggle").click()
+    assert ann.find("sign-out").text == "Sign out"
+
+
+def test_people_of_a_small_group_have_different_colours(person: People, group: str, chat_url: str) -> None:
+    ann = person("Ann")
+    ann.join(group, chat_url)
+    # The first choice of all is the same colour.
+    names = ["aaa", "bbf", "cck", "ddp"]
+    for name in names:
+        with ChatClient(chat_url, name, group) as other:
+            other.say(f"I am {name}")
+            ann.until_shown(f"I am {name}")
+    hues = ann.script(
+        "return [...document.querySelectorAll('#messages .avatar')].map((each) => each.style.getPropertyValue('--hue'))"
+    )
+    assert len(set(hues)) == len(names)
