@@ -7,11 +7,13 @@ import { Conversation } from "./page/conversation.js";
 import { today } from "./page/dates.js";
 import { byId, isolated, isTouched, moveFocus, showAvatar, textOf } from "./page/elements.js";
 import { count, coversConversation, forgetDays, isOnPhone, onChoose, openGroups, showGroups } from "./page/groups.js";
-import { isInFrontElsewhere, setInFront } from "./page/in-front.js";
+import { isInFrontElsewhere, otherTabs, setInFront, setSignedIn } from "./page/in-front.js";
 import { onJoin, showJoinForm } from "./page/join-form.js";
 import { mayLeave, unsentIn } from "./page/leaving.js";
+import { areIds, joinedIn, joinedKey } from "./page/joined.js";
 import { groupMeant } from "./page/look-alikes.js";
 import { setOwnName } from "./page/mentions.js";
+import { endNotice, tellQuietly } from "./page/notice.js";
 import { endNotification, endNotifications, notify } from "./page/notifications.js";
 import { openPeople, othersOf, showPeople, showTyping } from "./page/people.js";
 import { readJson, write } from "./page/storage.js";
@@ -23,9 +25,8 @@ import { readJson, write } from "./page/storage.js";
 
 const SESSION_KEY = "chat-session-2";
 const DAY_CHECK_MS = 60_000;
-/** Reasons of alerts: what is wrong with the shown group, and that the user is connected elsewhere. */
+/** Reason of alerts: what is wrong with the shown group. */
 const GROUP = "group";
-const ELSEWHERE = "elsewhere";
 const IF_NOT_YOU = "If that was not you on another device, sign out and choose another name.";
 
 /** @type {Session | undefined} */
@@ -62,8 +63,8 @@ let redraw;
 onJoin(async (values) => {
   const { endpoint, userId, token } = values;
   const same = session?.endpoint === endpoint && session.userId === userId && session.token === token;
-  const theirs = same ? (session?.groups ?? []) : [];
-  const group = await groupMeant(values.group, [...theirs, ...joinedIn(values)]);
+  const theirs = [...new Set([...(same ? (session?.groups ?? []) : []), ...joinedIn(values)])];
+  const group = await groupMeant(values.group, theirs);
   if (!group) return;
   enter({ ...values, group, groups: [...new Set([...theirs, group])] });
   // A token says who the user is. Without one, somebody else may have chosen the same name.
@@ -91,6 +92,7 @@ function enter(joined) {
   showAvatar(byId("my-avatar"), userId, name);
   setOwnName(name);
   endAlerts();
+  endNotice();
   reached = settled = false;
   watched = "";
   warned = false;
@@ -137,12 +139,12 @@ function signOut() {
   chat = undefined;
   frontChanged();
   write("sessionStorage", SESSION_KEY, "");
-  if (session) write("localStorage", joinedKey(session), "");
   endNotifications();
   endState();
   openPeople(false);
   openGroups(false);
-  showJoinForm(session, !reached);
+  // Not the group that they have just left.
+  showJoinForm(session?.groups.length ? session : session && { ...session, group: undefined }, !reached);
 }
 
 byId("sign-out").addEventListener("click", async () => {
@@ -184,15 +186,6 @@ function settle() {
   unsure.clear();
 }
 
-/** @param {Pick<Session, "endpoint" | "userId">} user */
-const joinedKey = ({ endpoint, userId }) => `chat-joined:${JSON.stringify([endpoint, userId])}`;
-
-/** The groups that the user has joined in any tab of this browser. @param {Pick<Session, "endpoint" | "userId">} user */
-const joinedIn = (user) => readJson("localStorage", joinedKey(user), areIds) ?? [];
-
-/** @param {any} value @returns {value is string[]} */
-const areIds = (value) => Array.isArray(value) && value.every(isId);
-
 /** @param {Session} user */
 const leftKey = ({ endpoint, userId }) => `chat-left:${JSON.stringify([endpoint, userId])}`;
 
@@ -208,12 +201,13 @@ function setLeft(groupId, isLeft) {
 
 /** @param {string} groupId @returns {Conversation} */
 function open(groupId) {
-  if (!chat) throw new Error("not signed in");
+  if (!chat || !session) throw new Error("not signed in");
   // It joins again if the server had refused the group.
   const room = chat.group(groupId);
   const known = conversations.get(groupId);
   if (known) return known;
   const conversation = new Conversation(room, {
+    userId: session.userId,
     isLooking,
     isSettled: () => settled,
     summary: (id) => summaries.get(id),
@@ -227,8 +221,8 @@ function open(groupId) {
   return conversation;
 }
 
-/** Show a group, and join it if it is new. @param {string} groupId */
-function show(groupId) {
+/** Show a group, and join it if it is new. @param {string} groupId @param {boolean} [isNext] Whether Back returns from it. */
+function show(groupId, isNext = true) {
   if (!session || !chat) return;
   const user = session;
   const client = chat;
@@ -242,10 +236,8 @@ function show(groupId) {
   const query = new URLSearchParams(location.search);
   query.set("group", groupId);
   if (query.has("endpoint")) query.set("endpoint", session.endpoint);
-  // Back returns to the group before, and on a phone to the list.
-  const isFirst = !history.state?.inChat;
-  if (isFirst) history.replaceState({ inChat: true }, "", `?${query}`);
-  if (`?${query}` !== location.search || (isFirst && isOnPhone())) history.pushState({ inChat: true }, "", `?${query}`);
+  if (isNext) addToHistory(`?${query}`);
+  else history.replaceState(history.state, "", `?${query}`);
 
   byId("title").textContent = groupId;
   endAlert(GROUP);
@@ -286,19 +278,48 @@ function show(groupId) {
   moveFocus(byId(isTouched() ? "log" : "text"));
 }
 
+/**
+ * Back returns to the group before, and on a phone to the list: there, each group that is shown has the list before it.
+ *
+ * @param {string} query With the group.
+ */
+function addToHistory(query) {
+  const { inChat, list, overList } = history.state ?? {};
+  if (!isOnPhone()) {
+    if (!inChat) history.replaceState({ inChat: true }, "", query);
+    else if (query !== location.search) history.pushState({ inChat: true }, "", query);
+  } else if (overList) history.replaceState({ inChat: true, overList }, "", query);
+  else {
+    if (!list) history.replaceState({ inChat: true, list: true }, "", query);
+    history.pushState({ inChat: true, overList: true }, "", query);
+  }
+}
+
+/** Show the list on a phone. If it is the entry before this one, Back must not lead to it once more. */
+function showList() {
+  openGroups(true);
+  if (!isOnPhone()) return;
+  if (history.state?.overList) history.back();
+  else history.replaceState({ inChat: true, list: true }, "");
+}
+
 /** @param {string} groupId */
 const draftKey = (groupId) => `chat-draft:${JSON.stringify([groupId, session?.userId])}`;
 
 // The list shows the draft of the group that it covers.
-byId("groups-toggle").addEventListener("click", groupsChanged);
+byId("groups-toggle").addEventListener("click", () => {
+  showList();
+  groupsChanged();
+});
 
 onChoose(show, (typed) => groupMeant(typed, [...conversations.keys()]));
 
 addEventListener("popstate", () => {
-  const groupId = new URLSearchParams(location.search).get("group") ?? "";
-  if (!conversations.has(groupId)) return;
-  show(groupId);
-  openGroups(true);
+  const asked = new URLSearchParams(location.search).get("group") ?? "";
+  const groupId = conversations.has(asked) ? asked : session?.group;
+  if (!chat || !groupId) return;
+  show(groupId, false);
+  openGroups(!!history.state?.list);
 });
 
 const LEAVING = "You stop getting messages of this group. You can join it again by its name.";
@@ -321,6 +342,9 @@ byId("leave").addEventListener("click", async () => {
   setLeft(groupId, true);
   if (!next) {
     session = { ...session, groups: [] };
+    const query = new URLSearchParams(location.search);
+    query.delete("group");
+    history.replaceState(history.state, "", `?${query}`);
     return signOut();
   }
   leaveView();
@@ -330,7 +354,7 @@ byId("leave").addEventListener("click", async () => {
   unsure.delete(conversation);
   endNotification(groupId);
   show(next.groupId);
-  openGroups(true);
+  showList();
 });
 
 /** Those in which the user may have unsent messages. */
@@ -399,22 +423,28 @@ const userKey = () => (chat && session ? JSON.stringify([session.endpoint, sessi
 // People
 
 /** @param {Room} room */
-function lookElsewhere({ groupId, presence }) {
+async function lookElsewhere({ groupId, presence }) {
+  const user = userKey();
   const own = presence.members.find(({ userId }) => userId === session?.userId);
   if (groupId !== watched || !own) return;
-  if (own.devices < 2) endAlert(ELSEWHERE);
-  else alert(ELSEWHERE, `Somebody was already here as “${session?.name}” when you joined. ${IF_NOT_YOU}`);
+  // A tab of this browser is no other person.
+  const tabs = own.devices < 2 ? 1 : 1 + (await otherTabs(user));
+  if (groupId !== watched || user !== userKey()) return;
+  if (own.devices <= tabs) endNotice();
+  else tellQuietly(`Somebody was already here as “${session?.name}” when you joined. ${IF_NOT_YOU}`);
 }
 
-function sentElsewhere() {
-  if (session?.token || warned) return;
+async function sentElsewhere() {
+  const user = userKey();
+  if (session?.token || warned || (await otherTabs(user))) return;
+  if (warned || user !== userKey()) return;
   warned = true;
-  alert(ELSEWHERE, `A message was sent as “${session?.name}” from elsewhere. ${IF_NOT_YOU}`);
+  tellQuietly(`A message was sent as “${session?.name}” from elsewhere. ${IF_NOT_YOU}`);
 }
 
 function stopWatching() {
   watched = "";
-  endAlert(ELSEWHERE);
+  endNotice();
 }
 
 // Looking
@@ -423,7 +453,10 @@ const isHere = () => !document.hidden && document.hasFocus();
 const isLooking = () => isHere() && !coversConversation();
 const shownConversation = () => session && conversations.get(session.group);
 
-const frontChanged = () => setInFront(isHere() ? userKey() : "");
+function frontChanged() {
+  setInFront(isHere() ? userKey() : "");
+  setSignedIn(userKey());
+}
 
 document.addEventListener("visibilitychange", () => {
   frontChanged();
@@ -431,7 +464,10 @@ document.addEventListener("visibilitychange", () => {
 });
 addEventListener("blur", frontChanged);
 // The browser does not keep a page that has a lock for the way back.
-addEventListener("pagehide", () => setInFront(""));
+addEventListener("pagehide", () => {
+  setInFront("");
+  setSignedIn("");
+});
 addEventListener("pageshow", frontChanged);
 addEventListener("focus", () => {
   frontChanged();

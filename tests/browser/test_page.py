@@ -53,7 +53,7 @@ def test_two_people_chat(ann: Person, person: People, group: str, chat_url: str)
 
 
 def test_a_newcomer_sees_what_was_said_before(ann: Person, person: People, group: str, chat_url: str) -> None:
-    assert ann.text_of("beginning") == "No messages yet. Say hello!"
+    assert ann.text_of("beginning").startswith(f"Nobody has written in “{group}” yet.")
     ann.say("Before you came")
     ann.until_shown("Before you came")
     bob = person("Bob")
@@ -217,6 +217,8 @@ def test_a_user_id_from_the_link_stays_when_the_name_changes(person: People, gro
     ann = person("Ann")
     ann.open(group=group, endpoint=chat_url, name="ann-1", userId="ann-1")
     for name in ("Anna", "Ann"):
+        ann.find("group").clear()
+        ann.find("group").send_keys(group)
         ann.find("name").clear()
         ann.find("name").send_keys(name, Keys.ENTER)
         ann.until_state("Connected")
@@ -289,15 +291,20 @@ def test_an_enter_that_confirms_the_text_of_an_input_method_does_not_send(ann: P
     ann.until_shown("にほん")
 
 
-def test_a_text_is_sent_as_it_was_typed_but_for_the_empty_lines_around_it(ann: Person) -> None:
+def test_a_text_is_sent_as_it_was_typed_but_for_the_empty_lines_around_it(
+    ann: Person, group: str, chat_url: str
+) -> None:
     script = """
     document.getElementById("text").value = arguments[0];
     document.getElementById("composer").requestSubmit();
     """
-    for typed in ("\u200b", " \n\u3164", "\n \n  if x:\n\n    y  \n\n"):
-        ann.script(script, typed)
-    ann.until_shown("  if x:\n\n    y  ")
-    assert ann.texts == ["  if x:\n\n    y  "]
+    with ChatClient(chat_url, "vera", group) as vera:
+        for typed in ("\u200b", " \n\u3164", "\n \n  if x: \n\n    y  \n\n"):
+            ann.script(script, typed)
+        assert vera.receive("message")["message"] == "  if x: \n\n    y  "
+    # Spaces at the ends of lines are not shown.
+    ann.until_shown("  if x:\n\n    y")
+    assert len(ann.texts) == 1
 
 
 @IN_BOTH_BROWSERS
@@ -434,16 +441,31 @@ def test_addresses_in_a_message_are_links(ann: Person, group: str, chat_url: str
 @IN_BOTH_BROWSERS
 def test_a_continued_message_shows_its_time_under_the_pointer(ann: Person, group: str, chat_url: str) -> None:
     with ChatClient(chat_url, "vera", group) as vera:
-        vera.say("one")
-        vera.say("two")
-        ann.until_shown("two")
-    time_of = ann.browser.find_elements(By.CSS_SELECTOR, "#messages time")[1]
-    second = ann.browser.find_elements(By.CSS_SELECTOR, "#messages .text")[1]
+        for text in ("one", "two", "long " * 40):
+            vera.say(text)
+            ann.until_shown(text.rstrip())
+    for text in ("one", "two", "long " * 40):
+        ann.say(text)
+        ann.until(lambda text=text: ann.count(name="You", text=text.rstrip(), status="sent"))  # type: ignore[misc]
     clip = "return getComputedStyle(arguments[0].parentElement).clipPath"
-    assert ann.script(clip, time_of) != "none"
-    ActionChains(ann.browser).move_to_element(second).perform()
-    ann.until(lambda: ann.script(clip, time_of) == "none")
-    assert time_of.rect["x"] + time_of.rect["width"] <= second.rect["x"]
+    for size in (DESKTOP, PHONE):
+        ann.appear(size)
+        for number in (1, 2, 4, 5):
+            time_of = ann.browser.find_elements(By.CSS_SELECTOR, "#messages time")[number]
+            bubble = ann.browser.find_elements(By.CSS_SELECTOR, "#messages .text")[number]
+            assert ann.script(clip, time_of) != "none"
+            before = bubble.rect
+            ActionChains(ann.browser).move_to_element(bubble).perform()
+            ann.until(lambda time_of=time_of: ann.script(clip, time_of) == "none")  # type: ignore[misc]
+            # In one line beside the message, which stays where it is.
+            assert bubble.rect == before
+            assert time_of.rect["height"] < 24
+            own = number > 2
+            left, right = (time_of, bubble) if own else (bubble, time_of)
+            gap = right.rect["x"] - left.rect["x"] - left.rect["width"]
+            assert 0 <= gap < 32, (size, number, gap)
+            assert time_of.rect["x"] >= 0
+            assert time_of.rect["x"] + time_of.rect["width"] <= size[0]
 
 
 @IN_BOTH_BROWSERS

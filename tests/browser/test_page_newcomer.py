@@ -105,7 +105,7 @@ def test_a_link_to_a_group_that_looks_like_one_of_theirs_is_told(person: People,
     ann.press(Keys.ENTER)
     ann.until(lambda: ann.text_of("title") == group)
     ann.find("sign-out").click()
-    assert ann.script("return Object.keys(localStorage)") == ["chat-name"]
+    assert ann.script("return Object.keys(localStorage)") == ["chat-name", f'chat-joined:["{chat_url}","Ann"]']
     ann.browser.close()
     ann.browser.switch_to.window(first)
 
@@ -456,3 +456,332 @@ def test_a_long_run_of_one_sender_shows_its_times(
     ann.script("document.getElementById('older').click()")
     ann.until_shown("0")
     assert ann.script(heads) == ["0", "10", "20", "30", "40", "50"]
+
+
+@IN_BOTH_BROWSERS
+def test_back_on_a_phone_leads_to_the_list_each_time(person: People, group: str, chat_url: str) -> None:
+    ann, other = person("Ann"), f"{group} other"
+
+    def listing() -> bool:
+        return bool(ann.find("groups").is_displayed())
+
+    ann.appear(PHONE)
+    ann.join(group, chat_url)
+    for _ in range(3):
+        ann.browser.back()
+        ann.until(listing)
+        ann.choose(group)
+        ann.until(lambda: not listing())
+        assert ann.find("text").is_displayed()
+    ann.browser.back()
+    ann.until(listing)
+    ann.join_another(other)
+    ann.until(lambda: not listing())
+    # After the button of the header, too, the list is one step.
+    before = ann.script("return history.length")
+    for _ in range(2):
+        ann.find("groups-toggle").click()
+        ann.until(lambda: ann.script("return history.state.list") and listing())
+        ann.choose(other)
+        ann.until(lambda: not listing())
+    assert ann.script("return history.length") == before
+    ann.find("groups-toggle").click()
+    ann.until(lambda: ann.script("return history.state.list") and listing())
+    # There, Back leaves the chat.
+    ann.browser.back()
+    ann.until(lambda: not ann.script("return history.state?.inChat"))
+
+
+@IN_BOTH_BROWSERS
+def test_back_closes_a_question_alone(person: People, group: str, chat_url: str) -> None:
+    ann, other = person("Ann"), f"{group} other"
+    is_open = "return document.getElementById('question').open"
+    for size in (DESKTOP, PHONE):
+        ann.appear(size)
+        ann.join(other if size == PHONE else group, chat_url)
+        for _ in range(2):
+            ann.find("leave").click()
+            assert ann.script(is_open)
+            ann.browser.back()
+            ann.until(lambda: not ann.script(is_open))
+            assert ann.find("text").is_displayed()
+            assert not ann.script("return history.state.question")
+            # An answer leaves no step behind.
+            ann.find("leave").click()
+            ann.press(Keys.ENTER)
+            ann.until(lambda: not ann.script("return history.state.question"))
+        assert ann.find("text").is_displayed()
+    ann.browser.back()
+    ann.until(lambda: ann.find("groups").is_displayed())
+
+
+@IN_BOTH_BROWSERS
+def test_a_new_tab_goes_on_with_the_groups_of_the_user(person: People, group: str, chat_url: str) -> None:
+    ann, other, empty = person("Ann"), f"{group} other", f"{group} empty"
+    ann.join(group, chat_url)
+    ann.say("Hello")
+    ann.until_shown("Hello")
+    ann.join_another(empty)
+    ann.join_another(other)
+    everything = sorted([group, empty, other])
+    first = ann.browser.current_window_handle
+    ann.browser.switch_to.new_window("tab")
+    try:
+        ann.open()
+        ann.until(lambda: ann.find("their-groups").is_displayed())
+        assert ann.text_of("their-groups") == f"Your groups: {group}, {empty}, {other}. They open, too."
+        assert ann.find("group").get_property("value") == other
+        assert ann.accessibility_faults() == []
+        # Somebody else is in other groups.
+        ann.find("name").send_keys("e")
+        ann.until(lambda: not ann.find("their-groups").is_displayed())
+        ann.find("name").send_keys(Keys.BACKSPACE, Keys.ENTER)
+        ann.until_state("Connected")
+        assert ann.text_of("title") == other
+        assert sorted(name for name, _, _ in ann.groups) == everything
+        # They stay known after signing out, with or without messages.
+        ann.find("sign-out").click()
+        ann.until(lambda: ann.find("their-groups").is_displayed())
+        ann.find("name").send_keys(Keys.ENTER)
+        ann.until_state("Connected")
+        ann.until(lambda: sorted(name for name, _, _ in ann.groups) == everything)
+        # What was left is not offered.
+        for _ in everything:
+            ann.leave()
+        ann.until(lambda: ann.find("name").is_displayed())
+        assert ann.find("group").get_property("value") == "general"
+        assert not ann.find("their-groups").is_displayed()
+        ann.browser.refresh()
+        ann.until(lambda: ann.find("group").get_property("value") == "general")
+    finally:
+        ann.browser.close()
+        ann.browser.switch_to.window(first)
+
+
+@IN_BOTH_BROWSERS
+def test_typing_replaces_the_group_that_is_filled_in(person: People) -> None:
+    ann = person("Ann")
+    ann.open()
+    ann.until(lambda: ann.find("group").get_property("value") == "general")
+    ann.find("group").click()
+    ann.press(*"lunch")
+    assert ann.find("group").get_property("value") == "lunch"
+    # A second click places the cursor.
+    ann.find("group").click()
+    ann.press("x")
+    assert "lunch" in ann.find("group").get_property("value").replace("x", "")  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_an_empty_group_without_others_tells_to_check_its_name(
+    person: People, group: str, chat_url: str, scheme: str
+) -> None:
+    ann, wrong = person("Ann"), group.upper()
+    ann.appear(PHONE, scheme)
+    ann.join(wrong, chat_url)
+    ann.until(
+        lambda: ann.text_of("beginning").startswith(f"Nobody has written in “{wrong}” yet. Group names are exact:")
+    )
+    assert ann.accessibility_faults() == []
+    with ChatClient(chat_url, "vera", wrong) as vera:
+        ann.until(lambda: ann.text_of("beginning") == "No messages yet. Say hello!")
+        vera.say("Hello")
+        ann.until(lambda: ann.text_of("beginning") == "This is where the conversation begins.")
+
+
+_PARTS = """
+return [...document.querySelectorAll("#messages li:last-child .text > *")].map((part) => [
+  part.localName,
+  part.className,
+  part.textContent,
+  getComputedStyle(part).unicodeBidi,
+  getComputedStyle(part).direction,
+]);
+"""
+
+
+@IN_BOTH_BROWSERS
+def test_a_mention_is_one_run_in_its_own_direction(person: People, group: str, chat_url: str) -> None:
+    dana = person("דנה")
+    dana.join(group, chat_url)
+    with ChatClient(chat_url, "vera", group) as vera, ChatClient(chat_url, "سعاد", group) as suad:
+        suad.say("مرحبا")
+        dana.until_shown("مرحبا")
+        for text in ("שלום @דנה, hello", "hello @דנה!", "ו@דנה hello"):
+            vera.say(text)
+            dana.until_shown(text)
+            dana.until(lambda: dana.script(_PARTS) == [["mark", "", "@דנה", "isolate", "rtl"]])
+        for text in ("hello @سعاد!", "مرحبا @سعاد hello"):
+            vera.say(text)
+            dana.until_shown(text)
+            assert dana.script(_PARTS) == [["span", "person", "@سعاد", "isolate", "rtl"]]
+        # The @ of a mail address is no mention, and the name after it neither.
+        vera.say("mail me@דנה")
+        dana.until_shown("mail me@דנה")
+        assert dana.script(_PARTS) == []
+
+
+def test_the_sender_sees_that_a_bare_name_is_a_mention(person: People, group: str, chat_url: str) -> None:
+    ann, bob = person("Ann"), person("Bob")
+    ann.join(group, chat_url)
+    bob.join(group, chat_url)
+    ann.until(lambda: "Bob" in ann.here)
+    ann.say("Thanks Bob, and Bobby, and Ann")
+    bob.until_shown("Thanks Bob, and Bobby, and Ann")
+    assert bob.script("return document.querySelector('mark').textContent") == "Bob"
+    ann.until(lambda: ann.script("return document.querySelector('.person')?.textContent") == "Bob")
+    assert ann.script("return document.querySelectorAll('.person').length") == 1
+    # A person of whom the page learns later is marked, too.
+    ann.say("And vera")
+    ann.until_shown("And vera")
+    with ChatClient(chat_url, "vera", group) as vera:
+        vera.say("Yes?")
+        ann.until_shown("Yes?")
+    ann.until(lambda: ann.script("return document.querySelectorAll('.person').length") == 2)
+
+
+def test_enter_on_a_phone_makes_a_new_line(person: People, group: str, chat_url: str) -> None:
+    ann = person("Ann")
+    ann.join(group, chat_url)
+    keys = (
+        "const text = document.getElementById('text'); return [text.enterKeyHint, text.title.includes('Shift+Enter')]"
+    )
+    assert ann.script(keys) == ["send", True]
+    # A laptop with a touch screen has a pointer that hovers.
+    emulate = ann.browser.execute_cdp_cmd
+    emulate("Emulation.setTouchEmulationEnabled", {"enabled": True})
+    emulate("Emulation.setEmitTouchEventsForMouse", {"enabled": True, "configuration": "mobile"})
+    ann.appear(PHONE)
+    try:
+        ann.browser.refresh()
+        ann.until_state("Connected")
+        assert ann.script("return matchMedia('(pointer: coarse) and (hover: none)').matches")
+        assert ann.script(keys) == ["enter", False]
+        assert "Enter" not in ann.text_of("text-hint")
+        ann.find("text").send_keys("one", Keys.ENTER, "two")
+        assert ann.find("text").get_property("value") == "one\ntwo"
+        ann.script("document.querySelector('#composer [type=submit]').click()")
+        ann.until_shown("one\ntwo")
+        assert ann.accessibility_faults() == []
+    finally:
+        emulate("Emulation.setEmitTouchEventsForMouse", {"enabled": False})
+        emulate("Emulation.setTouchEmulationEnabled", {"enabled": False})
+
+
+def test_enter_does_not_send_half_a_mention(person: People, group: str, chat_url: str) -> None:
+    ann = person("Ann")
+    ann.join(group, chat_url)
+    ann.find("text").send_keys("Hi @Ver")
+    with ChatClient(chat_url, "vera", group):
+        ann.until(lambda: "vera" in ann.here)
+        assert not ann.find("suggestions").is_displayed()
+        ann.press(Keys.ENTER)
+        ann.until(lambda: ann.find("suggestions").is_displayed())
+        assert ann.texts == []
+        ann.press(Keys.ENTER)
+        assert ann.find("text").get_property("value") == "Hi @vera "
+        ann.press(Keys.ENTER)
+        ann.until_shown("Hi @vera")
+
+
+@IN_BOTH_BROWSERS
+def test_what_is_typed_in_the_log_goes_to_the_text_field(person: People, group: str, chat_url: str) -> None:
+    ann = person("Ann")
+    ann.join(group, chat_url)
+    for keys, focused, value in (("hi", "text", "hi"), (Keys.ARROW_DOWN, "log", "hi"), (" ", "log", "hi")):
+        ann.script("document.getElementById('log').focus()")
+        ann.press(*keys)
+        assert (ann.focused, ann.find("text").get_property("value")) == (focused, value)
+    ann.press("c", holding=Keys.CONTROL)
+    assert ann.focused == "log"
+
+
+@IN_BOTH_BROWSERS
+def test_an_address_without_its_scheme_is_a_link_and_breaks_between_its_parts(
+    person: People, group: str, chat_url: str
+) -> None:
+    ann = person("Ann")
+    ann.appear(PHONE)
+    ann.join(group, chat_url)
+    text = "see www.example.net/path. Not awww.example.net, a@www.example.net or www.no"
+    with ChatClient(chat_url, "vera", group) as vera:
+        vera.say(text)
+        ann.until_shown(text)
+        links = "return [...document.querySelectorAll('.text a')].map(({ textContent, href }) => [textContent, href])"
+        assert ann.script(links) == [["www.example.net/path", "https://www.example.net/path"]]
+        long = "https://www.example.net/" + "/".join(["abcdefghijklmnop"] * 8) + "?one=two&three=four"
+        vera.say(long)
+        ann.until_shown(long)
+    # Where each line begins.
+    lines = """
+    const link = [...document.querySelectorAll(".text a")].at(-1);
+    const walker = document.createTreeWalker(link, NodeFilter.SHOW_TEXT);
+    const starts = [];
+    let [last, before] = [0, ""];
+    for (let node = walker.nextNode(); node; node = walker.nextNode()) {
+      for (let i = 0; i < node.length; i++) {
+        const range = new Range();
+        range.setStart(node, i);
+        range.setEnd(node, i + 1);
+        const { top } = range.getBoundingClientRect();
+        if (last && top > last + 5) starts.push(before);
+        [last, before] = [top, node.data[i]];
+      }
+    }
+    return starts;
+    """
+    ends = ann.script(lines)
+    assert len(ends) >= 3
+    assert set(ends) <= set("/.?&"), ends
+
+
+def test_a_lost_network_is_shown_at_once_and_the_header_stays(person: People, network: Network, group: str) -> None:
+    ann = person("Ann")
+    ann.join(group, network.url)
+    height = "return document.querySelector('header').getBoundingClientRect().height"
+    heights = {}
+    for size in (DESKTOP, PHONE):
+        ann.appear(size)
+        heights[size] = ann.script(height)
+    at_once = "dispatchEvent(new Event(arguments[0])); return document.getElementById('state').textContent"
+    assert ann.script(at_once, "offline") == "Not connected"
+    assert not ann.find("try-now").is_displayed()
+    assert ann.script(at_once, "online") == "Connected"
+    # The browser can be wrong: a server on this machine needs no network.
+    hurried = "const { setTimeout } = window; window.setTimeout = (act, ms) => setTimeout(act, ms > 9_000 ? 300 : ms);"
+    ann.script(f"{hurried} const {{ now }} = Date; Date.now = () => now() - (window.past ?? 0)")
+    assert ann.script(at_once, "offline") == "Not connected"
+    ann.script("window.past = -20_000")
+    ann.until_state("Connected")
+    network.fail()
+    ann.until_state("Not connected")
+    for size in (DESKTOP, PHONE):
+        ann.appear(size)
+        ann.until(lambda: ann.find("try-now").is_displayed())
+        assert ann.script(height) == heights[size]
+
+
+def test_the_ways_out_have_words(person: People, group: str, chat_url: str) -> None:
+    ann = person("Ann")
+    ann.join(group, chat_url)
+    assert ann.find("sign-out").text == "Sign out"
+    assert ann.find("leave").text == "Leave"
+    ann.appear(PHONE)
+    assert ann.find("leave").get_attribute("title") == "Leave the group"
+    ann.find("groups-toggle").click()
+    assert ann.find("sign-out").text == "Sign out"
+
+
+def test_people_of_a_small_group_have_different_colours(person: People, group: str, chat_url: str) -> None:
+    ann = person("Ann")
+    ann.join(group, chat_url)
+    # The first choice of all is the same colour.
+    names = ["aaa", "bbf", "cck", "ddp"]
+    for name in names:
+        with ChatClient(chat_url, name, group) as other:
+            other.say(f"I am {name}")
+            ann.until_shown(f"I am {name}")
+    hues = ann.script(
+        "return [...document.querySelectorAll('#messages .avatar')].map((each) => each.style.getPropertyValue('--hue'))"
+    )
+    assert len(set(hues)) == len(names)

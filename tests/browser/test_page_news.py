@@ -284,14 +284,64 @@ def test_two_people_of_one_name_are_told_apart(person: People, group: str, chat_
             ann.until(lambda: ann.text_of("typing") == "Ann (eve) is typing …")
 
 
+_WATCH_NOTICE = """
+window.told = "";
+const note = () => (window.told ||= document.getElementById("notice-text").textContent);
+new MutationObserver(note).observe(document.getElementById("notice"), { subtree: true, childList: true });
+"""
+
+
 def test_a_name_that_is_in_use_is_told(person: People, group: str, chat_url: str) -> None:
     first, second = person("Ann"), person("Ann")
     first.join(group, chat_url)
     second.join(group, chat_url)
-    second.until(lambda: second.text_of("alert").startswith("Somebody was already here as “Ann”"))
+    told = "Somebody was already here as “Ann”"
+    second.until(lambda: second.text_of("notice-text").startswith(told))
+    assert second.text_of("alert") == ""
+    assert second.accessibility_faults() == []
     second.say("It is me")
-    second.until(lambda: second.text_of("alert") == "")
-    first.until(lambda: "A message was sent as “Ann” from elsewhere." in first.text_of("alert"))
+    second.until(lambda: not second.find("notice").is_displayed())
+    first.until(lambda: "A message was sent as “Ann” from elsewhere." in first.text_of("notice-text"))
+    first.find("notice-end").click()
+    assert not first.find("notice").is_displayed()
+    assert first.focused == "text"
+    # It goes by itself, too.
+    hurried = (
+        "const { setTimeout } = window; window.setTimeout = (act, ms) => setTimeout(act, ms === 30_000 ? 300 : ms);"
+    )
+    first.script(hurried)
+    first.leave()
+    first.until(lambda: first.find("name").is_displayed())
+    first.find("group").clear()
+    first.find("group").send_keys(group)
+    first.script(_WATCH_NOTICE)
+    first.find("name").send_keys(Keys.ENTER)
+    first.until(lambda: first.script("return window.told").startswith(told))
+    first.until(lambda: not first.find("notice").is_displayed())
+
+
+def test_another_tab_of_this_browser_is_nobody_else(person: People, group: str, chat_url: str) -> None:
+    ann = person("Ann")
+    ann.join(group, chat_url)
+    first = ann.browser.current_window_handle
+    ann.browser.switch_to.new_window("tab")
+    ann.join(group, chat_url)
+    devices = "return document.querySelectorAll('#members li').length"
+    ann.until(lambda: ann.script(devices) == 1)
+    ann.say("Hello")
+    ann.until_shown("Hello")
+    second = ann.browser.current_window_handle
+    ann.browser.switch_to.window(first)
+    ann.until_shown("Hello")
+    # What comes after it has come, too.
+    ann.say("Here, too")
+    ann.until_shown("Here, too")
+    assert (ann.text_of("notice-text"), ann.text_of("alert")) == ("", "")
+    ann.browser.switch_to.window(second)
+    ann.until_shown("Here, too")
+    assert (ann.text_of("notice-text"), ann.text_of("alert")) == ("", "")
+    ann.browser.close()
+    ann.browser.switch_to.window(first)
 
 
 @pytest.mark.parametrize("button", ["leave", "sign-out"])

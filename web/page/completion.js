@@ -19,6 +19,8 @@ let chosen = 0;
 let at = 0;
 /** Where the @ is after which the user wants no list, because they have chosen or pressed Escape. */
 let done = -1;
+/** Whether that is because of Escape. Then the next letter opens the list again. */
+let escaped = false;
 
 /** @param {() => Person[]} from The people to mention from now on. */
 export function suggest(from) {
@@ -105,12 +107,19 @@ function pick({ name }) {
 
 /** Whether the list takes a key of the text field. @param {KeyboardEvent} event */
 export function takesKey(event) {
+  // People may have come since the last letter: the user has not seen yet that the mention can be whole.
+  if (event.key === "Enter" && list.hidden && !isTaken(event) && !event.shiftKey) {
+    update();
+    if (!list.hidden) event.preventDefault();
+    return !list.hidden;
+  }
   if (list.hidden || isTaken(event) || event.shiftKey || event.altKey) return false;
   if (event.key === "ArrowDown") choose(chosen + 1);
   else if (event.key === "ArrowUp") choose(chosen - 1);
   else if (event.key === "Enter" || event.key === "Tab") pick(shown[chosen]);
   else if (event.key === "Escape") {
     done = at;
+    escaped = true;
     close();
     // It closes the list alone, not what is behind it.
     event.stopPropagation();
@@ -119,7 +128,11 @@ export function takesKey(event) {
   return true;
 }
 
-text.addEventListener("input", update);
+text.addEventListener("input", () => {
+  if (escaped) done = -1;
+  escaped = false;
+  update();
+});
 text.addEventListener("blur", close);
 document.addEventListener("selectionchange", update);
 // The focus stays in the text field.

@@ -81,10 +81,30 @@ text.addEventListener("input", () => {
   target?.typing(text.value !== "");
 });
 
+/** There, as in other messengers, the button sends and Enter makes a new line. */
+const phone = matchMedia("(pointer: coarse) and (hover: none)");
+const hint = byId("text-hint");
+const keys = hint.textContent ?? "";
+
+function nameKeys() {
+  text.enterKeyHint = phone.matches ? "enter" : "send";
+  text.title = phone.matches ? "" : "Enter sends the message. Shift+Enter makes a new line.";
+  hint.textContent = phone.matches ? "Write @ and a name to mention somebody." : keys;
+}
+phone.addEventListener("change", nameKeys);
+nameKeys();
+
 text.addEventListener("keydown", (event) => {
-  if (takesKey(event) || event.key !== "Enter" || event.shiftKey || isTaken(event)) return;
+  if (takesKey(event) || event.key !== "Enter" || event.shiftKey || isTaken(event) || phone.matches) return;
   event.preventDefault();
   send();
+});
+
+// Letters that somebody types while they read are for the composer. The space scrolls.
+byId("log").addEventListener("keydown", (event) => {
+  const { key, target, altKey, ctrlKey, metaKey } = event;
+  const isLetter = [...key].length === 1 && key !== " ";
+  if (isLetter && target === event.currentTarget && !altKey && !ctrlKey && !metaKey) text.focus();
 });
 
 form.addEventListener("submit", (event) => {

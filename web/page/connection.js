@@ -22,15 +22,31 @@ let countdown;
 let tryingUntil = 0;
 /** @type {ReturnType<typeof setTimeout> | undefined} */
 let later;
+/** The browser says at once that there is no network. Until then, the client knows whether that is true, in milliseconds. */
+const OFFLINE_MS = 10_000;
+
+/** Until when to believe the browser, in milliseconds since 1970. */
+let offlineUntil = 0;
+/** Show the state again. */
+let again = () => {};
+
 /** The states of which screen readers hear. Between two attempts to connect, there is no news for them. */
 const SAID = ["online", "waiting", "closed"];
 
 /** @param {Chat} chat @param {State} state Of the group that is shown. */
 export function showState(chat, state) {
   clearTimeout(later);
-  const rest = tryingUntil - Date.now();
+  const given = state;
+  again = () => showState(chat, given);
+  const offline = offlineUntil - Date.now();
+  const isOffline = offline > 0 && state !== "waiting" && state !== "closed";
+  if (isOffline) {
+    later = setTimeout(again, offline);
+    state = "waiting";
+  }
+  const rest = isOffline ? 0 : tryingUntil - Date.now();
   if (state === "waiting" && rest > 0) {
-    later = setTimeout(() => showState(chat, state), rest);
+    later = setTimeout(again, rest);
     state = "connecting";
   }
   byId("chat-view").dataset.state = state;
@@ -39,10 +55,10 @@ export function showState(chat, state) {
   const waits = state === "waiting";
   // A button that goes would take the focus with it.
   if (!waits && document.activeElement === button) byId("text").focus();
-  button.hidden = !waits;
+  button.hidden = !waits || isOffline;
   clearInterval(countdown);
   byId("countdown").textContent = "";
-  if (!waits) return;
+  if (!waits || isOffline) return;
   const until = Date.now() + chat.retryInMs;
   const tick = () => {
     byId("countdown").textContent = `· next try in ${Math.max(0, Math.ceil((until - Date.now()) / 1000))} s`;
@@ -61,8 +77,15 @@ export function onTry(tryNow) {
   button.addEventListener("mousedown", (event) => event.preventDefault());
 }
 
+for (const event of ["offline", "online"])
+  addEventListener(event, () => {
+    offlineUntil = event === "offline" ? Date.now() + OFFLINE_MS : 0;
+    again();
+  });
+
 /** The user has signed out. */
 export function endState() {
+  again = () => {};
   clearInterval(countdown);
   clearTimeout(later);
   tryingUntil = 0;

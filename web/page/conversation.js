@@ -7,6 +7,7 @@ import { Names } from "./names.js";
 /** @import { GroupSummary, Message, Position, Room } from "../chat-client.js" */
 /**
  * @typedef {object} Reader
+ * @property {string} userId
  * @property {() => boolean} isLooking Whether the user looks at the log now.
  * @property {() => boolean} isSettled Whether it is known if the server counts unread messages.
  * @property {(groupId: string) => GroupSummary | undefined} summary What the server counted, if it does.
@@ -70,6 +71,7 @@ export class Conversation {
     this.room = room;
     this.#reader = reader;
     this.#stops = [room.on("messages", () => this.update()), room.on("state", () => this.update())];
+    this.#stops.push(room.on("presence", () => room.messages.length || this.update()));
     this.list.element.addEventListener("click", ({ target }) => this.#click(/** @type {HTMLElement} */ (target)));
   }
 
@@ -227,12 +229,20 @@ export class Conversation {
     byId("beginning").hidden = hasOlder || state !== "online";
     byId("beginning").textContent = messages.length
       ? "This is where the conversation begins."
-      : "No messages yet. Say hello!";
+      : this.#othersAreHere()
+        ? "No messages yet. Say hello!"
+        : `Nobody has written in “${this.room.groupId}” yet. Group names are exact: capitals and spaces count. Check the name if you expected others here.`;
     if (this.#following) this.showEnd();
     else log.scrollTop += bottomOf(anchor) - place;
     this.#showNewest();
     // Screen readers read out new messages, but not those that were there before.
     if (state === "online") log.ariaBusy = "false";
+  }
+
+  #othersAreHere() {
+    const { members } = this.room.presence;
+    // The server's list may lag, and not have this user.
+    return members.some(({ userId }) => userId !== this.#reader.userId);
   }
 
   #showNewest() {

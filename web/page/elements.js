@@ -84,11 +84,28 @@ export function isEmoji(text) {
   return [...(characters?.segment(rest) ?? rest)].length <= MOST_EMOJI;
 }
 
-/** @param {HTMLElement} avatar @param {string} id Of a user or a group. @param {string} name */
-export function showAvatar(avatar, id, name) {
+/** The colours so far, in degrees, by id of a user or a group. @type {Map<string, number>} */
+const hues = new Map();
+/** Hues that are closer than this look the same, in degrees. */
+const ALIKE = 24;
+
+/** @param {string} id */
+function hueOf(id) {
+  const known = hues.get(id);
+  if (known !== undefined) return known;
   let hash = 0;
   for (const character of id) hash = (hash * 31 + (character.codePointAt(0) ?? 0)) % 997;
-  // Similar hashes get very different colours.
-  avatar.style.setProperty("--hue", `${(hash * 137) % 360}`);
+  // Similar hashes get very different colours. One that is taken gives way while there is another.
+  const wishes = Array.from({ length: 360 / ALIKE }, (_, step) => ((hash + step) * 137) % 360);
+  const isFree = (/** @type {number} */ hue) =>
+    [...hues.values()].every((other) => Math.min(Math.abs(hue - other), 360 - Math.abs(hue - other)) >= ALIKE);
+  const hue = wishes.find(isFree) ?? wishes[0];
+  hues.set(id, hue);
+  return hue;
+}
+
+/** @param {HTMLElement} avatar @param {string} id Of a user or a group. @param {string} name */
+export function showAvatar(avatar, id, name) {
+  avatar.style.setProperty("--hue", `${hueOf(id)}`);
   showText(avatar, firstOf(name.trim())?.toUpperCase() ?? "?");
 }

@@ -106,6 +106,12 @@ export function onChoose(choose, meant) {
     const button = /** @type {HTMLElement | null} */ (/** @type {HTMLElement} */ (target).closest(".group"));
     if (button?.dataset.group) choose(button.dataset.group);
   });
+  document.addEventListener("keydown", ({ key }) => {
+    const current = /** @type {HTMLElement | null} */ (list.querySelector("[aria-current]"));
+    if (key !== "Escape" || !coversConversation() || !current?.dataset.group) return;
+    choose(current.dataset.group);
+    toggle.focus();
+  });
   document.addEventListener("keydown", (event) => {
     if (!event.altKey || view.hidden || !(event.key in STEPS) || isTaken(event)) return;
     event.preventDefault();
@@ -160,10 +166,4 @@ export function openGroups(open) {
   if (covers && current) moveFocus(current);
 }
 
-toggle.addEventListener("click", () => openGroups(true));
 wide.addEventListener("change", () => openGroups(false));
-document.addEventListener("keydown", ({ key }) => {
-  if (key !== "Escape" || !coversConversation()) return;
-  openGroups(false);
-  toggle.focus();
-});

@@ -1,6 +1,7 @@
 /** The form with the group, the user and the server. A link fills it in. */
 import { isId, isUrl, isVisible } from "../chat-client.js";
-import { byId } from "./elements.js";
+import { byId, isolated } from "./elements.js";
+import { joinedIn } from "./joined.js";
 import { read, write } from "./storage.js";
 
 /** @typedef {{ group: string, name: string, givenId: string, userId: string, endpoint: string, token: string }} Values */
@@ -16,7 +17,6 @@ export async function showJoinForm(session, doubtful) {
     name: query.get("name") ?? read("localStorage", NAME_KEY),
     givenId: query.get("userId"),
   };
-  fill("group", query.get("group") ?? session?.group ?? "general");
   fill("name", known.name);
   // Without a given id, another name is another user.
   fill("userId", known.givenId);
@@ -24,6 +24,8 @@ export async function showJoinForm(session, doubtful) {
   fill("token", session?.token ?? new URLSearchParams(location.hash.slice(1)).get("token"));
   // What a link names must not replace a session's endpoint, or a token could leak.
   fill("endpoint", session?.endpoint ?? query.get("endpoint") ?? (await ownEndpoint()));
+  fill("group", query.get("group") ?? session?.group ?? theirs().at(-1) ?? "general");
+  showTheirs();
   byId("connection").toggleAttribute("open", doubtful);
   byId("join-view").hidden = false;
   byId("chat-view").hidden = true;
@@ -34,6 +36,29 @@ export async function showJoinForm(session, doubtful) {
   // A link may name another endpoint than that of the page. The user must see it before they give it a token.
   if (!own || field("endpoint").value !== own) byId("connection").setAttribute("open", "");
 }
+
+/** The groups of the user that the form names. */
+const theirs = () =>
+  joinedIn({ endpoint: field("endpoint").value, userId: field("userId").value || field("name").value });
+
+function showTheirs() {
+  const groups = theirs();
+  byId("their-groups").hidden = !groups.length;
+  byId("their-groups").replaceChildren(
+    "Your groups: ",
+    ...groups.flatMap((group, index) => (index ? [", ", isolated(group)] : [isolated(group)])),
+    ". They open, too.",
+  );
+}
+
+form.addEventListener("input", showTheirs);
+
+// The group that is filled in is a proposal: to type replaces it.
+const group = /** @type {HTMLInputElement} */ (byId("group"));
+let wasAway = false;
+group.addEventListener("mousedown", () => (wasAway = document.activeElement !== group));
+group.addEventListener("click", () => wasAway && group.select());
+group.addEventListener("focus", () => group.select());
 
 /** @param {(values: Values) => void} join Called with what the user has filled in. */
 export function onJoin(join) {

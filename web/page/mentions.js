@@ -11,6 +11,9 @@ const UNSPACED = /[\p{sc=Han}\p{sc=Hiragana}\p{sc=Katakana}\p{sc=Thai}\p{sc=Lao}
 // Korean writes particles right after a name.
 const UNSPACED_AFTER = new RegExp(`${UNSPACED.source}|\\p{sc=Hangul}`, "u");
 
+// What stands before the @ of a mail address is no mention. Some scripts write a prefix right before it.
+const MENTION = "(?<![\\w.%+-])@";
+
 /** The name as a whole word, with an @ before it or without, in upper or lower case. @type {{ name: string, pattern?: RegExp }} */
 let own = { name: "" };
 /** The answers so far. The unread messages are asked about again with each new one. @type {WeakMap<object, { version: number, answer: boolean }>} */
@@ -25,25 +28,39 @@ const endOf = (name) => (UNSPACED_AFTER.test([...name].at(-1) ?? "") ? "" : "(?!
 /** @param {string} name From now on, the name of the user. */
 export function setOwnName(name) {
   if (own.name === name) return;
-  const before = UNSPACED.test([...name][0]) ? "" : "(?<![\\p{L}\\p{M}\\p{N}_])";
   known = new WeakMap();
-  own = { name, pattern: new RegExp(`${before}(@?${literal(name)})${endOf(name)}`, "giu") };
+  own = { name, pattern: new RegExp(`(${MENTION}${literal(name)}${endOf(name)}|${bare(name)})`, "giu") };
 }
 
-/** "@" and one of these names, the longest that fits, but not the user's. @param {string[]} names */
-export function patternOf(names) {
+/** @param {string} name As a whole word. */
+const bare = (name) =>
+  `(?<![@${UNSPACED.test([...name][0]) ? "" : "\\p{L}\\p{M}\\p{N}_"}])${literal(name)}${endOf(name)}`;
+
+/**
+ * "@" and one of these names, the longest that fits, but not the user's.
+ *
+ * @param {string[]} names @param {boolean} isBareToo Also without the "@": to the person of that name, it is a mention.
+ */
+export function patternOf(names, isBareToo) {
   const others = [...new Set(names)].filter((name) => keyOf(name) !== keyOf(own.name));
   if (!others.length) return undefined;
   others.sort((a, b) => b.length - a.length);
-  // What stands before the @ of a mail address is no mention.
-  return new RegExp(`(?<![\\w.%+-])(@(?:${others.map((name) => literal(name) + endOf(name)).join("|")}))`, "giu");
+  const mentions = `${MENTION}(?:${others.map((name) => literal(name) + endOf(name)).join("|")})`;
+  return new RegExp(`(${[mentions, ...(isBareToo ? others.map(bare) : [])].join("|")})`, "giu");
 }
 
 /** Splits a text at the user's name: every second part is the name. @param {string} text */
 export const splitAtName = (text) => (own.pattern ? text.split(own.pattern) : [text]);
 
-/** Splits a text at mentions of others: every second part is one. @param {string} text @param {Names} [names] */
-export const splitAtMentions = (text, names) => (names?.mentions ? text.split(names.mentions) : [text]);
+/**
+ * Splits a text at mentions of others: every second part is one.
+ *
+ * @param {string} text @param {Names} [names] @param {boolean} [isBareToo] Also at their names without an "@".
+ */
+export function splitAtMentions(text, names, isBareToo = false) {
+  const pattern = names?.mentions(isBareToo);
+  return pattern ? text.split(pattern) : [text];
+}
 
 /** @param {{ message: string, own: boolean }} message @param {Names} [names] Of the people of the group. */
 export function mentionsUser(message, names) {

@@ -1,7 +1,7 @@
 /** The messages of a group as a list of elements. Text only, never HTML. */
 import { copyOf, isEmoji, part, showAvatar, showText, textOf } from "./elements.js";
 import { dayOf, nameOfDay, showTime, timeOf } from "./dates.js";
-import { splitAtLinks } from "./links.js";
+import { addressOf, splitAtLinks } from "./links.js";
 import { mentionsUser, splitAtMentions, splitAtName } from "./mentions.js";
 
 /** @import { Message } from "../chat-client.js" */
@@ -111,7 +111,7 @@ export class MessageList {
       !newDay && previous.senderId === message.senderId && +time - start < BLOCK_MS && message.key !== this.#unread;
     row.start = continued ? start : +time;
     const name = this.#names.of(message.senderId, message.senderName);
-    const mentions = message.message.includes("@") ? this.#names.version : "";
+    const mentions = message.own || message.message.includes("@") ? this.#names.version : "";
     const look = `${newDay} ${continued} ${name} ${mentions}`;
     if (row.message === message && row.look === look) return;
     row.message = message;
@@ -147,8 +147,10 @@ function partsOf(message, names) {
     texts.flatMap((text, index) => (index % 2 ? [/** @type {Part} */ ([kind, text])] : text ? other(text) : []));
   const plain = (/** @type {string} */ text) => [/** @type {Part} */ (["text", text])];
   const isForUser = mentionsUser(message, names);
-  return each(splitAtLinks(textOf(message)), "link", (text) =>
-    each(splitAtMentions(text, names), "person", (text) =>
+  // Nobody sees spaces at the ends of lines, but they break lines.
+  const shown = textOf(message).replace(/[^\S\n]+$/gmu, "");
+  return each(splitAtLinks(shown), "link", (text) =>
+    each(splitAtMentions(text, names, message.own), "person", (text) =>
       isForUser ? each(splitAtName(text), "mark", plain) : plain(text),
     ),
   );
@@ -156,12 +158,20 @@ function partsOf(message, names) {
 
 /** @param {Part} part */
 function elementOf([kind, text]) {
-  if (kind === "text" || (kind === "link" && !URL.canParse(text))) return text;
+  const address = kind === "link" ? addressOf(text) : "";
+  if (kind === "text" || (kind === "link" && !URL.canParse(address))) return text;
   const element = document.createElement(kind === "link" ? "a" : kind === "mark" ? "mark" : "span");
   element.textContent = text;
+  // The "@" stands where the name begins.
+  if (kind !== "link") element.dir = "auto";
   if (kind === "person") element.className = kind;
   if (element instanceof HTMLAnchorElement) {
-    element.href = text;
+    // A long address breaks between its parts.
+    const pieces = text.split(/(?<=[/.?&])(?=[^/.?&])/u);
+    element.replaceChildren(
+      ...pieces.flatMap((piece, index) => (index ? [document.createElement("wbr"), piece] : [piece])),
+    );
+    element.href = address;
     element.target = "_blank";
     // The other page must not reach this one. The page's referrer policy hides where the user came from.
     element.rel = "noopener noreferrer";

@@ -8,8 +8,8 @@ export class Names {
 
   /** What users are called, by the key of the name and by user. @type {Map<string, Map<string, string>>} */
   #users = new Map();
-  /** @type {{ version: number, pattern?: RegExp }} */
-  #mentions = { version: 0 };
+  /** With the "@" only, and without it, too. @type {{ version: number, patterns: (RegExp | undefined)[] }} */
+  #mentions = { version: 0, patterns: [] };
 
   /** Learn that a user has a name. @param {string} userId @param {string} [name] */
   learn(userId, name) {
@@ -29,13 +29,13 @@ export class Names {
     return alone || !userId || key === keyOf(plain(userId)) ? shown : `${shown} (${plain(userId)})`;
   }
 
-  /** "@" and the name of somebody else. Undefined without others. @returns {RegExp | undefined} */
-  get mentions() {
+  /** "@" and the name of somebody else. Undefined without others. @param {boolean} isBareToo Also without the "@". */
+  mentions(isBareToo) {
     if (this.#mentions.version !== this.version) {
       const users = [...this.#users.values()].flatMap((users) => [...users]);
-      const pattern = patternOf(users.flatMap(([userId, name]) => [name, this.of(userId, name)]));
-      this.#mentions = { version: this.version, pattern };
+      const names = users.flatMap(([userId, name]) => [name, this.of(userId, name)]);
+      this.#mentions = { version: this.version, patterns: [patternOf(names, false), patternOf(names, true)] };
     }
-    return this.#mentions.pattern;
+    return this.#mentions.patterns[Number(isBareToo)];
   }
 }

@@ -17,9 +17,34 @@ export function ask(title, what, safe, other) {
   byId("question-other").textContent = other;
   // Escape keeps the value of the last time.
   dialog.returnValue = "";
+  // Back closes the question alone.
+  history.pushState({ ...history.state, question: true }, "");
   dialog.showModal();
-  return new Promise((resolve) => dialog.addEventListener("close", () => resolve(dialog.returnValue), { once: true }));
+  return new Promise((resolve) => {
+    const answer = () => resolve(dialog.returnValue);
+    const closed = () => {
+      if (!history.state?.question) return answer();
+      goingBack = answer;
+      history.back();
+    };
+    dialog.addEventListener("close", closed, { once: true });
+  });
 }
+
+/** What to do when the page is back at the entry before the question's own. @type {(() => void) | undefined} */
+let goingBack;
+
+// Nobody else hears of the steps to and from a question.
+addEventListener("popstate", (event) => {
+  const answer = goingBack;
+  goingBack = undefined;
+  if (!answer && !dialog.open && !history.state?.question) return;
+  event.stopImmediatePropagation();
+  if (answer) answer();
+  else if (dialog.open) dialog.close();
+  // The entry of a question that was answered is still there to go forward to.
+  else history.back();
+});
 
 for (const button of dialog.querySelectorAll("button"))
   button.addEventListener("click", () => dialog.close(button.value));
