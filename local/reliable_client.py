@@ -93,6 +93,7 @@ class ReliableClient:
         self._life: asyncio.Task[None] | None = None
         self._link: Link | None = None
         self._changed = asyncio.Event()
+        self._linked = asyncio.Event()
         if group_id:
             self.group(group_id)
 
@@ -101,6 +102,12 @@ class ReliableClient:
 
     def on_message(self, message: Frame) -> None:
         """Receive each message once: of each group first those from history, oldest first, then new ones."""
+
+    def on_change(self, message: Frame) -> None:
+        """Receive each later version of a message once, in order. It may be of a message that did not come."""
+
+    def on_reset(self, room: Room) -> None:
+        """Learn that changes of a group's messages are missing. Its messages come again, as from the beginning."""
 
     async def on_recovered(self, *, first: bool) -> None:
         """Learn that no message is missing in any group. ``first``: for the first time on this connection."""
@@ -178,6 +185,10 @@ class ReliableClient:
             raise DisconnectedError
         return await self._link.ask(action, read, **fields)
 
+    async def wait_for_connection(self) -> None:
+        """Wait until there is a connection."""
+        await self._linked.wait()
+
     async def _live(self) -> None:
         """Use one connection, from its handshake to its end."""
         try:
@@ -196,6 +207,7 @@ class ReliableClient:
     async def _serve(self, link: Link) -> None:
         began = asyncio.get_running_loop().time()
         self._link = link
+        self._linked.set()
         for room in self.rooms.values():
             # The handshake has joined its group.
             room.place = Place() if room.group_id == self.group_id else None
@@ -207,6 +219,7 @@ class ReliableClient:
                 tasks.create_task(self._deliver(link))
         finally:
             self._link = None
+            self._linked.clear()
             link.end()
             # A server or a proxy may end every connection soon.
             if asyncio.get_running_loop().time() - began >= _LASTED_S:
@@ -220,6 +233,10 @@ class ReliableClient:
                 # After it was asked to leave, the server may still push for some seconds.
                 if room and room.open:
                     room.take(frame)
+            case "messageChanged":
+                room = self.rooms.get(frame["groupId"])
+                if room and room.open:
+                    room.take(frame["message"], changed=True)
             case "left" if frame.get("reason"):
                 for group_id in frame["groupIds"]:
                     self._exclude(self.rooms[group_id], _refusal({"code": frame["reason"]}))
@@ -361,6 +378,8 @@ class ReliableClient:
             self._exclude(room, refused.error)
         if not room.open:
             return False
+        if newest.get("reset"):
+            room.forget()
         if pages[-1]["more"] and pages[-1]["messages"]:
             # Reading on starts before the cursor's position, and may find messages older than those asked for.
             room.oldest = pages[-1]["messages"][0]["timestamp"]

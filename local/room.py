@@ -3,12 +3,13 @@
 import asyncio
 import json
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
-from itertools import islice
+from itertools import count, islice
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
-from .link import Frame
+from .link import DisconnectedError, Frame, backoff
 
 if TYPE_CHECKING:
     from .reliable_client import ReliableClient
@@ -18,6 +19,10 @@ MAX_FRAME_BYTES = 32 * 1024
 
 https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-execution-service-websocket-limits-table.html
 """
+
+
+CHANGE_S = 60.0
+"""How long a change of a message is repeated, in seconds."""
 
 
 @dataclass(eq=False, frozen=True, slots=True)
@@ -71,16 +76,21 @@ class Room:
         self.cursor: str | None = None
         self.oldest = ""
         self._client = client
-        self._aside: list[Frame] = []
-        self._known: set[str] = set()
+        self._aside: list[tuple[Frame, bool]] = []
+        self._versions: dict[str, str] = {}  # When each message that is known was changed. Empty: never.
+        self._changing = asyncio.Lock()
 
     @property
     def synced(self) -> bool:
         """Whether no message is missing."""
         return self.place is not None and self.place.synced
 
-    def say(self, text: str) -> Outgoing:
+    def say(self, text: str, **options: object) -> Outgoing:
         """Put a message into the outbox. The client sends the outbox in order, over as many connections as it takes.
+
+        Args:
+            text: The text.
+            options: ``type``, ``replyTo`` and ``data`` of the message.
 
         Raises:
             ValueError: The message is too long for a frame.
@@ -89,7 +99,7 @@ class Room:
         own = {"groupId": self.group_id, "senderId": self._client.user_id}
         sender = {"senderName": self._client.sender_name} if self._client.sender_name else {}
         message = {"message": text, "clientMessageId": client_message_id}
-        frame = json.dumps({"action": "sendMessage"} | own | sender | message, ensure_ascii=False)
+        frame = json.dumps({"action": "sendMessage"} | own | sender | message | options, ensure_ascii=False)
         if (excess := len(frame.encode()) - MAX_FRAME_BYTES) > 0:
             raise ValueError(f"the message is {excess} bytes too long")
         outgoing = Outgoing(self, text, client_message_id, frame, asyncio.get_running_loop().create_future())
@@ -97,24 +107,68 @@ class Room:
         self._client.reconcile()
         return outgoing
 
+    async def change(self, action: str, message_id: str, **fields: object) -> Frame:
+        """Change a message, over as many connections as it takes.
+
+        There is one change at a time. So a change that is repeated never undoes a later one.
+
+        Args:
+            action: ``editMessage``, ``deleteMessage`` or ``react``.
+            message_id: The message.
+            fields: The other fields of the frame.
+
+        Returns:
+            The answer ``changed``.
+
+        Raises:
+            RefusedError: The server refuses, and a retry cannot help.
+            TimeoutError: There is no answer within :data:`CHANGE_S`. The server may have made the change.
+        """
+        async with asyncio.timeout(CHANGE_S), self._changing:
+            for attempt in count():
+                await self._client.wait_for_connection()
+                with suppress(DisconnectedError):
+                    return await self._client.ask(action, groupId=self.group_id, messageId=message_id, **fields)
+                await asyncio.sleep(backoff(attempt))
+        raise AssertionError  # For the type checker: the loop has no end.
+
     def close(self) -> None:
         """Leave the group. What is in the outbox is still sent."""
         self.open = False
         self._client.reconcile()
 
-    def take(self, message: Frame) -> None:
-        """Take a live message. While history is missing, it waits."""
+    def take(self, message: Frame, *, changed: bool = False) -> None:
+        """Take a live message, or one that was ``changed``. While history is missing, it waits."""
         if self.open and not self.synced:
-            self._aside.append(message)
+            self._aside.append((message, changed))
         else:
-            self.merge([message])
+            self.merge([message], changed=changed)
 
-    def merge(self, messages: list[Frame]) -> None:
-        """Report the messages that are not known yet."""
+    def merge(self, messages: list[Frame], *, changed: bool = False) -> None:
+        """Report the messages that are not known yet, and newer versions of those that are.
+
+        Args:
+            messages: Messages of the group.
+            changed: Whether they come because they were changed. Then they may be from before :attr:`oldest`.
+        """
         for message in messages:
-            if message["messageId"] not in self._known and message["timestamp"] >= self.oldest:
-                self._known.add(message["messageId"])
-                self._client.on_message(message)
+            message_id, version = message["messageId"], str(message.get("changedAt") or "")
+            known = self._versions.get(message_id)
+            is_shown = message["timestamp"] >= self.oldest
+            if known is None and is_shown:
+                report = self._client.on_message
+            elif version > known if known is not None else changed:
+                report = self._client.on_change
+            else:
+                continue
+            self._versions[message_id] = version
+            report(message)
+
+    def forget(self) -> None:
+        """Forget all messages, because changes of them are missing."""
+        self._versions.clear()
+        self.oldest = ""
+        self._client.on_reset(self)
 
     def caught_up(self, place: Place, cursor: str) -> None:
         """Learn that history is complete up to a cursor, for the connection that had this place when it asked."""
@@ -122,7 +176,8 @@ class Room:
         place.synced = True
         if self.synced:
             aside, self._aside = self._aside, []
-            self.merge(aside)
+            for message, changed in aside:
+                self.merge([message], changed=changed)
 
 
 class CatchUp:
@@ -150,17 +205,24 @@ class CatchUp:
             # The page's messages come again when the client joins again.
             self.drop(group_id)
             return
-        if not self._rest.get(group_id):
+        if page.get("reset"):
+            # It is the newest page, and says that nothing is newer.
+            page = page | {"more": page["before"] is not None}
+        if not self._rest.get(group_id) or page.get("reset"):
             self._newest[group_id] = page
             return
         room.merge(page["messages"])
+        room.merge(page.get("changes") or [], changed=True)
         if page["more"]:
             self._rest[group_id] = page["after"]
         else:
             self.complete(group_id, page["after"])
 
     def take_newest(self) -> Iterator[tuple[Room, Frame]]:
-        """Take the newest pages of rooms that had no cursor. Older pages may have to be reported before them."""
+        """Take the newest pages of rooms that had no cursor, or one that is too old.
+
+        Older pages may have to be reported before them.
+        """
         newest, self._newest = self._newest, {}
         return ((self._places[group_id][0], page) for group_id, page in newest.items() if group_id in self._rest)
 

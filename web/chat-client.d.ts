@@ -38,6 +38,8 @@ export interface Timing {
   typingIntervalMs: number;
   /** The client sends at most one "read" of a group in this time. Default: 3 s. */
   markReadIntervalMs: number;
+  /** Time after which `edit`, `delete` and `react` give up. Default: 1 min. */
+  changeTimeoutMs: number;
 }
 
 /** What the client uses of a `WebSocket`. */
@@ -119,6 +121,20 @@ export interface Message {
   message: string;
   /** Whether another program stored a message that is too large for a frame. It comes without its text. */
   omitted?: boolean;
+  /** What kind of message it is, as its sender said. `system`: it is from the back end. */
+  type?: string;
+  /** The `messageId` of the message that it answers, as its sender said. */
+  replyTo?: string;
+  /** What its sender added. Check it: other people's programs wrote it. */
+  data?: Record<string, unknown>;
+  /** When the message was last changed. Missing if it never was. Each version has a later one. */
+  changedAt?: string;
+  /** When its text was last changed. */
+  editedAt?: string;
+  /** When it was deleted. `message` is empty then. */
+  deletedAt?: string;
+  /** The ids of the users of each reaction. */
+  reactions?: Record<string, string[]>;
   /** ISO 8601 in UTC: the server's time, or this machine's time until the message is sent. */
   timestamp: string;
   /** Whether this user wrote it, on this or another device. */
@@ -126,6 +142,23 @@ export interface Message {
   status: "sending" | "sent" | "failed";
   /** Why it failed: a code, and a sentence to show. */
   error?: { code: string; message: string };
+}
+
+/** What can go with a message. The server stores it as it is. */
+export interface MessageOptions {
+  /** What kind of message it is, such as `image`: 1 to 256 bytes in UTF-8. The server refuses `system`. */
+  type?: string | null | undefined;
+  /** The `messageId` of the message that it answers. */
+  replyTo?: string | null | undefined;
+  /** At most 2,048 bytes as JSON. */
+  data?: object | null | undefined;
+}
+
+/** The answer to a change of a message. */
+export interface Changed {
+  messageId: string;
+  /** When the message was last changed. Missing if it never was. */
+  changedAt?: string;
 }
 
 export interface Presence {
@@ -147,7 +180,7 @@ export interface Reader extends Position {
   userId: string;
 }
 
-/** What `on` delivers. Except for `error`, each is the property of that name, whenever it has changed. */
+/** What `on` delivers. Except for the last three, each is the property of that name, whenever it has changed. */
 export interface ChatEvents {
   state: State;
   messages: readonly Message[];
@@ -155,8 +188,19 @@ export interface ChatEvents {
   typing: readonly string[];
   readers: readonly Reader[];
   /**
+   * A message that was edited, deleted or reacted to, as it is now. It comes once for each version, after `messages`, which
+   * has it, too. A version that is older than the last one does not come. The message may be from before those in
+   * `messages`. A message that was changed before it came is new, and comes in `messages` only.
+   */
+  change: Message;
+  /**
+   * The client was away for so long that changes are missing. Drop what you keep of the group. `messages` comes next, with
+   * the newest page.
+   */
+  reset: undefined;
+  /**
    * Refusals by the server and local faults, including those that the client retries. Not UNKNOWN_ACTION, the answer of a
-   * chat without presence, typing or unread messages.
+   * chat without presence, typing, unread messages or changes.
    */
   error: ChatError;
 }
@@ -168,6 +212,8 @@ export interface LastMessage extends Position {
   /** The first 200 characters of the text, or all of it. Empty as in `Message`. */
   message: string;
   omitted?: boolean;
+  type?: string;
+  deletedAt?: string;
 }
 
 /** A group in the list of `groups()`. */
@@ -175,7 +221,7 @@ export interface GroupSummary {
   groupId: string;
   /** Null if there is no message. */
   lastMessage: LastMessage | null;
-  /** How many messages of others come after `readUpTo`. */
+  /** How many messages of others come after `readUpTo`. Deleted ones do not count. */
   unread: number;
   /** Whether there may be more unread messages than `unread` says. Show it as "100+". */
   unreadMore: boolean;
@@ -246,10 +292,36 @@ export interface Room {
    * the server has stored or refused it, even after `close()` of the room. The server stores your messages of a group in
    * the order in which you sent them.
    *
+   * @param options Kept and repeated with the message.
    * @returns Its `clientMessageId`.
-   * @throws {TypeError} If `message` is no string, or has nothing that can be seen (`isVisible`).
+   * @throws {TypeError} If `message` is no string, or has nothing that can be seen (`isVisible`), or an option is not valid.
    */
-  send(message: string): string;
+  send(message: string, options?: MessageOptions): string;
+
+  /**
+   * Give one of your messages another text. `change` brings the message as it is then.
+   *
+   * `edit`, `delete` and `react` work connected or not. The client repeats each until the server has answered, even over
+   * several connections, but does not keep it over a reload. It sends the changes in the order of your calls.
+   *
+   * @param messageId The server's id, of a message that is sent.
+   * @throws {TypeError} If the text is no string, or has nothing that can be seen.
+   * @throws {ChatError} The server's refusal: FORBIDDEN if the message is not yours, NOT_FOUND if it is deleted,
+   *   UNKNOWN_ACTION if the chat has no changes, TOO_LARGE, BAD_REQUEST. Or TIMEOUT after `changeTimeoutMs`: the server may
+   *   have made the change. Or DISCONNECTED if the client is closed.
+   */
+  edit(messageId: string, message: string): Promise<Changed>;
+
+  /** Delete a message: one of yours, or as a moderator. It keeps its place, without its text. As `edit` otherwise. */
+  delete(messageId: string): Promise<Changed>;
+
+  /**
+   * Add your reaction to a message, or take it away. As `edit` otherwise. TOO_LARGE: the message has no room for it.
+   *
+   * @param reaction 1 to 64 bytes in UTF-8, usually an emoji.
+   * @param on Default: true.
+   */
+  react(messageId: string, reaction: string, on?: boolean): Promise<Changed>;
 
   /** Try a failed message again. */
   retry(clientMessageId: string): void;

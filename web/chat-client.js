@@ -15,7 +15,8 @@
  */
 
 /** @import { ChatEvents, ClientEvents, ClientOptions, GroupSummary } from "./chat-client.js" */
-/** @import { LastMessage, Message, Options, Presence, Reader, Socket, State, Timing } from "./chat-client.js" */
+/** @import { Changed, LastMessage, Message, MessageOptions, Options, Presence, Reader } from "./chat-client.js" */
+/** @import { Socket, State, Timing } from "./chat-client.js" */
 /** @typedef {Record<string, any>} Frame */
 
 /** @type {Readonly<Timing>} */
@@ -29,14 +30,18 @@ const TIMING = {
   resyncDelayMs: 4_000,
   typingIntervalMs: 3_000,
   markReadIntervalMs: 3_000,
+  changeTimeoutMs: 60_000,
 };
 
+// The largest frame that API Gateway takes.
 // https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-execution-service-websocket-limits-table.html
-// API Gateway would close the connection on a larger frame, and again on each retry.
 const MAX_FRAME_BYTES = 32 * 1024;
 
 // The longest id, group or name that the server takes.
 const MAX_ID_BYTES = 256;
+
+// The largest `data` of a message that the server takes.
+const MAX_DATA_BYTES = 2 * 1024;
 
 // https://developer.mozilla.org/en-US/docs/Web/API/Window/setTimeout#maximum_delay_value
 // After a longer time, a timer would end at once.
@@ -140,7 +145,8 @@ class Listeners {
  * @property {(event: string) => boolean} wants Whether something listens.
  * @property {() => void} changed Called after each change of the connection, and of the room's place in it.
  * @property {(frame: Frame) => void} receive
- * @property {(page: Frame, newest: boolean) => void} read Takes a page of history.
+ * @property {(page: Frame, newest: boolean) => void} read Takes a page of history. `newest`: it begins the list, or goes
+ *   before it.
  * @property {(answer: Frame | ChatError) => boolean} settle Takes an ack or a refusal. False if it is not about an unsent
  *   message of the room.
  * @property {(error: ChatError) => void} report
@@ -188,6 +194,41 @@ function checkedTiming(given) {
     timing[/** @type {keyof Timing} */ (name)] = value;
   }
   return timing;
+}
+
+/**
+ * What `send` takes beside the text, and what each must be.
+ *
+ * @type {[keyof MessageOptions, (value: any) => boolean, string][]}
+ */
+const MESSAGE_OPTIONS = [
+  ["type", isId, `a string of 1 to ${MAX_ID_BYTES} bytes in UTF-8`],
+  ["replyTo", isId, "the messageId of a message"],
+  [
+    "data",
+    (value) => typeof value === "object" && !Array.isArray(value) && bytesOf(JSON.stringify(value)) <= MAX_DATA_BYTES,
+    `an object of at most ${MAX_DATA_BYTES} bytes as JSON`,
+  ],
+];
+
+/** What a message has only if it is not empty. */
+const OPTIONAL = ["type", "replyTo", "data", "changedAt", "editedAt", "deletedAt", "reactions", "omitted"];
+
+/** The fields of these names that an object has. @param {Frame} from @param {string[]} names @returns {Frame} */
+const pick = (from, names) =>
+  Object.fromEntries(names.flatMap((name) => (from[name] == null ? [] : [[name, from[name]]])));
+
+/** @param {unknown} text */
+function checkText(text) {
+  if (!isVisible(text)) throw new TypeError("message must be a string with something that can be seen");
+}
+
+/** API Gateway would close the connection, and again on each retry. @param {Frame} frame @returns {ChatError | undefined} */
+function tooLarge(frame) {
+  const excess = bytesOf(JSON.stringify(frame)) - MAX_FRAME_BYTES;
+  return excess > 0
+    ? new ChatError("TOO_LARGE", `The message is ${excess} bytes too long. Shorten it`, frame)
+    : undefined;
 }
 
 /** @param {string} code @param {string} message */
@@ -583,7 +624,7 @@ class Connection extends Listeners {
     // Clients that connected together, such as after a failure, must not stay together.
     link.after(this.timing.pingIntervalMs * (1 - this.#random() / 10), () => {
       // This also brings messages whose push failed.
-      if (link.places.size) this.#catchUp(link, [...link.places.keys()]);
+      if (link.places.size) this.catchUp(link, [...link.places.keys()]);
       else this.probe(link);
       this.#keepAlive(link);
     });
@@ -647,6 +688,7 @@ class Connection extends Listeners {
     }
     switch (frame.action) {
       case "message":
+      case "messageChanged":
       case "presenceChanged":
       case "typing":
       case "read": {
@@ -699,13 +741,13 @@ class Connection extends Listeners {
         return await link.request(frame, read);
       } catch (/** @type {any} */ error) {
         if (link.ended || !error.retryable) throw error;
-        await this.#patience(link, error, attempt);
+        await this.patience(link, error, attempt);
       }
     }
   }
 
   /** Wait until a request can be repeated. @param {Link} link @param {ChatError} error @param {number} attempt */
-  #patience(link, error, attempt) {
+  patience(link, error, attempt) {
     if (error.code === "TIMEOUT") this.probe(link);
     return link.pause(error.retryAfterMs + this.backoff(attempt));
   }
@@ -743,7 +785,7 @@ class Connection extends Listeners {
         if ([...codes.values()].includes("UNAVAILABLE")) await link.pause(this.backoff(attempt++));
         else attempt = 0;
       } catch (/** @type {any} */ error) {
-        if (error.retryable) await this.#patience(link, error, attempt++);
+        if (error.retryable) await this.patience(link, error, attempt++);
         else for (const groupId of groupIds) this.#exclude(link, groupId, error.code);
       }
     }
@@ -785,7 +827,7 @@ class Connection extends Listeners {
         this.fetchState(link, groupId, "getPresence");
         if (this.members.get(groupId)?.wants("readers")) this.fetchState(link, groupId, "getReads");
       }
-      await this.#catchUp(link, fresh);
+      await this.catchUp(link, fresh);
       if (fresh.some((id) => this.#summaries?.every(({ groupId }) => groupId !== id))) this.#recount();
     };
     await refresh();
@@ -826,7 +868,7 @@ class Connection extends Listeners {
    *
    * @param {Link} link @param {string[]} groupIds
    */
-  async #catchUp(link, groupIds) {
+  async catchUp(link, groupIds) {
     /** Where to go on. @type {Map<string, string | undefined>} */
     const rest = new Map(groupIds.map((groupId) => [groupId, this.members.get(groupId)?.cursor]));
     // A room that is left and joined again meanwhile has another place, which this history may not cover.
@@ -847,7 +889,7 @@ class Connection extends Listeners {
       // The client has asked to leave. The page's messages come again when it joins again.
       if (!link.places.has(groupId)) return rest.delete(groupId);
       const from = rest.get(groupId);
-      this.members.get(groupId)?.read(page, !from);
+      this.members.get(groupId)?.read(page, !from || page.reset);
       if (from && more) rest.set(groupId, after);
       else complete(groupId, after);
     };
@@ -1014,8 +1056,10 @@ class Room {
   #older;
   /** Live messages that wait until the history before them is here. @type {Frame[]} */
   #aside = [];
-  /** Message ids and keys of the known messages. @type {Set<string | undefined>} */
+  /** Message ids and keys of the messages in the list. @type {Set<string | undefined>} */
   #known = new Set();
+  /** The newest version of each message, by its id. Also of those before the list that were changed. @type {Map<string, Message>} */
+  #versions = new Map();
   /** @type {Message[]} */
   #sent = [];
 
@@ -1024,6 +1068,11 @@ class Room {
   /** The message that waits for its ack or its next attempt. @type {{ id?: string, link: Link, timer: unknown } | undefined} */
   #flight;
   #attempts = 0;
+
+  /** Ends when no change waits for its answer. @type {Promise<unknown>} */
+  #changing = Promise.resolve();
+  /** Called when the connection has changed. @type {(() => void)[]} */
+  #waiting = [];
 
   /** Names that users gave to presence and typing, by user id. @type {Map<string, string>} */
   #names = new Map();
@@ -1089,11 +1138,15 @@ class Room {
     this.#changed();
   }
 
-  /** @param {string} message */
-  send(message) {
-    if (!isVisible(message)) throw new TypeError("message must be a string with something that can be seen");
+  /** @param {string} message @param {MessageOptions} [options] */
+  send(message, options = {}) {
+    checkText(message);
+    // A copy: each repetition must be the same.
+    const given = JSON.parse(JSON.stringify(options));
+    for (const [name, isValid, rule] of MESSAGE_OPTIONS)
+      if (given[name] != null && !isValid(given[name])) throw new TypeError(`${name} must be ${rule}`);
     const clientMessageId = newId();
-    this.#queue([this.#unsent(clientMessageId, message)]);
+    this.#queue([this.#unsent(clientMessageId, message, given)]);
     // The others stop showing "is typing" when the message comes.
     this.#typingDue();
     return clientMessageId;
@@ -1112,6 +1165,22 @@ class Room {
   /** @param {string} clientMessageId */
   discard(clientMessageId) {
     this.#edit(clientMessageId, (item) => (item.error ? [] : item));
+  }
+
+  /** @param {string} messageId @param {string} message */
+  async edit(messageId, message) {
+    checkText(message);
+    return this.#change({ action: "editMessage", messageId, message });
+  }
+
+  /** @param {string} messageId */
+  delete(messageId) {
+    return this.#change({ action: "deleteMessage", messageId });
+  }
+
+  /** @param {string} messageId @param {string} reaction */
+  react(messageId, reaction, on = true) {
+    return this.#change({ action: "react", messageId, reaction, on });
   }
 
   loadOlder() {
@@ -1156,6 +1225,7 @@ class Room {
     if (state !== this.state) this.#set("state", state);
     this.#pump();
     this.#mark();
+    for (const go of this.#waiting.splice(0)) go();
   }
 
   /** @param {Frame} frame */
@@ -1163,9 +1233,9 @@ class Room {
     switch (frame.action) {
       case "message":
         this.#stopTyping(frame.senderId);
-        if (this.state === "syncing") this.#aside.push(frame);
-        else this.#merge([frame]);
-        return;
+        return this.#take(frame);
+      case "messageChanged":
+        return this.#take(asChange(frame.message));
       case "presence":
         this.#learn(frame.members);
         return this.#set("presence", { members: frame.members, truncated: frame.truncated });
@@ -1195,10 +1265,22 @@ class Room {
     }
   }
 
+  /** @param {Frame} message */
+  #take(message) {
+    if (this.state === "syncing") this.#aside.push(message);
+    else this.#merge([message]);
+  }
+
   /** @param {Frame} page @param {boolean} newest */
-  #read({ messages, before }, newest) {
+  #read({ messages, changes, before, reset }, newest) {
     if (newest) this.#before = before;
-    this.#merge(messages, newest);
+    if (reset) {
+      this.#versions.clear();
+      this.#known = new Set(this.#outbox.map(({ key }) => key));
+      this.#sent = [];
+      this.#listeners.emit("reset", undefined);
+    }
+    this.#merge([...messages, ...(changes ?? []).map(asChange)], newest);
   }
 
   /** @param {Frame[]} users */
@@ -1247,7 +1329,8 @@ class Room {
     // Count here where the messages are here: the server's index lags, and the user may have read since it counted.
     const counted = isBehind ? !behind(readUpTo, last) : moved || !isOlderUnread;
     const fresh = this.#sent.filter(
-      (message) => !message.own && behind(readUpTo, message) && (counted || behind(last, message)),
+      (message) =>
+        !message.own && !message.deletedAt && behind(readUpTo, message) && (counted || behind(last, message)),
     ).length;
     return {
       ...summary,
@@ -1272,41 +1355,114 @@ class Room {
   }
 
   /**
+   * Of each message, keep the newest version, in whatever order the versions come.
+   *
    * @param {Frame[]} stored Messages of the group: frames, or this user's messages with the server's id and time.
    * @param {boolean} [olderChanged] Whether `hasOlder` may have changed. The page hears of it with the messages.
    */
   #merge(stored, olderChanged) {
     const unsent = this.#outbox.length;
-    const fresh = [];
-    for (const { senderId = "", message = "", omitted, ...frame } of stored) {
-      const { messageId, clientMessageId, groupId, senderName, timestamp } = frame;
+    let isDifferent = olderChanged;
+    /** @type {Message[]} */
+    const changes = [];
+    for (const frame of stored) {
+      const { messageId, clientMessageId, groupId, senderId = "", senderName, message = "", timestamp } = frame;
       const own = senderId === this.#self;
       // Other users may repeat our ids, so ignore theirs.
       const key = (own && clientMessageId) || messageId;
       this.#outbox = this.#outbox.filter((item) => item.key !== key);
-      if (this.#known.has(messageId)) continue;
-      this.#known.add(messageId).add(key);
-      /** @type {Message["status"]} */
-      const status = "sent";
-      const content = { messageId, clientMessageId, groupId, senderId, senderName, message, timestamp };
-      fresh.push({ key, ...content, ...(omitted && { omitted }), own, status });
+      const before = this.#versions.get(messageId);
+      const isNewer = !before || (frame.changedAt ?? "") > (before.changedAt ?? "");
+      if (isNewer) {
+        /** @type {Message["status"]} */
+        const status = "sent";
+        const content = { messageId, clientMessageId, groupId, senderId, senderName, message, timestamp };
+        const version = { key, ...content, ...pick(frame, OPTIONAL), own, status };
+        this.#versions.set(messageId, version);
+        if (before || frame.isChange) changes.push(version);
+      }
+      const isListed = this.#known.has(messageId);
+      // A message may be known only by its change. If its place is before the list, `loadOlder` brings it.
+      const isPlaced = !frame.isChange || this.#before === null || (this.#sent[0] && !behind(frame, this.#sent[0]));
+      if (isPlaced) this.#known.add(messageId).add(key);
+      isDifferent ||= isListed ? isNewer : isPlaced;
     }
-    if (fresh.length) {
-      this.#sent = [...this.#sent, ...fresh].sort(inOrder);
+    if (isDifferent) {
+      const listed = [...this.#versions.values()].filter(({ messageId }) => this.#known.has(messageId));
+      this.#sent = listed.sort(inOrder);
       this.#connection.groupsChanged();
     }
     if (this.#outbox.length < unsent) this.#outboxChanged();
-    else if (fresh.length || olderChanged) this.#messagesChanged();
+    else if (isDifferent) this.#messagesChanged();
+    for (const change of changes) this.#listeners.emit("change", change);
   }
 
   #messagesChanged() {
     this.#set("messages", [...this.#sent, ...this.#outbox]);
   }
 
+  // Changes of messages
+
+  /**
+   * Ask for a change over as many connections as it takes, one after the other: the repetition of one must not undo the next.
+   *
+   * @param {Frame} change @returns {Promise<Changed>}
+   */
+  async #change(change) {
+    const { clock, timing } = this.#connection;
+    const frame = { ...change, groupId: this.groupId };
+    const error = tooLarge({ ...frame, requestId: newId() });
+    if (error) {
+      this.#connection.report(error, this.#member);
+      throw error;
+    }
+    let isOver = false;
+    /** @type {unknown} */
+    let timer;
+    const limit = new Promise((_, reject) => {
+      timer = clock.setTimeout(() => {
+        isOver = true;
+        reject(passing("TIMEOUT", "The server did not answer. It may have made the change"));
+      }, timing.changeTimeoutMs);
+    });
+    const attempts = async () => {
+      for (let attempt = 0; !isOver; attempt++) {
+        const link = this.#usable;
+        if (!link) {
+          if (this.state === "closed") throw disconnected();
+          await new Promise((resolve) => this.#waiting.push(() => resolve(undefined)));
+          continue;
+        }
+        try {
+          const { messageId, changedAt } = await link.request(frame);
+          this.#expect(link, messageId, changedAt);
+          return pick({ messageId, changedAt }, ["messageId", "changedAt"]);
+        } catch (/** @type {any} */ error) {
+          if (!error.retryable) throw error;
+          await this.#connection.patience(link, error, attempt);
+        }
+      }
+    };
+    const changed = Promise.race([limit, this.#changing.then(attempts)]).finally(() => clock.clearTimeout(timer));
+    this.#changing = changed.catch(() => {});
+    return changed;
+  }
+
+  /**
+   * Ask for a change that does not come: a push may fail, and reactions in a large group are not pushed.
+   *
+   * @param {Link} link @param {string} messageId @param {string} [changedAt]
+   */
+  #expect(link, messageId, changedAt = "") {
+    link.after(this.#connection.timing.resyncDelayMs, () => {
+      if ((this.#versions.get(messageId)?.changedAt ?? "") < changedAt) this.#connection.catchUp(link, [this.groupId]);
+    });
+  }
+
   // Outbox
 
-  /** @param {string} clientMessageId @param {string} message @returns {Message} */
-  #unsent(clientMessageId, message) {
+  /** @param {string} clientMessageId @param {string} message @param {Frame} options @returns {Message} */
+  #unsent(clientMessageId, message, options) {
     return {
       key: clientMessageId,
       clientMessageId,
@@ -1314,6 +1470,10 @@ class Room {
       senderId: this.#self,
       senderName: this.#connection.options.senderName || this.#self,
       message,
+      ...pick(
+        options,
+        MESSAGE_OPTIONS.flatMap(([name, isValid]) => (isValid(options[name]) ? name : [])),
+      ),
       timestamp: new Date().toISOString(),
       own: true,
       status: "sending",
@@ -1333,8 +1493,8 @@ class Room {
     return this.#queue(
       (Array.isArray(items) ? items : [])
         .filter((item) => texts(item, "clientMessageId", "message") && /^[\w-]{1,64}$/.test(item.clientMessageId))
-        .map(({ clientMessageId, message, senderName, timestamp, error }) => {
-          const item = this.#unsent(clientMessageId, message);
+        .map(({ clientMessageId, message, senderName, timestamp, error, ...options }) => {
+          const item = this.#unsent(clientMessageId, message, options);
           if (texts({ senderName }, "senderName")) item.senderName = senderName;
           if (texts({ timestamp }, "timestamp") && Date.parse(timestamp)) item.timestamp = timestamp;
           if (texts(error, "code", "message")) Object.assign(item, { status: "failed", error });
@@ -1366,11 +1526,10 @@ class Room {
     if (!link || this.#flight?.link === link) return;
     const item = this.#outbox.find(({ error }) => !error);
     if (!item) return;
-    const { key, own, status, error, timestamp, ...content } = item;
+    const { key, own, status, error: none, timestamp, ...content } = item;
     const frame = { action: "sendMessage", ...content };
-    const excess = bytesOf(JSON.stringify(frame)) - MAX_FRAME_BYTES;
-    if (excess > 0) {
-      const error = new ChatError("TOO_LARGE", `The message is ${excess} bytes too long. Shorten it`, frame);
+    const error = tooLarge(frame);
+    if (error) {
       this.#fail(error);
       return this.#connection.report(error, this.#member);
     }
@@ -1464,7 +1623,7 @@ class Room {
   }
 
   /**
-   * @template {Exclude<keyof ChatEvents, "error">} E
+   * @template {Exclude<keyof ChatEvents, "error" | "change" | "reset">} E
    * @param {E} event
    * @param {ChatEvents[E]} value
    */
@@ -1477,6 +1636,9 @@ class Room {
 /** @param {Frame} a @param {Frame} b */
 const inOrder = (a, b) =>
   a.timestamp < b.timestamp || (a.timestamp === b.timestamp && a.messageId < b.messageId) ? -1 : 1;
+
+/** @param {Frame} message @returns {Frame} */
+const asChange = (message) => ({ ...message, isChange: true });
 
 const BEFORE_ALL = { timestamp: "" };
 
@@ -1557,9 +1719,24 @@ export class ChatClient {
     return this.#room.hasOlder;
   }
 
-  /** @param {string} message */
-  send(message) {
-    return this.#room.send(message);
+  /** @param {string} message @param {MessageOptions} [options] */
+  send(message, options) {
+    return this.#room.send(message, options);
+  }
+
+  /** @param {string} messageId @param {string} message */
+  edit(messageId, message) {
+    return this.#room.edit(messageId, message);
+  }
+
+  /** @param {string} messageId */
+  delete(messageId) {
+    return this.#room.delete(messageId);
+  }
+
+  /** @param {string} messageId @param {string} reaction @param {boolean} [on] */
+  react(messageId, reaction, on) {
+    return this.#room.react(messageId, reaction, on);
   }
 
   /** @param {string} clientMessageId */

@@ -11,6 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from local.deploy import deploy
+from local.emulator import Emulator
+
 from .person import Person
 
 _ROOT = Path(__file__).parents[2]
@@ -46,6 +49,21 @@ def test_two_users_chat(runtime: str, chat_url: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("runtime", ["node", "deno", "bun"])
 def test_two_users_chat_in_a_worker(runtime: str, chat_url: str, tmp_path: Path) -> None:
     _run(runtime, chat_url, "worker", folder=tmp_path)
+
+
+@pytest.fixture(scope="module")
+def changing_chat_url(emulator: Emulator) -> str:
+    """WebSocket URL of a chat in which messages can be changed."""
+    config = {"namePrefix": "Changing", "unread": True, "changes": True}
+    return str(deploy(emulator, config)["WebSocketURL"])
+
+
+def test_two_users_change_messages(changing_chat_url: str, tmp_path: Path) -> None:
+    _run("node", changing_chat_url, "changes", folder=tmp_path)
+
+
+def test_a_chat_without_changes_refuses_them_and_works(chat_url: str, tmp_path: Path) -> None:
+    _run("node", chat_url, "no-changes", folder=tmp_path)
 
 
 class _Quiet(SimpleHTTPRequestHandler):

@@ -4,7 +4,7 @@ import asyncio
 import json
 import random
 from collections import defaultdict
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager, suppress
 from typing import Any
 
@@ -12,7 +12,7 @@ import pytest
 from websockets.asyncio.server import Server, ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
 
-from local import link, reliable_client
+from local import link, reliable_client, room
 from local.link import Frame, RefusedError
 from local.reliable_client import ReliableClient
 from local.room import Room
@@ -33,6 +33,8 @@ class Chat:
         actions: The actions of all frames, in order.
         epoch: What each cursor begins with. After a change, it does not know the cursors of before.
         on_history: Called with the group whose messages a client asks for.
+        changes: Ids of the changed messages of each group, in the order of the changes. None: they are not listed.
+        resets: Whether the cursors of clients are too old.
     """
 
     def __init__(self, *, chance: float = 0, lag_s: float = LAG_S) -> None:
@@ -45,6 +47,8 @@ class Chat:
         self.actions: list[str] = []
         self.epoch = "1"
         self.on_history: Callable[[str], None] = lambda _: None
+        self.changes: defaultdict[str, list[str]] | None = defaultdict(list)
+        self.resets = False
         self._dice = random.Random(1)
         self._server: Server
 
@@ -61,15 +65,27 @@ class Chat:
         self.stored[group_id].append(message | {"timestamp": f"2026-01-01T00:00:00.{number:06}Z"})
         return self.stored[group_id][-1]
 
+    def alter(self, group_id: str, message_id: str, **fields: object) -> Frame:
+        """Change a message without a push. Returns it as it is then."""
+        changes = self.changes if self.changes is not None else defaultdict(list)
+        messages = self.stored[group_id]
+        at = next(at for at, one in enumerate(messages) if one["messageId"] == message_id)
+        version = f"2026-01-02T00:00:00.{sum(map(len, changes.values())):06}Z"
+        messages[at] = messages[at] | fields | {"changedAt": version}
+        changes[group_id].append(message_id)
+        return messages[at]
+
     async def remove(self, group_id: str) -> None:
         """Remove everybody from a group."""
         for connection in self.joined.pop(group_id, set()):
             await self._post(connection, {"action": "left", "groupIds": [group_id], "reason": "REMOVED"})
 
-    async def push(self, message: Frame) -> None:
+    async def push(self, message: Frame, *, changed: bool = False) -> None:
+        change: Frame = {"action": "messageChanged", "groupId": message["groupId"], "message": message}
+        frame = change if changed else {"action": "message"} | message
         for connection in list(self.joined[message["groupId"]]):
             if self._dice.random() >= self.chance:
-                await self._post(connection, {"action": "message"} | message)
+                await self._post(connection, frame)
 
     async def _serve(self, connection: ServerConnection) -> None:
         async for text in connection:
@@ -101,6 +117,8 @@ class Chat:
                 return [{"action": "left", "groupIds": group_ids}]
             case "sendMessage":
                 return [await self._take(frame)]
+            case "editMessage":
+                return [await self._edit(frame)]
             case "getHistory" if "groups" not in frame:
                 return [self._history(frame)]
         pages = [page for asked in frame["groups"] if (page := self._news(asked, frame["limit"]))]
@@ -108,7 +126,7 @@ class Chat:
         wrong = [asked["groupId"] for asked in frame["groups"] if self._is_wrong(asked)]
         refused = [{"groupId": each, "code": "BAD_REQUEST"} for each in wrong]
         return [
-            *(page for page in pages if page["messages"]),
+            *(page for page in pages if page["messages"] or page["changes"] or page["more"]),
             {"action": "upToDate", "groups": ends, "refused": refused},
         ]
 
@@ -133,17 +151,55 @@ class Chat:
         if "after" not in asked:
             page = all_messages[-limit:]
             first = len(all_messages) - len(page)
-            return self._page(asked["groupId"], page, before=first, after=len(all_messages), more=first > 0) | {
-                "end": True
-            }
-        after = max(0, int(asked["after"].partition(" ")[2]) - 2)  # It reads again what it may have missed.
+            seen = len((self.changes or {}).get(asked["groupId"], []))
+            end = len(all_messages)
+            newest = self._page(asked["groupId"], page, before=first, after=end, seen=seen, more=first > 0)
+            return newest | {"end": True}
+        _, end, seen = map(int, asked["after"].split(" "))
+        if self.resets:
+            self.resets = False
+            newest = self._news({"groupId": asked["groupId"]}, limit) or {}
+            return newest | {"more": False, "reset": True}
+        after = max(0, end - 2)  # It reads again what it may have missed.
         page = all_messages[after : after + limit]
-        more = after + limit < len(all_messages)
-        return self._page(asked["groupId"], page, before=after, after=after + len(page), more=more) | {"end": not more}
+        if after + limit < len(all_messages):
+            return self._page(asked["groupId"], page, before=after, after=after + len(page), seen=seen, more=True) | {
+                "end": False
+            }
+        changes = (self.changes or {}).get(asked["groupId"], [])
+        listed = changes[max(0, seen - 2) :][: limit + 2]
+        seen = max(0, seen - 2) + len(listed)
+        more = seen < len(changes)
+        answer = self._page(
+            asked["groupId"], page, before=after, after=after + len(page), seen=seen, changed=listed, more=more
+        )
+        return answer | {"end": not more}
 
-    def _page(self, group_id: str, page: list[Frame], *, before: int, after: int, more: bool) -> Frame:
-        cursors = {"before": str(before), "after": f"{self.epoch} {after}", "more": more}
-        return {"action": "history", "groupId": group_id, "messages": page} | cursors
+    def _page(
+        self,
+        group_id: str,
+        page: list[Frame],
+        *,
+        before: int,
+        after: int,
+        more: bool,
+        seen: int = 0,
+        changed: Iterable[str] = (),
+    ) -> Frame:
+        cursors = {"before": str(before) if before else None, "after": f"{self.epoch} {after} {seen}", "more": more}
+        changes = [one for one in self.stored[group_id] if one["messageId"] in changed]
+        listed = {"changes": None if self.changes is None else changes}
+        return {"action": "history", "groupId": group_id, "messages": page} | listed | cursors
+
+    async def _edit(self, frame: Frame) -> Frame:
+        same = {"groupId": frame["groupId"], "messageId": frame["messageId"]}
+        found = [one for one in self.stored[frame["groupId"]] if one["messageId"] == frame["messageId"]]
+        if not found:
+            return {"action": "error", "code": "NOT_FOUND", "message": "no such message", "retryable": False}
+        if found[0]["message"] != frame["message"]:
+            found = [self.alter(*same.values(), message=frame["message"])]
+            await self.push(found[0], changed=True)
+        return {"action": "changed", "changedAt": found[0].get("changedAt")} | same
 
     async def _take(self, frame: Frame) -> Frame:
         known = (one for one in self.stored[frame["groupId"]] if one["clientMessageId"] == frame["clientMessageId"])
@@ -169,6 +225,9 @@ class Recorder(ReliableClient):
         heard: The texts of each group, in the order in which they came.
         refusals: Groups with the code of their refusal.
         recovered: Connections that were complete.
+        now: Texts of the messages of each group as they are now, by their ids.
+        changes: Later versions of each message, in the order in which they came.
+        resets: Groups of which changes are missing.
     """
 
     def __init__(self, url: str, user_id: str, *groups: str, **options: Any) -> None:
@@ -176,11 +235,25 @@ class Recorder(ReliableClient):
         self.heard: defaultdict[str, list[str]] = defaultdict(list)
         self.refusals: list[tuple[str, str]] = []
         self.recovered = 0
+        self.now: defaultdict[str, dict[str, str]] = defaultdict(dict)
+        self.changes: defaultdict[str, list[str]] = defaultdict(list)
+        self.resets: list[str] = []
         for group in groups:
             self.group(group)
 
     def on_message(self, message: Frame) -> None:
         self.heard[message["groupId"]].append(message["message"])
+        assert message["messageId"] not in self.now[message["groupId"]]
+        self.now[message["groupId"]][message["messageId"]] = message["message"]
+
+    def on_change(self, message: Frame) -> None:
+        self.changes[message["messageId"]].append(message["changedAt"])
+        self.now[message["groupId"]][message["messageId"]] = message["message"]
+
+    def on_reset(self, room: Room) -> None:
+        self.resets.append(room.group_id)
+        self.heard[room.group_id].clear()
+        self.now[room.group_id].clear()
 
     def on_refused(self, room: Room, error: Frame) -> None:
         self.refusals.append((room.group_id, error["code"]))
@@ -220,8 +293,9 @@ async def until(holds: Callable[[], object]) -> None:
 GROUPS = ("red", "blue")
 
 
-async def chatter(clients: list[Recorder], dice: random.Random) -> dict[str, list[str]]:
-    """Say texts, lose connections, leave and join. Returns what was said in each group."""
+async def chatter(chat: Chat, clients: list[Recorder], dice: random.Random) -> dict[str, list[str]]:
+    """Say texts, edit, lose connections, leave and join. Returns what was said in each group."""
+    edits = []
     said: dict[str, list[str]] = {group: [] for group in GROUPS}
     answers = []
     for number in range(120):
@@ -236,11 +310,16 @@ async def chatter(clients: list[Recorder], dice: random.Random) -> dict[str, lis
                 client.rooms[group].close()
             case 2 | 3:
                 client.group(group)
+            case 4 | 5 | 6 if chat.stored[group]:
+                message_id = dice.choice(chat.stored[group])["messageId"]
+                change = client.rooms[group].change("editMessage", message_id, message=f"edited {number}")
+                edits.append(asyncio.create_task(change))
         await asyncio.sleep(dice.random() / 50)
     for client in clients:
         for group in GROUPS:
             client.group(group)
     assert {answer["action"] for answer in await asyncio.gather(*answers)} == {"ack"}
+    assert {answer["action"] for answer in await asyncio.gather(*edits)} == {"changed"}
     return said
 
 
@@ -252,16 +331,155 @@ def test_each_message_comes_once_in_each_group_through_every_fault(seed: int) ->
         async with chat.running() as url:
             clients = [Recorder(url, f"user-{number}", *GROUPS, recover_every=0.5) for number in range(3)]
             async with running(*clients):
-                said = await chatter(clients, random.Random(seed))
+                said = await chatter(chat, clients, random.Random(seed))
+                now = {group: {one["messageId"]: one["message"] for one in chat.stored[group]} for group in GROUPS}
                 heard = [client.heard[group] for client in clients for group in GROUPS]
                 await until(lambda: sum(map(len, heard)) >= 3 * sum(map(len, said.values())))
+                await until(lambda: all(client.now == now for client in clients))
                 await asyncio.sleep(0.3)  # What comes twice comes now.
         for group in GROUPS:
-            assert [sorted(client.heard[group]) for client in clients] == [sorted(said[group])] * 3
-            assert sorted(message["message"] for message in chat.stored[group]) == sorted(said[group])
+            assert [len(client.heard[group]) for client in clients] == [len(said[group])] * 3
+            assert len(chat.stored[group]) == len(said[group])
+        assert sum(len(client.changes) for client in clients) > 3
+        for client in clients:
+            assert client.now == now
+            assert all(versions == sorted(set(versions)) for versions in client.changes.values())
 
     asyncio.run(play())
     assert "leaveGroup" in chat.actions
+
+
+def test_a_version_comes_once_whatever_the_order_and_an_older_one_does_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reliable_client, "_PAGE", 3)
+    chat = Chat()
+    ids = [chat.store("red", f"text {number}")["messageId"] for number in range(8)]
+    chat.alter("red", ids[7], message="already edited")
+
+    async def play() -> None:
+        async with chat.running() as url:
+            ann = Recorder(url, "ann", "red", first_pages=1)
+            async with running(ann):
+                await until(lambda: ann.rooms["red"].synced and chat.joined["red"])
+                assert ann.now["red"] == {ids[5]: "text 5", ids[6]: "text 6", ids[7]: "already edited"}
+                assert not ann.changes
+                old = chat.stored["red"][6]
+                second = chat.alter("red", ids[6], message="second")
+                third = chat.alter("red", ids[6], message="third")
+                before_the_page = chat.alter("red", ids[0], message="edited 0")
+                for message in (third, second, before_the_page, third, before_the_page):
+                    await chat.push(message, changed=True)
+                for message in (old, second, third):
+                    await chat.push(message)
+                unheard = chat.store("red", "unheard")
+                await chat.push(chat.alter("red", unheard["messageId"], message="heard"), changed=True)
+                await until(lambda: unheard["messageId"] in ann.now["red"])
+                fourth = chat.alter("red", ids[6], message="fourth")
+                await chat.push(fourth)  # A retry repeats the message as it is now.
+                await until(lambda: ann.now["red"][ids[6]] == "fourth")
+                assert ann.heard["red"] == ["text 5", "text 6", "already edited", "heard"]
+                assert ann.changes == {
+                    ids[6]: [third["changedAt"], fourth["changedAt"]],
+                    ids[0]: [before_the_page["changedAt"]],
+                }
+
+    asyncio.run(play())
+
+
+def test_changes_are_read_page_by_page_after_a_reconnect(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reliable_client, "_PAGE", 3)
+    chat = Chat()
+    ids = [chat.store("red", f"text {number}")["messageId"] for number in range(9)]
+
+    async def play() -> None:
+        async with chat.running() as url:
+            ann = Recorder(url, "ann", "red")
+            async with running(ann):
+                await until(lambda: ann.rooms["red"].synced)
+                ann.cut()
+                for message_id in ids:
+                    chat.alter("red", message_id, message="edited")
+                await until(lambda: ann.recovered == 2)
+                assert set(ann.now["red"].values()) == {"edited"}
+                assert len(ann.heard["red"]) == 9
+                assert {len(versions) for versions in ann.changes.values()} == {1}
+
+    asyncio.run(play())
+
+
+def test_after_too_long_an_absence_the_messages_come_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reliable_client, "_PAGE", 3)
+    chat = Chat()
+    ids = [chat.store("red", f"text {number}")["messageId"] for number in range(5)]
+
+    async def be_away_for_long(client: Recorder) -> None:
+        async with running(client):
+            await until(lambda: client.rooms["red"].synced)
+            client.cut()
+            chat.alter("red", ids[4], message="edited")
+            chat.resets = True
+            await until(lambda: client.recovered == 2)
+            assert client.resets == ["red"]
+            await chat.push(chat.alter("red", ids[0], message="last"), changed=True)
+            await until(lambda: client.now["red"].get(ids[0]) == "last")
+
+    async def play() -> None:
+        async with chat.running() as url:
+            everything, page = Recorder(url, "ann", "red"), Recorder(url, "bob", "red", first_pages=1)
+            await be_away_for_long(everything)
+            await be_away_for_long(page)
+            assert everything.heard["red"] == [*(f"text {number}" for number in range(4)), "edited"]
+            assert page.heard["red"] == ["text 2", "text 3", "edited"]
+
+    asyncio.run(play())
+
+
+def test_a_chat_without_changes_works(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reliable_client, "_PAGE", 3)
+    chat = Chat()
+    chat.changes = None
+    for number in range(5):
+        chat.store("red", f"text {number}")
+
+    async def play() -> None:
+        async with chat.running() as url:
+            ann = Recorder(url, "ann", "red")
+            async with running(ann):
+                await until(lambda: ann.rooms["red"].synced)
+                ann.cut()
+                chat.store("red", "text 5")
+                await until(lambda: ann.recovered == 2)
+                assert ann.heard["red"] == [f"text {number}" for number in range(6)]
+
+    asyncio.run(play())
+
+
+def test_a_change_is_made_after_a_reconnect_or_refused_or_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    chat = Chat()
+    message_id = chat.store("red", "text")["messageId"]
+
+    async def play() -> None:
+        async with chat.running() as url:
+            ann = Recorder(url, "ann", "red")
+            early = asyncio.create_task(ann.rooms["red"].change("editMessage", message_id, message="early"))
+            async with running(ann):
+                assert (await early)["messageId"] == message_id
+                with pytest.raises(RefusedError) as refused:
+                    await ann.rooms["red"].change("editMessage", "of another group", message="x")
+                assert refused.value.error["code"] == "NOT_FOUND"
+                ann.cut()
+                await asyncio.gather(
+                    *(ann.rooms["red"].change("editMessage", message_id, message=text) for text in ("one", "two"))
+                )
+                assert chat.stored["red"][0]["message"] == "two"
+                monkeypatch.setattr(room, "CHANGE_S", 0.3)
+                chat.chance = 1
+                with pytest.raises(TimeoutError):
+                    await ann.rooms["red"].change("editMessage", message_id, message="never")
+                asked = chat.actions.count("editMessage")
+                await asyncio.sleep(0.5)
+                assert chat.actions.count("editMessage") == asked
+
+    asyncio.run(play())
 
 
 def test_sixty_groups_are_joined_and_read_in_batches_and_only_the_asked_pages(monkeypatch: pytest.MonkeyPatch) -> None:

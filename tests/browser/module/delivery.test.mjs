@@ -22,8 +22,38 @@ const LAG_MS = 3_000;
 /** How a message is found again in every list, and in the order of its group. */
 const position = ({ timestamp, messageId }) => `${timestamp} ${messageId}`;
 
-/** Check at every change that the messages of a room are in order, each once. Returns the sent ones. */
+/** A message in the order of its group, with what can change. */
+const content = (message) => {
+  const { message: text, changedAt, editedAt, deletedAt, reactions } = message;
+  return `${position(message)} ${JSON.stringify({ text, changedAt, editedAt, deletedAt, reactions })}`;
+};
+
+/** Change some message of a room. The client repeats it until the server has answered. */
+async function change(room, random, text) {
+  const sent = room.messages.filter(({ status, deletedAt }) => status === "sent" && !deletedAt);
+  const { messageId, own } = sent[Math.floor(random() * sent.length)] ?? {};
+  const dice = random();
+  if (!messageId) return;
+  try {
+    if (own && dice < 0.1) await room.delete(messageId);
+    else if (own && dice < 0.6) await room.edit(messageId, text);
+    else await room.react(messageId, dice < 0.8 ? "👍" : "🎈", random() < 0.7);
+  } catch ({ code }) {
+    // Another one may have deleted it.
+    assert.ok(code === "NOT_FOUND" || code === "TIMEOUT" || code === "DISCONNECTED", code);
+  }
+}
+
+/**
+ * Check at every change that the messages of a room are in order, each once, and that no version of a message comes twice
+ * or after a later one.
+ */
 function watch(room) {
+  const versions = new Map();
+  room.on("change", ({ messageId, changedAt }) => {
+    assert.ok(changedAt > (versions.get(messageId) ?? ""), "each version must come once, in order");
+    versions.set(messageId, changedAt);
+  });
   room.on("messages", (messages) => {
     const sent = messages.filter(({ status }) => status === "sent").map(position);
     assert.deepEqual(sent, [...new Set(sent)].sort(), "messages must always be in order, each once");
@@ -40,6 +70,7 @@ function watch(room) {
  * @param {string[]} [options.groups] Default: one group, and clients of one group.
  * @param {string[]} [options.users] The user of each client. The clients of a user are tabs of one browser.
  * @param {number} [options.marks] How often each client says that it has read a group. The counts are then checked, too.
+ * @param {number} [options.changes] How often each client edits, deletes or reacts to a message of a group.
  * @param {(chat: FakeChat, random: () => number, clock: FakeClock, clients: ChatClient[]) => void} [options.disturb]
  * @returns The chat, which has counted the faults.
  */
@@ -52,6 +83,7 @@ async function converse({
   disturb = () => {},
   timing = {},
   marks = 0,
+  changes = 0,
 }) {
   const clock = new FakeClock();
   const random = seeded(seed);
@@ -67,8 +99,11 @@ async function converse({
       const room = groups ? client.group(groupId) : client;
       let said = 0;
       watch(room);
+      for (let n = 0; n < changes; n++)
+        clock.setTimeout(() => change(room, random, `${tab} changed ${n}`), random() * each * 200);
       rooms.push({ room, groupId, tab });
-      for (let n = 0; n < each; n++) clock.setTimeout(() => room.send(`${tab} ${said++}`), random() * each * 100);
+      for (let n = 0; n < each; n++)
+        clock.setTimeout(() => room.send(`${tab} ${said++}`, { data: { b: [said], a: null } }), random() * each * 100);
       for (let n = 0; n < marks; n++) clock.setTimeout(() => room.markRead(), random() * each * 200);
     }
     if (marks) client.on("groups", (list) => (client.list = list));
@@ -82,10 +117,13 @@ async function converse({
       ({ room: { messages } }) => messages.length === total && messages.every(({ status }) => status === "sent"),
     );
   await clock.until(complete, 3_600_000);
+  // Until all changes are made, and the next history has brought those whose push was lost.
+  if (changes) await clock.advance(1_200_000);
   for (const { room, groupId, tab } of rooms) {
-    const stored = chat.rows.filter((row) => row.groupId === groupId).map(position);
-    assert.deepEqual(room.messages.map(position), stored.sort());
-    const own = room.messages.map(({ message }) => message.split(" ")).filter(([by]) => by === `${tab}`);
+    const stored = chat.rows.filter((row) => row.groupId === groupId);
+    assert.deepEqual(room.messages.map(content), stored.map(content).sort());
+    const saidOf = new Map(stored.map(({ messageId, said }) => [messageId, JSON.parse(said)[0].split(" ")]));
+    const own = room.messages.map(({ messageId }) => saidOf.get(messageId)).filter(([by]) => by === `${tab}`);
     assert.deepEqual(
       own.map(([, n]) => Number(n)),
       [...Array(each).keys()],
@@ -106,6 +144,9 @@ async function converse({
   return chat;
 }
 
+/** Actions that do something, also if their answer is lost. */
+const CHANGING = ["sendMessage", "joinGroup", "leaveGroup", "editMessage", "deleteMessage", "react"];
+
 /** Lost frames, lost acks and refusals at random, `limit` of them at most. Returns how many there were. */
 function unreliable(chat, random, limit) {
   let lost = 0;
@@ -115,7 +156,7 @@ function unreliable(chat, random, limit) {
     if (dice > 0.2 || lost >= limit) return undefined;
     lost += 1;
     if (dice < 0.05) return "lost";
-    if (dice < 0.1 && ["sendMessage", "joinGroup", "leaveGroup"].includes(frame.action)) return "unanswered";
+    if (dice < 0.1 && CHANGING.includes(frame.action)) return "unanswered";
     const code = dice < 0.15 ? "RATE_LIMITED" : "UNAVAILABLE";
     return { code, message: "later", retryable: true, retryAfterMs: 300 };
   };
@@ -125,14 +166,21 @@ function unreliable(chat, random, limit) {
 
 describe("two clients have the same messages, in order", () => {
   test("undisturbed", async () => {
-    const chat = await converse({ seed: 1, each: 50 });
+    const chat = await converse({ seed: 1, each: 50, changes: 50 });
     assert.equal(chat.kills, 0);
+    const changed = (name) => chat.rows.filter((row) => row[name]).length;
+    assert.ok(["editedAt", "deletedAt", "reactions"].every((name) => changed(name) > 3));
   });
 
   test("with the connection killed once, at any point", async () => {
-    const { events } = await converse({ seed: 2, each: 6 });
+    const { events } = await converse({ seed: 2, each: 6, changes: 4 });
     for (let at = 1; at <= events; at++) {
-      const chat = await converse({ seed: 2, each: 6, disturb: (chat) => (chat.killer = (event) => event === at) });
+      const chat = await converse({
+        seed: 2,
+        each: 6,
+        changes: 4,
+        disturb: (chat) => (chat.killer = (event) => event === at),
+      });
       assert.equal(chat.kills, 1, `event ${at} of ${events}`);
     }
   });
@@ -150,7 +198,11 @@ describe("two clients have the same messages, in order", () => {
     let lost = 0;
     for (let seed = 100; seed < 140; seed++) {
       let count;
-      await converse({ seed, each: 25, disturb: (chat, random) => (count = unreliable(chat, random, 100)) });
+      const disturb = (chat, random) => {
+        count = unreliable(chat, random, 100);
+        chat.lost = () => random() < 0.2;
+      };
+      await converse({ seed, each: 25, changes: 25, disturb });
       lost += count();
     }
     assert.ok(lost > 500, `${lost} frames`);
@@ -225,7 +277,7 @@ describe("clients in many groups have the same messages, in order", () => {
           }
         }
       };
-      const chat = await converse({ seed, each: 8, groups, users: ["A", "A", "B"], disturb, marks: 4 });
+      const chat = await converse({ seed, each: 8, groups, users: ["A", "A", "B"], disturb, marks: 4, changes: 8 });
       lost += count() + chat.kills;
     }
     assert.ok(lost > 500, `${lost} faults`);

@@ -10,8 +10,12 @@ const EPOCH = Date.UTC(2026, 0, 1);
 const OVERLAP_MS = 10_000;
 
 export class FakeChat {
-  /** Stored messages, oldest write first. */
+  /** Stored messages as they are now, oldest write first. `said` is what was first sent. */
   rows = [];
+  /** Whether messages can be changed. */
+  hasChanges = true;
+  /** How long changes are listed. */
+  changesKeptMs = Infinity;
   /** Number of events that have reached a client or the server. */
   events = 0;
   kills = 0;
@@ -22,6 +26,8 @@ export class FakeChat {
   fault = () => undefined;
   /** Called with each group of a batch. Returns the code with which the group is refused, or undefined. */
   refusal = () => undefined;
+  /** Called with each changed message and each recipient. Returns true to lose the push. */
+  lost = () => false;
   /** Called with each new message. */
   stored = () => {};
   #clock;
@@ -30,6 +36,8 @@ export class FakeChat {
   #connections = new Set();
   /** How far each user has read, by user and group. */
   #markers = new Map();
+  /** Where in the order of changes each message was changed. */
+  #changes = [];
   #tick = 0;
 
   /** @param {{ clock: { now: number, setTimeout: Function }, random?: () => number, indexLagMs?: number }} options */
@@ -115,6 +123,10 @@ export class FakeChat {
     switch (frame.action) {
       case "sendMessage":
         return this.#send(connection, frame, fault === "unanswered" ? () => {} : reply);
+      case "editMessage":
+      case "deleteMessage":
+      case "react":
+        return this.#change(connection, frame, fault === "unanswered" ? () => {} : reply, reply);
       case "joinGroup":
       case "leaveGroup": {
         const refused = this.#refused(frame.groupIds);
@@ -174,7 +186,8 @@ export class FakeChat {
     for (const { groupId, after } of groups) {
       if (refused.some((one) => one.groupId === groupId)) continue;
       const page = this.#history(groupId, { after, limit });
-      if (page.messages.length || after === undefined) answers.push(page);
+      const hasNews = page.messages.length || page.changes?.length || page.more || page.reset;
+      if (hasNews || after === undefined) answers.push(page);
       if (after === undefined || !page.more) current.push({ groupId, after: page.after });
     }
     answers.push({ action: "upToDate", groups: current, refused });
@@ -191,30 +204,65 @@ export class FakeChat {
     });
   }
 
-  #send(connection, { groupId, senderId, senderName = senderId, message, clientMessageId }, reply) {
+  #send(connection, frame, reply) {
+    const { groupId, senderId, senderName = senderId, message, clientMessageId, type, replyTo, data } = frame;
     const messageId = createHash("sha1")
       .update(JSON.stringify([groupId, senderId, clientMessageId]))
       .digest("hex");
+    const said = JSON.stringify([message, type, replyTo, data]);
     let row = this.rows.find((row) => row.messageId === messageId);
     const duplicate = !!row;
+    if (duplicate && row.said !== said)
+      return reply({ action: "error", code: "CONFLICT", message: "no", retryable: false, clientMessageId });
     if (!row) {
       const timestamp = this.#timestamp();
-      row = {
-        messageId,
-        groupId,
-        senderId,
-        senderName,
-        message,
-        timestamp,
-        clientMessageId,
-        indexedAt: this.#indexedAt(),
-      };
+      const stored = { messageId, groupId, senderId, senderName, message, timestamp, clientMessageId };
+      row = { ...stored, type, replyTo, data, said, indexedAt: this.#indexedAt() };
+      row.versions = [{ at: row.indexedAt, message: asStored(row) }];
       this.rows.push(row);
       this.stored(row);
     }
-    const { indexedAt, ...stored } = row;
     reply({ action: "ack", clientMessageId, messageId, timestamp: row.timestamp, duplicate });
-    for (const other of this.reached(groupId, connection)) this.#post(other, { action: "message", ...stored });
+    for (const other of this.reached(groupId, connection)) this.#post(other, { action: "message", ...asStored(row) });
+  }
+
+  #change(connection, frame, reply, refuse) {
+    const { userId } = connection;
+    const { action, groupId, messageId } = frame;
+    const no = (code) => refuse({ action: "error", code, message: "no", retryable: false });
+    const row = this.rows.find((row) => row.messageId === messageId && row.groupId === groupId);
+    if (!this.hasChanges) return no("UNKNOWN_ACTION");
+    if (!row) return no("NOT_FOUND");
+    if (action !== "react" && row.senderId !== userId) return no("FORBIDDEN");
+    if (action !== "deleteMessage" && row.deletedAt) return no("NOT_FOUND");
+    const change = this.#decide(row, frame, userId);
+    if (change) {
+      const before = row.changedAt ?? "";
+      do row.changedAt = this.#timestamp();
+      while (row.changedAt <= before);
+      Object.assign(row, change(row.changedAt));
+      row.versions.push({ at: this.#indexedAt(), message: asStored(row) });
+      this.#changes.push({ groupId, messageId, place: `${row.changedAt}#${messageId}` });
+    }
+    reply({ action: "changed", groupId, messageId, changedAt: row.changedAt });
+    if (!change) return undefined;
+    const changed = { action: "messageChanged", groupId, message: asStored(row) };
+    for (const other of this.reached(groupId, connection)) if (!this.lost(changed, other)) this.#post(other, changed);
+    return undefined;
+  }
+
+  /** What a change does to a row, from its time. Undefined: nothing. */
+  #decide(row, { action, message, reaction, on }, userId) {
+    if (action === "editMessage") return row.message === message ? undefined : (editedAt) => ({ message, editedAt });
+    if (action === "deleteMessage") {
+      const gone = { message: "", data: undefined, reactions: undefined };
+      return row.deletedAt ? undefined : (deletedAt) => ({ ...gone, deletedAt });
+    }
+    const { [reaction]: users = [], ...others } = row.reactions ?? {};
+    if (users.includes(userId) === on) return undefined;
+    const now = on ? [...users, userId].sort() : users.filter((user) => user !== userId);
+    const reactions = { ...others, ...(now.length && { [reaction]: now }) };
+    return () => ({ reactions: Object.keys(reactions).length ? reactions : undefined });
   }
 
   #markRead(connection, { groupId, messageId, timestamp }, reply) {
@@ -241,12 +289,11 @@ export class FakeChat {
 
   /** A group in a user's list, from what the index shows at some time. */
   summary(userId, groupId, at) {
-    const rows = this.rows
-      .filter((row) => row.groupId === groupId && row.indexedAt <= at)
-      .map(({ indexedAt, ...row }) => row)
-      .sort((a, b) => (position(a) < position(b) ? -1 : 1));
+    const rows = this.#index(groupId, at);
     const readUpTo = this.#markers.get(JSON.stringify([userId, groupId])) ?? null;
-    const after = rows.filter((row) => row.senderId !== userId && (!readUpTo || position(row) > position(readUpTo)));
+    const after = rows.filter(
+      (row) => row.senderId !== userId && !row.deletedAt && (!readUpTo || position(row) > position(readUpTo)),
+    );
     return { groupId, lastMessage: rows.at(-1) ?? null, unread: after.length, unreadMore: false, readUpTo };
   }
 
@@ -259,38 +306,63 @@ export class FakeChat {
     });
   }
 
-  #history(groupId, { after, before, limit = 50 }) {
-    const rows = this.rows
-      .filter((row) => row.groupId === groupId && row.indexedAt <= this.#clock.now)
-      .map(({ indexedAt, ...row }) => row)
+  /** The messages of a group that the index shows at some time, as it shows them. */
+  #index(groupId, at) {
+    return this.rows
+      .filter((row) => row.groupId === groupId && row.indexedAt <= at)
+      .map(({ versions }) => versions.findLast((version) => version.at <= at).message)
       .sort((a, b) => (position(a) < position(b) ? -1 : 1));
-    if (after === undefined) {
+  }
+
+  #history(groupId, { after, before, limit = 50 }) {
+    const rows = this.#index(groupId, this.#clock.now);
+    const now = this.#timestamp();
+    const page = (messages, fields) => ({ action: "history", groupId, messages, before: null, ...fields });
+    const cursor = after === undefined ? undefined : JSON.parse(after);
+    const reset = !!cursor && Date.parse(now) - Date.parse(cursor.changes) > this.changesKeptMs;
+    if (!cursor || reset) {
       const older = before === undefined ? rows : rows.filter((row) => position(row) < before);
-      const page = older.slice(-limit);
-      const more = older.length > page.length;
-      const end = page.length ? position(page.at(-1)) : "0";
-      return {
-        action: "history",
-        groupId,
-        messages: page,
-        before: more ? position(page[0]) : null,
-        after: `~${end}`,
-        more,
-      };
+      const messages = older.slice(-limit);
+      const more = older.length > messages.length;
+      const end = messages.length ? position(messages.at(-1)) : "0";
+      return page(messages, {
+        changes: this.hasChanges ? [] : null,
+        before: more ? position(messages[0]) : null,
+        after: JSON.stringify({ end, isSettled: true, changes: now }),
+        more: more && !reset,
+        ...(reset && { reset }),
+      });
     }
+    const { end, isSettled, changes, place, began = now } = cursor;
     // Only the first page after a cursor overlaps. Otherwise a page could end where it began.
-    const from = after.startsWith("~") ? overlapped(after.slice(1)) : after;
-    const newer = rows.filter((row) => position(row) > from);
-    const page = newer.slice(0, limit);
-    const more = newer.length > page.length;
-    const end = [after.replace("~", ""), ...page.map(position)].sort().at(-1);
+    const from = isSettled ? overlapped(end) : end;
+    const newer = place ? [] : rows.filter((row) => position(row) > from);
+    const messages = newer.slice(0, limit);
+    if (newer.length > limit) {
+      const next = { end: position(messages.at(-1)), changes, began };
+      return page(messages, { changes: this.hasChanges ? [] : null, after: JSON.stringify(next), more: true });
+    }
+    const last = [end, ...messages.map(position)].sort().at(-1);
+    const found = this.#changesAfter(groupId, place ?? overlapped(changes), limit);
+    const next = found.place
+      ? { end: last, changes, began, place: found.place }
+      : { end: last, isSettled: true, changes: began };
+    return page(messages, {
+      changes: this.hasChanges ? found.messages : null,
+      after: JSON.stringify(next),
+      more: !!found.place,
+    });
+  }
+
+  /** Messages that were changed, each once, and where to go on if there are more. */
+  #changesAfter(groupId, start, limit) {
+    const listed = this.#changes.filter((change) => change.groupId === groupId && change.place > start);
+    const page = listed.slice(0, limit);
+    const last = new Map(page.map(({ messageId, place }) => [messageId, place]));
+    const ids = page.filter(({ messageId, place }) => last.get(messageId) === place).map(({ messageId }) => messageId);
     return {
-      action: "history",
-      groupId,
-      messages: page,
-      before: null,
-      after: more ? position(page.at(-1)) : `~${end}`,
-      more,
+      messages: ids.map((id) => asStored(this.rows.find(({ messageId }) => messageId === id))),
+      place: listed.length > limit ? page.at(-1).place : undefined,
     };
   }
 
@@ -339,6 +411,11 @@ export class FakeChat {
     const micros = String(Math.floor(this.#tick / 3) % 1000).padStart(3, "0");
     return new Date(EPOCH + Math.floor(this.#clock.now / 10) * 10).toISOString().replace("Z", `${micros}Z`);
   }
+}
+
+/** What the server sends of a row. */
+function asStored({ indexedAt, versions, said, ...message }) {
+  return JSON.parse(JSON.stringify(message));
 }
 
 const position = (row) => `${row.timestamp} ${row.messageId}`;

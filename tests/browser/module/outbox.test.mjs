@@ -110,6 +110,49 @@ describe("sending", () => {
     assert.equal(storage.length, 0);
   });
 
+  test("what goes with a message is sent and shown as it was, also if the page changes it later", async () => {
+    const { client, ack, sent, sockets } = await connected();
+    const data = { url: "https://example.com/1.jpg", size: [1, { of: null }] };
+    const options = { type: "image", replyTo: "m0", data };
+    const whole = structuredClone(options);
+    client.send("Hello", options);
+    data.size.push(2);
+    options.type = "other";
+    client.send("plain", { type: undefined, replyTo: null });
+    const of = ({ type, replyTo, data }) => ({ type, replyTo, data });
+    assert.deepEqual([of(client.messages[0]), of(sent()[0])], [whole, whole]);
+    ack(sent()[0]);
+    assert.deepEqual(of(client.messages[0]), whole);
+    assert.ok(["type", "replyTo", "data"].every((name) => !(name in sent()[1] || name in client.messages[1])));
+    sockets[0].drop();
+    await clock.until(() => sockets.length === 2);
+    sockets[1].open();
+    await settled();
+    assert.deepEqual(sockets[1].frames("sendMessage")[0], sockets[0].frames("sendMessage")[1]);
+  });
+
+  test("refuses what cannot go with a message", async () => {
+    const { client, sent } = await connected();
+    const circle = {};
+    circle.circle = circle;
+    const wrong = [
+      [{ type: "" }, /^TypeError: type must be a string of 1 to 256 bytes/],
+      [{ type: 7 }, /^TypeError: type/],
+      [{ replyTo: "x".repeat(257) }, /^TypeError: replyTo must be the messageId/],
+      [{ replyTo: {} }, /^TypeError: replyTo/],
+      ...["text", 7, [1], new Date(0)].map((data) => [
+        { data },
+        /^TypeError: data must be an object of at most 2048 bytes/,
+      ]),
+      [{ data: { text: "é".repeat(1024) } }, /^TypeError: data/],
+      [{ data: circle }, /^TypeError/],
+    ];
+    for (const [options, message] of wrong) assert.throws(() => client.send("x", options), message);
+    assert.deepEqual([sent(), client.messages, storage.length], [[], [], 0]);
+    client.send("x", { data: { text: "é".repeat(1018) } });
+    assert.equal(sent().length, 1);
+  });
+
   test("without a name, the sender is shown by id, as the server does", async () => {
     const { client } = await connected({ senderName: undefined });
     client.send("Hello");
@@ -468,6 +511,25 @@ describe("across reloads and tabs", () => {
     assert.deepEqual([shown(client), stored(chat), storage.length], [["x sent"], ["x"], 0]);
   });
 
+  test("what goes with a message survives a reload, so that the server takes the retry for the same message", async () => {
+    const chat = server();
+    chat.fault = ({ action }) => (action === "sendMessage" ? "unanswered" : undefined);
+    const page = tab(chat.WebSocket);
+    const options = { type: "image", replyTo: "m0", data: { b: [1, null], a: "é" } };
+    page.client.send("x", options);
+    await clock.until(() => chat.rows.length === 1);
+    page.crash();
+    page.client.close();
+    // Only the ack of the retry tells that it is stored.
+    const conflicts = [];
+    chat.fault = ({ action }) => (action === "getHistory" ? "lost" : undefined);
+    const { client } = tab(chat.WebSocket);
+    client.on("error", ({ code }) => conflicts.push(code));
+    await clock.until(() => client.messages[0]?.status === "sent");
+    const [{ type, replyTo, data }] = client.messages;
+    assert.deepEqual([{ type, replyTo, data }, conflicts, chat.rows.length], [options, [], 1]);
+  });
+
   test("a message is not shown twice if a tab takes it over after history has shown it", async () => {
     const chat = server();
     chat.fault = ({ action }) => (action === "sendMessage" ? "unanswered" : undefined);
@@ -537,6 +599,11 @@ describe("across reloads and tabs", () => {
         status: 7,
         error: 7,
         key: 7,
+        type: ["x"],
+        replyTo: "",
+        data: [1],
+        changedAt: "3",
+        reactions: 7,
       };
       const foreign = {
         clientMessageId: "1-5",
@@ -554,6 +621,8 @@ describe("across reloads and tabs", () => {
       await clock.advance(60_000);
       assert.deepEqual(stored(chat), ["whole", "odd", "foreign"]);
       for (const row of chat.rows) assert.deepEqual([row.groupId, row.senderId, row.senderName], ["G", "U", "Uli"]);
+      for (const { said } of chat.rows) assert.deepEqual(JSON.parse(said).slice(1), [null, null, null]);
+      assert.ok(client.messages.every((message) => !("changedAt" in message || "reactions" in message)));
       assert.deepEqual(shown(client), ["whole sent", "odd sent", "foreign sent", "failed failed"]);
       assert.deepEqual(
         storage.messages.map(({ message }) => message),

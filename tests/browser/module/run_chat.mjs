@@ -1,9 +1,12 @@
-/** The chat of chat_anywhere.mjs in Node.js, Deno and Bun: `node run_chat.mjs WebSocketURL`. With `worker`, in a worker. */
+/**
+ * The chat of chat_anywhere.mjs in Node.js, Deno and Bun: `node run_chat.mjs WebSocketURL`. With `worker`, in a worker. With
+ * `changes` or `no-changes`, it changes messages.
+ */
 import assert from "node:assert/strict";
 import { Worker, workerData } from "node:worker_threads";
 
 import { ChatClient } from "../../../web/chat-client.js";
-import { chat } from "./chat_anywhere.mjs";
+import { change, chat } from "./chat_anywhere.mjs";
 
 const [, , url = workerData, where] = process.argv;
 
@@ -11,6 +14,8 @@ if (where === "worker") {
   new Worker(import.meta.filename, { workerData: url }).on("error", (error) => {
     throw error;
   });
+} else if (where) {
+  await change(url, globalThis.WebSocket ? undefined : (await import("ws")).default, where === "no-changes");
 } else if (globalThis.WebSocket) {
   await chat(url);
 } else {
