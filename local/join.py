@@ -43,7 +43,7 @@ async def chat(
     except asyncio.CancelledError:
         interrupted = True
         parting = asyncio.create_task(_part(client))
-        if client.outbox:
+        if client.is_unfinished:
             await asyncio.wait({*over, parting}, timeout=_INTERRUPTED_S, return_when=asyncio.FIRST_COMPLETED)
     parting.cancel()
     running.cancel()
@@ -55,13 +55,13 @@ async def chat(
         client.say_unsent()
     if client.over.done():
         return client.over.result()
-    return 0 if interrupted else int(client.refused or bool(client.outbox))
+    return 0 if interrupted else int(client.refused or client.is_unfinished)
 
 
 async def _part(client: TerminalClient) -> None:
     """Wait until all messages are shown and sent, and all commands answered."""
     await client.recovered.wait()
-    while waiting := {outgoing.answer for outgoing in client.outbox.values()} | client.answering:
+    while waiting := {outgoing.answer for outgoing in client.outbox.values()} | client.answering | set(client.changing):
         await asyncio.wait(waiting)
 
 

@@ -69,7 +69,7 @@ class Link:
         if read:
             self._readers[request_id] = read
         try:
-            return await self.request(request_id, json.dumps({"action": action, "requestId": request_id} | fields))
+            return await self.request(request_id, encode({"action": action, "requestId": request_id} | fields))
         finally:
             self._readers.pop(request_id, None)
 
@@ -129,6 +129,11 @@ class Link:
         """Let nobody wait for an answer any more."""
         for reply in self._replies.values():
             reply.cancel()
+
+
+def encode(frame: Frame) -> str:
+    """The text of a frame. Not ASCII, in which a text of other letters may not fit into a frame."""
+    return json.dumps(frame, ensure_ascii=False)
 
 
 def backoff(attempt: int) -> float:

@@ -1,7 +1,6 @@
 """One group of a client: its messages, those that wait to be sent, and how far its history is read."""
 
 import asyncio
-import json
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -9,7 +8,7 @@ from itertools import count, islice
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
-from .link import DisconnectedError, Frame, backoff
+from .link import DisconnectedError, Frame, backoff, encode
 
 if TYPE_CHECKING:
     from .reliable_client import ReliableClient
@@ -23,6 +22,8 @@ https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-executio
 
 CHANGE_S = 60.0
 """How long a change of a message is repeated, in seconds."""
+PUSH_S = 4.0
+"""How long the push of a change may take until the client reads the history for it."""
 
 
 @dataclass(eq=False, frozen=True, slots=True)
@@ -99,9 +100,7 @@ class Room:
         own = {"groupId": self.group_id, "senderId": self._client.user_id}
         sender = {"senderName": self._client.sender_name} if self._client.sender_name else {}
         message = {"message": text, "clientMessageId": client_message_id}
-        frame = json.dumps({"action": "sendMessage"} | own | sender | message | options, ensure_ascii=False)
-        if (excess := len(frame.encode()) - MAX_FRAME_BYTES) > 0:
-            raise ValueError(f"the message is {excess} bytes too long")
+        frame = _require_room({"action": "sendMessage"} | own | sender | message | options)
         outgoing = Outgoing(self, text, client_message_id, frame, asyncio.get_running_loop().create_future())
         self._client.outbox[client_message_id] = outgoing
         self._client.reconcile()
@@ -122,15 +121,26 @@ class Room:
 
         Raises:
             RefusedError: The server refuses, and a retry cannot help.
+            ValueError: The change is too long for a frame.
             TimeoutError: There is no answer within :data:`CHANGE_S`. The server may have made the change.
         """
+        whole = {"groupId": self.group_id, "messageId": message_id} | fields
+        _require_room({"action": action, "requestId": str(uuid4())} | whole)
         async with asyncio.timeout(CHANGE_S), self._changing:
             for attempt in count():
                 await self._client.wait_for_connection()
                 with suppress(DisconnectedError):
-                    return await self._client.ask(action, groupId=self.group_id, messageId=message_id, **fields)
+                    answer = await self._client.ask(action, **whole)
+                    asyncio.get_running_loop().call_later(PUSH_S, self._expect, answer)
+                    return answer
                 await asyncio.sleep(backoff(attempt))
         raise AssertionError  # For the type checker: the loop has no end.
+
+    def _expect(self, answer: Frame) -> None:
+        """Catch up if a change has not come. Its push may fail, and reactions in a large group are not pushed."""
+        if self.place and self._versions.get(answer["messageId"], "") < answer.get("changedAt", ""):
+            self.place.due = 0
+            self._client.reconcile()
 
     def close(self) -> None:
         """Leave the group. What is in the outbox is still sent."""
@@ -178,6 +188,18 @@ class Room:
             aside, self._aside = self._aside, []
             for message, changed in aside:
                 self.merge([message], changed=changed)
+
+
+def _require_room(frame: Frame) -> str:
+    """Encode a frame.
+
+    Raises:
+        ValueError: It is too long.
+    """
+    text = encode(frame)
+    if (excess := len(text.encode()) - MAX_FRAME_BYTES) > 0:
+        raise ValueError(f"the message is {excess} bytes too long")
+    return text
 
 
 class CatchUp:

@@ -6,6 +6,7 @@ import re
 import ssl
 import sys
 import unicodedata
+from collections.abc import Iterator
 from contextlib import suppress
 from datetime import datetime
 from typing import TextIO
@@ -16,6 +17,7 @@ from .link import DisconnectedError, Frame, RefusedError
 from .names import Names
 from .reliable_client import ReliableClient
 from .room import Room
+from .shown import Shown
 from .terminal import Terminal, harmless, harmless_lines, is_visible
 
 MAX_ID_BYTES = 256
@@ -40,14 +42,31 @@ _HANDSHAKE_ADVICE = {
 }
 _TRY_AGAIN = 429
 _COMMANDS = (
-    "/join GROUP     join a group and write to it. If you are in it, write to it",
-    "/leave [GROUP]  leave a group",
-    "/who [GROUP]    show who is in a group",
-    "/help           show the commands",
-    "//text          send a text that begins with /",
-    "Alt-Enter       begin another line of the same message. Or Esc, then Enter",
+    "/join GROUP         join a group and write to it. If you are in it, write to it",
+    "/leave [GROUP]      leave a group",
+    "/who [GROUP]        show who is in a group",
+    "/messages [GROUP]   show the last messages with their numbers",
+    "/reply [#3] TEXT    answer message #3. Without #3: the last one of somebody else",
+    "/edit [#3] TEXT     give your message another text. Without #3: your last one",
+    "/delete [#3]        delete a message. Without #3: your last one",
+    "/react [#3] EMOJI   add or take away your reaction. Without #3: as for /reply",
+    "/help               show the commands",
+    "//text              send a text that begins with /",
+    "Alt-Enter           begin another line of the same message. Or Esc, then Enter",
     "Without GROUP, a command is about the group that you write to.",
 )
+_USAGE = {
+    "/reply": "/reply TEXT, or /reply #3 TEXT",
+    "/edit": "/edit TEXT, or /edit #3 TEXT",
+    "/delete": "/delete, or /delete #3",
+    "/react": "/react EMOJI, or /react #3 EMOJI",
+}
+_LISTED = 10
+"""How many messages /messages shows."""
+_SHORT = 60
+"""Characters of a message where it is only named."""
+_NAMED = 3
+"""How many users of a reaction are named. Of more, it is their number."""
 _CHOOSE = "Choose one: /join GROUP"
 
 
@@ -59,6 +78,7 @@ class TerminalClient(ReliableClient):
         recovered: Set when all messages so far have been shown.
         refused: Whether something that the user typed could not be done.
         answering: Commands that wait for an answer of the chat.
+        changing: Changes of messages that wait for an answer, with what to say if none comes.
     """
 
     def __init__(
@@ -77,9 +97,13 @@ class TerminalClient(ReliableClient):
         self.recovered = asyncio.Event()
         self.refused = False
         self.answering: set[asyncio.Task[None]] = set()
+        self.changing: dict[asyncio.Task[None], str] = {}
         self._terminal = terminal
         terminal.status = self._status_line
         self._own: set[str] = set()
+        self._shown = Shown()
+        self._held: list[str] = []  # What is typed after a command about messages, until they are here.
+        self._to_delete = ""  # The message whose deletion the user has to confirm.
         self._day = ""
         self._connected = False
         self._told_at: dict[str, float] = {}
@@ -96,17 +120,24 @@ class TerminalClient(ReliableClient):
     def take(self, line: str) -> None:
         """Send a typed line, unless nothing of it can be seen. Or do what it says, if it begins with a slash."""
         text = line.rstrip("\r\n")
+        command = re.match(r"/\S+", text)
+        is_about_messages = command and command[0] in {"/messages", *_USAGE}
+        if not self.recovered.is_set() and (self._held or is_about_messages):
+            self._held.append(text)
+            return
+        if not text.startswith("/delete"):
+            self._to_delete = ""
         if text.startswith("/") and not text.startswith("//"):
             self._do(text)
         elif is_visible(text):
             self._say(text[1:] if text.startswith("//") else text)
 
     def _do(self, text: str) -> None:
-        if "\n" in text:
+        command, _, rest = re.sub(r"\s", " ", text, count=1).partition(" ")
+        if "\n" in text and command not in {"/reply", "/edit"}:
             self._reject(f"A command is one line. To send this as a message: /{_quote(text)}")
             return
-        command, _, group_id = re.sub(r"\s", " ", text, count=1).partition(" ")
-        group_id = unicodedata.normalize("NFC", group_id.strip())  # As in the arguments of join.py.
+        group_id = unicodedata.normalize("NFC", rest.strip())  # As in the arguments of join.py.
         match command:
             case "/join":
                 self._join_group(group_id)
@@ -116,8 +147,12 @@ class TerminalClient(ReliableClient):
                 task = asyncio.create_task(self._answer_who(room))
                 self.answering.add(task)
                 task.add_done_callback(self.answering.discard)
-            case "/leave" | "/who":
+            case "/messages" if room := self._room(group_id):
+                self._list_messages(room)
+            case "/leave" | "/who" | "/messages":
                 pass  # The user knows why.
+            case _ if command in _USAGE:
+                self._do_to_message(command, rest)
             case "/help":
                 for line in _COMMANDS:
                     self._notice(line)
@@ -171,13 +206,112 @@ class TerminalClient(ReliableClient):
         except RefusedError as refused:
             self._notice(f"The chat does not say who is in {_name(room)}: {explain(refused.error)}")
 
-    def _say(self, text: str) -> None:
-        room = self._current
+    def _list_messages(self, room: Room) -> None:
+        messages = self._shown.last(room.group_id, _LISTED)
+        for message in messages:
+            reactions = f" + {self._reactions(message)}" if message.get("reactions") else ""
+            _, time = _when(message)
+            self._notice(f"#{self._shown.number(message)} {time} {self._short(message)}{_mark(message)}{reactions}")
+        if not messages:
+            self._notice(f"There are no messages in {_name(room)}")
+
+    def _do_to_message(self, command: str, rest: str) -> None:
+        """Do a command about the message that its number names, or else about the last one that it can be about."""
+        found = re.match(r"\s*(?:#(\d+)(?:\s+|$))?", rest)
+        number, text = (found[1], rest[found.end() :]) if found else (None, rest)
+        if (command == "/delete") == is_visible(text):
+            self._reject(f"Type it like this: {_USAGE[command]}")
+            return
+        match command:
+            case "/reply":
+                if message := self._target(number, own=False):
+                    self._reply(message, text)
+            case "/react":
+                if message := self._target(number, own=False):
+                    reaction = text.strip()
+                    on = self.user_id not in message.get("reactions", {}).get(reaction, [])
+                    self._change("Your reaction is not changed", message, "react", reaction=reaction, on=on)
+            case "/edit":
+                if message := self._target(number, own=True):
+                    self._change(f"Not edited: {_quote(text)}", message, "editMessage", message=text)
+            case "/delete":
+                if message := self._target(number, own=True):
+                    self._delete(message)
+
+    def _target(self, number: str | None, *, own: bool) -> Frame | None:
+        """The message with a number, or the last one of this user or of another. If there is none, the user is told."""
+        if number:
+            message = self._shown.numbered(int(number))
+            if message is None:
+                self._reject(f"There is no message #{number}. /messages shows the numbers")
+            return message
+        room = self._room("")
+        if room is None:
+            return None
+        unsent = [one.frame for one in self.outbox.values() if one.room is room]
+        if own and unsent:
+            return dict(json.loads(unsent[-1]))
+
+        def is_wanted(one: Frame) -> bool:
+            return (one.get("senderId") == self.user_id) == own and not one.get("deletedAt")
+
+        last = self._shown.last(room.group_id, 1, is_wanted)
+        if not last:
+            self._reject(f"There is no message of {'yours' if own else 'others'} in {_name(room)}")
+        return last[0] if last else None
+
+    def _reply(self, message: Frame, text: str) -> None:
+        room = self._room(message["groupId"])
+        if room:
+            if self._terminal.echoes:
+                self._notice(f"Reply to {self._short(message)}")
+            self._say(text, room, replyTo=message["messageId"])
+
+    def _delete(self, message: Frame) -> None:
+        key = message.get("clientMessageId") or message["messageId"]
+        if self._to_delete == key:
+            self._to_delete = ""
+            self._change("Not deleted", message, "deleteMessage")
+        else:
+            self._to_delete = key
+            self._notice(f"To delete this message, type the same again: {self._short(message)}")
+
+    def _change(self, failed: str, message: Frame, action: str, /, **fields: object) -> None:
+        """Change a message. It may still be on its way.
+
+        Args:
+            failed: What to say if it is not changed.
+            message: The message.
+            action: The action.
+            fields: The other fields of the frame.
+        """
+        outgoing = self.outbox.get(message.get("clientMessageId", ""))
+
+        async def change() -> None:
+            message_id = message.get("messageId") or (outgoing and (await outgoing.answer).get("messageId"))
+            if not message_id:
+                self._reject(f"{failed}: the message itself was not sent")
+                return
+            try:
+                await self.rooms[message["groupId"]].change(action, message_id, **fields)
+            except RefusedError as refused:
+                self._reject(f"{failed}: {_why_not_changed(refused.error)}")
+            except ValueError as error:
+                self._reject(f"Not changed: {error}. Shorten it")
+            except TimeoutError:
+                self._reject(f"{failed}: the chat does not answer. It may have made the change")
+
+        task = asyncio.create_task(change())
+        self.changing[task] = failed
+        task.add_done_callback(self.changing.pop)
+
+    def _say(self, text: str, room: Room | None = None, **options: object) -> None:
+        room = room or self._current
         if room is None:
             self._reject(f"Not sent: {_quote(text)}: you write to no group. {_CHOOSE}")
             return
         try:
-            outgoing = room.say(text)
+            outgoing = room.say(text, **options)
         except ValueError as error:
             self._reject(f"Not sent: {error}. {_ADVICE['TOO_LARGE']}")
             return
@@ -190,40 +324,95 @@ class TerminalClient(ReliableClient):
             if frame["action"] == "error":
                 self._reject(f"Not sent: {_quote(text)}: {explain(frame)}")
             else:  # Show it now: the push may come late, or after the end.
-                room.take(json.loads(outgoing.frame) | frame)
+                message = json.loads(outgoing.frame) | frame
+                if not self._shown.get(message["messageId"]):
+                    self._shown.keep(message)
+                room.take(message)
 
         outgoing.answer.add_done_callback(answered)
 
+    @property
+    def is_unfinished(self) -> bool:
+        """Whether something that the user typed is not done yet."""
+        return bool(self.outbox or self.changing or self._held)
+
     def say_unsent(self) -> None:
-        """Show each message that was not sent."""
-        for outgoing in self.outbox.values():
-            self._notice(f"Not sent: {_quote(outgoing.text)}")
+        """Show each message that was not sent, and each change that was not answered."""
+        for text in [*(outgoing.text for outgoing in self.outbox.values()), *self._held]:
+            self._notice(f"Not sent: {_quote(text)}")
+        for failed in self.changing.values():
+            self._notice(f"{failed}. The chat has not answered")
 
     # What happens in the chat
 
     def on_message(self, message: Frame) -> None:
         """Show a message, with its time in the time zone of this machine."""
+        self._shown.keep(message)
         # Other users may repeat our ids.
         if message.get("senderId") == self.user_id and message.get("clientMessageId") in self._own:
             return
-        try:
-            said_at = datetime.fromisoformat(message["timestamp"]).astimezone()
-            day, time = f"{said_at:%A, %d %B %Y}", f"{said_at:%H:%M}"
-        except (ValueError, OverflowError, OSError):  # Another program stored this row, with any text or year.
-            day, time = self._day, "(unreadable time)"
-        if day != self._day:
+        day, time = _when(message)
+        if day and day != self._day:
             self._day = day
             self._show(f"--- {day}", sys.stdout)
+        indent = " " * len(time)
+        name = self._name_of(message)
+        # With several groups, each line has one: a user could have a name that looks like it.
+        group = f"[{harmless(message['groupId'])}] " if self._several else ""
+        said = f"{time} {group}{name}: {harmless_lines(_text(message), f'{indent} | ')}{_mark(message)}"
+        if reply_to := message.get("replyTo"):
+            answered = self._shown.get(str(reply_to))
+            said = f"{indent} > {self._short(answered) if answered else '(a message that is not shown here)'}\n{said}"
+        if message.get("reactions"):
+            said += f"\n{indent} + {self._reactions(message)}"
+        self._show(said, sys.stdout)
+
+    def on_change(self, message: Frame) -> None:
+        """Say what has changed about a message. A terminal cannot change what it has shown."""
+        before = self._shown.replace(message)
+        group = f"[{harmless(message['groupId'])}] " if self._several else ""
+        for what in self._what_changed(before, message):
+            self._notice(f"{group}{what}")
+
+    def _what_changed(self, before: Frame | None, message: Frame) -> Iterator[str]:
+        name = self._name_of(message)
+        if message.get("deletedAt"):
+            yield f"{name}'s message of {_when(message)[1]} is deleted"
+            return
+        # Of a message that was not shown, only what changed last is known.
+        known = before or {
+            "editedAt": message.get("editedAt") if message.get("editedAt") != message["changedAt"] else ""
+        }
+        is_edited = message.get("editedAt") not in (None, known.get("editedAt"))
+        if is_edited:
+            yield f"{name} edited: {_quote(_text(message))}"
+        if message.get("reactions") != before.get("reactions") if before else not is_edited:
+            yield f"{self._short(message)} + {self._reactions(message)}"
+
+    def on_reset(self, room: Room) -> None:
+        """Say that what is shown of a group may be wrong."""
+        self._shown.forget(room.group_id)
+        self._notice(f"You were away from {_name(room)} for long. These are its messages as they are now:")
+
+    def _name_of(self, message: Frame) -> str:
         user_id = str(message.get("senderId") or "")
         name = next(filter(is_visible, (str(message.get("senderName") or ""), user_id)), "?")
         self._known.learn(user_id, name)
-        name = harmless(self._known.of(user_id, name))
-        text = "(too long to show)" if message.get("omitted") else str(message.get("message", ""))
-        if not is_visible(text):
-            text = "(no text)"
-        # With several groups, each line has one: a user could have a name that looks like it.
-        group = f"[{harmless(message['groupId'])}] " if self._several else ""
-        self._show(f"{time} {group}{name}: {harmless_lines(text, ' ' * len(time) + ' | ')}", sys.stdout)
+        return harmless(self._known.of(user_id, name))
+
+    def _short(self, message: Frame) -> str:
+        """A message in a few words."""
+        text = harmless(" ".join(_text(message).split()))
+        return f"{self._name_of(message)}: {text if len(text) <= _SHORT else text[: _SHORT - 1] + '…'}"
+
+    def _reactions(self, message: Frame) -> str:
+        """The reactions to a message, with the users, or with their number if they are many."""
+        found = [
+            f"{harmless(reaction)} "
+            + (str(len(users)) if len(users) > _NAMED else ", ".join(harmless(self._called(one)) for one in users))
+            for reaction, users in message.get("reactions", {}).items()
+        ]
+        return "  ".join(found) or "no reactions"
 
     async def on_recovered(self, *, first: bool) -> None:
         """Say that the client is connected or has joined a group, and who is there."""
@@ -243,6 +432,9 @@ class TerminalClient(ReliableClient):
             self._notice(f"Connected{to} as {harmless(self.user_id)}")
         self._connected = True
         self.recovered.set()
+        held, self._held = self._held, []
+        for text in held:
+            self.take(text)
         for room in dict.fromkeys(show):
             with suppress(RefusedError):  # Presence may be off.
                 await self._show_who(room)
@@ -351,6 +543,31 @@ class TerminalClient(ReliableClient):
     def _end(self, why: str) -> None:
         if not self.over.done():
             self.over.set_result(why)
+
+
+def _when(message: Frame) -> tuple[str, str]:
+    """The day and the time of a message, in the time zone of this machine. The day is empty if it cannot be read."""
+    try:
+        said_at = datetime.fromisoformat(message["timestamp"]).astimezone()
+    except (ValueError, OverflowError, OSError):  # Another program stored this row, with any text or year.
+        return "", "(unreadable time)"
+    return f"{said_at:%A, %d %B %Y}", f"{said_at:%H:%M}"
+
+
+def _text(message: Frame) -> str:
+    """The text of a message, or why there is none."""
+    if message.get("deletedAt"):
+        return "(deleted)"
+    text = "(too long to show)" if message.get("omitted") else str(message.get("message", ""))
+    return text if is_visible(text) else "(no text)"
+
+
+def _mark(message: Frame) -> str:
+    return " (edited)" if message.get("editedAt") and not message.get("deletedAt") else ""
+
+
+def _why_not_changed(error: Frame) -> str:
+    return "this chat was deployed without `changes`" if error["code"] == "UNKNOWN_ACTION" else explain(error)
 
 
 def _name(room: Room) -> str:

@@ -223,7 +223,7 @@ function checkText(text) {
   if (!isVisible(text)) throw new TypeError("message must be a string with something that can be seen");
 }
 
-/** API Gateway would close the connection, and again on each retry. @param {Frame} frame @returns {ChatError | undefined} */
+/** API Gateway would close the connection, and again on each retry. @param {Frame} frame */
 function tooLarge(frame) {
   const excess = bytesOf(JSON.stringify(frame)) - MAX_FRAME_BYTES;
   return excess > 0
@@ -1058,7 +1058,11 @@ class Room {
   #aside = [];
   /** Message ids and keys of the messages in the list. @type {Set<string | undefined>} */
   #known = new Set();
-  /** The newest version of each message, by its id. Also of those before the list that were changed. @type {Map<string, Message>} */
+  /**
+   * The newest version of each message, by its id. Also of those before the list that were changed.
+   *
+   * @type {Map<string, Message>}
+   */
   #versions = new Map();
   /** @type {Message[]} */
   #sent = [];
@@ -1368,10 +1372,10 @@ class Room {
     for (const frame of stored) {
       const { messageId, clientMessageId, groupId, senderId = "", senderName, message = "", timestamp } = frame;
       const own = senderId === this.#self;
-      // Other users may repeat our ids, so ignore theirs.
-      const key = (own && clientMessageId) || messageId;
-      this.#outbox = this.#outbox.filter((item) => item.key !== key);
       const before = this.#versions.get(messageId);
+      // Other users may repeat our ids, so ignore theirs.
+      const key = before?.key ?? ((own && clientMessageId) || messageId);
+      this.#outbox = this.#outbox.filter((item) => item.key !== key);
       const isNewer = !before || (frame.changedAt ?? "") > (before.changedAt ?? "");
       if (isNewer) {
         /** @type {Message["status"]} */
@@ -1404,7 +1408,8 @@ class Room {
   // Changes of messages
 
   /**
-   * Ask for a change over as many connections as it takes, one after the other: the repetition of one must not undo the next.
+   * Ask for a change over as many connections as it takes. There is one at a time: the repetition of one must not undo the
+   * next.
    *
    * @param {Frame} change @returns {Promise<Changed>}
    */

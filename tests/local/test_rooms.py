@@ -35,6 +35,7 @@ class Chat:
         on_history: Called with the group whose messages a client asks for.
         changes: Ids of the changed messages of each group, in the order of the changes. None: they are not listed.
         resets: Whether the cursors of clients are too old.
+        lost: Texts whose next frame is lost.
     """
 
     def __init__(self, *, chance: float = 0, lag_s: float = LAG_S) -> None:
@@ -49,6 +50,7 @@ class Chat:
         self.on_history: Callable[[str], None] = lambda _: None
         self.changes: defaultdict[str, list[str]] | None = defaultdict(list)
         self.resets = False
+        self.lost: set[str] = set()
         self._dice = random.Random(1)
         self._server: Server
 
@@ -91,6 +93,9 @@ class Chat:
         async for text in connection:
             frame = json.loads(text)
             self.actions.append(frame["action"])
+            if frame.get("message") in self.lost:
+                self.lost.remove(frame["message"])
+                continue
             same = {name: frame[name] for name in ("requestId", "clientMessageId") if name in frame}
             if self._dice.random() < self.chance:
                 refusal = {"action": "error", "code": "UNAVAILABLE", "message": "later", "retryable": True}
@@ -358,17 +363,19 @@ def test_a_version_comes_once_whatever_the_order_and_an_older_one_does_not(monke
     async def play() -> None:
         async with chat.running() as url:
             ann = Recorder(url, "ann", "red", first_pages=1)
+            early = chat.alter("red", ids[1], message="edited 1")
+            ann.rooms["red"].take(early, changed=True)
             async with running(ann):
                 await until(lambda: ann.rooms["red"].synced and chat.joined["red"])
+                assert ann.now["red"].pop(ids[1]) == "edited 1"
                 assert ann.now["red"] == {ids[5]: "text 5", ids[6]: "text 6", ids[7]: "already edited"}
-                assert not ann.changes
                 old = chat.stored["red"][6]
                 second = chat.alter("red", ids[6], message="second")
                 third = chat.alter("red", ids[6], message="third")
                 before_the_page = chat.alter("red", ids[0], message="edited 0")
                 for message in (third, second, before_the_page, third, before_the_page):
                     await chat.push(message, changed=True)
-                for message in (old, second, third):
+                for message in (chat.stored["red"][2], old, second, third):
                     await chat.push(message)
                 unheard = chat.store("red", "unheard")
                 await chat.push(chat.alter("red", unheard["messageId"], message="heard"), changed=True)
@@ -380,6 +387,7 @@ def test_a_version_comes_once_whatever_the_order_and_an_older_one_does_not(monke
                 assert ann.changes == {
                     ids[6]: [third["changedAt"], fourth["changedAt"]],
                     ids[0]: [before_the_page["changedAt"]],
+                    ids[1]: [early["changedAt"]],
                 }
 
     asyncio.run(play())
@@ -453,6 +461,24 @@ def test_a_chat_without_changes_works(monkeypatch: pytest.MonkeyPatch) -> None:
     asyncio.run(play())
 
 
+def test_a_change_whose_push_does_not_come_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(room, "PUSH_S", 0.1)
+    chat = Chat()
+    message_id = chat.store("red", "text")["messageId"]
+
+    async def play() -> None:
+        async with chat.running() as url:
+            ann = Recorder(url, "ann", "red")
+            async with running(ann):
+                await until(lambda: ann.rooms["red"].synced)
+                await asyncio.sleep(6 * LAG_S)  # The second recovery is over.
+                chat.joined.clear()
+                await ann.rooms["red"].change("editMessage", message_id, message="edited")
+                await until(lambda: ann.now["red"][message_id] == "edited")
+
+    asyncio.run(play())
+
+
 def test_a_change_is_made_after_a_reconnect_or_refused_or_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     chat = Chat()
     message_id = chat.store("red", "text")["messageId"]
@@ -471,6 +497,12 @@ def test_a_change_is_made_after_a_reconnect_or_refused_or_given_up(monkeypatch: 
                     *(ann.rooms["red"].change("editMessage", message_id, message=text) for text in ("one", "two"))
                 )
                 assert chat.stored["red"][0]["message"] == "two"
+                monkeypatch.setattr(link, "_PATIENCE_S", 0.2)
+                chat.lost.add("three")
+                await asyncio.gather(
+                    *(ann.rooms["red"].change("editMessage", message_id, message=text) for text in ("three", "four"))
+                )
+                assert chat.stored["red"][0]["message"] == "four"
                 monkeypatch.setattr(room, "CHANGE_S", 0.3)
                 chat.chance = 1
                 with pytest.raises(TimeoutError):

@@ -118,6 +118,9 @@ describe("the newest version of a message", () => {
     assert.deepEqual(heard, ["messages m1 m2", "change m1 4"]);
     assert.equal(room.messages[1], other);
     assert.equal(room.messages[0].key, before.key);
+    push(row(3, { senderId: "U", clientMessageId: "c3" }));
+    pushChange({ messageId: "m3", groupId: "a", timestamp: row(3).timestamp, changedAt: "5", omitted: true });
+    assert.deepEqual([room.messages[2].key, room.messages[2].omitted, room.messages.length], ["c3", true, 3]);
   });
 
   test("comes once, in whatever order the versions come: pushed, in history, as a change, as a repeated message", async () => {
