@@ -401,6 +401,7 @@ export class Conversation {
 
   /** @param {string} messageId @param {string} text */
   edit(messageId, text) {
+    if (this.list.withId(messageId)?.message === text) return;
     this.#try("Not edited", messageId, this.changes.edit(messageId, text), [
       ["Edit again", () => this.#reader.edit(messageId, text)],
     ]);
@@ -408,8 +409,8 @@ export class Conversation {
 
   /** The user's last message that they can edit. */
   get lastOwn() {
-    const key = this.room.messages.findLast(({ own, status }) => own && status === "sent")?.key ?? "";
-    return this.offers(key)?.isOwn ? this.list.message(key) : undefined;
+    const key = this.room.messages.findLast(({ key }) => this.offers(key)?.isOwn)?.key ?? "";
+    return this.list.message(key);
   }
 
   /**
