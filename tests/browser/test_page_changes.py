@@ -63,14 +63,20 @@ def _state(who: Person, text: str) -> dict[str, object]:
     return dict(who.script(_STATE, text) or {})
 
 
+def _point(who: Person, text: str) -> None:
+    """Move the mouse to a message, if it is there."""
+    place = who.script(_ROW + "return row ? [...document.querySelectorAll('#messages li')].indexOf(row) : -1", text)
+    if place >= 0:
+        bubble = who.browser.find_elements(By.CSS_SELECTOR, "#messages .bubble")[place]
+        # Where the mouse is already, it would not move.
+        ActionChains(who.browser).move_to_element(who.find("title")).move_to_element(bubble).perform()
+
+
 def _hover(who: Person, text: str) -> None:
-    """Move the mouse to a message."""
+    """Move the mouse to a message, until the bar comes."""
 
     def hovers() -> bool:
-        bubble = who.script(_ROW + "return row?.querySelector('.bubble') ?? null", text)
-        if bubble:
-            # Where the mouse is already, it would not move.
-            ActionChains(who.browser).move_to_element(who.find("title")).move_to_element(bubble).perform()
+        _point(who, text)
         return bool(who.script(_OFFERED))
 
     who.until(hovers)
@@ -170,9 +176,7 @@ def test_a_deleted_message_is_so_for_everybody(ann: Person, person: People, grou
         who.until(lambda who=who, name=name: _state(who, "Yes")["quote"] == f"{name}: Message deleted")  # type: ignore[misc]
         assert not _state(who, "Message deleted")["edited"]
         _hover(who, "Yes")
-        ActionChains(who.browser).move_to_element(
-            who.script(_ROW + "return row.querySelector('.bubble')", "Message deleted")
-        ).perform()
+        _point(who, "Message deleted")
         who.until(lambda who=who: who.script(_OFFERED) == [])  # type: ignore[misc]
     assert _alert(ann) == _alert(bob) == ""
     ann.browser.refresh()
