@@ -1,13 +1,14 @@
 /** The chat page. It shows what chat-client.js reports. Its parts are in page/. */
 import { ChatClient, isId, isUrl, isVisible } from "./chat-client.js";
 import { alert, endAlert, endAlerts, isAlerted } from "./page/alerts.js";
-import { draftOf, rewrite, writeTo } from "./page/composer.js";
+import { draftOf, edit, reply, rewrite, writeTo } from "./page/composer.js";
 import { endState, onTry, showState } from "./page/connection.js";
 import { Conversation } from "./page/conversation.js";
 import { today } from "./page/dates.js";
 import { byId, isolated, isTouched, moveFocus, showAvatar, textOf } from "./page/elements.js";
 import { count, coversConversation, forgetDays, isOnPhone, onChoose, openGroups, showGroups } from "./page/groups.js";
 import { isInFrontElsewhere, otherTabs, setInFront, setSignedIn } from "./page/in-front.js";
+import { asksForChanges } from "./page/can-change.js";
 import { onJoin, showJoinForm } from "./page/join-form.js";
 import { mayLeave, unsentIn } from "./page/leaving.js";
 import { areIds, joinedIn, joinedKey } from "./page/joined.js";
@@ -43,6 +44,8 @@ let settled = false;
 let left = new Set();
 /** End what only the shown group needs. */
 let leaveView = () => {};
+/** Whether the chat changes messages, as far as it is known. */
+let canChange = false;
 /** Whether the client has been online in this session. */
 let reached = false;
 /** The group in which to look, after the user has joined it, whether somebody else has the same name. */
@@ -93,7 +96,7 @@ function enter(joined) {
   setOwnName(name);
   endAlerts();
   endNotice();
-  reached = settled = false;
+  reached = settled = canChange = false;
   watched = "";
   warned = false;
   departed = [];
@@ -122,11 +125,14 @@ const ADVICE = {
     "This browser keeps no messages: its storage is full or blocked. Do not close the page before all are sent.",
 };
 
+/** Without a message's id, only changes of messages get these. */
+const OF_CHANGES = ["BAD_REQUEST", "NOT_FOUND", "TOO_LARGE"];
+
 /** @param {ChatError} error */
 function failed({ code, message, retryable, clientMessageId, groupId }) {
   const isOurs = code === "STORAGE" || code === "CONNECT" || code === "REFUSED";
-  // A failed message shows its own error, and the user need not know about retries.
-  if (!isOurs && (retryable || clientMessageId)) return;
+  // A failed message shows its own error, a failed change is told where it was made, and the user need not know about retries.
+  if (!isOurs && (retryable || clientMessageId || OF_CHANGES.includes(code))) return;
   if (groupId && groupId !== session?.group) return;
   alert(isOurs ? code : GROUP, ADVICE[code]?.(message) ?? `${message}.`);
 }
@@ -163,6 +169,7 @@ function connectionChanged() {
     return;
   }
   chat.groups().then(settle, settle);
+  learnWhetherItChanges();
   reached = true;
   for (const reason of ["CONNECT", "REFUSED"]) endAlert(reason);
 }
@@ -177,6 +184,17 @@ function counted(list) {
   // Also the groups that the user has joined on other devices.
   for (const { groupId } of list) if (!left.has(groupId) && !conversations.has(groupId)) open(groupId);
   for (const conversation of conversations.values()) conversation.update();
+}
+
+/** Ask once, in any group that is joined. */
+async function learnWhetherItChanges() {
+  const asked = chat;
+  const room = [...conversations.values()].find(({ room }) => room.state !== "closed")?.room;
+  if (canChange || !room) return;
+  const answer = await asksForChanges(room);
+  if (asked !== chat) return;
+  canChange = answer;
+  shownConversation()?.update();
 }
 
 function settle() {
@@ -211,12 +229,19 @@ function open(groupId) {
     isLooking,
     isSettled: () => settled,
     summary: (id) => summaries.get(id),
-    edit: rewrite,
+    canChange: () => canChange,
+    rewrite,
+    reply,
+    // The user may look at another group by now.
+    edit: (messageId, text) => {
+      if (session?.group !== groupId) show(groupId);
+      edit(messageId, text);
+    },
     arrived: (message) => arrived(conversation, message),
     sentElsewhere,
     changed: groupsChanged,
   });
-  if (session) conversation.learn([{ userId: session.userId, name: session.name }]);
+  conversation.learn([{ userId: session.userId, name: session.name }]);
   conversations.set(groupId, conversation);
   return conversation;
 }
@@ -265,10 +290,13 @@ function show(groupId, isNext = true) {
   openGroups(false);
   writeTo({
     draftKey: draftKey(groupId),
-    send: (text) => {
+    send: (text, replyTo) => {
       stopWatching();
-      conversation.send(text);
+      conversation.send(text, replyTo);
     },
+    edit: (messageId, text) => conversation.edit(messageId, text),
+    lastOwn: () => conversation.lastOwn,
+    showQuote: (element, messageId) => conversation.list.showQuote(element, messageId),
     typing: (isTyping) => room.setTyping(isTyping),
     people: () => othersOf(room, conversation.names, user.userId),
   });
@@ -362,9 +390,9 @@ const rooms = () => [...new Set([...conversations.values()].map(({ room }) => ro
 
 /** The groups of the list, the one with the newest message first. @returns {Group[]} */
 function groups() {
-  const all = [...conversations].map(([groupId, { room, names, unread, mentioned, loaded }]) => {
-    const last =
-      summaries.get(groupId)?.lastMessage ?? room.messages.findLast(({ status }) => status === "sent") ?? null;
+  const all = [...conversations].map(([groupId, { room, names, unread, mentioned, loaded, changes }]) => {
+    const newest = summaries.get(groupId)?.lastMessage ?? room.messages.findLast(({ status }) => status === "sent");
+    const last = newest ? changes.shown(newest) : null;
     const own = last?.senderId === session?.userId;
     const isEmpty = !last && loaded;
     const sender = last && !own ? names.of(last.senderId, last.senderName) : "You";

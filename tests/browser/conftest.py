@@ -44,7 +44,7 @@ def emulator() -> Iterator[Emulator]:
 @pytest.fixture(scope="session")
 def chat_url(emulator: Emulator) -> str:
     """WebSocket URL of a running chat."""
-    return str(deploy(emulator)["WebSocketURL"])
+    return str(deploy(emulator, {"changes": True})["WebSocketURL"])
 
 
 @pytest.fixture(scope="session")

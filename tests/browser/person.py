@@ -37,6 +37,16 @@ return [...document.querySelectorAll("#messages li")].filter(
 """
 
 
+ROW = """
+const row = [...document.querySelectorAll("#messages li")].findLast(
+  (li) => li.querySelector(".text").textContent === arguments[0]);
+"""
+"""Begin of a script: the element of the last message with a text."""
+_OFFERED = """
+const bar = document.getElementById("actions");
+return bar.hidden ? [] : [...bar.querySelectorAll("button")].filter((each) => each.checkVisibility())
+  .map((each) => each.ariaLabel);
+"""
 _HERE = """
 return [...document.querySelectorAll("#members li")].map((li) =>
   [...li.childNodes].slice(1).map(({ textContent }) => textContent).join(""),
@@ -142,6 +152,36 @@ class Person:
         """Leave the shown group, and sign out if it is the only one."""
         self.find("leave").click()
         self.find("question-other").click()
+
+    def point(self, text: str) -> None:
+        """Move the mouse to a message, if it is there."""
+        place = self.script(ROW + "return row ? [...document.querySelectorAll('#messages li')].indexOf(row) : -1", text)
+        if place < 0:
+            return
+        # Firefox moves the mouse only to what is in sight.
+        self.script(ROW + "row.scrollIntoView({ block: 'nearest' })", text)
+        bubble = self.browser.find_elements(By.CSS_SELECTOR, "#messages .bubble")[place]
+        # Where the mouse is already, it would not move.
+        ActionChains(self.browser).move_to_element(self.find("title")).move_to_element(bubble).perform()
+
+    @property
+    def offered(self) -> list[str]:
+        """The names of the actions in the bar. Empty without the bar."""
+        return list(self.script(_OFFERED))
+
+    def hover(self, text: str) -> None:
+        """Move the mouse to a message, until the bar comes."""
+
+        def hovers() -> bool:
+            self.point(text)
+            return bool(self.offered)
+
+        self.until(hovers)
+
+    def do(self, text: str, action: str) -> None:
+        """Choose an action of the bar with the mouse."""
+        self.hover(text)
+        self.browser.find_element(By.CSS_SELECTOR, f'#actions [aria-label="{action}"]').click()
 
     def look_away(self) -> None:
         """Use another window. The tests keep the focus in every window, so a script takes it away."""

@@ -768,8 +768,8 @@ CONVERSATION = [
     ("Ann", "Fourteen, if Mira's sister comes too"),
     ("Ann", "I'll ask her today"),
     ("Bob", "I can bring:\n- the big grill\n- the blue lanterns"),
-    ("Ann", "Perfect. One grill is enough though, the yard is small."),
 ]
+ANSWER = "Perfect. One grill is enough though, the yard is small."
 
 ELSEWHERE = [
     ("allotment 7", "The water is back on"),
@@ -792,6 +792,17 @@ def test_the_page_fits_the_window_and_gives_the_screenshots(person: People, chat
         for who in people.values():
             who.until_shown(text)
     ann, bob = people["Ann"], people["Bob"]
+    ann.do(CONVERSATION[4][1], "Reply")
+    ann.say(ANSWER)
+    bob.until_shown(ANSWER)
+    # These are in the fonts of most machines, and so in the pictures.
+    ann.do(CONVERSATION[4][1], "React: heart")
+    bob.do(CONVERSATION[2][1], "React: surprised")
+    bob.do(ANSWER, "React: laughing")
+    bob.do(CONVERSATION[0][1], "React: heart")
+    ann.do(CONVERSATION[0][1], "React: heart")
+    ann.until(lambda: len(ann.browser.find_elements(By.CSS_SELECTOR, ".chip")) == 4)
+    ann.script("document.getElementById('log').scrollTop = 1e6")
     for other, text in ELSEWHERE:
         bob.choose(other)
         bob.say(text)

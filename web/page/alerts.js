@@ -4,8 +4,11 @@ import { byId, showText } from "./elements.js";
 /** @type {Map<string, HTMLElement>} */
 const alerts = new Map();
 
-/** @param {string} reason @param {string} sentence Says what to do. */
-export function alert(reason, sentence) {
+/**
+ * @param {string} reason @param {string} sentence Says what to do.
+ * @param {[string, () => void][]} [actions] Buttons. Each ends the alert.
+ */
+export function alert(reason, sentence, actions = []) {
   let element = alerts.get(reason);
   if (!element) {
     element = document.createElement("p");
@@ -13,7 +16,20 @@ export function alert(reason, sentence) {
     alerts.set(reason, element);
     byId("alert").append(element);
   }
-  showText(element, sentence);
+  if (!actions.length) return showText(element, sentence);
+  const buttons = actions.map(([name, act]) => {
+    const button = document.createElement("button");
+    button.type = "button";
+    button.className = "link";
+    button.textContent = name;
+    button.addEventListener("click", () => {
+      endAlert(reason);
+      byId("text").focus();
+      act();
+    });
+    return button;
+  });
+  element.replaceChildren(sentence, ...buttons.flatMap((button) => [" ", button]));
 }
 
 /** @param {string} reason */

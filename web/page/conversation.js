@@ -1,17 +1,27 @@
 /** The conversation of one group: what is in view, what is unread, and where the unread line is. */
-import { changedRange, MessageList } from "./message-list.js";
-import { byId } from "./elements.js";
+import { onAct, refreshActions } from "./actions.js";
+import { alert, endAlert } from "./alerts.js";
+import { Changes } from "./changes.js";
+import { showAbout } from "./composer.js";
+import { changedRange, isOpenToActions, MessageList } from "./message-list.js";
+import { byId, isolated } from "./elements.js";
 import { mentionsUser } from "./mentions.js";
 import { Names } from "./names.js";
+import { ask } from "./question.js";
+import { lineOf } from "./quote.js";
+import { reactionsOf } from "./reactions.js";
 
-/** @import { GroupSummary, Message, Position, Room } from "../chat-client.js" */
+/** @import { ChatError, GroupSummary, Message, Position, Room } from "../chat-client.js" */
 /**
  * @typedef {object} Reader
  * @property {string} userId
  * @property {() => boolean} isLooking Whether the user looks at the log now.
  * @property {() => boolean} isSettled Whether it is known if the server counts unread messages.
  * @property {(groupId: string) => GroupSummary | undefined} summary What the server counted, if it does.
- * @property {(text: string) => void} edit The user wants to write this text again.
+ * @property {() => boolean} canChange Whether the chat changes messages.
+ * @property {(text: string, replyTo?: string) => void} rewrite The user wants to write this text again.
+ * @property {(messageId: string) => void} reply The user wants to answer a message.
+ * @property {(messageId: string, text: string) => void} edit The user wants to give a message another text, and begins with this one.
  * @property {(message: Message) => void} arrived A message of another user is new and unread.
  * @property {() => void} sentElsewhere The user has sent a message, but not with this page.
  * @property {() => void} changed There are other messages, or other unread ones.
@@ -28,6 +38,12 @@ const NEAR_TOP = 200;
 const ABOVE_LINE = 80;
 /** @type {Position} */
 const BEGINNING = { timestamp: "", messageId: "" };
+/** So many pages are fetched to find a message. */
+const MOST_PAGES = 10;
+/** How long a message that was looked for stands out. */
+const FOUND_MS = 2_500;
+/** Reason of an alert: a message was not found. */
+const FAR = "far";
 
 /** The conversation in the log. @type {Conversation | undefined} */
 let shown;
@@ -39,7 +55,8 @@ export class Conversation {
   mentioned = false;
   room;
   names = new Names();
-  list = new MessageList(this.names);
+  list;
+  changes;
 
   #reader;
   /** How far the user has read on this page. What the first history has is not new. @type {Position | undefined} */
@@ -70,6 +87,9 @@ export class Conversation {
   constructor(room, reader) {
     this.room = room;
     this.#reader = reader;
+    const { userId } = reader;
+    this.list = new MessageList({ names: this.names, userId, nameOf: (id) => this.names.of(id, room.nameOf(id)) });
+    this.changes = new Changes(room, userId, () => this.update());
     this.#stops = [room.on("messages", () => this.update()), room.on("state", () => this.update())];
     this.#stops.push(room.on("presence", () => room.messages.length || this.update()));
     this.list.element.addEventListener("click", ({ target }) => this.#click(/** @type {HTMLElement} */ (target)));
@@ -112,11 +132,11 @@ export class Conversation {
     this.room.close();
   }
 
-  /** @param {string} text */
-  send(text) {
+  /** @param {string} text @param {string} [replyTo] */
+  send(text, replyTo) {
     this.#following = true;
     this.#line = undefined;
-    this.room.send(text);
+    this.room.send(text, { replyTo });
   }
 
   /** Learn what users are called. @param {readonly { userId: string, name?: string }[]} users */
@@ -150,8 +170,8 @@ export class Conversation {
     // What was read elsewhere while this page was not connected is not late, but not known here yet.
     const seen = this.#readUpTo ?? readUpTo;
     const late = arrived.filter((message) => !isAfter(message, readUpTo) && !isAfter(message, seen));
-    this.#late.push(...late);
-    const counted = this.#after(readUpTo).filter(({ own }) => !own);
+    this.#late = [...this.#late, ...late].flatMap((message) => this.#unlessDeleted(message));
+    const counted = this.#after(readUpTo).filter(({ own, deletedAt }) => !own && !deletedAt);
     const unread = (summary?.unread ?? counted.length) + this.#late.length;
     if ((first || unread) && shown === this) this.#noteScroll(); // The scroll event may not have come yet.
     // The first time, the line comes before the user reads.
@@ -191,7 +211,13 @@ export class Conversation {
       (message) => loaded && message.status === "sent" && (!oldest || isAfter(message, oldest)),
     );
     if (arrived.some(({ own }) => own)) this.#reader.sentElsewhere();
-    return arrived.filter(({ own }) => !own);
+    return arrived.filter(({ own, deletedAt }) => !own && !deletedAt);
+  }
+
+  /** The version of a message that is there now. @param {Message} message */
+  #unlessDeleted({ key }) {
+    const version = this.room.messages.find((message) => message.key === key);
+    return version && !version.deletedAt ? [version] : [];
   }
 
   /** The sent messages after a position. @param {Position} position @returns {readonly Message[]} */
@@ -221,9 +247,10 @@ export class Conversation {
     this.#frame = 0;
     if (shown !== this) return;
     const { messages, hasOlder, state } = this.room;
-    const anchor = this.#following ? undefined : this.#firstVisible();
-    const place = bottomOf(anchor);
-    this.list.show(messages, this.#firstUnread());
+    // The first one may go, with what the client drops after a long absence.
+    const anchors = this.#following ? [] : this.#visible().map((element) => ({ element, place: bottomOf(element) }));
+    const shows = messages.map((message) => this.changes.shown(message));
+    this.list.show(shows, this.#firstUnread());
     log.classList.toggle("loading", !this.loaded);
     byId("older").hidden = !hasOlder;
     byId("beginning").hidden = hasOlder || state !== "online";
@@ -232,9 +259,12 @@ export class Conversation {
       : this.#othersAreHere()
         ? "No messages yet. Say hello!"
         : `Nobody has written in “${this.room.groupId}” yet. Group names are exact: capitals and spaces count. Check the name if you expected others here.`;
+    const anchor = anchors.find(({ element }) => element.isConnected);
     if (this.#following) this.showEnd();
-    else log.scrollTop += bottomOf(anchor) - place;
+    else if (anchor) log.scrollTop += bottomOf(anchor.element) - anchor.place;
     this.#showNewest();
+    showAbout();
+    refreshActions();
     // Screen readers read out new messages, but not those that were there before.
     if (state === "online") log.ariaBusy = "false";
   }
@@ -282,15 +312,36 @@ export class Conversation {
   }
 
   #keepPlace() {
-    const element = this.#firstVisible();
+    const [element] = this.#visible();
     this.#place = { element, offset: bottomOf(element) - log.scrollTop };
   }
 
-  /** @returns {HTMLElement | undefined} */
-  #firstVisible() {
-    return Array.from(this.list.element.children, (child) => /** @type {HTMLElement} */ (child)).find(
-      (child) => bottomOf(child) > log.scrollTop,
-    );
+  /** The messages in sight, from the top. */
+  #visible() {
+    const all = /** @type {HTMLElement[]} */ ([...this.list.element.children]);
+    const first = all.findIndex((child) => bottomOf(child) > log.scrollTop);
+    const end = all.findIndex((child) => child.offsetTop > log.scrollTop + log.clientHeight);
+    return first < 0 ? [] : all.slice(first, end < 0 ? undefined : end);
+  }
+
+  /** Bring a message into sight, and fetch older ones until it is there. @param {string} messageId */
+  async goTo(messageId) {
+    endAlert(FAR);
+    for (let page = 0; page < MOST_PAGES && !this.list.withId(messageId) && this.room.hasOlder; page++) {
+      const { length } = this.room.messages;
+      await this.loadOlder();
+      if (shown !== this) return;
+      this.#draw();
+      if (this.room.messages.length === length) break;
+    }
+    const element = this.list.elementOf(messageId);
+    if (!element) return alert(FAR, "This message is not here. It may be too far back.", [["Close", () => {}]]);
+    this.#following = false;
+    log.scrollTop = element.offsetTop - (log.clientHeight - element.offsetHeight) / 2;
+    const more = /** @type {HTMLElement} */ (element.querySelector(".more"));
+    (more.hidden ? log : more).focus({ preventScroll: true });
+    element.classList.add("found");
+    setTimeout(() => element.classList.remove("found"), FOUND_MS);
   }
 
   async loadOlder() {
@@ -306,17 +357,86 @@ export class Conversation {
     this.update();
   }
 
-  // Messages that were not sent
+  // What a person does with a message
 
   /** @param {HTMLElement} target */
   #click(target) {
     const button = target.closest("button");
     const key = /** @type {HTMLElement | null} */ (button?.closest("li"))?.dataset.key;
-    if (!button || !key) return;
-    const text = this.list.message(key)?.message ?? "";
-    if (button.classList.contains("retry")) this.room.retry(key);
-    else this.room.discard(key);
-    this.#reader.edit(button.classList.contains("edit") ? text : "");
+    const message = this.list.message(key ?? "");
+    if (!button || !key || !message) return;
+    const { replyTo } = message;
+    if (button.classList.contains("quote")) this.goTo(replyTo ?? "");
+    else if (button.classList.contains("chip")) this.act(key, button.dataset.reaction ?? "");
+    else if (button.closest(".trouble")) {
+      if (button.classList.contains("retry")) this.room.retry(key);
+      else this.room.discard(key);
+      this.#reader.rewrite(button.classList.contains("edit") ? message.message : "", replyTo);
+    }
+  }
+
+  /** What the user can do with a message. @param {string} key */
+  offers(key) {
+    const message = this.list.message(key);
+    if (!message || !isOpenToActions(message)) return undefined;
+    const canChange = this.#reader.canChange();
+    return {
+      line: `${message.own ? "You" : this.names.of(message.senderId, message.senderName)}: ${lineOf(message)}`,
+      reactions: canChange ? reactionsOf(message.reactions, this.#reader.userId) : undefined,
+      isOwn: canChange && message.own && message.type !== "system",
+    };
+  }
+
+  /** @param {string} key @param {string} action `reply`, `edit`, `delete`, or a reaction. */
+  async act(key, action) {
+    const message = this.list.message(key);
+    const { messageId } = message ?? {};
+    if (!message || !messageId) return;
+    if (action === "reply") this.#reader.reply(messageId);
+    else if (action === "edit") this.#reader.edit(messageId, message.message);
+    else if (action === "delete") {
+      const what = ["Everybody sees that it was deleted: “", isolated(lineOf(message)), "”"];
+      if ((await ask(["Delete this message?"], what, "Keep it", "Delete")) === "other")
+        this.#try("Not deleted", messageId, this.changes.delete(messageId));
+    } else if (this.#reader.canChange()) {
+      const on = !reactionsOf(message.reactions, this.#reader.userId).includes(action);
+      this.#try(
+        on ? "Reaction not added" : "Reaction not removed",
+        messageId,
+        this.changes.react(messageId, action, on),
+      );
+    }
+  }
+
+  /** @param {string} messageId @param {string} text */
+  edit(messageId, text) {
+    if (this.list.withId(messageId)?.message === text) return;
+    this.#try("Not edited", messageId, this.changes.edit(messageId, text), [
+      ["Edit again", () => this.#reader.edit(messageId, text)],
+    ]);
+  }
+
+  /** The user's last message that they can edit. */
+  get lastOwn() {
+    const key = this.room.messages.findLast(({ key }) => this.offers(key)?.isOwn)?.key ?? "";
+    return this.list.message(key);
+  }
+
+  /**
+   * Tell of a change that was not made. It is taken back already.
+   *
+   * @param {string} failed What has failed. @param {string} messageId @param {Promise<void>} change
+   * @param {[string, () => void][]} [actions] What the user can do then.
+   */
+  async #try(failed, messageId, change, actions = []) {
+    const reason = `${failed} ${messageId}`;
+    endAlert(reason);
+    try {
+      await change;
+    } catch (error) {
+      const { message } = /** @type {ChatError} */ (error);
+      alert(reason, `${failed}: ${message}.`, [...actions, ["Close", () => {}]]);
+    }
   }
 }
 
@@ -352,4 +472,9 @@ byId("older").addEventListener("click", () => {
 newest.addEventListener("click", () => {
   shown?.showEnd();
   byId("text").focus();
+});
+
+onAct({
+  offers: (key) => shown?.offers(key),
+  act: (key, action) => shown?.act(key, action),
 });

@@ -29,6 +29,9 @@ export function nameOfDay(day) {
   return (date.getUTCFullYear() === new Date().getFullYear() ? thisYear : otherYear).format(date);
 }
 
+/** The whole date and time. @param {string} [timestamp] */
+export const momentOf = (timestamp = "") => moment.format(timeOf({ timestamp }));
+
 /** @param {HTMLTimeElement} element @param {{ timestamp: string }} message */
 export function showTime(element, message) {
   fill(element, message, clock.format(timeOf(message)));
@@ -43,8 +46,7 @@ export function showDayOrTime(element, message) {
 
 /** @param {HTMLTimeElement} element @param {{ timestamp: string }} message @param {string} text */
 function fill(element, message, text) {
-  const time = timeOf(message);
   showText(element, text);
   element.dateTime = message.timestamp;
-  element.title = moment.format(time);
+  element.title = momentOf(message.timestamp);
 }

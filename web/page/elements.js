@@ -63,8 +63,9 @@ export function isolated(text) {
   return element;
 }
 
-/** @param {Pick<Message, "message" | "omitted">} message */
-export function textOf({ message, omitted }) {
+/** @param {Pick<Message, "message" | "omitted" | "deletedAt">} message */
+export function textOf({ message, omitted, deletedAt }) {
+  if (deletedAt) return "Message deleted";
   if (omitted) return "This message is too large to show.";
   return isVisible(message) ? message : "This message has no text.";
 }

@@ -8,7 +8,7 @@ import { areNotSent } from "./leaving.js";
 /**
  * @typedef {object} Group
  * @property {string} groupId
- * @property {Pick<Message, "messageId" | "senderId" | "senderName" | "message" | "omitted" | "timestamp"> | null} last The newest message.
+ * @property {Pick<Message, "messageId" | "senderId" | "senderName" | "message" | "omitted" | "deletedAt" | "timestamp"> | null} last The newest message.
  * @property {boolean} isEmpty Whether the group is known to have no messages.
  * @property {string} sender Who sent it, as it is shown.
  * @property {number} unread

@@ -1,16 +1,29 @@
 /** The messages of a group as a list of elements. Text only, never HTML. */
 import { copyOf, isEmoji, part, showAvatar, showText, textOf } from "./elements.js";
-import { dayOf, nameOfDay, showTime, timeOf } from "./dates.js";
+import { dayOf, momentOf, nameOfDay, showTime, timeOf } from "./dates.js";
 import { addressOf, splitAtLinks } from "./links.js";
 import { mentionsUser, splitAtMentions, splitAtName } from "./mentions.js";
+import { showQuote } from "./quote.js";
+import { showReactions } from "./reactions.js";
 
 /** @import { Message } from "../chat-client.js" */
 /** @import { Names } from "./names.js" */
 /** @typedef {["text" | "link" | "mark" | "person", string]} Part */
 /** @typedef {{ element: HTMLElement, start: number, message?: Message, look?: string, parts?: string }} Row */
+/**
+ * @typedef {object} People Of the group.
+ * @property {Names} names
+ * @property {string} userId The user of the page.
+ * @property {(userId: string) => string} nameOf The name to show.
+ */
 
 /** Messages that a sender sends within this time are one block, with one name and one time. */
 const BLOCK_MS = 300_000;
+
+const SYSTEM = "system";
+
+/** Whether a person can answer a message, react to it or change it. @param {Message} message */
+export const isOpenToActions = ({ status, deletedAt }) => status === "sent" && !deletedAt;
 
 const STATUS = { sending: "Sending", sent: "Sent", failed: "Not sent" };
 
@@ -25,13 +38,29 @@ export class MessageList {
   #shown = [];
   /** @type {string | undefined} */
   #unread;
+  /** The key of each message by its id. @type {Map<string, string>} */
+  #keys = new Map();
+  /** The keys of the answers to each message. @type {Map<string, Set<string>>} */
+  #answers = new Map();
+  #people;
   #names;
   #version = 0;
 
-  /** @param {Names} names */
-  constructor(names) {
-    this.#names = names;
+  /** @param {People} people */
+  constructor(people) {
+    this.#people = people;
+    this.#names = people.names;
     this.element.id = "messages";
+  }
+
+  /** The shown message with an id of the server. @param {string} [messageId] @returns {Message | undefined} */
+  withId(messageId = "") {
+    return this.message(this.#keys.get(messageId) ?? "");
+  }
+
+  /** @param {string} messageId @returns {HTMLElement | undefined} */
+  elementOf(messageId) {
+    return this.#rows.get(this.#keys.get(messageId) ?? "")?.element;
   }
 
   /** @param {string} key @returns {Message | undefined} */
@@ -52,15 +81,19 @@ export class MessageList {
     this.#version = version;
 
     const keys = new Set(messages.slice(start, end).map(({ key }) => key));
-    for (const { key } of before.slice(start, endBefore)) {
-      if (keys.has(key)) continue;
+    const gone = before.slice(start, endBefore).filter(({ key }) => !keys.has(key));
+    for (const { key, messageId = "", replyTo = "" } of gone) {
       this.#rows.get(key)?.element.remove();
       this.#rows.delete(key);
+      this.#keys.delete(messageId);
+      this.#answers.get(replyTo)?.delete(key);
     }
     const moved = unread === this.#unread ? [] : [this.#unread, unread];
     this.#shown = messages;
     this.#unread = unread;
     this.#placeFrom(start, end);
+    for (const { messageId = "" } of [...gone, ...messages.slice(start, end)])
+      for (const key of this.#answers.get(messageId) ?? []) this.#quote(key);
     for (const key of moved) {
       const index = key ? messages.findIndex((message) => message.key === key) : -1;
       if (index >= 0) this.#placeFrom(index, index);
@@ -108,19 +141,30 @@ export class MessageList {
     const day = dayOf(time);
     const newDay = !previous || dayOf(timeOf(previous)) !== day;
     const continued =
-      !newDay && previous.senderId === message.senderId && +time - start < BLOCK_MS && message.key !== this.#unread;
+      !newDay &&
+      previous.senderId === message.senderId &&
+      (previous.type === SYSTEM) === (message.type === SYSTEM) &&
+      +time - start < BLOCK_MS &&
+      message.key !== this.#unread;
     row.start = continued ? start : +time;
     const name = this.#names.of(message.senderId, message.senderName);
     const mentions = message.own || message.message.includes("@") ? this.#names.version : "";
-    const look = `${newDay} ${continued} ${name} ${mentions}`;
+    const reactions = message.reactions ? this.#names.version : "";
+    const look = `${newDay} ${continued} ${name} ${mentions} ${reactions}`;
     if (row.message === message && row.look === look) return;
+    const { element } = row;
+    // A screen reader would read the whole text of an old message again, as if it were new.
+    if (row.message && row.message.changedAt !== message.changedAt) element.ariaLive = "off";
     row.message = message;
     row.look = look;
+    if (message.messageId) this.#keys.set(message.messageId, message.key);
 
-    const { element } = row;
-    element.className = `${message.own ? "own" : ""} ${continued ? "continued" : ""}`;
+    const isSystem = message.type === SYSTEM;
+    element.className = `${message.own && !isSystem ? "own" : ""} ${continued ? "continued" : ""}`;
+    element.classList.toggle("system", isSystem);
+    element.classList.toggle("deleted", !!message.deletedAt);
     element.classList.toggle("mention", mentionsUser(message, this.#names));
-    element.classList.toggle("emoji", isEmoji(textOf(message)));
+    element.classList.toggle("emoji", isEmoji(textOf(message)) && !message.replyTo);
     element.dataset.status = message.status;
     element.dataset.key = message.key;
     showText(part(element, "day"), nameOfDay(day));
@@ -128,6 +172,13 @@ export class MessageList {
     showAvatar(part(element, "avatar"), message.senderId, name);
     showText(part(element, "name"), message.own ? "You" : name);
     showTime(part(element, "time"), message);
+    const edited = part(element, "edited");
+    const isEdited = !!message.editedAt && !message.deletedAt;
+    edited.hidden = !isEdited;
+    if (isEdited) edited.title = momentOf(message.editedAt);
+    // A message without a time of its own says it beside its text.
+    const place = part(element, continued ? "beside" : "by");
+    if (edited.parentElement !== place) place.append(edited);
     const parts = partsOf(message, this.#names);
     if (row.parts !== JSON.stringify(parts)) part(element, "text").replaceChildren(...parts.map(elementOf));
     row.parts = JSON.stringify(parts);
@@ -135,8 +186,28 @@ export class MessageList {
     status.hidden = !message.own;
     status.ariaLabel = status.title = STATUS[message.status];
     status.role = "img";
+    part(element, "more").hidden = !isOpenToActions(message);
+    showReactions(part(element, "reactions"), message.reactions, this.#people);
+    this.#quote(message.key);
     part(element, "trouble").hidden = !message.error;
     showText(part(element, "reason"), message.error ? `Not sent: ${message.error.message}.` : "");
+  }
+
+  /** Show which message another one answers. @param {string} key Of the answer. */
+  #quote(key) {
+    const { element, message } = this.#rows.get(key) ?? {};
+    if (!element || !message) return;
+    const { replyTo } = message;
+    const quote = part(element, "quote");
+    quote.hidden = !replyTo || !!message.deletedAt;
+    if (!replyTo) return;
+    this.#answers.set(replyTo, (this.#answers.get(replyTo) ?? new Set()).add(key));
+    this.showQuote(quote, replyTo);
+  }
+
+  /** @param {HTMLElement} element @param {string} messageId */
+  showQuote(element, messageId) {
+    showQuote(element, this.withId(messageId), this.#people);
   }
 }
 
