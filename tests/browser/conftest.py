@@ -48,6 +48,12 @@ def chat_url(emulator: Emulator) -> str:
 
 
 @pytest.fixture(scope="session")
+def unchanging_chat_url(emulator: Emulator) -> str:
+    """WebSocket URL of a running chat whose messages cannot be changed."""
+    return str(deploy(emulator, {"namePrefix": "Unchanging"})["WebSocketURL"])
+
+
+@pytest.fixture(scope="session")
 def unhurried_chat_url(emulator: Emulator) -> str:
     """WebSocket URL of a running chat with very high rate limits."""
     config = {"namePrefix": "Unhurried", "messageRate": 1_000, "messageBurst": 1_000}

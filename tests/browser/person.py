@@ -152,6 +152,8 @@ class Person:
         """Leave the shown group, and sign out if it is the only one."""
         self.find("leave").click()
         self.find("question-other").click()
+        # The question takes its entry of the history away a little later.
+        self.until(lambda: not self.script("return history.state?.question"))
 
     def point(self, text: str) -> None:
         """Move the mouse to a message, if it is there."""

@@ -62,8 +62,8 @@ def test_two_users_change_messages(changing_chat_url: str, tmp_path: Path) -> No
     _run("node", changing_chat_url, "changes", folder=tmp_path)
 
 
-def test_a_chat_without_changes_refuses_them_and_works(chat_url: str, tmp_path: Path) -> None:
-    _run("node", chat_url, "no-changes", folder=tmp_path)
+def test_a_chat_without_changes_refuses_them_and_works(unchanging_chat_url: str, tmp_path: Path) -> None:
+    _run("node", unchanging_chat_url, "no-changes", folder=tmp_path)
 
 
 class _Quiet(SimpleHTTPRequestHandler):
