@@ -48,7 +48,7 @@ EXPECTED = {
     "tell 25 members who is typing": (26, 0.5, 1, 25),
     "a program sends to a group of two and one of 25": (19, 1, 6, 12),
     "a program asks who is connected": (1, 0.5, 0, 0),
-    "a program adds two connections of a user to a group": (10, 4.5, 6, 1),
+    "a program adds two connections of a user to a group": (12, 6.5, 6, 1),
     "a program disconnects two connections of a user": (5, 0.5, 6, 0),
     "a program exports a user with 60 messages of 28 KB": (3, 203.5, 0, 0),
     "a program erases that user in a group of three": (363, 233.5, 3300, 180),

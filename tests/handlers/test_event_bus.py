@@ -116,7 +116,9 @@ def test_with_a_members_table_it_says_who_is_offline(chat: Chat, bus: Service) -
 
 
 @pytest.mark.usefixtures("with_members")
-def test_the_list_of_those_offline_is_bounded(chat: Chat, bus: Service) -> None:
+def test_the_list_of_those_offline_is_bounded(chat: Chat, bus: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Moto takes long for so many members.
+    monkeypatch.setattr(event_bus, "_SECONDS", 10)
     for number in range(1_000):
         chat.tables.add_member(f"{number:0250}", "red")
     chat.send(ANA)

@@ -190,6 +190,8 @@ def test_the_prompt_and_the_status_name_the_group_that_the_next_line_goes_to(
     ann = open_screen(f"--group={red}", f"--group={blue}", "--name=Ann", f"--url={url}", columns="120")
     ann.see(f"* Here in {red}: Ann", f"{red}>", f" connected | you write to {red}")
     with ChatClient(url, "bob", red) as bob:
+        # It comes up to five seconds later.
+        ann.see(f"* bob has joined {red}", f"{red}>", f" connected | you write to {red}")
         ann.type(f"/join {blue}")
         ann.press("Enter")
         ann.see(f"{red}> /join {blue}", f"* You write to {blue} now", f"{blue}>", f" connected | you write to {blue}")
