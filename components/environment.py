@@ -33,7 +33,7 @@ def environment(
         messages_table: Name of the table of messages.
         read_markers_table: Name of the table of how far users have read. Empty: there is no such table.
         changes_table: Name of the table of changes to messages. Empty: there is no such table.
-        event_bus: ARN of the bus of events. Empty: there is none.
+        event_bus: ARN of the event bus. Empty: the chat sends no events.
         failures_queue: URL of the queue of failures.
         api_id: Id of the WebSocket API.
         callback_url: Address of the management API.

@@ -90,34 +90,22 @@ class Role(Part):
         api: aws.apigatewayv2.Api,
     ) -> dict[str, aws.iam.RolePolicy]:
         """Allow what the functions use, on these resources only. This comes before the functions."""
-        stage = {"execution_arn": api.execution_arn, "stage_name": self.settings.stage_name}
-        statements: dict[str, pulumi.Input[list[policy.Statement]]] = {
-            "serving": _known(
-                policy.for_serving,
-                connections_table_arn=connections.arn,
-                connections_are_counted=self.settings.connections_per_user > 0,
-                joined_groups_are_listed=self.settings.unread and not members_arn,
-                messages_table_arn=messages_arn,
-                table_key_arns=table_key_arns,
-                **stage,
-            )
-        }
-        if members_arn:
-            statements["members"] = _known(policy.for_members, members_table_arn=members_arn)
+        statements = self._shared_statements(
+            connections=connections,
+            joined_groups_are_listed=self.settings.unread and not members_arn,
+            messages_arn=messages_arn,
+            members_arn=members_arn,
+            changes=changes,
+            table_key_arns=table_key_arns,
+            event_bus=event_bus,
+            api=api,
+        )
         if read_markers:
             statements["unread"] = _known(policy.for_unread, read_markers_table_arn=read_markers.arn)
-        if changes:
-            statements["changes"] = _known(
-                policy.for_changes, changes_table_arn=changes.arn, messages_table_arn=messages_arn
-            )
         if self.settings.presence:
             statements["presence"] = _known(policy.for_presence, stream_arn=connections.stream_arn)
         if self.settings.moderation_function:
             statements["moderation"] = _known(policy.for_moderation, function_arn=self.settings.moderation_function)
-        if event_bus:
-            statements["events"] = _known(policy.for_events, event_bus_arn=event_bus)
-        if self.settings.tracing:
-            statements["tracing"] = policy.for_tracing()
         return {feature: self._policy(role, feature, allowed) for feature, allowed in statements.items()}
 
     def background_policy(
@@ -148,17 +136,17 @@ class Role(Part):
         """Allow what the back end's function uses, if it has a role. This comes before that function."""
         if not role:
             return {}
-        statements: dict[str, pulumi.Input[list[policy.Statement]]] = {
-            "serving": _known(
-                policy.for_serving,
-                connections_table_arn=connections.arn,
-                connections_are_counted=self.settings.connections_per_user > 0,
-                joined_groups_are_listed=False,
-                messages_table_arn=messages_arn,
-                table_key_arns=table_key_arns,
-                execution_arn=api.execution_arn,
-                stage_name=self.settings.stage_name,
-            ),
+        statements = self._shared_statements(
+            connections=connections,
+            joined_groups_are_listed=False,
+            messages_arn=messages_arn,
+            members_arn=members_arn,
+            changes=changes,
+            table_key_arns=table_key_arns,
+            event_bus=event_bus,
+            api=api,
+        )
+        statements |= {
             "logs": _known(policy.for_logs, log_group_arns=[log_groups[PUBLISH.key].arn]),
             "large-groups": _known(policy.for_large_groups, broadcast_function_arn=broadcast.arn),
             "user-data": _known(
@@ -166,6 +154,40 @@ class Role(Part):
                 messages_table_arn=messages_arn,
                 read_markers_table_arn=read_markers.arn if read_markers else None,
             ),
+        }
+        if self.settings.event_bus:
+            statements["failures"] = _known(policy.for_failures, failures_queue_arn=failures.arn)
+        if key := self.settings.kms_key_arn:
+            statements["key"] = _known(policy.for_key, kms_key_arn=key)
+        return {
+            feature: self._policy(role, f"publish-{feature}", allowed, kind="publish_policy")
+            for feature, allowed in statements.items()
+        }
+
+    def _shared_statements(
+        self,
+        *,
+        connections: AnyTable,
+        joined_groups_are_listed: bool,
+        messages_arn: pulumi.Input[str],
+        members_arn: pulumi.Input[str] | None,
+        changes: aws.dynamodb.Table | None,
+        table_key_arns: list[pulumi.Output[str]],
+        event_bus: pulumi.Input[str],
+        api: aws.apigatewayv2.Api,
+    ) -> dict[str, pulumi.Input[list[policy.Statement]]]:
+        """What both roles allow, by feature."""
+        statements: dict[str, pulumi.Input[list[policy.Statement]]] = {
+            "serving": _known(
+                policy.for_serving,
+                connections_table_arn=connections.arn,
+                connections_are_counted=self.settings.connections_per_user > 0,
+                joined_groups_are_listed=joined_groups_are_listed,
+                messages_table_arn=messages_arn,
+                table_key_arns=table_key_arns,
+                execution_arn=api.execution_arn,
+                stage_name=self.settings.stage_name,
+            )
         }
         if members_arn:
             statements["members"] = _known(policy.for_members, members_table_arn=members_arn)
@@ -175,15 +197,9 @@ class Role(Part):
             )
         if self.settings.event_bus:
             statements["events"] = _known(policy.for_events, event_bus_arn=event_bus)
-            statements["failures"] = _known(policy.for_failures, failures_queue_arn=failures.arn)
-        if key := self.settings.kms_key_arn:
-            statements["key"] = _known(policy.for_key, kms_key_arn=key)
         if self.settings.tracing:
             statements["tracing"] = policy.for_tracing()
-        return {
-            feature: self._policy(role, f"publish-{feature}", allowed, kind="publish_policy")
-            for feature, allowed in statements.items()
-        }
+        return statements
 
     def grant_publish(self, function: aws.lambda_.Function, caller: aws.iam.Role) -> aws.iam.RolePolicy:
         """Let another role of the program invoke the back end's function."""

@@ -35,6 +35,7 @@ _FUNCTION_ARN_ALLOWED = (
     "the ARN of a Lambda function, of up to 170 characters, such as "
     "arn:aws:lambda:eu-central-1:123456789012:function:Moderate or with :live at the end for the alias live"
 )
+_CLAIM = text(f"{_WORD}{{0,128}}", "a claim's name of up to 128 ASCII characters")
 _ALGORITHMS = "(RS|PS|ES)(256|384|512)|EdDSA"
 
 
@@ -169,7 +170,7 @@ _ROWS = (
     ),
     Argument(
         name="moderator_claim",
-        rule=text(f"{_WORD}{{0,128}}", "a claim's name of up to 128 ASCII characters"),
+        rule=_CLAIM,
         default="",
         unset="none, only the author can delete a message",
         plain=True,
@@ -372,7 +373,7 @@ _ROWS = (
     ),
     Argument(
         name="group_claim",
-        rule=text(f"{_WORD}{{0,128}}", "a claim's name of up to 128 ASCII characters"),
+        rule=_CLAIM,
         default="",
         unset="none, every group is open",
         plain=True,
@@ -383,7 +384,7 @@ _ROWS = (
     ),
     Argument(
         name="name_claim",
-        rule=text(f"{_WORD}{{0,128}}", "a claim's name of up to 128 ASCII characters"),
+        rule=_CLAIM,
         default="",
         unset="none, clients say their users' names",
         plain=True,

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 DEFAULT_LIMIT = 50
 MAX_LIMIT = 100
 _MOST_CHANGES_SECONDS = changes.KEPT_SECONDS - 24 * 60 * 60
-"""Age of a cursor after which changes may be missing: DynamoDB deletes the rows of old ones at any time."""
+"""Age of a cursor above which the client must start again. The rows of older changes may be deleted already."""
 _POSTING_SECONDS = 2.0
 """Time that is kept for posting the pages of many groups."""
 
@@ -103,7 +103,7 @@ def _page(group_id: str, before: Position | None, after: Position | None, limit:
     now = times.timestamp()
     lists_changes = bool(settings().changes_table) and protocol > 1
     after = after and _with_changes(after, now if lists_changes else None)
-    if after and times.age(_time(after)) > _MOST_CHANGES_SECONDS:
+    if after and after.changes and times.age(after.changes.partition("#")[0]) > _MOST_CHANGES_SECONDS:
         # Changes from before are not listed any more, so what the client keeps may be wrong.
         return _page(group_id, None, None, limit, protocol=protocol) | {"more": False, "reset": True}
     read = messages.read_on(group_id, after, limit + 1) if after else messages.read_back(group_id, before, limit + 1)
@@ -134,11 +134,6 @@ def _with_changes(after: Position, now: str | None) -> Position:
         return replace(after, changes=None)
     # A cursor from before changes were listed does not say. There were none before its last message.
     return replace(after, changes=after.changes or after.timestamp or now)
-
-
-def _time(after: Position) -> str:
-    """The time up to which a client knows all changes."""
-    return (after.changes or times.timestamp()).partition("#")[0]
 
 
 def _changes(group_id: str, after: Position, most: int, *, used: int) -> tuple[list[frames.Frame], str]:

@@ -8,16 +8,14 @@ import json
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from handlers.posting import event_bus
+from handlers.posting.change_delivery import push_change, tell_of_change
 from handlers.posting.events import small_group
-from handlers.posting.fan_out import Group, Tally, push
-from handlers.posting.slices import split
+from handlers.posting.fan_out import Group, push
 from handlers.protocol import client_frames, frames
 from handlers.protocol.errors import ChatError, Code
 from handlers.requests.admission import admit
 from handlers.requests.moderation import moderate
 from handlers.requests.request import Request
-from handlers.runtime.log import log_failure
 from handlers.runtime.settings import settings
 from handlers.tables import changes, members
 from handlers.tables.aws import unavailable_on_failure
@@ -64,7 +62,7 @@ def edit_message(request: Request) -> None:
         edited = message | {MESSAGE: frame.text, EDITED_AT: at, CHANGED_AT: at}
         frames.message(edited)  # Refuses a text that is too large.
         nonlocal allowed
-        if allowed is None:  # If others change the message meanwhile, this runs again.
+        if allowed is None:  # This runs again if others change the message at the same time.
             allowed = moderate(edited, request.deadline, is_edit=True)
         if message.get(MESSAGE) == allowed:
             return None
@@ -149,18 +147,18 @@ def _change(
     with unavailable_on_failure():
         message, is_new = changes.change(user.group_id, message_id, decide)
     request.log["changed"] = is_new
-    handed_over = event_bus.message_changed(message, request.deadline) if is_new else lambda: None
-    try:
+
+    def tell() -> None:
         if "requestId" in request.echoed:
             at = {CHANGED_AT: message[CHANGED_AT]} if CHANGED_AT in message else {}
             request.post(request.reply({"action": "changed", MESSAGE_ID: message_id} | at))
         if is_new:
-            # The change is stored. A client that is not told gets it with the history.
-            with log_failure("change not pushed"):
-                _tell(request, user, message, only_in_small_groups=only_in_small_groups)
-    finally:
-        with log_failure("change not handed over to the bus"):
-            handed_over()
+            _tell(request, user, message, only_in_small_groups=only_in_small_groups)
+
+    if is_new:
+        tell_of_change(message, tell, deadline=request.deadline)
+    else:
+        tell()
 
 
 def _tell(request: Request, user: "Connection", message: Message, *, only_in_small_groups: bool) -> None:
@@ -173,10 +171,3 @@ def _tell(request: Request, user: "Connection", message: Message, *, only_in_sma
         request.log |= asdict(push(frame, recipients, deadline=request.deadline, gives_way=True))
         return
     request.log |= asdict(push_change(message, Group(user.group_id, user), deadline=request.deadline))
-
-
-def push_change(message: Message, group: Group, *, deadline: float) -> Tally:
-    """Push a changed message to the connections of a group that speak protocol 2."""
-    frame = frames.message_changed(message)
-    modern = (one for one in group if one.protocol > 1)
-    return push(frame, split(frame, modern, deadline=deadline), deadline=deadline, ended=group.ended)

@@ -8,26 +8,23 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeVar
 
-from handlers.posting import event_bus
+from handlers.posting.change_delivery import push_change, tell_of_change
 from handlers.posting.fan_out import Group
 from handlers.protocol import cursors, frames
 from handlers.protocol.client_frames import required_id
 from handlers.protocol.errors import ChatError, Code
 from handlers.requests.call import Call
 from handlers.requests.side_by_side import side_by_side
-from handlers.runtime.log import log_failure
 from handlers.runtime.settings import settings
 from handlers.tables import read_markers, user_messages
 from handlers.tables.aws import unavailable_on_failure
 from handlers.tables.message import Message, read
 from handlers.tables.schema import GROUP_ID, MESSAGE_ID, REACTION, TIMESTAMP
 
-from .message_changes import push_change
-
 if TYPE_CHECKING:
     from handlers.tables.aws import Row
 
-K = TypeVar("K")
+V = TypeVar("V")
 T = TypeVar("T")
 
 _MOST_BYTES = 3 * 1024 * 1024
@@ -116,13 +113,12 @@ def erase_user(call: Call) -> frames.Frame:
             message = user_messages.erase(row, user_id)
         # A row of another program may be in no group.
         if message and GROUP_ID in message:
-            handed_over = event_bus.message_changed(message, call.deadline)
-            if settings().changes_table:
-                # It is erased. A client that is not told gets it with the history.
-                with log_failure("change not pushed"):
+
+            def tell() -> None:
+                if settings().changes_table:
                     push_change(message, Group(message[GROUP_ID]), deadline=call.deadline)
-            with log_failure("change not handed over to the bus"):
-                handed_over()
+
+            tell_of_change(message, tell, deadline=call.deadline)
         return message is not None
 
     counts = {"messages": 0, "readMarkers": 0}
@@ -157,7 +153,7 @@ def _forget_markers(call: Call, user_id: str) -> int:
     return len(_each(markers, read_markers.delete, call.deadline))
 
 
-def _each(items: dict[str, K], work: Callable[[K], T], deadline: float) -> list[T]:
+def _each(items: dict[str, V], work: Callable[[V], T], deadline: float) -> list[T]:
     """Do something with each item, some at the same time.
 
     Raises:

@@ -59,7 +59,7 @@ def deliver(
         group: Reads who the recipients are. Called once the message is stored.
         deadline: Moment of :func:`time.monotonic` by which all is over.
         review: Decides which text of the message is stored. It may raise a :class:`ChatError`, and nothing is stored.
-            But a message that is stored already is delivered: the first decision holds.
+            If the message is stored already, that does not matter: the first decision holds.
         replies: Makes what is posted beside the message, such as the sender's ack, once the message is stored. If the
             message is not pushed, the caller posts it.
 
@@ -68,7 +68,8 @@ def deliver(
             stored, but may not have reached its whole group, or the bus of events.
     """
     row = messages.compose(frame)
-    frames.message(message.of(row))  # A message that is too large to be pushed must not be stored.
+    sent = message.of(row)
+    pushed = frames.message(sent)  # A message that is too large to be pushed must not be stored.
     repeatable = frame.client_message_id is not None
     stored = _store(row, review, repeatable=repeatable)
     deleted = DELETED_AT in stored.message
@@ -77,10 +78,9 @@ def deliver(
         with unavailable_on_failure(retryable=repeatable, retryable_if_denied=repeatable):
             handed_over()
         return Delivery(stored, None)
-    try:
-        pushed = frames.message(stored.message)
-    except ChatError:  # Another program has made the row too large to be pushed.
-        pushed = frames.message(message.of(row))
+    if stored.message != sent:
+        with suppress(ChatError):  # Another program may have made the row too large to be pushed.
+            pushed = frames.message(stored.message)
     with unavailable_on_failure(retryable=repeatable, retryable_if_denied=repeatable):
         answers = list(replies(stored))
         try:

@@ -1,4 +1,4 @@
-"""Events for the operator's own programs, on a bus of EventBridge. Without a bus there are none.
+"""Events for the operator's own programs, on a bus of EventBridge. Without a bus, nothing is sent.
 
 An event is handed over at least once: to the bus, or, if the bus does not take it, to the queue of failures.
 """

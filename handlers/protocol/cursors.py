@@ -1,10 +1,10 @@
 """Cursors: opaque positions in a group's history, and in a list of groups."""
 
-import base64
 import hashlib
 import json
 from dataclasses import dataclass
 
+from . import base64url
 from .errors import ChatError, Code
 from .frames import MAX_ID_BYTES
 
@@ -60,7 +60,7 @@ def encode(group_id: str, position: Position) -> str:
     """Make a cursor of a position in a group."""
     fields = [_digest(group_id), position.timestamp, position.message_id, position.began]
     fields += [position.changes] if position.changes else []
-    return base64.urlsafe_b64encode(json.dumps(fields, ensure_ascii=False).encode()).decode().rstrip("=")
+    return base64url.encode(json.dumps(fields, ensure_ascii=False).encode())
 
 
 def decode(group_id: str, cursor: object) -> Position:
@@ -70,7 +70,7 @@ def decode(group_id: str, cursor: object) -> Position:
         ChatError: BAD_REQUEST, if the cursor is invalid or belongs to another group.
     """
     try:
-        digest, timestamp, message_id, began, *rest = json.loads(_decoded(cursor))
+        digest, timestamp, message_id, began, *rest = json.loads(base64url.decode(str(cursor)))
         # Cursors that were made while changes were not listed end here.
         [changes] = rest or [None]
         # Cursors of earlier versions have true at the end of the history, and false in a catch-up.
@@ -94,7 +94,7 @@ def decode(group_id: str, cursor: object) -> Position:
 
 def encode_group(group_id: str) -> str:
     """Make a cursor of a position in a list of groups, right after a group. Empty: before the first one."""
-    return base64.urlsafe_b64encode(group_id.encode()).decode().rstrip("=")
+    return base64url.encode(group_id.encode())
 
 
 def decode_group(cursor: object) -> str:
@@ -103,10 +103,7 @@ def decode_group(cursor: object) -> str:
     Raises:
         ChatError: BAD_REQUEST, if the cursor is invalid.
     """
-    try:
-        group_id = _decoded(cursor).decode()
-    except ValueError:
-        group_id = None
+    group_id = _text(cursor)
     if group_id is None or len(group_id.encode()) > MAX_ID_BYTES:
         raise ChatError(Code.BAD_REQUEST, "the cursor is invalid: take it from a groups frame")
     return group_id
@@ -114,7 +111,7 @@ def decode_group(cursor: object) -> str:
 
 def encode_message(message_id: str) -> str:
     """Make a cursor of a place in the messages table, right after a message."""
-    return base64.urlsafe_b64encode(message_id.encode()).decode().rstrip("=")
+    return base64url.encode(message_id.encode())
 
 
 def decode_message(cursor: object) -> str:
@@ -123,18 +120,17 @@ def decode_message(cursor: object) -> str:
     Raises:
         ChatError: BAD_REQUEST, if the cursor is invalid.
     """
-    try:
-        message_id = _decoded(cursor).decode()
-    except ValueError:
-        message_id = ""
-    if not 0 < len(message_id.encode()) <= _MAX_MESSAGE_ID_BYTES:
+    message_id = _text(cursor)
+    if not message_id or len(message_id.encode()) > _MAX_MESSAGE_ID_BYTES:
         raise ChatError(Code.BAD_REQUEST, "after is no valid cursor: take it from the last answer")
     return message_id
 
 
-def _decoded(cursor: object) -> bytes:
-    padded = str(cursor) + "=" * (-len(str(cursor)) % 4)
-    return base64.b64decode(padded, altchars=b"-_", validate=True)
+def _text(cursor: object) -> str | None:
+    try:
+        return base64url.decode(str(cursor)).decode()
+    except ValueError:
+        return None
 
 
 def _digest(group_id: str) -> str:

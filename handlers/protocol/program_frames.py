@@ -14,7 +14,7 @@ def published_messages(frame: Frame, system_name: str) -> list[SendMessage]:
 
     Args:
         frame: What the program asks for.
-        system_name: Name of the sender, if there is none: the message is the system's then.
+        system_name: Name to show if the frame names no sender. The message then comes from the system.
 
     Raises:
         ChatError: BAD_REQUEST, naming the field and what it must be.

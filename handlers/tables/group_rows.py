@@ -1,6 +1,5 @@
 """Group rows: one for each group that a connection has joined, beside the connection's own row."""
 
-import base64
 import hashlib
 import math
 import time
@@ -8,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from handlers.protocol import times
+from handlers.protocol import base64url, times
 from handlers.runtime.settings import settings
 
 from . import connections
@@ -58,7 +57,7 @@ def digest(group_id: str) -> bytes:
 
 def key_of(own: Connection, joined: bytes) -> str:
     """Key of a connection's row for a group with this digest."""
-    return f"{own.connection_id}#{base64.urlsafe_b64encode(joined).decode().rstrip('=')}"
+    return f"{own.connection_id}#{base64url.encode(joined)}"
 
 
 def put(own: Connection, group_id: str, asked: Join) -> None:

@@ -1,10 +1,11 @@
 """A message, read from its row. Other programs write rows, too."""
 
-import base64
 import hashlib
 import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
+
+from handlers.protocol import base64url
 
 from .rows import texts
 from .schema import DATA, FIRST_DIGEST, MESSAGE, REACTION, REPLY_TO, TYPE
@@ -46,7 +47,7 @@ def first_digest(row: "Row") -> str:
 def digest(attributes: Mapping[str, str]) -> str:
     """The digest of what a client says in a message, from the texts of its row: 22 characters."""
     said = [attributes.get(name, "") for name in (MESSAGE, TYPE, REPLY_TO, DATA)]
-    return base64.urlsafe_b64encode(hashlib.sha256(json.dumps(said).encode()).digest()[:16]).decode().rstrip("=")
+    return base64url.encode(hashlib.sha256(json.dumps(said).encode()).digest()[:16])
 
 
 def _data(text: str) -> Message:

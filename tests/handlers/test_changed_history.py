@@ -1,6 +1,6 @@
 """``getHistory`` with changes: a client that catches up has every edit, deletion and reaction at the end."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +16,7 @@ from handlers.tables.aws import dynamodb
 from tests.rows import put_row
 
 from .chat import ANA, BOB, Chat
+from .clock import Clock
 from .management_api_server import Frame
 from .tables import MESSAGES, aws_error
 
@@ -25,16 +26,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 DAY_S = 24 * 60 * 60
-
-
-class Clock(datetime):
-    """The clock of the functions. It starts now and only goes on when it is told to."""
-
-    moment = datetime.now(UTC)
-
-    @classmethod
-    def now(cls, tz: object = None) -> "Clock":  # noqa: ARG003 - it is always UTC
-        return cls.fromtimestamp(cls.moment.timestamp(), UTC)
 
 
 @pytest.fixture(autouse=True)

@@ -1,7 +1,7 @@
 """A client that catches up now and then has every message at the end, also late ones and those of other programs."""
 
 import json
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from itertools import count
 
 import pytest
@@ -12,6 +12,7 @@ from handlers.tables.aws import dynamodb
 from tests.rows import put_row
 
 from .chat import ANA, Chat
+from .clock import Clock
 from .tables import MESSAGES
 
 LONGEST_DELAY_S = 59
@@ -36,16 +37,6 @@ steps = st.lists(
     ),
     max_size=12,
 )
-
-
-class Clock(datetime):
-    """The clock of the functions. It starts now and only goes on when it is told to."""
-
-    moment = datetime.now(UTC)
-
-    @classmethod
-    def now(cls, tz: object = None) -> "Clock":  # noqa: ARG003 - it is always UTC
-        return cls.fromtimestamp(cls.moment.timestamp(), UTC)
 
 
 @pytest.fixture(autouse=True)
