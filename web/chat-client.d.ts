@@ -283,6 +283,8 @@ export interface Room {
   readonly readers: readonly Reader[];
   /** Whether `loadOlder()` would find more. */
   readonly hasOlder: boolean;
+  /** Whether the chat has `edit`, `delete` and `react`. It is known once the state has been `online`. Until then, false. */
+  readonly canChange: boolean;
 
   /** Listen to an event. Call the returned function to stop. */
   on<E extends keyof ChatEvents>(event: E, listener: (payload: ChatEvents[E]) => void): () => void;

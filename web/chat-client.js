@@ -349,6 +349,8 @@ class Connection extends Listeners {
   /** @type {State} */
   state = "idle";
   retryInMs = 0;
+  /** Whether the chat has edits, deletions and reactions. Each history says it. */
+  canChange = false;
   options;
   timing;
   clock;
@@ -884,7 +886,8 @@ class Connection extends Listeners {
       this.#progress(link);
     };
     const read = (/** @type {Frame} */ page) => {
-      const { groupId, after, more } = page;
+      const { groupId, after, more, changes } = page;
+      this.canChange = !!changes;
       if (!rest.has(groupId)) return;
       // The client has asked to leave. The page's messages come again when it joins again.
       if (!link.places.has(groupId)) return rest.delete(groupId);
@@ -904,7 +907,8 @@ class Connection extends Listeners {
       const groups = [...rest].slice(0, BATCH_SIZE).map(([groupId, after]) => ({ groupId, after }));
       try {
         const frame = { action: "getHistory", limit: PAGE_SIZE, groups };
-        const { groups: current, refused } = await this.ask(link, frame, read);
+        const { groups: current, refused, changes } = await this.ask(link, frame, read);
+        this.canChange = !!changes;
         for (const { groupId, after } of current) if (rest.has(groupId)) complete(groupId, after);
         for (const { groupId, code } of refused) refuse(groupId, code);
       } catch (cause) {
@@ -1115,6 +1119,10 @@ class Room {
   /** @param {Connection} connection @param {string} groupId */
   static of(connection, groupId) {
     return new Room(connection, groupId).#member;
+  }
+
+  get canChange() {
+    return this.#connection.canChange;
   }
 
   get hasOlder() {
@@ -1718,6 +1726,10 @@ export class ChatClient {
 
   get readers() {
     return this.#room.readers;
+  }
+
+  get canChange() {
+    return this.#room.canChange;
   }
 
   get hasOlder() {

@@ -8,7 +8,6 @@ import { today } from "./page/dates.js";
 import { byId, isolated, isTouched, moveFocus, showAvatar, textOf } from "./page/elements.js";
 import { count, coversConversation, forgetDays, isOnPhone, onChoose, openGroups, showGroups } from "./page/groups.js";
 import { isInFrontElsewhere, otherTabs, setInFront, setSignedIn } from "./page/in-front.js";
-import { asksForChanges } from "./page/can-change.js";
 import { onJoin, showJoinForm } from "./page/join-form.js";
 import { mayLeave, unsentIn } from "./page/leaving.js";
 import { areIds, joinedIn, joinedKey } from "./page/joined.js";
@@ -44,8 +43,6 @@ let settled = false;
 let left = new Set();
 /** End what only the shown group needs. */
 let leaveView = () => {};
-/** Whether the chat changes messages, as far as it is known. */
-let canChange = false;
 /** Whether the client has been online in this session. */
 let reached = false;
 /** The group in which to look, after the user has joined it, whether somebody else has the same name. */
@@ -96,7 +93,7 @@ function enter(joined) {
   setOwnName(name);
   endAlerts();
   endNotice();
-  reached = settled = canChange = false;
+  reached = settled = false;
   watched = "";
   warned = false;
   departed = [];
@@ -169,7 +166,8 @@ function connectionChanged() {
     return;
   }
   chat.groups().then(settle, settle);
-  learnWhetherItChanges();
+  // It is known now whether messages can be changed.
+  shownConversation()?.update();
   reached = true;
   for (const reason of ["CONNECT", "REFUSED"]) endAlert(reason);
 }
@@ -184,17 +182,6 @@ function counted(list) {
   // Also the groups that the user has joined on other devices.
   for (const { groupId } of list) if (!left.has(groupId) && !conversations.has(groupId)) open(groupId);
   for (const conversation of conversations.values()) conversation.update();
-}
-
-/** Ask once, in any group that is joined. */
-async function learnWhetherItChanges() {
-  const asked = chat;
-  const room = [...conversations.values()].find(({ room }) => room.state !== "closed")?.room;
-  if (canChange || !room) return;
-  const answer = await asksForChanges(room);
-  if (asked !== chat) return;
-  canChange = answer;
-  shownConversation()?.update();
 }
 
 function settle() {
@@ -229,7 +216,6 @@ function open(groupId) {
     isLooking,
     isSettled: () => settled,
     summary: (id) => summaries.get(id),
-    canChange: () => canChange,
     rewrite,
     reply,
     // The user may look at another group by now.

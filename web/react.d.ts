@@ -34,6 +34,7 @@ export interface GroupSnapshot {
   readonly state: State;
   readonly messages: readonly Message[];
   readonly hasOlder: boolean;
+  readonly canChange: boolean;
   readonly presence: Presence;
   readonly typing: readonly string[];
   readonly readers: readonly Reader[];

@@ -24,6 +24,7 @@ const NO_GROUP = {
   state: "idle",
   messages: [],
   hasOlder: false,
+  canChange: false,
   presence: { members: [], truncated: false },
   typing: [],
   readers: [],
@@ -181,14 +182,16 @@ export function useGroup(client, groupId, { events = true } = {}) {
     const room = attempt(store, () => /** @type {Chat} */ (client).group(/** @type {string} */ (groupId)));
     if (!room) return () => {};
     const stops = [
-      room.on("state", (state) => store.set({ state, ...(state === "online" && { error: undefined }) })),
+      room.on("state", (state) =>
+        store.set({ state, canChange: room.canChange, ...(state === "online" && { error: undefined }) }),
+      ),
       room.on("messages", (messages) => store.set({ messages, hasOlder: room.hasOlder })),
       room.on("error", (error) => {
         if (error.groupId === groupId && matters(error)) store.set({ error });
       }),
     ];
-    const { state, messages, hasOlder, presence, typing, readers } = room;
-    store.set({ room, state, messages, hasOlder, presence, typing, readers });
+    const { state, messages, hasOlder, canChange, presence, typing, readers } = room;
+    store.set({ room, state, messages, hasOlder, canChange, presence, typing, readers });
     return () => {
       for (const stop of stops) stop();
       room.close();

@@ -96,12 +96,13 @@ def _catch_up(request: Request, asked: dict[str, object], limit: int) -> None:
     request.group_id = ""
     request.log |= {"groups": len(asked), "messages": sum(len(page["messages"]) for page in delivered)}
     listed = [{"groupId": group_id, "after": after} for group_id, after in ends.items()]
-    request.post(request.reply({"action": "upToDate", "groups": listed, "refused": refused}))
+    told = {"changes": _lists_changes(request.protocol)} if request.protocol > 1 else {}
+    request.post(request.reply({"action": "upToDate", "groups": listed, "refused": refused, **told}))
 
 
 def _page(group_id: str, before: Position | None, after: Position | None, limit: int, *, protocol: int) -> frames.Frame:
     now = times.timestamp()
-    lists_changes = bool(settings().changes_table) and protocol > 1
+    lists_changes = _lists_changes(protocol)
     after = after and _with_changes(after, now if lists_changes else None)
     if after and after.changes and times.age(after.changes.partition("#")[0]) > _MOST_CHANGES_SECONDS:
         # Changes from before are not listed any more, so what the client keeps may be wrong.
@@ -126,6 +127,10 @@ def _page(group_id: str, before: Position | None, after: Position | None, limit:
         page = [message for message in page if DELETED_AT not in message]
     told = {"changes": changed if lists_changes else None} if protocol > 1 else {}
     return {"action": "history", "messages": page, **told, "before": older, "after": newer, "more": more}
+
+
+def _lists_changes(protocol: int) -> bool:
+    return bool(settings().changes_table) and protocol > 1
 
 
 def _with_changes(after: Position, now: str | None) -> Position:

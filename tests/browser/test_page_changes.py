@@ -387,7 +387,7 @@ def test_the_keyboard_alone_does_everything(ann: Person, group: str, chat_url: s
         # One stop between the log and the text field, however many messages there are.
         ann.press(Keys.TAB)
         assert (ann.focused, ann.script(at)) == ("more", "mine")
-        assert ann.script("return getComputedStyle(document.activeElement).opacity") == "1"
+        ann.until(lambda: ann.script("return getComputedStyle(document.activeElement).opacity") == "1")
         ann.press(Keys.TAB)
         assert ann.focused == "text"
         ann.press(Keys.TAB, holding=Keys.SHIFT)

@@ -142,6 +142,24 @@ def test_many_groups_are_told_their_changes(modern_chat: Chat) -> None:
     assert end["groups"] == [{"groupId": "red", "after": page["after"]}]
 
 
+def test_a_catch_up_without_news_says_whether_the_chat_has_changes(
+    modern_chat: Chat, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cursor = history(modern_chat)["after"]
+    modern_chat.tables.add_connection("Old=", "ana", "red", protocol=1)
+
+    def told(connection_id: str) -> object:
+        modern_chat.gateway.delivered.clear()
+        modern_chat.ask(connection_id, "getHistory", groups=[{"groupId": "red", "after": cursor}])
+        (end,) = modern_chat.frames(connection_id)
+        return end.get("changes")
+
+    assert (told(ANA), told("Old=")) == (True, None)
+    monkeypatch.setenv("CHANGES_TABLE", "")
+    settings.settings.cache_clear()
+    assert (told(ANA), told("Old=")) == (False, None)
+
+
 def test_with_changes_off_they_are_null(modern_chat: Chat, monkeypatch: pytest.MonkeyPatch) -> None:
     store("m1")
     monkeypatch.setenv("CHANGES_TABLE", "")

@@ -18,7 +18,6 @@ import { reactionsOf } from "./reactions.js";
  * @property {() => boolean} isLooking Whether the user looks at the log now.
  * @property {() => boolean} isSettled Whether it is known if the server counts unread messages.
  * @property {(groupId: string) => GroupSummary | undefined} summary What the server counted, if it does.
- * @property {() => boolean} canChange Whether the chat changes messages.
  * @property {(text: string, replyTo?: string) => void} rewrite The user wants to write this text again.
  * @property {(messageId: string) => void} reply The user wants to answer a message.
  * @property {(messageId: string, text: string) => void} edit The user wants to give a message another text, and begins with this one.
@@ -379,7 +378,7 @@ export class Conversation {
   offers(key) {
     const message = this.list.message(key);
     if (!message || !isOpenToActions(message)) return undefined;
-    const canChange = this.#reader.canChange();
+    const { canChange } = this.room;
     return {
       line: `${message.own ? "You" : this.names.of(message.senderId, message.senderName)}: ${lineOf(message)}`,
       reactions: canChange ? reactionsOf(message.reactions, this.#reader.userId) : undefined,
@@ -398,7 +397,7 @@ export class Conversation {
       const what = ["Everybody sees that it was deleted: “", isolated(lineOf(message)), "”"];
       if ((await ask(["Delete this message?"], what, "Keep it", "Delete")) === "other")
         this.#try("Not deleted", messageId, this.changes.delete(messageId));
-    } else if (this.#reader.canChange()) {
+    } else if (this.room.canChange) {
       const on = !reactionsOf(message.reactions, this.#reader.userId).includes(action);
       this.#try(
         on ? "Reaction not added" : "Reaction not removed",

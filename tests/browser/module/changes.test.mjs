@@ -482,6 +482,36 @@ describe("a change", () => {
   });
 });
 
+describe("`canChange`", () => {
+  const nothingNew = (fields) => (frame) => ({ ...upToDate(frame), ...fields });
+
+  test("is known from a page, when the room is online", async () => {
+    replies.getHistory = pages({ changes: [] });
+    const room = await opened();
+    const known = [];
+    room.on("state", (state) => state === "online" && known.push(room.canChange));
+    assert.equal(room.canChange, false);
+    socket().open();
+    await settled();
+    assert.deepEqual(known, [true]);
+  });
+
+  test("is known from the end of a catch-up without news, after each connect", async () => {
+    const answers = [{ changes: true }, { changes: false }, {}];
+    replies.getHistory = nothingNew(answers[0]);
+    const room = await opened();
+    socket().open();
+    await settled();
+    const known = [room.canChange];
+    for (const fields of answers.slice(1)) {
+      replies.getHistory = nothingNew(fields);
+      await reconnect();
+      known.push(room.canChange);
+    }
+    assert.deepEqual([room.state, ...known], ["online", true, false, false]);
+  });
+});
+
 test("a client of one group changes messages, too", async () => {
   const server = new FakeChat({ clock });
   const options = { url: "wss://chat.example", groupId: "a", userId: "U", storage: null, clock, random: () => 0.5 };
@@ -489,8 +519,10 @@ test("a client of one group changes messages, too", async () => {
   const changes = [];
   chat.on("change", ({ message, reactions }) => changes.push([message, reactions]));
   chat.connect();
+  assert.equal(chat.canChange, false);
   chat.send("Hello", { type: "note", replyTo: "m0", data: { a: 1 } });
   await clock.until(() => chat.messages[0]?.status === "sent");
+  assert.equal(chat.canChange, true);
   const [{ messageId, type, replyTo, data }] = chat.messages;
   assert.deepEqual([type, replyTo, data], ["note", "m0", { a: 1 }]);
   const all = [chat.edit(messageId, "Hi"), chat.react(messageId, "👍"), chat.react(messageId, "👍", false)];

@@ -190,7 +190,7 @@ export class FakeChat {
       if (hasNews || after === undefined) answers.push(page);
       if (after === undefined || !page.more) current.push({ groupId, after: page.after });
     }
-    answers.push({ action: "upToDate", groups: current, refused });
+    answers.push({ action: "upToDate", groups: current, refused, changes: true });
     this.#postInOrder(
       connection,
       answers.map((answer) => ({ requestId, ...answer })),
