@@ -8,12 +8,13 @@ import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from websockets.exceptions import ConnectionClosed
 
 from local.deploy import PROJECT_DIRECTORY, deploy
-from local.emulator import Emulator
+from local.emulator import USUAL_PORT, Emulator
 from local.prerequisites import create_members_table
 from tests import role
 from tests.end_to_end.conftest import Chat
@@ -132,25 +133,77 @@ def test_bad_input_is_answered_and_no_failure(speaking: Chat) -> None:
     assert "message" in error["message"]
 
 
-def test_the_python_of_the_document_works(speaking: Chat) -> None:
-    text = (PROJECT_DIRECTORY / "docs" / "backend.md").read_text()
-    speaks, _, erases, *_ = re.findall(r"^```python\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+class Document:
+    """Runs the programs of docs/backend.md, with the environment that the page says."""
+
+    def __init__(self, chat: Chat) -> None:
+        self._text = (PROJECT_DIRECTORY / "docs" / "backend.md").read_text()
+        self._function = chat.outputs["PublishFunction"]
+        exported = dict(re.findall(r"(AWS_\w+)=(\S+)", " ".join(re.findall("^export .*$", self._text, re.MULTILINE))))
+        assert exported.pop("AWS_ENDPOINT_URL") == f"http://127.0.0.1:{USUAL_PORT}"
+        own = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+        self._environment = own | exported | {"AWS_ENDPOINT_URL": chat.emulator.endpoint, "AWS_CONFIG_FILE": os.devnull}
+
+    def programs(self, language: str) -> list[str]:
+        blocks = re.findall(rf"^```{language}\n(.*?)^```$", self._text, re.MULTILINE | re.DOTALL)
+        return [block.replace("WebSocketPublish", self._function) for block in blocks]
+
+    def start(self, *command: str) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            command,
+            env=self._environment,
+            cwd=PROJECT_DIRECTORY,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def run(self, *command: str) -> str:
+        with self.start(*command) as program:
+            output, errors = program.communicate()
+        assert not program.returncode, errors
+        return output
+
+
+def test_the_first_message_of_the_document_comes_once(speaking: Chat) -> None:
+    document = Document(speaking)
     enroll(speaking, "demo", "alice")
-    credentials = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_REGION": speaking.emulator.region}
-    environment = os.environ | credentials | {"AWS_DEFAULT_REGION": speaking.emulator.region}
-    environment["AWS_ENDPOINT_URL"] = speaking.emulator.endpoint
-
-    def run(program: str) -> str:
-        program = program.replace("WebSocketPublish", speaking.outputs["PublishFunction"])
-        return subprocess.run(
-            [sys.executable, "-c", program], env=environment, check=True, capture_output=True, text=True
-        ).stdout
-
+    in_python, in_node = document.programs("python")[0], document.programs("js")[0]
     with speaking.join("alice", "demo", protocol=2) as alice:
-        assert "messageId" in run(speaks)
-        assert alice.receive("message")["message"] == "Your order has shipped"
-        assert "'duplicate': True" in run(speaks)
-    assert "'after': None" in run(erases)
+        for number, command in (
+            (7, (sys.executable, "-c", in_python)),
+            (8, ("node", "--input-type=module", "-e", in_node)),
+        ):
+            first = document.run(*command)
+            assert re.search("duplicate'?: false", first, re.IGNORECASE)
+            assert alice.receive("message")["message"] == f"Order {number} has shipped"
+            assert re.search("duplicate'?: true", document.run(*command), re.IGNORECASE)
+        alice.receive_nothing()
+
+
+def test_the_bot_of_the_document_answers_once(speaking: Chat) -> None:
+    document = Document(speaking)
+    enroll(speaking, "demo", "alice")
+    [bot] = [program for program in document.programs("python") if "!help" in program]
+    with speaking.join("alice", "demo", protocol=2) as alice:
+        for _ in range(2):  # The second bot also finds the question that the first one has answered.
+            with document.start(sys.executable, "-c", bot) as running:
+                try:
+                    asked = alice.ask(
+                        "sendMessage", groupId="demo", senderId="alice", message="!help", clientMessageId=str(uuid4())
+                    )
+                    while (said := alice.receive("message"))["senderId"] == "alice":
+                        pass
+                    assert (said["senderId"], said["replyTo"]) == ("bot", asked["messageId"])
+                    alice.receive_nothing("message", seconds=1.5)
+                finally:
+                    running.kill()
+
+
+def test_the_erasure_of_the_document_ends(speaking: Chat) -> None:
+    document = Document(speaking)
+    [erases] = [program for program in document.programs("python") if "eraseUser" in program]
+    assert "'after': None" in document.run(sys.executable, "-c", erases)
 
 
 def unavailable(answer: dict[str, Any]) -> None:
