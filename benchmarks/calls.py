@@ -31,6 +31,8 @@ WHY = {
     "Where a client of protocol 1 is in the group, a send with a `clientMessageId` needs a second one. It records that "
     "everyone was served, so that a retry is not pushed again. A join or leave changes the set of groups in the "
     "connection's row. An edit, a deletion or a reaction changes the message",
+    "DeleteConnection": "closes a connection, one call for each. A program of the owner disconnects a user",
+    "Scan": "reads the messages table for a program that exports or erases a user's data: one for each megabyte",
     "Invoke": "hands a slice over to another invocation: one for each `broadcastThreshold` recipients after the first",
     POST: "one for each recipient, because API Gateway has no call for several. One more for the sender: ack or error",
     READ: "of DynamoDB, from the sizes of the rows",

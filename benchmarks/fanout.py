@@ -11,37 +11,30 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import resource
-import signal
 import statistics
 import subprocess
 import sys
-import threading
 import time
-from contextlib import ExitStack, contextmanager, nullcontext
+from contextlib import ExitStack
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import yaml
 
 from tests.graph.stack import chat
 
-from . import end_to_end, large_groups, many_groups, report
-from .loopback import CLIENT_CORE, DELAYS_MS, Loopback, find, serve
+from . import end_to_end, large_groups, many_groups, report, whole_message
+from .loopback import DELAYS_MS, Loopback, find, serve
+from .pairs import alternate
+from .process import ROOT, Process, children_cpu_s, pinned, program
 from .report import Figures
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-ROOT = Path(__file__).resolve().parent.parent
 REGION = "us-east-1"
 BODY = "x" * 250
 TOKEN = "t" * 900  # as long as Lambda's
 OTHERS = ("boto3-sequential", "boto3-pool", "node")
 # Posts before each measurement, to open all connections. Node's compiler needs many more, once.
 WARM_UP = {"engine": 1000, "boto3-sequential": 20, "boto3-pool": 200, "node": 200}
-THIRD_PERIOD_S = 0.02
 
 
 @dataclass
@@ -59,6 +52,10 @@ class Plan:
     """End to end: number of messages by number of clients in the group."""
     crowd: int
     """Clients of many groups that come back at once."""
+    calls: int
+    """Calls of a whole function in one measurement."""
+    node_calls: int
+    """Calls of Node's whole functions before, as a warm-up."""
 
 
 FULL = Plan(
@@ -70,39 +67,39 @@ FULL = Plan(
     wrk_s=1,
     sends={2: 200, 50: 200, 300: 100},
     crowd=300,
+    calls=20,
+    node_calls=1000,
 )
 QUICK = Plan(
-    pairs=2, cold_pairs=2, counts=(10, 100), third_counts=(10,), node_warm_ups=1, wrk_s=1, sends={2: 10, 50: 5}, crowd=3
+    pairs=2,
+    cold_pairs=2,
+    counts=(10, 100),
+    third_counts=(10,),
+    node_warm_ups=1,
+    wrk_s=1,
+    sends={2: 10, 50: 5},
+    crowd=3,
+    calls=5,
+    node_calls=5,
 )
 
 
 class Worker:
-    """A client process on its own core."""
+    """A client of the management API."""
 
     def __init__(self, side: str, endpoint: str, environment: dict[str, str]) -> None:
         self.side = side
-        if side == "node":
-            program = [find("node"), str(ROOT / "benchmarks/node/worker.mjs")]
-        else:
-            program = [sys.executable, "-m", "benchmarks.workers", side]
-        self._process = subprocess.Popen(
-            [*_pinned(), *program, endpoint],
-            cwd=ROOT,
-            env=environment,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
+        module, arguments = ("worker.mjs", [endpoint]) if side == "node" else ("workers", [side, endpoint])
+        self._process = Process(module, *arguments, environment=environment)
 
     def close(self) -> None:
         """End the process."""
-        self._process.kill()
-        self._process.communicate()
+        self._process.close()
 
     def measure(self, count: int, *, third: bool = False) -> Figures:
         """Warm up, then serve ``count`` recipients. Repeat this for small groups."""
         self._job(WARM_UP[self.side])
-        with self._third_of_a_core() if third else nullcontext():
+        with self._process.core(third=third):
             answers = [self._job(count) for _ in range(max(1, 500 // count))]
         mean = {key: statistics.mean(each[key] for each in answers) for key in ("cpu", "wall", "p50", "p99")}
         return Figures(
@@ -119,50 +116,13 @@ class Worker:
             self._job(1000)
 
     def _job(self, count: int) -> dict[str, float]:
-        if self._process.stdin is None or self._process.stdout is None:
-            raise RuntimeError("the worker has no pipes")
-        self._process.stdin.write(json.dumps({"count": count, "body": BODY}) + "\n")
-        self._process.stdin.flush()
-        line = self._process.stdout.readline()
-        if not line:
-            raise SystemExit(f"The client {self.side} ended without an answer. Its error is above")
-        answer: dict[str, float] = json.loads(line)
-        return answer
-
-    @contextmanager
-    def _third_of_a_core(self) -> Iterator[None]:
-        """Let the process run for only a third of each 20 ms, Lambda's scheduling period."""
-        stop = threading.Event()
-
-        def control() -> None:
-            while not stop.is_set():
-                self._process.send_signal(signal.SIGCONT)
-                time.sleep(THIRD_PERIOD_S / 3)
-                self._process.send_signal(signal.SIGSTOP)
-                time.sleep(THIRD_PERIOD_S * 2 / 3)
-            self._process.send_signal(signal.SIGCONT)
-
-        thread = threading.Thread(target=control)
-        thread.start()
-        try:
-            yield
-        finally:
-            stop.set()
-            thread.join()
-
-
-def _pinned() -> list[str]:
-    return ["setpriv", "--pdeathsig", "KILL", "taskset", "-c", str(CLIENT_CORE)]
+        return self._process.job(count=count, body=BODY)
 
 
 def _paired(ours: Worker, other: Worker, plan: Plan, count: int, *, third: bool) -> report.Row:
-    pairs: list[tuple[Figures, Figures]] = []
-    for number in range(plan.pairs):
-        if number % 2:
-            figures = other.measure(count, third=third)
-            pairs.append((ours.measure(count, third=third), figures))
-        else:
-            pairs.append((ours.measure(count, third=third), other.measure(count, third=third)))
+    pairs = list(
+        alternate(plan.pairs, lambda: ours.measure(count, third=third), lambda: other.measure(count, third=third))
+    )
     return report.Row(
         other.side,
         count,
@@ -197,7 +157,7 @@ def ceiling(loopback: Loopback, environment: dict[str, str], plan: Plan, delay: 
     """Measure wrk, which sends the same unsigned request again and again: the best that C can do."""
     wrk, script = find("wrk"), ROOT / "benchmarks/post.lua"
     command = [
-        *_pinned(),
+        *pinned(),
         wrk,
         "-t1",
         "-c64",
@@ -210,9 +170,9 @@ def ceiling(loopback: Loopback, environment: dict[str, str], plan: Plan, delay: 
     costs, rates, ratios = [], [], []
     for _ in range(plan.pairs):
         mine = engine.measure(max(count for count in plan.counts if count <= 1000))
-        before = _children_cpu_s()
+        before = children_cpu_s()
         printed = subprocess.run(command, check=True, capture_output=True, text=True).stdout
-        cpu = _children_cpu_s() - before
+        cpu = children_cpu_s() - before
         requests = int(printed.partition(" requests in ")[0].split()[-1])
         if "Non-2xx" in printed:
             raise SystemExit(printed)
@@ -231,19 +191,14 @@ def cold_start(loopback: Loopback, environment: dict[str, str], plan: Plan) -> r
     }
 
     def once(side: str) -> tuple[float, float]:
-        command = [*_pinned(), sys.executable, "-m", "benchmarks.cold_start", side]
-        start, cpu = time.perf_counter(), _children_cpu_s()
+        command = [*program("cold_start"), side]
+        start, cpu = time.perf_counter(), children_cpu_s()
         subprocess.run(command, check=True, cwd=ROOT, env=deployed)
-        return (time.perf_counter() - start) * 1e3, (_children_cpu_s() - cpu) * 1e3
+        return (time.perf_counter() - start) * 1e3, (children_cpu_s() - cpu) * 1e3
 
     once("engine"), once("boto3")  # compile and cache the files
-    pairs = []
-    for number in range(plan.cold_pairs):  # a run is short, so other processes disturb it easily
-        if number % 2:
-            theirs = once("boto3")
-            pairs.append((once("engine"), theirs))
-        else:
-            pairs.append((once("engine"), once("boto3")))
+    # A run is short, so other processes disturb it easily.
+    pairs = list(alternate(plan.cold_pairs, lambda: once("engine"), lambda: once("boto3")))
     mine, their = ([pair[side] for pair in pairs] for side in (0, 1))
     return report.ColdStart(
         ours=statistics.median(wall for wall, _ in mine),
@@ -255,15 +210,9 @@ def cold_start(loopback: Loopback, environment: dict[str, str], plan: Plan) -> r
     )
 
 
-def _children_cpu_s() -> float:
-    """Return the CPU time of all child processes that have ended."""
-    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return usage.ru_utime + usage.ru_stime
-
-
 def _answer_of(module: str, environment: dict[str, str]) -> Any:  # noqa: ANN401 - JSON
-    command = [*_pinned(), sys.executable, "-m", f"benchmarks.{module}"]
-    return json.loads(subprocess.run(command, check=True, cwd=ROOT, env=environment, stdout=subprocess.PIPE).stdout)
+    run = subprocess.run(program(module), check=True, cwd=ROOT, env=environment, stdout=subprocess.PIPE)
+    return json.loads(run.stdout)
 
 
 def sends(plan: Plan) -> list[end_to_end.Sends]:
@@ -304,11 +253,16 @@ def main() -> None:
             "CALLBACK_URL": loopback.endpoints[0],
             "API_ID": large_groups.API_ID,
         }
+        bench = whole_message.Bench(
+            loopback, environment, plan.pairs, plan.cold_pairs, plan.calls, node_warm_ups=plan.node_calls
+        )
         results = report.Results(
             calls=_answer_of("calls", environment),
             list_us=_answer_of("large_groups", environment | {"AWS_ENDPOINT_URL": loopback.aws}),
             ceilings={delay: ceiling(loopback, environment, plan, delay) for delay in DELAYS_MS},
             cold_start=cold_start(loopback, environment, plan),
+            whole=bench.compare(),
+            whole_cold=bench.cold_starts(),
             rows={delay: clients(loopback, environment, plan, delay, third=False) for delay in DELAYS_MS},
             third={delay: clients(loopback, environment, plan, delay, third=True) for delay in DELAYS_MS},
             sends=sends(plan),

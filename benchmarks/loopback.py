@@ -16,6 +16,7 @@ import botocore
 import trustme
 
 from . import large_groups
+from .answers import answers
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -41,6 +42,15 @@ http {{
     location = / {{ error_page 405 =200 /page.json; return 405; }}
     location = /page.json {{ default_type application/x-amz-json-1.0; }}
     location /2015-03-31/functions/ {{ return 202; }} }}
+  map $http_x_amz_target $answer {{ ~Query$ query; ~UpdateItem$ update; ~PutItem$ put; default allow; }}
+  map $uri $members {{ ~^/(?<number>[0-9]+) $number; }}
+  server {{ listen 127.0.0.1:{ports[3]} ssl; root {folder}; error_page 405 =200 /$members-$answer.json;
+    location / {{ return 405; }}
+    location ~ json$ {{ default_type application/x-amz-json-1.0; }} }}
+  server {{ listen 127.0.0.1:{ports[4]} ssl; root {folder}; error_page 405 =200 /$members-$answer.json;
+    location / {{ echo_sleep 0.005; echo_exec @done; }}
+    location @done {{ return 405; }}
+    location ~ json$ {{ default_type application/x-amz-json-1.0; }} }}
 }}
 """
 _PACKAGES = {
@@ -60,6 +70,9 @@ class Loopback:
     """Management APIs, by the milliseconds that an answer takes."""
     aws: str
     """DynamoDB and Lambda: every query gets the same page, every invoke is accepted."""
+    tables: dict[int, str]
+    """DynamoDB and Lambda for whole functions, by the milliseconds that an answer takes. The path is the number of
+    connections in the group. Every update and put succeeds, and the moderation function allows everything."""
     authority: Path
     """The certificates to trust, in PEM: the server's authority and the public ones."""
 
@@ -101,16 +114,19 @@ def serve() -> Iterator[Loopback]:
         # RSA, like API Gateway's certificates.
         certificate = authority.issue_cert("127.0.0.1", key_type=trustme.KeyType.RSA)
         certificate.private_key_and_cert_chain_pem.write_to_path(str(folder / "server.pem"))
-        ports = _free_ports(len(DELAYS_MS) + 1)
+        ports = _free_ports(2 * len(DELAYS_MS) + 1)
         (folder / "page.json").write_text(large_groups.page(), encoding="ascii")
+        for name_of_answer, answer in answers().items():
+            (folder / f"{name_of_answer}.json").write_text(answer, encoding="ascii")
         (folder / "nginx.conf").write_text(_CONF.format(echo=_echo_module(nginx), folder=folder, ports=ports))
         pinned = ["setpriv", "--pdeathsig", "TERM", "taskset", "-c", str(SERVER_CORE)]
         server = subprocess.Popen([*pinned, nginx, "-p", name, "-c", name + "/nginx.conf"])
         try:
             _wait(server, ports)
-            *delayed, aws = (f"https://127.0.0.1:{port}" for port in ports)
-            endpoints = {delay: f"{origin}/production" for delay, origin in zip(DELAYS_MS, delayed, strict=True)}
-            yield Loopback(endpoints, aws, folder / "authority.pem")
+            origins = [f"https://127.0.0.1:{port}" for port in ports]
+            endpoints = {delay: f"{origin}/production" for delay, origin in zip(DELAYS_MS, origins[:2], strict=True)}
+            tables = dict(zip(DELAYS_MS, origins[3:], strict=True))
+            yield Loopback(endpoints, origins[2], tables, folder / "authority.pem")
         finally:
             server.terminate()
             server.wait()

@@ -14,11 +14,13 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from . import whole_message
 from .calls import WHY
 from .end_to_end import WARM_UP
 from .large_groups import Function, Measured, section
 from .loopback import find
 from .many_groups import GROUPS, TABLES_MS
+from .pairs import ratio
 
 if TYPE_CHECKING:
     from tests.handlers.costs import Costs
@@ -105,6 +107,7 @@ Time from the start of the process until 50 recipients are served, on one core, 
 boto3 is used as a port of the CloudFormation template's function would use it. Neither figure includes what AWS does
 before the process starts.
 
+{whole}
 ## End to end
 
 Time from the send until the last client receives the message, through the deployed program in the emulator, with
@@ -208,6 +211,8 @@ class Results:
     """CPU in µs to list a member of a large group and to hand it over."""
     ceilings: dict[int, Ceiling]
     cold_start: ColdStart
+    whole: list[whole_message.Comparison]
+    whole_cold: list[whole_message.ColdStart]
     rows: dict[int, list[Row]]
     third: dict[int, list[Row]]
     sends: list[Sends]
@@ -223,10 +228,6 @@ def show(row: Row, delay: int, *, third: bool) -> None:
         f"{row.recipients} recipients, {delay} ms{core}: {NAMES[row.side]} takes {cpu:.1f} x the CPU, "
         f"{wall:.1f} x the time\n"
     )
-
-
-def _ratio(ratios: list[float], form: str = ".1f") -> str:
-    return f"{statistics.median(ratios):{form}} ({min(ratios):{form}}-{max(ratios):{form}})"
 
 
 def _table(rows: list[Row]) -> list[str]:
@@ -251,7 +252,7 @@ def _table(rows: list[Row]) -> list[str]:
         group = [row for row in rows if row.recipients == count]
         ours = min((row.ours for row in group), key=lambda figures: abs(figures.cpu_us - _median_cpu(group)))
         lines.append(line(count, "engine", ours, "1", "1"))
-        lines += [line(count, row.side, row.others, _ratio(row.cpu_ratios), _ratio(row.wall_ratios)) for row in group]
+        lines += [line(count, row.side, row.others, ratio(row.cpu_ratios), ratio(row.wall_ratios)) for row in group]
     return lines
 
 
@@ -285,26 +286,28 @@ def _wanted(results: Results) -> str:
     wrk, wall = results.ceilings[0].ratios, _at(results, 5, "boto3-pool").wall_ratios
     cold, deviations = results.cold_start.ratios, _deviations(results)
     lone = min((row for row in results.rows[0] if row.side == "boto3-sequential"), key=lambda row: row.recipients)
+    whole = next(row for row in results.whole if (row.what, row.side) == ("send, 10 members", "boto3"))
+    first = next(row for row in results.whole_cold if row.side == "boto3")
     at = f"{pool.recipients:,} recipients"
     sizes = list(_costs(results))
     lines = [
         (
             f"CPU per recipient, {at}, answers at once: boto3 with 16 threads over this engine",
             "at least 30",
-            _ratio(pool.cpu_ratios),
+            ratio(pool.cpu_ratios),
             statistics.median(pool.cpu_ratios) >= 30,
         ),
         (
             "the same: Node over this engine",
             "at least 12",
-            _ratio(node.cpu_ratios),
+            ratio(node.cpu_ratios),
             statistics.median(node.cpu_ratios) >= 12,
         ),
-        ("the same: this engine over wrk", "at most 2", _ratio(wrk), statistics.median(wrk) <= 2),
+        ("the same: this engine over wrk", "at most 2", ratio(wrk), statistics.median(wrk) <= 2),
         (
             f"time for {at}, answers after 5 ms, 64 connections: boto3 with 16 threads over this engine",
             "at least 6",
-            _ratio(wall),
+            ratio(wall),
             statistics.median(wall) >= 6,
         ),
         (
@@ -316,14 +319,26 @@ def _wanted(results: Results) -> str:
         (
             "time for a single recipient, answers at once: boto3 over this engine",
             "at least 1",
-            _ratio(lone.wall_ratios),
+            ratio(lone.wall_ratios),
             statistics.median(lone.wall_ratios) >= 1,
         ),
         (
             "cold start to 50 recipients: this engine over boto3",
             "at most 0.45",
-            _ratio(cold, ".2f"),
+            ratio(cold, ".2f"),
             statistics.median(cold) <= 0.45,
+        ),
+        (
+            "CPU of a whole send to 10 members, answers at once: boto3 over this chat",
+            "at least 4",
+            ratio(whole.cpu_ratios),
+            statistics.median(whole.cpu_ratios) >= 4,
+        ),
+        (
+            "cold start to the first message to 10 members: this chat over boto3",
+            "at most 0.3",
+            ratio(first.ratios, ".2f"),
+            statistics.median(first.ratios) <= 0.3,
         ),
     ]
     return "\n".join(
@@ -412,8 +427,9 @@ def markdown(results: Results, node_warm_ups: int) -> str:
         wrk_delayed=results.ceilings[5],
         flatness=", ".join(f"{count:,}: {cost:.1f} µs" for count, cost in _costs(results).items()),
         cold=cold,
-        cold_ratio=_ratio(cold.ratios, ".2f"),
-        cold_cpu_ratio=_ratio(cold.cpu_ratios, ".2f"),
+        cold_ratio=ratio(cold.ratios, ".2f"),
+        cold_cpu_ratio=ratio(cold.cpu_ratios, ".2f"),
+        whole=whole_message.section(results.whole, results.whole_cold),
         sends=_sends(results),
         warm_up=WARM_UP,
         groups=GROUPS,

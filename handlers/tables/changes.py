@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 KEPT_SECONDS = 30 * 24 * 60 * 60
 """How long a change is listed."""
-_MOST_ATTEMPTS = 5
+MOST_ATTEMPTS = 5
 """How often a change is tried if others change the same message at the same moment."""
 
 
@@ -64,7 +64,7 @@ def change(group_id: str, message_id: str, decide: Decide) -> tuple[Message, boo
             ``decide`` raises.
     """
     row, tried = messages.find([message_id]).get(message_id), ""
-    for _ in range(_MOST_ATTEMPTS):
+    for _ in range(MOST_ATTEMPTS):
         found = message.read(row) if row else {}
         if row is None or found.get(GROUP_ID) != group_id:
             raise ChatError(Code.NOT_FOUND, "this group has no such message")
@@ -78,7 +78,12 @@ def change(group_id: str, message_id: str, decide: Decide) -> tuple[Message, boo
         if row and is_done:
             return message.read(row), True
         tried = at
-    raise ChatError(
+    raise too_busy()
+
+
+def too_busy() -> ChatError:
+    """The error after the last attempt."""
+    return ChatError(
         Code.UNAVAILABLE, "others are changing this message at the same moment: try again later", retryable=True
     )
 
@@ -117,6 +122,19 @@ def list_change(group_id: str, message_id: str, at: str) -> None:
     )
 
 
+def newer(at: str) -> "tuple[str, Row]":
+    """The condition that a message was last changed before a time, and its values. They have the names of no attribute.
+
+    What another program wrote into ``changedAt`` may be no time, or one that lies far ahead.
+    """
+    condition = (
+        f"(attribute_not_exists({CHANGED_AT}) OR NOT attribute_type({CHANGED_AT}, :text) OR "
+        f"{CHANGED_AT} < :at OR {CHANGED_AT} > :ahead)"
+    )
+    ahead = times.of(time.time() + times.CLOCKS_DIFFER_SECONDS)
+    return condition, {":at": {"S": at}, ":ahead": {"S": ahead}, ":text": {"S": "S"}}
+
+
 def _apply(group_id: str, message_id: str, update: Update, at: str) -> "tuple[Row | None, bool]":
     """Change a message's row, if nobody has changed it since, and it is not deleted.
 
@@ -124,21 +142,18 @@ def _apply(group_id: str, message_id: str, update: Update, at: str) -> "tuple[Ro
         The row as it is then (None if it does not exist), and whether it has the change.
     """
     client = dynamodb()
-    texts = update.texts | {CHANGED_AT: at}
+    is_newer, values = newer(at)
     parts = {
-        "SET": [f"#{name} = :{name}" for name in texts],
+        "SET": [f"{CHANGED_AT} = :at", *(f"#{name} = :{name}" for name in update.texts)],
         "REMOVE": [f"#removed{number}" for number, _ in enumerate(update.removed)],
         "ADD": ["#set :member"] if update.added else [],
         "DELETE": ["#set :member"] if update.taken else [],
     }
-    names = {f"#{name}": name for name in texts}
+    names = {f"#{name}": name for name in update.texts}
     names |= {f"#removed{number}": name for number, name in enumerate(update.removed)}
-    values: Row = {f":{name}": {"S": value} for name, value in texts.items()}
-    values |= {
-        ":group": {"S": group_id},
-        ":ahead": {"S": times.of(time.time() + times.CLOCKS_DIFFER_SECONDS)},
-        ":text": {"S": "S"},
-    }
+    values[":group"] = {"S": group_id}
+    for name, value in update.texts.items():
+        values[f":{name}"] = {"S": value}
     if member := update.added or update.taken:
         names["#set"] = member[0]
         values[":member"] = {"SS": [member[1]]}
@@ -147,10 +162,7 @@ def _apply(group_id: str, message_id: str, update: Update, at: str) -> "tuple[Ro
             TableName=settings().messages_table,
             Key={MESSAGE_ID: {"S": message_id}},
             UpdateExpression=" ".join(f"{verb} {', '.join(some)}" for verb, some in parts.items() if some),
-            # What another program wrote into changedAt may be no time, or one that lies far ahead.
-            ConditionExpression=f"{GROUP_ID} = :group AND attribute_not_exists({DELETED_AT}) AND "
-            f"(attribute_not_exists({CHANGED_AT}) OR NOT attribute_type({CHANGED_AT}, :text) OR "
-            f"{CHANGED_AT} < :{CHANGED_AT} OR {CHANGED_AT} > :ahead)",
+            ConditionExpression=f"{GROUP_ID} = :group AND attribute_not_exists({DELETED_AT}) AND {is_newer}",
             ExpressionAttributeNames=names,
             ExpressionAttributeValues=values,
             ReturnValues="ALL_NEW",

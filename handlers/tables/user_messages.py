@@ -71,27 +71,49 @@ def erase(row: "Row", user_id: str) -> Message | None:
 
     Returns:
         The message as it is then. None if there was nothing of the user in it any more.
+
+    Raises:
+        ChatError: UNAVAILABLE, if others change it all the time.
     """
-    group_id, message_id = row.get(GROUP_ID, {}).get("S", ""), row[MESSAGE_ID]["S"]
-    at = times.after(row.get(CHANGED_AT, {}).get("S", ""))
-    if group_id and settings().changes_table:
-        changes.list_change(group_id, message_id, at)
+    message_id = row[MESSAGE_ID]["S"]
+    for _ in range(changes.MOST_ATTEMPTS):
+        if not wrote(row, user_id) and not reactions_of(row, user_id):
+            return None
+        group_id, at = row.get(GROUP_ID, {}).get("S", ""), times.after(row.get(CHANGED_AT, {}).get("S", ""))
+        if group_id and settings().changes_table:
+            changes.list_change(group_id, message_id, at)
+        found, is_done = _erase(row, user_id, at)
+        if found is None or is_done:
+            return message.read(found) if found else None
+        row = found
+    raise changes.too_busy()
+
+
+def _erase(row: "Row", user_id: str, at: str) -> "tuple[Row | None, bool]":
+    """Erase, if nobody has changed the message since: clients keep the newest version, which must be this one.
+
+    Returns:
+        The row as it is then (None if it does not exist), and whether it was erased.
+    """
     client = dynamodb()
     write = _emptied if wrote(row, user_id) else _without_reactions
     update, condition, names, values = write(row, user_id)
+    is_newer, times_of_change = changes.newer(at)
     try:
         answer = client.update_item(
             TableName=settings().messages_table,
-            Key={MESSAGE_ID: {"S": message_id}},
+            Key={MESSAGE_ID: row[MESSAGE_ID]},
             UpdateExpression=update,
-            ConditionExpression=condition,
-            ExpressionAttributeNames=names | {"#changed": CHANGED_AT},
-            ExpressionAttributeValues=values | {":at": {"S": at}, ":user": {"S": user_id}},
+            ConditionExpression=f"({condition}) AND {is_newer}",
+            ExpressionAttributeNames=names,
+            ExpressionAttributeValues=values | times_of_change | {":user": {"S": user_id}},
             ReturnValues="ALL_NEW",
+            ReturnValuesOnConditionCheckFailure="ALL_OLD",
         )
-    except client.exceptions.ConditionalCheckFailedException:
-        return None
-    return message.read(answer["Attributes"])
+    except client.exceptions.ConditionalCheckFailedException as failure:
+        old: Row | None = failure.response.get("Item")  # type: ignore[assignment]  # missing in the stubs
+        return old, False
+    return answer["Attributes"], True
 
 
 _Write = tuple[str, str, dict[str, str], "Row"]
@@ -104,7 +126,7 @@ def _emptied(row: "Row", _: str) -> _Write:
     names = {f"#removed{number}": name for number, name in enumerate(removed)}
     texts = {SENDER_ID: ERASED, SENDER_NAME: "", MESSAGE: ""}
     sets = [f"#{name} = :{name}" for name in texts]
-    sets += ["#changed = :at", f"{DELETED_AT} = if_not_exists({DELETED_AT}, :at)"]
+    sets += [f"{CHANGED_AT} = :at", f"{DELETED_AT} = if_not_exists({DELETED_AT}, :at)"]
     values: Row = {f":{name}": {"S": value} for name, value in texts.items()}
     update = f"SET {', '.join(sets)} REMOVE {', '.join(names)}"
     return update, f"#{SENDER_ID} = :user", names | {f"#{name}": name for name in texts}, values
@@ -112,6 +134,6 @@ def _emptied(row: "Row", _: str) -> _Write:
 
 def _without_reactions(row: "Row", user_id: str) -> _Write:
     names = {f"#set{number}": name for number, name in enumerate(reactions_of(row, user_id))}
-    update = f"SET #changed = :at DELETE {', '.join(f'{name} :users' for name in names)}"
+    update = f"SET {CHANGED_AT} = :at DELETE {', '.join(f'{name} :users' for name in names)}"
     condition = " OR ".join(f"contains({name}, :user)" for name in names)
     return update, condition, names, {":users": {"SS": [user_id]}}

@@ -5,6 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from benchmarks.calls import WHY
 from handlers.requests import side_by_side
 from handlers.runtime import settings
 
@@ -72,6 +73,8 @@ def test_every_action_costs_as_much_as_expected(
     settings.settings.cache_clear()
     measured = {}
     for case, costs in measure(chat).items():
+        # The benchmark says why each operation is needed.
+        assert costs.keys() <= WHY.keys()
         billed = [costs.pop(name, 0) for name in (READ, WRITE, FRAMES)]
         measured[case] = (sum(costs.values()), *billed)
     assert measured == EXPECTED

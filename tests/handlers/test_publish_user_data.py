@@ -1,10 +1,13 @@
 """The owner's own programs export what a user has left in the chat, and erase it."""
 
+import json
+import time
 from typing import Any
 
 import pytest
 
 from handlers.actions import user_data
+from handlers.protocol import times
 from handlers.runtime import settings
 from handlers.tables import user_messages
 from handlers.tables.aws import dynamodb
@@ -208,6 +211,33 @@ def test_a_deleted_message_is_erased_too_and_stays_deleted_since_then(chat: Chat
     row = chat.tables.message("ana1")
     assert (row["senderId"]["S"], row["deletedAt"]["S"]) == ("erased", "2026-01-02T00:00:00.000000Z")
     assert row["changedAt"]["S"] > row["deletedAt"]["S"]
+
+
+@pytest.mark.usefixtures("messages")
+def test_what_others_change_meanwhile_is_erased_with_a_later_time(chat: Chat, call: Call) -> None:
+    later = times.of(time.time() + 20)
+
+    def react(**_: object) -> None:
+        put("ana1", changedAt=later)
+
+    with chat.tables.hook("after-call.dynamodb.Scan", react):
+        assert call("eraseUser", userId="ana")["messages"] == 12
+    row = chat.tables.message("ana1")
+    assert (row["senderId"]["S"], row["message"]["S"]) == ("erased", "")
+    assert row["changedAt"]["S"] > later
+
+
+@pytest.mark.usefixtures("messages")
+def test_a_message_that_changes_all_the_time_can_be_erased_later(chat: Chat, call: Call) -> None:
+    def react(*, params: dict[str, Any], **_: object) -> None:
+        body = json.loads(params["body"])
+        if body["Key"]["messageId"]["S"] == "ana1" and ":user" in body["ExpressionAttributeValues"]:
+            put("ana1", changedAt=times.of(time.time() + 20))
+
+    with chat.tables.hook("before-call.dynamodb.UpdateItem", react):
+        assert error_of(call("eraseUser", userId="ana"))[0] == "UNAVAILABLE"
+    assert call("eraseUser", userId="ana")["messages"] >= 1
+    assert chat.tables.message("ana1")["senderId"]["S"] == "erased"
 
 
 @pytest.mark.usefixtures("messages")
