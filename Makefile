@@ -28,7 +28,7 @@ PULUMI := $(or $(shell command -v pulumi),.tools/pulumi)
 PULUMI_TOOLS := $(if $(filter .tools/pulumi,$(PULUMI)),.tools/pulumi .tools/pulumi-language-yaml)
 PULUMI_VERSION := v3.274.1
 
-.PHONY: help chat join emulator test test-lambda engine mutants soak bench check format generate dist lock clean
+.PHONY: help chat join emulator test test-lambda engine mutants soak bench cost check format generate dist lock clean
 
 help: ## Show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -67,6 +67,9 @@ soak: $(STAMP) ## Run 200 clients with 10,000 messages and every kind of failure
 
 bench: $(STAMP) benchmarks/node/node_modules/.installed ## Compare the speed with the usual implementation; writes docs/benchmark.*
 	@$(RUN) -m benchmarks.fanout $(ARGS)
+
+cost: $(STAMP) ## Compute what a chat costs a month on AWS; ARGS="--people 20 --size 10 --messages 44000", ARGS=--help for all
+	@$(RUN) -m benchmarks.cost $(ARGS)
 
 check: $(STAMP) node_modules/.installed ## Check format, lint, security and types, and audit the Python packages
 	@$(VENV)/bin/ruff format --check

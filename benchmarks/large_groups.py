@@ -15,6 +15,19 @@ from typing import NamedTuple
 
 from handlers.requests.invocation import RESERVE_SECONDS
 
+from .prices import (
+    CONCURRENCY,
+    CONNECTS_PER_S,
+    FRAME,
+    GB_SECOND,
+    INVOCATION,
+    MB_PER_CORE,
+    READ_UNIT,
+    READ_UNITS_PER_S,
+    REQUESTS_PER_S,
+    WRITE_UNIT,
+)
+
 API_ID = "a1b2c3d4e5"
 ROW = {
     "connectionId": {"S": "L0SM9c00000000w="},
@@ -33,26 +46,6 @@ https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/CapacityUnitCal
 PAGE_ROWS = 1024 * 1024 // ROW_BYTES
 
 SIZES = (1_000, 10_000, 100_000)
-
-# Prices of us-east-1 in dollars, without the free tier.
-# https://aws.amazon.com/api-gateway/pricing/ https://aws.amazon.com/lambda/pricing/
-# https://aws.amazon.com/dynamodb/pricing/on-demand/
-FRAME = 1.00e-6
-INVOCATION = 0.20e-6
-GB_SECOND = 0.0000133334
-READ_UNIT = 0.125e-6
-WRITE_UNIT = 0.625e-6
-
-# Limits of an account in a region.
-# https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-execution-service-websocket-limits-table.html
-# https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
-REQUESTS_PER_S = 10_000
-CONNECTS_PER_S = 500
-CONCURRENCY = 1_000
-# Limit of a partition key: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/bp-partition-key-design.html
-READ_UNITS_PER_S = 3_000
-# https://docs.aws.amazon.com/lambda/latest/dg/configuration-memory.html
-MB_PER_CORE = 1_769
 
 # Assumed, not measured: time from request to answer within a region.
 POST_S, QUERY_S, INVOKE_S = 0.010, 0.100, 0.020

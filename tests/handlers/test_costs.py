@@ -1,17 +1,19 @@
 """What each thing that a client does costs. Another figure here is another bill."""
 
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
+from benchmarks import cost
 from benchmarks.calls import WHY
-from handlers.requests import side_by_side
 from handlers.runtime import settings
 
 from .chat import Chat
-from .costs import FRAMES, READ, THRESHOLD, WRITE, measure
+from .costs import FRAMES, READ, THRESHOLD, WRITE, Costs, measure
 from .tables import CHANGES, READ_MARKERS
+
+PROJECT = Path(__file__).parent.parent.parent
 
 EXPECTED = {
     # Calls of AWS, read units, write units, frames.
@@ -57,24 +59,45 @@ EXPECTED = {
 
 
 @pytest.fixture
-def one_thread() -> Iterator[ThreadPoolExecutor]:
-    with ThreadPoolExecutor(1) as threads:
-        yield threads
-
-
-def test_every_action_costs_as_much_as_expected(
-    chat: Chat, one_thread: ThreadPoolExecutor, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    # The meter reads moto's tables, which another thread must not change meanwhile.
-    monkeypatch.setattr(side_by_side, "_threads", lambda: one_thread)
+def counted(chat: Chat, monkeypatch: pytest.MonkeyPatch) -> dict[str, Costs]:
     monkeypatch.setenv("BROADCAST_THRESHOLD", str(THRESHOLD))
     monkeypatch.setenv("READ_MARKERS_TABLE", READ_MARKERS)
     monkeypatch.setenv("CHANGES_TABLE", CHANGES)
     settings.settings.cache_clear()
+    return measure(chat)
+
+
+def test_every_action_costs_as_much_as_expected(counted: dict[str, Costs]) -> None:
     measured = {}
-    for case, costs in measure(chat).items():
+    for case, costs in counted.items():
         # The benchmark says why each operation is needed.
         assert costs.keys() <= WHY.keys()
         billed = [costs.pop(name, 0) for name in (READ, WRITE, FRAMES)]
         measured[case] = (sum(costs.values()), *billed)
     assert measured == EXPECTED
+
+
+def test_the_documents_have_what_is_computed(counted: dict[str, Costs]) -> None:
+    readme, operations = ((PROJECT / name).read_text() for name in ("README.md", "docs/operations.md"))
+    use = cost.Use(people=20, hours=8 * 22, groups=3, size=10, messages=2_000 * 22, typing=0, peak=1)
+    silent, typing = cost.month(use, counted), cost.month(replace(use, typing=2), counted)
+    # A frame in, ten out and an ack for each message; 15 pings an hour with their answers; and four frames that join,
+    # catch up and ask who is there, with their answers, every two hours.
+    assert silent.frames == 44_000 * 12 + 20 * 176 * 30 + 20 * 88 * (3 * 2 + 2 + 2)
+    assert typing.frames - silent.frames == 44_000 * 2 * 10
+    others = typing.dollars["DynamoDB"] + typing.dollars["Lambda"]
+    prices = [
+        f"${sum(silent.dollars.values()):.2f} a month",
+        f"${sum(typing.dollars.values()):.2f} if",
+        f"{typing.frames:,.0f} frames",
+        f"{typing.minutes:,.0f} connection minutes",
+        f"DynamoDB and Lambda (${others:.2f})",
+    ]
+    assert [price for price in prices if price not in readme] == []
+    assert cost.table() in operations
+
+
+def test_a_load_above_a_quota_is_marked(counted: dict[str, Costs]) -> None:
+    use = cost.Use(people=60_000, hours=1, groups=1, size=10_000, messages=1, typing=0, peak=2)
+    marked = [line.split("  ")[1] for line in cost.report(use, counted) if "ABOVE" in line]
+    assert marked == ["requests/s of API Gateway", "new connections/s"]
