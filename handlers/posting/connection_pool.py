@@ -9,6 +9,8 @@ import ssl
 import time
 from typing import TYPE_CHECKING
 
+from handlers.runtime.tls import tls_context
+
 from .addresses import Addresses
 from .connection import Connection
 
@@ -32,8 +34,7 @@ class ConnectionPool:
         self.idle: list[Connection] = []
         self._host = host
         self._addresses = Addresses(host, port)
-        # Loading the trusted certificates takes 15 ms. It happens once, while Lambda initialises and CPU is not scarce.
-        self._tls = ssl.create_default_context() if tls else None
+        self._tls = tls_context() if tls else None
         # The TLS session of the newest connection, which makes the next handshake cheaper.
         self._tls_session: ssl.SSLSession | None = None
         self._selector = selectors.DefaultSelector()

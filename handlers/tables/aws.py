@@ -7,13 +7,17 @@ from contextlib import contextmanager
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+from botocore import __version__ as botocore_version
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
+from botocore.httpsession import URLLib3Session
 from botocore.session import Session
+from botocore.utils import get_environ_proxies
 
 from handlers.protocol.errors import ChatError, Code
 from handlers.runtime.settings import settings
 
+from .http_session import HttpSession
 from .schema import Index
 
 if TYPE_CHECKING:
@@ -22,9 +26,17 @@ if TYPE_CHECKING:
 
     Row = dict[str, AttributeValueTypeDef]
 
-# A call that takes longer is worth repeating. Two calls that hang still fit into a function's default timeout. The mode
-# waits for a random time between them: https://docs.aws.amazon.com/boto3/latest/guide/retries.html
-_CALLS = Config(connect_timeout=2, read_timeout=3, retries={"mode": "standard", "total_max_attempts": 3})
+# A call that takes longer is worth repeating. Two calls that hang still fit into a function's default timeout.
+_CONNECT_SECONDS, _READ_SECONDS = 2, 3
+_CALLS = Config(
+    connect_timeout=_CONNECT_SECONDS,
+    read_timeout=_READ_SECONDS,
+    # The mode waits for a random time between attempts: https://docs.aws.amazon.com/boto3/latest/guide/retries.html
+    retries={"mode": "standard", "total_max_attempts": 3},
+    # Both save CPU in each call: AWS checks the parameters itself, and botocore need not put its name together.
+    parameter_validation=False,
+    user_agent=f"Botocore/{botocore_version} websocket-chat",
+)
 
 
 BATCH_WAITS_S = (0, 0.05, 0.1, 0.2, 0.4)
@@ -40,7 +52,16 @@ https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Programming.Err
 def dynamodb() -> "DynamoDBClient":
     """The client of DynamoDB."""
     client: DynamoDBClient = new_client("dynamodb")
+    _send_quickly(client)
     return client
+
+
+def _send_quickly(client: "DynamoDBClient") -> None:
+    """Let a client send with our session. Through a proxy, or with another botocore, it keeps its own."""
+    endpoint: Any = getattr(client, "_endpoint", None)  # Lambda may have a later botocore, which names it otherwise.
+    own = getattr(endpoint, "http_session", None)
+    if isinstance(own, URLLib3Session) and not get_environ_proxies(client.meta.endpoint_url):
+        endpoint.http_session = HttpSession(connect_timeout=_CONNECT_SECONDS, read_timeout=_READ_SECONDS)
 
 
 def query_pages(

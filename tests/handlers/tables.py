@@ -263,11 +263,11 @@ class Tables:
             yield calls
 
     @contextmanager
-    def spoiling(self, operation: str, field: str, value: object) -> Iterator[None]:
-        """Simulate a bug that writes an invalid value. The SDK refuses it with an error that quotes the value."""
+    def spoiling(self, operation: str, value: str) -> Iterator[None]:
+        """Simulate a fault in the SDK whose error quotes a value."""
 
-        def spoil(params: dict[str, Any], **_: object) -> None:
-            params["Item"][field] = value
+        def spoil(**_: object) -> None:
+            raise ValueError(value)
 
         with self.hook(f"provide-client-params.dynamodb.{operation}", spoil):
             yield

@@ -13,6 +13,7 @@ import trustme
 from handlers.posting import addresses, connection_pool
 from handlers.posting.management_api import ManagementApi
 from handlers.posting.run import Limits
+from handlers.runtime.tls import tls_context
 
 from .server import FakeManagementApi
 
@@ -30,13 +31,16 @@ def authority() -> trustme.CA:
 
 
 @pytest.fixture(autouse=True)
-def environment(monkeypatch: pytest.MonkeyPatch, authority: trustme.CA, tmp_path: Path) -> None:
+def environment(monkeypatch: pytest.MonkeyPatch, authority: trustme.CA, tmp_path: Path) -> Iterator[None]:
     """Provide credentials as Lambda does, and trust only the authority of these tests."""
     authority.cert_pem.write_to_path(str(tmp_path / "authority.pem"))
     monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "authority.pem"))
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
     monkeypatch.setenv("AWS_SESSION_TOKEN", "token")
+    tls_context.cache_clear()
+    yield
+    tls_context.cache_clear()
 
 
 @pytest.fixture
