@@ -11,6 +11,7 @@ _ATTRIBUTES = {
     "MessageRetentionPeriod": "messageRetentionSeconds",
     "SqsManagedSseEnabled": "sqsManagedSseEnabled",
     "KmsMasterKeyId": "kmsMasterKeyId",
+    "VisibilityTimeout": "visibilityTimeoutSeconds",
 }
 
 
@@ -38,6 +39,7 @@ class Queue(Resource):
             "messageRetentionSeconds": int(found["MessageRetentionPeriod"]),
             "sqsManagedSseEnabled": found.get("SqsManagedSseEnabled") == "true",
             "kmsMasterKeyId": found.get("KmsMasterKeyId") or None,
+            "visibilityTimeoutSeconds": int(found["VisibilityTimeout"]),
             "tags": queues.list_queue_tags(QueueUrl=resource_id).get("Tags", {}),
         }
 
