@@ -12,6 +12,7 @@ _ATTRIBUTES = {
     "SqsManagedSseEnabled": "sqsManagedSseEnabled",
     "KmsMasterKeyId": "kmsMasterKeyId",
     "VisibilityTimeout": "visibilityTimeoutSeconds",
+    "RedrivePolicy": "redrivePolicy",
 }
 
 
@@ -40,6 +41,7 @@ class Queue(Resource):
             "sqsManagedSseEnabled": found.get("SqsManagedSseEnabled") == "true",
             "kmsMasterKeyId": found.get("KmsMasterKeyId") or None,
             "visibilityTimeoutSeconds": int(found["VisibilityTimeout"]),
+            "redrivePolicy": found.get("RedrivePolicy"),
             "tags": queues.list_queue_tags(QueueUrl=resource_id).get("Tags", {}),
         }
 

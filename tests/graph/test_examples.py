@@ -22,7 +22,7 @@ COUNTS = {
     "cognito_kms": 49,
     "offline_push": 49,
     "two_chats": 78,
-    "order_queue": 52,
+    "order_queue": 53,
     "reminder_schedule": 49,
     "event_rule": 49,
 }
