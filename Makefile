@@ -39,8 +39,8 @@ chat: $(STAMP) ## Start the chat on this machine; stop it with Ctrl-C
 join: $(STAMP) ## Chat from the terminal: GROUP=demo NAME=ann; ARGS=--group=support for more groups; URL=wss://… for a chat elsewhere
 	@$(RUN) -m local.join --group=$(call given,GROUP) --name=$(call given,NAME) --url=$(call given,URL) $(ARGS)
 
-emulator: $(STAMP) ## Start an AWS account on this machine for the Pulumi CLI; stop it with Ctrl-C
-	@$(RUN) -m local.aws
+emulator: $(STAMP) ## Start an AWS account on this machine for the Pulumi CLI; ARGS=--empty for the examples; stop it with Ctrl-C
+	@$(RUN) -m local.aws $(ARGS)
 
 test: $(STAMP) node_modules/.installed ## Run the tests; ARGS="-m graph" for one layer, ARGS="-k name" for some; COVERAGE=1 fails below a floor
 	@$(if $(COVERAGE),rm -rf .build/coverage && mkdir -p .build/coverage)

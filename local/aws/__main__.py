@@ -1,5 +1,6 @@
 """``python -m local.aws``: an AWS account on this machine for the Pulumi CLI, until Ctrl-C or SIGTERM."""
 
+import argparse
 import shlex
 import signal
 import sys
@@ -7,7 +8,7 @@ import tempfile
 from pathlib import Path
 from typing import NoReturn
 
-from local.emulator import USUAL_PORT, Emulator, EmulatorError
+from local.emulator import REGION, ROOT, USUAL_PORT, Emulator, EmulatorError
 from local.prerequisites import create_messages_table
 
 from .provider import Provider
@@ -15,6 +16,7 @@ from .provider import Provider
 
 def main() -> None:
     """Start the emulator and the provider, and print the environment of the CLI."""
+    empty: bool = _arguments().empty
     for end in (signal.SIGINT, signal.SIGTERM):
         signal.signal(end, _end)
     try:
@@ -23,8 +25,9 @@ def main() -> None:
             Emulator(USUAL_PORT) as emulator,
             Provider(emulator) as provider,
         ):
-            create_messages_table(emulator)
-            _show(Path(state), emulator, provider)
+            if not empty:
+                create_messages_table(emulator)
+            _show(Path(state), emulator, provider, empty=empty)
             signal.pause()
     except EmulatorError as error:
         sys.exit(f"The emulator cannot start: {error}")
@@ -32,15 +35,33 @@ def main() -> None:
         print("Stopped. The stacks that you made in it are gone.")
 
 
-def _show(state: Path, emulator: Emulator, provider: Provider) -> None:
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m local.aws", description="Start an AWS account on this machine for the Pulumi CLI."
+    )
+    parser.add_argument(
+        "--empty", action="store_true", help="without the table ChatMessages: for programs that make it, as examples do"
+    )
+    return parser.parse_args()
+
+
+def _show(state: Path, emulator: Emulator, provider: Provider, *, empty: bool) -> None:
     environment = {
         "PULUMI_BACKEND_URL": state.as_uri(),
         "PULUMI_CONFIG_PASSPHRASE": "local",
         "PULUMI_DEBUG_PROVIDERS": f"aws:{provider.port}",
         "WEBSOCKET_CHAT_IAM_WAIT_SECONDS": "0",
+        # The AWS CLI reads AWS_REGION, and boto3 the other one.
+        "AWS_ENDPOINT_URL": emulator.endpoint,
+        "AWS_ACCESS_KEY_ID": ROOT,
+        "AWS_SECRET_ACCESS_KEY": ROOT,
+        "AWS_REGION": REGION,
+        "AWS_DEFAULT_REGION": REGION,
     }
-    print(f"The emulator listens at {emulator.endpoint}. It has an empty table ChatMessages.")
-    print("In another terminal, in this folder:\n")
+    tables = "no tables" if empty else "an empty table ChatMessages"
+    print(f"The emulator listens at {emulator.endpoint}. It has {tables}.")
+    folder = "the folder of an example, such as examples/offline_push" if empty else "this folder"
+    print(f"In another terminal, in {folder}:\n")
     for name, value in environment.items():
         print(f"  export {name}={shlex.quote(value)}")
     print("  pulumi stack init dev")
