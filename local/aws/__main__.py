@@ -1,15 +1,15 @@
 """``python -m local.aws``: an AWS account on this machine for the Pulumi CLI, until Ctrl-C or SIGTERM."""
 
 import argparse
-import shlex
 import signal
 import sys
 import tempfile
 from pathlib import Path
 from typing import NoReturn
 
-from local.emulator import REGION, ROOT, USUAL_PORT, Emulator, EmulatorError
+from local.emulator import USUAL_PORT, Emulator, EmulatorError
 from local.prerequisites import create_messages_table
+from local.shell import aws_variables, exports
 
 from .provider import Provider
 
@@ -51,19 +51,12 @@ def _show(state: Path, emulator: Emulator, provider: Provider, *, empty: bool) -
         "PULUMI_CONFIG_PASSPHRASE": "local",
         "PULUMI_DEBUG_PROVIDERS": f"aws:{provider.port}",
         "WEBSOCKET_CHAT_IAM_WAIT_SECONDS": "0",
-        # The AWS CLI reads AWS_REGION, and boto3 the other one.
-        "AWS_ENDPOINT_URL": emulator.endpoint,
-        "AWS_ACCESS_KEY_ID": ROOT,
-        "AWS_SECRET_ACCESS_KEY": ROOT,
-        "AWS_REGION": REGION,
-        "AWS_DEFAULT_REGION": REGION,
     }
     tables = "no tables" if empty else "an empty table ChatMessages"
     print(f"The emulator listens at {emulator.endpoint}. It has {tables}.")
     folder = "the folder of an example, such as examples/offline_push" if empty else "this folder"
     print(f"In another terminal, in {folder}:\n")
-    for name, value in environment.items():
-        print(f"  export {name}={shlex.quote(value)}")
+    print(exports(environment | aws_variables(emulator)))
     print("  pulumi stack init dev")
     print("  pulumi up")
     print("\nThen chat with: make join GROUP=demo NAME=Ann. Stop the emulator with Ctrl-C.", flush=True)
