@@ -45,8 +45,8 @@ def published(chat: Chat) -> list[str]:
 
 
 def says_once(client: ChatClient, text: str) -> None:
-    """Wait for a message of the system, and see that no other follows."""
-    message = client.receive("message")
+    """Wait for a message of the system, and see that no other follows. Several functions may start for it."""
+    message = client.receive("message", seconds=30)
     assert (message["senderId"], message["message"]) == ("system", text)
     client.receive_nothing("message")
 
@@ -64,12 +64,12 @@ def test_members_who_are_offline_are_notified(example: Chat, eventually: Eventua
         with example.join("carol", "demo", protocol=2):
             alice.say("Hello", clientMessageId="c1")
             first = f"notify bob of {alice.receive('ack')['messageId']} in demo"
-            eventually(lambda: notified() == [first])
+            eventually(lambda: notified() == [first], seconds=30)
         eventually(lambda: [one["userId"] for one in alice.ask("getPresence", groupId="demo")["members"]] == ["alice"])
         alice.say("Still there?", clientMessageId="c2")
         message_id = alice.receive("ack")["messageId"]
         more = [f"notify {user} of {message_id} in demo" for user in ("bob", "carol")]
-        eventually(lambda: notified() == [first, *more])
+        eventually(lambda: notified() == [first, *more], seconds=30)
 
 
 @of("order_queue")
@@ -85,16 +85,16 @@ def test_an_order_is_said_once_and_one_that_fails_is_repeated_alone(example: Cha
         queues.send_message(QueueUrl=orders, MessageBody=order)
         says_once(ann, "Your order 7 has shipped")
         queues.send_message(QueueUrl=orders, MessageBody=order)
-        eventually(lambda: published(example) == ["OK", "OK"])
+        eventually(lambda: published(example) == ["OK", "OK"], seconds=30)
         ann.receive_nothing("message")
 
         # Three minutes are too long for a test.
-        queues.set_queue_attributes(QueueUrl=orders, Attributes={"VisibilityTimeout": "5"})
+        queues.set_queue_attributes(QueueUrl=orders, Attributes={"VisibilityTimeout": "8"})
         bodies = ["no order", json.dumps({"orderId": "8", "groupId": "demo"})]
         entries = [{"Id": str(number), "MessageBody": body} for number, body in enumerate(bodies)]
         queues.send_message_batch(QueueUrl=orders, Entries=entries)
         says_once(ann, "Your order 8 has shipped")
-        eventually(lambda: failures() == 2, seconds=20)
+        eventually(lambda: failures() == 2, seconds=30)
         assert published(example) == ["OK", "OK", "OK"]
 
     queues.set_queue_attributes(QueueUrl=orders, Attributes={"VisibilityTimeout": "0"})
@@ -105,7 +105,7 @@ def test_an_order_is_said_once_and_one_that_fails_is_repeated_alone(example: Cha
         waiting.extend(message["Body"] for message in answer.get("Messages", []))
         return waiting == ["no order"]
 
-    eventually(waits_for_a_person, seconds=20)
+    eventually(waits_for_a_person, seconds=30)
 
 
 @of("event_rule")
