@@ -28,7 +28,7 @@ PULUMI := $(or $(shell command -v pulumi),.tools/pulumi)
 PULUMI_TOOLS := $(if $(filter .tools/pulumi,$(PULUMI)),.tools/pulumi .tools/pulumi-language-yaml)
 PULUMI_VERSION := v3.274.1
 
-.PHONY: help chat join emulator test test-lambda engine mutants soak bench cost check format generate dist lock clean
+.PHONY: help chat join emulator example test test-lambda engine mutants soak bench cost check format generate dist lock clean
 
 help: ## Show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -39,8 +39,11 @@ chat: $(STAMP) ## Start the chat on this machine; stop it with Ctrl-C
 join: $(STAMP) ## Chat from the terminal: GROUP=demo NAME=ann; ARGS=--group=support for more groups; URL=wss://… for a chat elsewhere
 	@$(RUN) -m local.join --group=$(call given,GROUP) --name=$(call given,NAME) --url=$(call given,URL) $(ARGS)
 
-emulator: $(STAMP) ## Start an AWS account on this machine for the Pulumi CLI; stop it with Ctrl-C
-	@$(RUN) -m local.aws
+emulator: $(STAMP) ## Start an AWS account on this machine for the Pulumi CLI; ARGS=--empty for the examples; stop it with Ctrl-C
+	@$(RUN) -m local.aws $(ARGS)
+
+example: $(STAMP) ## Run an example on this machine: NAME=offline_push; stop it with Ctrl-C
+	@$(RUN) -m local.example $(call given,NAME)
 
 test: $(STAMP) node_modules/.installed ## Run the tests; ARGS="-m graph" for one layer, ARGS="-k name" for some; COVERAGE=1 fails below a floor
 	@$(if $(COVERAGE),rm -rf .build/coverage && mkdir -p .build/coverage)

@@ -51,19 +51,22 @@ class _NoCallbacks:
         pass
 
 
-def deploy(emulator: Emulator, config: Mapping[str, object] | None = None) -> dict[str, Any]:
-    """Deploy the program into an emulator.
+def deploy(
+    emulator: Emulator, config: Mapping[str, object] | None = None, *, program: Path = PROJECT_DIRECTORY
+) -> dict[str, Any]:
+    """Deploy a program into an emulator.
 
     Args:
         emulator: A running emulator.
         config: Values by key, without the project's name. They override the defaults of ``Pulumi.yaml``.
+        program: The folder of the program.
 
     Returns:
         The outputs of the stack, by name.
     """
-    project = yaml.safe_load((PROJECT_DIRECTORY / "Pulumi.yaml").read_text())
+    project = yaml.safe_load((program / "Pulumi.yaml").read_text())
     name = project["name"]
-    defaults = {f"{name}:{key}": declared["default"] for key, declared in project["config"].items()}
+    defaults = {f"{name}:{key}": declared["default"] for key, declared in project.get("config", {}).items()}
     given = {f"{name}:{key}": value for key, value in (config or {}).items()}
 
     loop = asyncio.new_event_loop()
@@ -73,19 +76,19 @@ def deploy(emulator: Emulator, config: Mapping[str, object] | None = None) -> di
         set_mocks(_IntoEmulator(emulator), project=name, stack=STACK, preview=False)
         SETTINGS.callbacks = _NoCallbacks()
         set_all_config({key: _config_text(value) for key, value in (defaults | given).items()})
-        return loop.run_until_complete(_outputs())
+        return loop.run_until_complete(_outputs(program))
     finally:
         asyncio.set_event_loop(None)
         loop.close()
 
 
-def _run_program() -> None:
-    runpy.run_path(str(PROJECT_DIRECTORY / "__main__.py"))
+async def _outputs(program: Path) -> dict[str, Any]:
+    def run() -> None:
+        runpy.run_path(str(program / "__main__.py"))
 
-
-async def _outputs() -> dict[str, Any]:
-    await run_pulumi_func(_run_program)
     outputs = get_root_resource().outputs  # type: ignore[union-attr]
+    outputs.clear()  # This process may have deployed another program.
+    await run_pulumi_func(run)
     return {name: await pulumi.Output.from_input(value).future() for name, value in outputs.items()}
 
 

@@ -15,16 +15,24 @@ def handler(event, context):
         print("notify", user_id, "of", message["messageId"], "in", message["groupId"])
 """
 
-bus = aws.cloudwatch.EventBus("chat-events", name="chat-events")
-chat = WebSocketChat(
-    "chat",
-    {
-        "create_messages_table": True,
-        # The chat knows who is offline only from a table of the members.
-        "group_members_table": "GroupMembers",
-        "event_bus": bus.arn,
-    },
+# The chat knows who is offline only from a table of the members. Your own programs write it.
+members = aws.dynamodb.Table(
+    "members",
+    name="GroupMembers",
+    billing_mode="PAY_PER_REQUEST",
+    hash_key="memberId",
+    attributes=[{"name": name, "type": "S"} for name in ("memberId", "userId", "groupId")],
+    global_secondary_indexes=[
+        {
+            "name": index,
+            "key_schemas": [{"attribute_name": attribute, "key_type": "HASH"}],
+            "projection_type": "ALL",
+        }
+        for index, attribute in (("UserIdIndex", "userId"), ("GroupIdIndex", "groupId"))
+    ],
 )
+bus = aws.cloudwatch.EventBus("chat-events", name="chat-events")
+chat = WebSocketChat("chat", {"create_messages_table": True, "group_members_table": members.name, "event_bus": bus.arn})
 
 trust = {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}
 role = aws.iam.Role("push-role", assume_role_policy=json.dumps({"Version": "2012-10-17", "Statement": [trust]}))
@@ -35,6 +43,7 @@ aws.iam.RolePolicyAttachment(
 )
 push = aws.lambda_.Function(
     "push-function",
+    name="offline-push",
     role=role.arn,
     runtime="python3.13",
     handler="push.handler",
@@ -53,4 +62,4 @@ aws.lambda_.Permission(
 )
 aws.cloudwatch.EventTarget("push-target", event_bus_name=bus.name, rule=rule.name, arn=push.arn)
 
-pulumi.export("ChatURL", chat.web_socket_url)
+pulumi.export("WebSocketURL", chat.web_socket_url)

@@ -10,7 +10,13 @@ from websocket_chat import WebSocketChat
 
 chat = WebSocketChat("chat", {"create_messages_table": True, "publish": True})
 
-orders = aws.sqs.Queue("orders", visibility_timeout_seconds=180)
+# Orders that failed five times wait here for you.
+failed = aws.sqs.Queue("failed-orders", message_retention_seconds=14 * 24 * 60 * 60)
+orders = aws.sqs.Queue(
+    "orders",
+    visibility_timeout_seconds=180,
+    redrive_policy=failed.arn.apply(lambda arn: json.dumps({"deadLetterTargetArn": arn, "maxReceiveCount": 5})),
+)
 
 trust = {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}
 role = aws.iam.Role("shipped-role", assume_role_policy=json.dumps({"Version": "2012-10-17", "Statement": [trust]}))
@@ -41,3 +47,4 @@ aws.lambda_.EventSourceMapping(
 
 pulumi.export("WebSocketURL", chat.web_socket_url)
 pulumi.export("OrdersURL", orders.url)
+pulumi.export("FailedOrdersURL", failed.url)

@@ -27,8 +27,8 @@ class Table(Resource):
             AttributeDefinitions=_attributes(inputs),
             GlobalSecondaryIndexes=_indexes(inputs),
             SSESpecification=only(inputs.part("serverSideEncryption"), _ENCRYPTION),
-            DeletionProtectionEnabled=inputs.take("deletionProtectionEnabled"),
             Tags=tag_list(inputs.take("tags")),
+            **inputs.taken({"DeletionProtectionEnabled": "deletionProtectionEnabled"}),
             **({"StreamSpecification": stream} if stream else {}),
         )
         if ttl := only(inputs.part("ttl"), _TTL):

@@ -3,6 +3,7 @@
 import io
 import json
 import zipfile
+from pathlib import Path
 from typing import Any
 
 import pulumi
@@ -31,7 +32,7 @@ _MAPPING = {
     "MaximumRecordAgeInSeconds": "maximumRecordAgeInSeconds",
     "MaximumRetryAttempts": "maximumRetryAttempts",
     "BisectBatchOnFunctionError": "bisectBatchOnFunctionError",
-    # The emulator keeps it, but repeats no records of a table's stream that the function reports as failed.
+    # The emulator repeats what the function reports as failed only of a queue, not of a table's stream.
     "FunctionResponseTypes": "functionResponseTypes",
 }
 _MAPPING_AT_CREATION = {"EventSourceArn": "eventSourceArn", "StartingPosition": "startingPosition", "Tags": "tags"}
@@ -177,7 +178,7 @@ class EventInvokeConfig(Resource):
 
 
 class EventSourceMapping(Resource):
-    """What feeds a stream to a function."""
+    """What feeds a stream or a queue to a function."""
 
     def create(self, emulator: Emulator, inputs: Inputs) -> str:
         created = emulator.client("lambda").create_event_source_mapping(
@@ -192,9 +193,11 @@ class EventSourceMapping(Resource):
         except functions.exceptions.ResourceNotFoundException:
             return None
         destination = found.get("DestinationConfig", {}).get("OnFailure", {})
+        arn, given = found["FunctionArn"], known.get("functionName")
         return named(found, _MAPPING | _MAPPING_AT_CREATION) | {
             "uuid": resource_id,
-            "functionName": found["FunctionArn"],
+            # A name and an ARN of one function are the same. The emulator tells the ARN.
+            "functionName": given if given == arn.rpartition(":")[2] else arn,
             "destinationConfig": {"onFailure": named(destination, {"Destination": "destinationArn"})},
             "filterCriteria": {
                 "filters": [{"pattern": one["Pattern"]} for one in found.get("FilterCriteria", {}).get("Filters", [])]
@@ -284,11 +287,23 @@ def _on_failure(inputs: Inputs, name: str) -> Properties:
 def _zip(archive: Any) -> bytes:  # noqa: ANN401 - inputs are of any type
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as package:
-        for path, asset in archive.assets.items():
-            if not isinstance(asset, pulumi.FileAsset):
-                raise UnsupportedError(f"{path} in a function's package is not a file. Use a FileAsset")
-            package.write(asset.path, path)
+        for path, asset in _files(archive).items():
+            match asset:
+                case pulumi.FileAsset():
+                    package.write(asset.path, path)
+                case pulumi.StringAsset():
+                    package.writestr(path, asset.text)
+                case _:
+                    raise UnsupportedError(f"{path} in a function's package is neither a FileAsset nor a StringAsset")
     return packed.getvalue()
+
+
+def _files(archive: Any) -> Properties:  # noqa: ANN401 - inputs are of any type
+    """What is in an archive, by path. A ``FileArchive`` is a folder here."""
+    if not isinstance(archive, pulumi.FileArchive):
+        return dict(archive.assets)
+    folder = Path(archive.path)
+    return {file.relative_to(folder).as_posix(): pulumi.FileAsset(file) for file in folder.rglob("*") if file.is_file()}
 
 
 TYPES: dict[str, Resource] = {

@@ -7,7 +7,7 @@ from typing import Any
 from .inputs import Properties
 from .schema import ResourceType
 
-_MAPS = frozenset({"tags", "variables", "triggers"})
+_MAPS = frozenset({"inputPaths", "tags", "triggers", "variables"})
 """Objects whose keys are the user's own. Elsewhere a key that the program does not set does not count."""
 
 DEFAULTS = "__defaults"

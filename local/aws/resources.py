@@ -1,14 +1,23 @@
-"""Every resource type and function of the AWS provider that the program uses, in the emulator."""
+"""Every resource type and function of the AWS provider that the program and the examples use, in the emulator."""
 
 from local.emulator import Emulator
 
-from . import apigatewayv2, dynamodb, events, iam, kms, lambda_, logs, sqs
+from . import apigatewayv2, dynamodb, events, iam, kms, lambda_, logs, scheduler, sqs
 from .inputs import Inputs, Properties, UnsupportedError
 from .properties import DEFAULTS, with_name
 from .resource import Resource
 from .schema import RESOURCE_TYPES
 
-_TYPES: dict[str, Resource] = apigatewayv2.TYPES | dynamodb.TYPES | iam.TYPES | lambda_.TYPES | logs.TYPES | sqs.TYPES
+_TYPES: dict[str, Resource] = (
+    apigatewayv2.TYPES
+    | dynamodb.TYPES
+    | events.TYPES
+    | iam.TYPES
+    | lambda_.TYPES
+    | logs.TYPES
+    | scheduler.TYPES
+    | sqs.TYPES
+)
 
 
 def resource(resource_type: str, name: str) -> Resource:

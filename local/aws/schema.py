@@ -1,4 +1,4 @@
-"""What the real AWS provider does with each resource type of the program: one table.
+"""What the real AWS provider does with each resource type of the program and the examples: one table.
 
 The real provider is pulumi-aws 7.51 (the wheel ``pulumi_aws`` 7.51.1). It is pulumi-terraform-bridge over
 terraform-provider-aws v6. The table holds the facts that decide a plan: what replaces, what stays, what is unknown,
@@ -50,9 +50,10 @@ Import:
 The Go sources, each read at a commit:
     terraform-provider-aws: api.go, route.go and queue.go at 00a35305, stage.go at 02f6d2d9, authorizer.go at
     01f43111, deployment.go at 0576a142, integration.go at 03412d53, function.go at 0156d84e, permission.go at
-    04592f03, event_source_mapping.go at 0603f3b6, function_event_invoke_config.go at 01606926, sdkv2/region.go at
-    0073593e. Later copies, whose commits are not known, were read of table.go, group.go, layer_version.go, policy.go,
-    role.go, role_policy.go, role_policy_attachment.go, deployment.go and integration.go.
+    04592f03, event_source_mapping.go at 0603f3b6, function_event_invoke_config.go at 01606926, bus.go at 01606926,
+    rule.go at 0cdab4ae, target.go at 0762c41e, schedule.go at 02f524b9, sdkv2/region.go at 0073593e. Later copies,
+    whose commits are not known, were read of table.go, group.go, layer_version.go, policy.go, role.go, role_policy.go,
+    role_policy_attachment.go, deployment.go and integration.go.
     pulumi-aws: resource_overrides.go at 015d3438, autonaming.go at 0c5f6583, region.go at 72bd5227, tags.go at
     1128bcae.
     pulumi-terraform-bridge: provider.go at 00001f16, schema.go at 0079b829, names.go at 0b686b6d.
@@ -226,6 +227,37 @@ _TYPES = (
         },
         import_id="{apiId}/{name}",
         state_id="{name}",
+    ),
+    ResourceType(
+        name="aws:cloudwatch/eventBus:EventBus",
+        source="internal/service/events/bus.go",
+        replaces=frozenset({"eventSourceName", "name", "region"}),
+        autonamed="name",  # at most 255 characters
+        import_id="{name}",
+        state_id="{name}",
+    ),
+    ResourceType(
+        name="aws:cloudwatch/eventRule:EventRule",
+        source="internal/service/events/rule.go",
+        # Leaving out state or isEnabled also changes nothing.
+        replaces=frozenset({"eventBusName", "name", "namePrefix", "region"}),
+        keeps=frozenset({"namePrefix"}),
+        autonamed="name",  # at most 64 characters
+        defaults={"eventBusName": "default", "forceDestroy": False},
+        # On the default bus, both ids are {name}.
+        import_id="{eventBusName}/{name}",
+        state_id="{eventBusName}/{name}",
+    ),
+    ResourceType(
+        name="aws:cloudwatch/eventTarget:EventTarget",
+        source="internal/service/events/target.go",
+        # Another arn does not replace. Only the wheel has appsyncTarget. Taken to be like the other targets.
+        replaces=frozenset({"eventBusName", "region", "rule", "targetId"}),
+        autonamed="targetId",  # at most 255 characters. The provider then refuses more than 64.
+        defaults={"eventBusName": "default", "forceDestroy": False},
+        # On the default bus, the ids have no {eventBusName}.
+        import_id="{eventBusName}/{rule}/{targetId}",
+        state_id="{eventBusName}-{rule}-{targetId}",
     ),
     ResourceType(
         name="aws:cloudwatch/logGroup:LogGroup",
@@ -489,6 +521,17 @@ _TYPES = (
         autonamed="statementId",  # at most 100 characters
         import_id="{function}/{statementId}",  # With a qualifier: {function}:{qualifier}/{statementId}.
         state_id="{statementId}",
+    ),
+    ResourceType(
+        name="aws:scheduler/schedule:Schedule",
+        source="internal/service/scheduler/schedule.go",
+        # Leaving out target.retryPolicy also changes nothing.
+        replaces=frozenset({"groupName", "name", "namePrefix", "region"}),
+        keeps=frozenset({"actionAfterCompletion", "groupName", "namePrefix"}),
+        autonamed="name",  # at most 255 characters. The provider then refuses more than 64.
+        defaults={"scheduleExpressionTimezone": "UTC", "state": "ENABLED"},
+        import_id="{groupName}/{name}",
+        state_id="{groupName}/{name}",
     ),
     ResourceType(
         name="aws:sqs/queue:Queue",

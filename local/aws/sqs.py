@@ -11,6 +11,8 @@ _ATTRIBUTES = {
     "MessageRetentionPeriod": "messageRetentionSeconds",
     "SqsManagedSseEnabled": "sqsManagedSseEnabled",
     "KmsMasterKeyId": "kmsMasterKeyId",
+    "VisibilityTimeout": "visibilityTimeoutSeconds",
+    "RedrivePolicy": "redrivePolicy",
 }
 
 
@@ -38,6 +40,8 @@ class Queue(Resource):
             "messageRetentionSeconds": int(found["MessageRetentionPeriod"]),
             "sqsManagedSseEnabled": found.get("SqsManagedSseEnabled") == "true",
             "kmsMasterKeyId": found.get("KmsMasterKeyId") or None,
+            "visibilityTimeoutSeconds": int(found["VisibilityTimeout"]),
+            "redrivePolicy": found.get("RedrivePolicy"),
             "tags": queues.list_queue_tags(QueueUrl=resource_id).get("Tags", {}),
         }
 

@@ -20,9 +20,9 @@ EXAMPLES = {folder.name: folder for folder in sorted((PROJECT / "examples").iter
 COUNTS = {
     "minimal": 39,
     "cognito_kms": 49,
-    "offline_push": 48,
+    "offline_push": 49,
     "two_chats": 78,
-    "order_queue": 52,
+    "order_queue": 53,
     "reminder_schedule": 49,
     "event_rule": 49,
 }

@@ -10,7 +10,7 @@ from local.aws.properties import changes, refreshed, with_name
 from local.aws.resource import retag
 from local.aws.resources import create, resource
 from local.aws.schema import RESOURCE_TYPES, deletes_before_replace
-from local.deploy import deploy
+from local.deploy import PROJECT_DIRECTORY, deploy
 from local.emulator import Emulator
 from local.prerequisites import create_members_table, create_messages_table
 
@@ -19,43 +19,55 @@ FUNCTION = RESOURCE_TYPES["aws:lambda/function:Function"]
 ARCHIVE = {"4dabf18193072939515e22adb298388d": "0def7320c3a5731c473e5ecbe6d01bc7"}
 
 
+EXAMPLES = [
+    PROJECT_DIRECTORY / "examples" / name for name in ("offline_push", "order_queue", "event_rule", "reminder_schedule")
+]
+EVERYTHING = {
+    "authentication": "jwt",
+    "jwtIssuer": "https://example.com",
+    "jwtAudience": ["chat"],
+    "groupMembersTable": "GroupMembers",
+    "createMessagesTable": True,
+    "messagesTable": "Messages",
+    "pointInTimeRecovery": True,
+    "reservedConcurrency": 5,
+    "tags": ["Team=chat"],
+    "tracing": True,
+}
+
+
 @pytest.fixture
-def created(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str, dict[str, Any]]]:
-    """Type, id and inputs of every resource that the program creates."""
+def created(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str, dict[str, Any], dict[str, Any]]]:
+    """Type, id, inputs and outputs of every resource that a program creates."""
     resources = []
 
     def record(emulator: Emulator, type_: str, name: str, values: dict[str, Any]) -> tuple[str, dict[str, Any]]:
         resource_id, outputs = create(emulator, type_, name, values)
-        resources.append((type_, resource_id, values))
+        resources.append((type_, resource_id, values, outputs))
         return resource_id, outputs
 
     monkeypatch.setattr(deploy_module, "create", record)
     return resources
 
 
-def test_every_input_of_the_program_is_read_back(created: list[tuple[str, str, dict[str, Any]]]) -> None:
-    everything = {
-        "authentication": "jwt",
-        "jwtIssuer": "https://example.com",
-        "jwtAudience": ["chat"],
-        "groupMembersTable": "GroupMembers",
-        "createMessagesTable": True,
-        "messagesTable": "Messages",
-        "pointInTimeRecovery": True,
-        "reservedConcurrency": 5,
-        "tags": ["Team=chat"],
-        "tracing": True,
-    }
-    with Emulator(port=0) as emulator:
-        create_messages_table(emulator)
-        create_members_table(emulator)
-        deploy(emulator, everything)
-        assert {type_ for type_, _, _ in created} == RESOURCE_TYPES.keys()
-        for type_, resource_id, inputs in created:
-            found = resource(type_, resource_id).read(emulator, resource_id, inputs)
-            assert found, resource_id
-            assert refreshed(RESOURCE_TYPES[type_], inputs, found) == inputs, type_
-            assert not set(inputs) - RESOURCE_TYPES[type_].inputs, type_
+def test_every_input_of_the_programs_is_read_back(
+    created: list[tuple[str, str, dict[str, Any], dict[str, Any]]],
+) -> None:
+    types = set()
+    for program in (PROJECT_DIRECTORY, *EXAMPLES):
+        created.clear()
+        with Emulator(port=0) as emulator:
+            if program == PROJECT_DIRECTORY:
+                create_messages_table(emulator)
+                create_members_table(emulator)
+            deploy(emulator, EVERYTHING if program == PROJECT_DIRECTORY else {}, program=program)
+            for type_, resource_id, inputs, outputs in created:
+                found = resource(type_, resource_id).read(emulator, resource_id, inputs | outputs)
+                assert found, resource_id
+                assert refreshed(RESOURCE_TYPES[type_], inputs, found) == inputs, type_
+                assert not set(inputs) - RESOURCE_TYPES[type_].inputs, type_
+                types.add(type_)
+    assert types == RESOURCE_TYPES.keys()
 
 
 @pytest.mark.parametrize(
@@ -151,3 +163,74 @@ def test_what_a_refresh_finds() -> None:
         "policy": '{"a": 2}',
     }
     assert refreshed(TABLE, {}, same) == {key: same[key] for key in ("name", "ttl", "tags", "attributes")}
+
+
+def test_a_rule_its_target_and_a_schedule_are_imported_changed_and_deleted() -> None:
+    arn = "arn:aws:lambda:us-east-1:000000000000:function:"
+
+    def pattern(source: str) -> str:
+        return f'{{"source": ["{source}"]}}'
+
+    def target(of: str) -> dict[str, Any]:
+        return {"arn": f"{arn}{of}", "roleArn": "arn:aws:iam::000000000000:role/r", "input": f'{{"a": "{of}"}}'}
+
+    def transformer(of: str) -> dict[str, Any]:
+        return {"inputPaths": {of: "$.id"}, "inputTemplate": f'{{"id": <{of}>}}'}
+
+    # Type, id of the import, inputs, and the inputs that change in place.
+    cases: list[tuple[str, str, dict[str, Any], dict[str, Any]]] = [
+        ("cloudwatch/eventBus:EventBus", "shop", {"name": "shop", "tags": {"a": "b"}}, {"tags": {"c": "d"}}),
+        (
+            "cloudwatch/eventRule:EventRule",
+            "shop/shipped",
+            {"name": "shipped", "eventBusName": "shop", "eventPattern": pattern("a"), "tags": {"a": "b"}},
+            {"eventPattern": pattern("b"), "tags": {"c": "d"}},
+        ),
+        (
+            "cloudwatch/eventTarget:EventTarget",
+            "shop/shipped/to-chat",
+            {
+                "targetId": "to-chat",
+                "eventBusName": "shop",
+                "rule": "shipped",
+                "arn": f"{arn}one",
+                "inputTransformer": transformer("one"),
+            },
+            {"arn": f"{arn}two", "inputTransformer": transformer("two")},
+        ),
+        (
+            "scheduler/schedule:Schedule",
+            "default/stand-up",
+            {
+                "name": "stand-up",
+                "scheduleExpression": "rate(1 hour)",
+                "scheduleExpressionTimezone": "Europe/Berlin",
+                "flexibleTimeWindow": {"mode": "OFF"},
+                "target": target("one"),
+            },
+            {
+                "scheduleExpression": "rate(2 hours)",
+                "flexibleTimeWindow": {"mode": "FLEXIBLE", "maximumWindowInMinutes": 5},
+                "target": target("two"),
+            },
+        ),
+    ]
+    with Emulator(port=0) as emulator:
+        made = []
+        for name, import_id, inputs, changed in cases:
+            type_ = f"aws:{name}"
+            resource_id, outputs = create(emulator, type_, name, inputs)
+            imported = resource(type_, name).read(emulator, import_id, {})
+            assert imported == outputs
+            assert imported.get("id", import_id) == resource_id
+            known = outputs | inputs | changed
+            taken = Inputs(name, changed)
+            resource(type_, name).update(emulator, resource_id, known, taken)
+            taken.close()
+            found = resource(type_, name).read(emulator, resource_id, known)
+            assert found
+            assert refreshed(RESOURCE_TYPES[type_], inputs | changed, found) == inputs | changed
+            made.append((resource(type_, name), resource_id, known))
+        for kind, resource_id, known in reversed(made):
+            kind.delete(emulator, resource_id, known)
+            assert kind.read(emulator, resource_id, known) is None

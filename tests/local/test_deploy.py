@@ -6,7 +6,7 @@ import pytest
 
 from components import InvalidArgumentError
 from components.existing_table import ExistingTableError
-from local.deploy import deploy
+from local.deploy import PROJECT_DIRECTORY, deploy
 from local.emulator import Emulator
 from local.prerequisites import create_messages_table
 
@@ -24,3 +24,8 @@ def test_a_deployment_succeeds_after_refused_ones(emulator: Emulator) -> None:
         deploy(emulator)
     create_messages_table(emulator)
     assert deploy(emulator)["MessagesTable"] == "ChatMessages"
+
+
+def test_another_program_has_outputs_of_its_own() -> None:
+    with Emulator(port=0) as empty:
+        assert deploy(empty, program=PROJECT_DIRECTORY / "examples/minimal").keys() == {"WebSocketURL"}

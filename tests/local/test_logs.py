@@ -32,3 +32,32 @@ def test_every_line_is_shown_once_even_if_it_comes_late(emulator: Emulator) -> N
     assert [next(shown) for _ in range(2)] == ["late", "new"]
     log("third", (10_000, "last"))
     assert next(shown) == "last"
+
+
+def test_what_other_programs_print_is_shown_and_what_lambda_adds_is_not(emulator: Emulator) -> None:
+    logs, now = emulator.client("logs"), int(time.time() * 1000)
+    logs.create_log_group(logGroupName="printed")
+    logs.create_log_stream(logGroupName="printed", logStreamName="one")
+    lines = [
+        "START RequestId: 1 Version: $LATEST",
+        "notify bob",
+        "{'user': 'bob'}",
+        " ",
+        json.dumps({"level": "WARNING", "message": "not published", "logger": "root"}),
+        json.dumps({"level": "INFO", "message": "served", "logger": "chat", "route": "publish"}),
+        "END RequestId: 1",
+        "REPORT RequestId: 1\tDuration: 1 ms",
+        "last",
+    ]
+    events = [{"timestamp": now + number, "message": line} for number, line in enumerate(lines)]
+    logs.put_log_events(
+        logGroupName="printed", logStreamName="one", logEvents=[one for one in events if one["message"]]
+    )
+    shown = follow(emulator, ["printed"])
+    assert [" ".join(next(shown).split()) for _ in range(5)] == [
+        "notify bob",
+        "{'user': 'bob'}",
+        "WARNING message=not published",
+        "INFO publish",
+        "last",
+    ]

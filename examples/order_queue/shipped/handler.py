@@ -13,8 +13,17 @@ logger = logging.getLogger(__name__)
 
 def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
     """Publish each order. The queue delivers those again that could not be published."""
-    failed = [record["messageId"] for record in event["Records"] if not publish(json.loads(record["body"]))]
+    failed = [record["messageId"] for record in event["Records"] if not handled(record)]
     return {"batchItemFailures": [{"itemIdentifier": one} for one in failed]}
+
+
+def handled(record: dict[str, str]) -> bool:
+    """Publish an order. Whatever happens to it, the other orders are published."""
+    try:
+        return publish(json.loads(record["body"]))
+    except Exception:
+        logger.exception("the order in the message %s of the queue is not published", record["messageId"])
+        return False
 
 
 def publish(order: dict[str, str]) -> bool:
