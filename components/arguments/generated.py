@@ -158,6 +158,21 @@ class WebSocketChatArgs(TypedDict, total=False):
     """Trace the functions with AWS X-Ray.
 
     Default: false."""
+    alarms: pulumi.Input[str]
+    """SNS topic that is told when something is wrong, and when it is over. There are alarms for errors and throttles of
+    each function, the failures queue, the age of the stream, failed deliveries, errors of the API, its requests, and
+    slow messages. docs/operations.md describes them. In us-east-1, each costs $0.10 a month, and the count of failed
+    deliveries up to $0.30: $2.10 for the 18 alarms of a chat with the defaults. If your program declares the topic,
+    pass its output ``arn``.
+
+    Allowed: the ARN of an SNS topic, such as arn:aws:sns:eu-central-1:123456789012:alerts. Default: none, there are no
+    alarms."""
+    account_request_rate: pulumi.Input[int]
+    """Your account's limit of requests to API Gateway in this region. One of the ``alarms`` compares the chat with it.
+    AWS gives most regions 10,000 and newer ones 2,500, and raises it if you ask. All APIs of the account share it, but
+    the alarm sees this chat only.
+
+    Allowed: an integer from 1 to 1000000 (requests per second). Default: 10000."""
     authentication: Authentication
     """How clients prove who they are. With ``none``, anyone with the URL can connect as any user, and Pulumi warns you.
     ``jwt`` requires a token, ``iam`` a request signed with AWS credentials.
@@ -306,6 +321,8 @@ class CheckedArguments:
     read_receipt_limit: pulumi.Input[int] = 20
     broadcast_threshold: pulumi.Input[int] = 1_000
     tracing: bool = False
+    alarms: pulumi.Input[str] = ""
+    account_request_rate: pulumi.Input[int] = 10_000
     authentication: Authentication = Authentication.NONE
     jwt_issuer: pulumi.Input[str] = ""
     jwt_audience: pulumi.Input[list[str]] = field(default_factory=list)

@@ -2,13 +2,15 @@
 
 from local.emulator import Emulator
 
-from . import apigatewayv2, dynamodb, events, iam, kms, lambda_, logs, sqs
+from . import apigatewayv2, cloudwatch, dynamodb, events, iam, kms, lambda_, logs, sqs
 from .inputs import Inputs, Properties, UnsupportedError
 from .properties import DEFAULTS, with_name
 from .resource import Resource
 from .schema import RESOURCE_TYPES
 
-_TYPES: dict[str, Resource] = apigatewayv2.TYPES | dynamodb.TYPES | iam.TYPES | lambda_.TYPES | logs.TYPES | sqs.TYPES
+_TYPES: dict[str, Resource] = (
+    apigatewayv2.TYPES | cloudwatch.TYPES | dynamodb.TYPES | iam.TYPES | lambda_.TYPES | logs.TYPES | sqs.TYPES
+)
 
 
 def resource(resource_type: str, name: str) -> Resource:

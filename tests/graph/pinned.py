@@ -32,6 +32,7 @@ CASES: dict[str, Callable[[], dict[str, Resource]]] = {
     "jwt": lambda: chat(WITH_TOKENS).resources,
     "no presence": lambda: chat({"presence": False}).resources,
     "messages table": lambda: chat({"create_messages_table": True}).resources,
+    "alarms": lambda: chat({"alarms": "arn:aws:sns:eu-central-1:123456789012:alerts"}).resources,
     "everything": lambda: chat(_EVERYTHING).resources,
     "two instances": lambda: run(_two).resources,
 }
@@ -47,6 +48,7 @@ _EVERYTHING: WebSocketChatArgs = WITH_TOKENS | {
     "on_moderation_failure": "closed",
     "event_bus": "chat",
     "changes": True,
+    "alarms": "arn:aws:sns:eu-central-1:123456789012:alerts",
 }
 
 

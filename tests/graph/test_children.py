@@ -11,6 +11,7 @@ from pulumi.provider.experimental.analyzer import Analyzer
 
 from components import WebSocketChat, WebSocketChatArgs
 
+from .argument_cases import TOPIC
 from .stack import WITH_TOKENS, Graph, chat, run
 
 EVERYTHING: WebSocketChatArgs = WITH_TOKENS | {
@@ -18,6 +19,7 @@ EVERYTHING: WebSocketChatArgs = WITH_TOKENS | {
     "unread": True,
     "changes": True,
     "publish": True,
+    "alarms": TOPIC,
 }
 ROUTES = {"$connect", "$disconnect", "sendMessage", "$default"}
 

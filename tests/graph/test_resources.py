@@ -9,6 +9,7 @@ import pulumi_aws as aws
 import pytest
 
 from components import Authentication, WebSocketChat, WebSocketChatArgs
+from tests.alarms import watched
 
 from .argument_cases import CASES, INSTEAD
 from .indexes import CONNECTIONS_INDEXES, MARKERS_INDEXES, MESSAGES_INDEXES
@@ -42,6 +43,8 @@ COUNTS_OF_TOKENS = {
 }
 COUNTS_OF_OTHERS = COUNTS_OF_TOKENS | {
     "aws:cloudwatch/logGroup:LogGroup": 8,
+    "aws:cloudwatch/logMetricFilter:LogMetricFilter": 3,
+    "aws:cloudwatch/metricAlarm:MetricAlarm": 22,
     "aws:dynamodb/table:Table": 4,
     "aws:iam/role:Role": 2,
     "aws:iam/rolePolicy:RolePolicy": 18,
@@ -52,6 +55,7 @@ TAGGABLE = {
     "aws:apigatewayv2/api:Api",
     "aws:apigatewayv2/stage:Stage",
     "aws:cloudwatch/logGroup:LogGroup",
+    "aws:cloudwatch/metricAlarm:MetricAlarm",
     "aws:dynamodb/table:Table",
     "aws:iam/policy:Policy",
     "aws:iam/role:Role",
@@ -71,7 +75,7 @@ FUNCTIONS = {
     "publish": "Publish",
 }
 """The end of each function's physical name, by its part of the logical names."""
-ELSEWHERE = {"code", "policy", "assumeRolePolicy", "triggers"}
+ELSEWHERE = {"code", "policy", "assumeRolePolicy", "triggers", "alarmDescription"}
 """Inputs with separate tests."""
 
 DEFAULTS = cast("WebSocketChatArgs", {key: case.default for key, case in CASES.items()})
@@ -211,6 +215,47 @@ def expected_publish_role(args: WebSocketChatArgs) -> dict[str, Properties]:
     return {"chat-publish-role": {"tags": args["tags"]}} | policies
 
 
+def expected_alarms(args: WebSocketChatArgs, functions: dict[str, str]) -> dict[str, Properties]:
+    if not args["alarms"]:
+        return {}
+    alarms = watched(
+        functions,
+        prefix=args["name_prefix"],
+        queue="chat-failures-1a2b3c4",
+        api="chat-api-id",
+        stage=args["stage_name"],
+        rate=cast("int", args["account_request_rate"]),
+    )
+    actions = {"alarmActions": [args["alarms"]], "okActions": [args["alarms"]], "tags": args["tags"]}
+    expected: dict[str, Properties] = {
+        f"chat-{name}-alarm": {
+            "namespace": one.namespace,
+            "metricName": one.metric,
+            ("extendedStatistic" if one.statistic == "p99" else "statistic"): one.statistic,
+            "threshold": one.threshold,
+            "comparisonOperator": "GreaterThanOrEqualToThreshold",
+            "period": one.period,
+            "evaluationPeriods": one.periods,
+            "datapointsToAlarm": one.too_high,
+            "treatMissingData": "notBreaching",
+        }
+        | ({"dimensions": one.dimensions} if one.dimensions else {})
+        | actions
+        for name, one in alarms.items()
+    }
+    for child in {"send-message", "broadcast", "publish"} & functions.keys():
+        expected[f"chat-{child}-failed-filter"] = {
+            "logGroupName": f"/aws/lambda/{functions[child]}",
+            "pattern": '{ $.message = "served" && $.failed > 0 }',
+            "metricTransformation": {
+                "name": "failed",
+                "namespace": f"websocket-chat/{args['name_prefix']}",
+                "value": "$.failed",
+            },
+        }
+    return expected
+
+
 def expected_inputs(args: WebSocketChatArgs) -> dict[str, Properties]:
     """Inputs by logical name, for a component named ``chat``."""
     prefix, stage, tags = args["name_prefix"], args["stage_name"], args["tags"]
@@ -309,7 +354,9 @@ def expected_inputs(args: WebSocketChatArgs) -> dict[str, Properties]:
     if with_tokens:
         expected |= expected_authorizer(args)
     left_out = {"presence-events": not args["presence"], "authorizer": not with_tokens, "publish": not args["publish"]}
-    for child in FUNCTIONS.keys() - {child for child, out in left_out.items() if out}:
+    functions = {child: f"{prefix}{FUNCTIONS[child]}" for child in FUNCTIONS if not left_out.get(child)}
+    expected |= expected_alarms(args, functions)
+    for child in functions:
         function = f"{prefix}{FUNCTIONS[child]}"
         expected[f"chat-{child}-logs"] = {
             "name": f"/aws/lambda/{function}",
@@ -533,9 +580,10 @@ def test_functions_wait_for_their_policies(args: WebSocketChatArgs) -> None:
     assert [name for name in functions if not needed[name] <= graph.waits_for(name)] == []
 
 
-def test_the_stage_waits_for_every_other_resource() -> None:
+def test_the_stage_waits_for_every_resource_that_serves_clients() -> None:
     graph = known_chat(OTHERS)
-    assert graph.waits_for("chat-stage") == graph.resources.keys() - {"chat-stage", "chat"}
+    watching = {name for name in graph.resources if name.endswith(("-alarm", "-filter"))}
+    assert graph.waits_for("chat-stage") == graph.resources.keys() - {"chat-stage", "chat"} - watching
 
 
 @pytest.mark.parametrize("address", ["web_socket_url", "callback_url"])

@@ -8,6 +8,7 @@ import pytest
 
 from components import TransformError, Transforms, WebSocketChat, WebSocketChatArgs
 
+from .argument_cases import TOPIC
 from .stack import WITH_TOKENS, Graph, chat, known_chat, run
 
 EVERYTHING: WebSocketChatArgs = WITH_TOKENS | {
@@ -15,6 +16,7 @@ EVERYTHING: WebSocketChatArgs = WITH_TOKENS | {
     "unread": True,
     "changes": True,
     "publish": True,
+    "alarms": TOPIC,
 }
 ROUTES = ["connect", "disconnect", "send-message", "default"]
 FUNCTIONS = [*ROUTES, "broadcast", "presence-events", "authorizer", "publish"]
@@ -77,6 +79,20 @@ CHANGES: dict[str, tuple[dict[str, Any], dict[str, Any], list[str]]] = {
     "slice_retries": ({"maximum_retry_attempts": 0}, {"maximumRetryAttempts": 0}, ["slice-retries"]),
     "presence_stream": ({"batch_size": 7}, {"batchSize": 7}, ["presence-stream"]),
     "stage": ({"description": "Ours"}, {"description": "Ours"}, ["stage"]),
+    "metric_filter": (
+        {"pattern": "{ $.failed > 9 }"},
+        {"pattern": "{ $.failed > 9 }"},
+        [f"{child}-failed-filter" for child in ("send-message", "broadcast", "publish")],
+    ),
+    "alarm": (
+        {"datapoints_to_alarm": 7},
+        {"datapointsToAlarm": 7},
+        [
+            *(f"{child}-{what}-alarm" for child in FUNCTIONS for what in ("errors", "throttles")),
+            *("send-message-duration-alarm", "presence-events-age-alarm", "failures-alarm"),
+            *("failed-deliveries-alarm", "integration-errors-alarm", "requests-alarm"),
+        ],
+    ),
 }
 """For each kind: the arguments to change, the inputs that they become, and the resources that change."""
 

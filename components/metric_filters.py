@@ -1,0 +1,78 @@
+"""Metrics that CloudWatch counts from the lines of the functions' logs. The functions themselves send none.
+
+https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/FilterAndPatternSyntaxForMetricFilters.html
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import pulumi_aws as aws
+
+from .functions import BROADCAST, PUBLISH, SEND_MESSAGE, FunctionConfig
+from .part import Part
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogMetric:
+    """A metric, and the lines that it counts.
+
+    Attributes:
+        name: Its name in CloudWatch, and the end of the names of its filters within the component.
+        pattern: Which lines count. It compares fields of a JSON line. A line without the field does not match.
+        value: What each line adds: a number, or a field that the pattern names.
+        functions: The functions whose lines count.
+    """
+
+    name: str
+    pattern: str
+    value: str
+    functions: tuple[FunctionConfig, ...]
+
+
+FAILED = LogMetric(
+    name="failed",
+    pattern='{ $.message = "served" && $.failed > 0 }',
+    value="$.failed",
+    functions=(SEND_MESSAGE, BROADCAST, PUBLISH),
+)
+"""Deliveries of messages that failed after all retries. Broadcast serves the slices of a large group."""
+
+
+class MetricFilters(Part):
+    """The filters that feed the metrics of the logs."""
+
+    @property
+    def needed(self) -> tuple[LogMetric, ...]:
+        """The metrics that the settings need."""
+        return (FAILED,) if self.settings.alarms else ()
+
+    def metric_filters(
+        self, log_groups: Mapping[str, aws.cloudwatch.LogGroup]
+    ) -> dict[str, aws.cloudwatch.LogMetricFilter]:
+        """Make a filter for each metric and log group. Those of one metric count together: it has no dimensions.
+
+        A metric costs something only in the hours in which a line matches.
+        https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_MetricTransformation.html
+        """
+        return {
+            (name := f"{function.child}-{metric.name}"): self.children.make(
+                aws.cloudwatch.LogMetricFilter,
+                "metric_filter",
+                f"{name}-filter",
+                aws.cloudwatch.LogMetricFilterArgs(
+                    log_group_name=log_groups[function.key].name,
+                    pattern=metric.pattern,
+                    metric_transformation=aws.cloudwatch.LogMetricFilterMetricTransformationArgs(
+                        name=metric.name, namespace=namespace(self.settings.name_prefix), value=metric.value
+                    ),
+                ),
+            )
+            for metric in self.needed
+            for function in metric.functions
+            if function.key in log_groups
+        }
+
+
+def namespace(name_prefix: str) -> str:
+    """Namespace of the metrics of a chat. Another chat of the account and region has another prefix."""
+    return f"websocket-chat/{name_prefix}"
