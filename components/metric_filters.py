@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import pulumi_aws as aws
 
-from .functions import BROADCAST, PUBLISH, SEND_MESSAGE, FunctionConfig
+from .functions import AUTHORIZER, BROADCAST, PUBLISH, ROUTES, SEND_MESSAGE, FunctionConfig
 from .part import Part
 
 
@@ -21,21 +21,58 @@ class LogMetric:
         pattern: Which lines count. It compares fields of a JSON line. A line without the field does not match.
         value: What each line adds: a number, or a field that the pattern names.
         functions: The functions whose lines count.
+        code: The field that becomes the dimension ``code``, if there is one. Each of its values is a metric and has a
+            price, so it must have few.
     """
 
     name: str
     pattern: str
     value: str
     functions: tuple[FunctionConfig, ...]
+    code: str | None = None
 
 
-FAILED = LogMetric(
-    name="failed",
-    pattern='{ $.message = "served" && $.failed > 0 }',
-    value="$.failed",
-    functions=(SEND_MESSAGE, BROADCAST, PUBLISH),
+def _tally(field: str) -> LogMetric:
+    """Count a field of the lines about messages. Broadcast serves the slices of a large group."""
+    return LogMetric(
+        name=field,
+        pattern=f'{{ $.message = "served" && $.{field} > 0 }}',
+        value=f"$.{field}",
+        functions=(SEND_MESSAGE, BROADCAST, PUBLISH),
+    )
+
+
+MESSAGES = LogMetric(
+    name="messages",
+    pattern='{ $.message = "served" && $.duplicate IS FALSE }',
+    value="1",
+    functions=(SEND_MESSAGE,),
 )
-"""Deliveries of messages that failed after all retries. Broadcast serves the slices of a large group."""
+"""Messages of clients that were stored."""
+PUBLISHED = LogMetric(
+    name="messages",
+    pattern='{ $.message = "served" && $.action = "sendMessage" && $.groups > 0 }',
+    value="$.groups",
+    functions=(PUBLISH,),
+)
+"""Messages of programs, once for each group."""
+RECIPIENTS = _tally("recipients")
+"""Connections that messages were for."""
+DELIVERED = _tally("delivered")
+"""Deliveries to them."""
+STALE = _tally("stale")
+"""Connections that were gone."""
+FAILED = _tally("failed")
+"""Deliveries that failed after all retries."""
+REFUSED = LogMetric(
+    name="refused",
+    pattern='{ $.message = "served" && $.outcome != "OK" }',
+    value="1",
+    functions=(*ROUTES, AUTHORIZER, PUBLISH),
+    code="$.outcome",
+)
+"""Frames, handshakes and calls that were not served, faults included, by their error code."""
+OF_DASHBOARD = (MESSAGES, PUBLISHED, RECIPIENTS, DELIVERED, STALE, FAILED, REFUSED)
 
 
 class MetricFilters(Part):
@@ -44,12 +81,14 @@ class MetricFilters(Part):
     @property
     def needed(self) -> tuple[LogMetric, ...]:
         """The metrics that the settings need."""
+        if self.settings.dashboard:
+            return OF_DASHBOARD
         return (FAILED,) if self.settings.alarms else ()
 
     def metric_filters(
         self, log_groups: Mapping[str, aws.cloudwatch.LogGroup]
     ) -> dict[str, aws.cloudwatch.LogMetricFilter]:
-        """Make a filter for each metric and log group. Those of one metric count together: it has no dimensions.
+        """Make a filter for each metric and log group. Those of one metric count together, as one metric.
 
         A metric costs something only in the hours in which a line matches.
         https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_MetricTransformation.html
@@ -63,7 +102,10 @@ class MetricFilters(Part):
                     log_group_name=log_groups[function.key].name,
                     pattern=metric.pattern,
                     metric_transformation=aws.cloudwatch.LogMetricFilterMetricTransformationArgs(
-                        name=metric.name, namespace=namespace(self.settings.name_prefix), value=metric.value
+                        name=metric.name,
+                        namespace=namespace(self.settings.name_prefix),
+                        value=metric.value,
+                        dimensions={"code": metric.code} if metric.code else None,
                     ),
                 ),
             )

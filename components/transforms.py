@@ -68,9 +68,11 @@ class Transforms(TypedDict, total=False):
     stage: Transform
     """The stage of the API: ``aws.apigatewayv2.Stage``."""
     metric_filter: Transform
-    """What counts lines of a log group, if ``alarms`` is set: ``aws.cloudwatch.LogMetricFilter``."""
+    """What counts lines of a log group for ``alarms`` and ``dashboard``: ``aws.cloudwatch.LogMetricFilter``."""
     alarm: Transform
     """Each alarm, if ``alarms`` is set: ``aws.cloudwatch.MetricAlarm``."""
+    dashboard: Transform
+    """The dashboard, if ``dashboard`` is true: ``aws.cloudwatch.Dashboard``."""
 
 
 class TransformError(pulumi.RunError):

@@ -7,6 +7,7 @@ from .alarms import Alarms
 from .api import Api, address
 from .arguments import Authentication, Settings, WebSocketChatArgs
 from .background import Background
+from .dashboard import Dashboard
 from .environment import environment
 from .event_bus import bus_arn
 from .existing_table import AnyTable
@@ -87,7 +88,11 @@ class WebSocketChat(pulumi.ComponentResource):
             Background(children, settings),
             Api(children, settings),
         )
-        metric_filters, alarms = MetricFilters(children, settings), Alarms(children, settings)
+        metric_filters, alarms, dashboard = (
+            MetricFilters(children, settings),
+            Alarms(children, settings),
+            Dashboard(children, settings),
+        )
 
         existing = tables.existing()
         event_bus = bus_arn(settings.event_bus, self)
@@ -212,7 +217,7 @@ class WebSocketChat(pulumi.ComponentResource):
         )
         """The stage of the API."""
         self.metric_filters: dict[str, aws.cloudwatch.LogMetricFilter] = metric_filters.metric_filters(self.log_groups)
-        """What counts lines of the logs for metrics. Empty unless ``alarms`` is set."""
+        """What counts lines of the logs for metrics. Empty without ``alarms`` and ``dashboard``."""
         self.alarms: dict[str, aws.cloudwatch.MetricAlarm] = alarms.alarms(
             functions=self.functions,
             failures=self.failures_queue,
@@ -220,6 +225,16 @@ class WebSocketChat(pulumi.ComponentResource):
             stage_name=self.stage.name,
         )
         """The alarms. Empty unless ``alarms`` is set."""
+        self.dashboard: aws.cloudwatch.Dashboard | None = dashboard.dashboard(
+            api=self.api,
+            stage_name=self.stage.name,
+            functions=self.functions,
+            connections=connections.name,
+            messages=messages.name,
+            read_markers=self.read_markers_table,
+            changes=self.changes_table,
+        )
+        """The dashboard. None unless ``dashboard`` is true."""
         self._output(connections, messages, stage_name=api.stage_name(self.stage), claims=children.claims)
         self._remember(role)
 

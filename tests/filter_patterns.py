@@ -7,7 +7,7 @@ import json
 import re
 from typing import Any
 
-_CONDITION = re.compile(r'\$\.(?P<field>\w+) (?P<operator>=|!=|>|>=) (?P<operand>\*|"[^"*]*"|[0-9.]+)')
+_CONDITION = re.compile(r'\$\.(?P<field>\w+) (?P<operator>=|!=|>|>=|IS) (?P<operand>FALSE|"[^"*]*"|[0-9.]+)')
 
 
 def counted(pattern: str, value: str, line: str) -> float | None:
@@ -36,14 +36,19 @@ def counted(pattern: str, value: str, line: str) -> float | None:
     return float(found)
 
 
+def dimension(pattern: str, field: str, line: str) -> str:
+    """The value of a dimension for a line that matches."""
+    assert f"{field} " in pattern, f"the pattern does not name {field}"
+    return str(json.loads(line)[field.removeprefix("$.")])
+
+
 def _holds(fields: dict[str, Any], *, field: str, operator: str, operand: str) -> bool:
     """Whether a condition holds. None holds for a field that is missing."""
     if field not in fields:
         return False
     found = fields[field]
-    if operand == "*":
-        assert operator == "="
-        return True
+    if operator == "IS":
+        return found is False
     if operand.startswith('"'):
         assert operator in {"=", "!="}
         return (found == operand.strip('"')) is (operator == "=")

@@ -173,6 +173,13 @@ class WebSocketChatArgs(TypedDict, total=False):
     the alarm sees this chat only.
 
     Allowed: an integer from 1 to 1000000 (requests per second). Default: 10000."""
+    dashboard: bool
+    """Create a dashboard in CloudWatch: connections, messages, recipients, deliveries, refusals by error code, the time
+    to serve a message, and the cost of each hour. Its figures come from metrics of AWS and from the functions' logs. In
+    us-east-1 it costs $3.00 a month, and $0.30 for each of its 5 metrics of the logs and for each error code that
+    occurs, in the hours in which they count something. The first 3 dashboards and 10 metrics of an account are free.
+
+    Default: false."""
     authentication: Authentication
     """How clients prove who they are. With ``none``, anyone with the URL can connect as any user, and Pulumi warns you.
     ``jwt`` requires a token, ``iam`` a request signed with AWS credentials.
@@ -323,6 +330,7 @@ class CheckedArguments:
     tracing: bool = False
     alarms: pulumi.Input[str] = ""
     account_request_rate: pulumi.Input[int] = 10_000
+    dashboard: bool = False
     authentication: Authentication = Authentication.NONE
     jwt_issuer: pulumi.Input[str] = ""
     jwt_audience: pulumi.Input[list[str]] = field(default_factory=list)

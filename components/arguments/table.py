@@ -327,6 +327,18 @@ _ROWS = (
         "account share it, but the alarm sees this chat only.",
     ),
     Argument(
+        name="dashboard",
+        rule=BOOLEAN,
+        default=False,
+        plain=True,
+        # https://aws.amazon.com/cloudwatch/pricing/
+        text="Create a dashboard in CloudWatch: connections, messages, recipients, deliveries, refusals by error code, "
+        "the time to serve a message, and the cost of each hour. Its figures come from metrics of AWS and from the "
+        "functions' logs. In us-east-1 it costs $3.00 a month, and $0.30 for each of its 5 metrics of the logs and for "
+        "each error code that occurs, in the hours in which they count something. The first 3 dashboards and 10 "
+        "metrics of an account are free.",
+    ),
+    Argument(
         name="authentication",
         rule=Rule(Authentication, ", ".join(Authentication), lambda value: value in list(Authentication)),
         default=Authentication.NONE,

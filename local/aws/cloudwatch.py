@@ -1,6 +1,8 @@
-"""CloudWatch: alarms."""
+"""CloudWatch: alarms and dashboards."""
 
 from typing import Any
+
+from botocore.exceptions import ClientError
 
 from local.emulator import Emulator
 
@@ -76,4 +78,33 @@ def _put(emulator: Emulator, name: str, inputs: Inputs, **more: object) -> None:
     )
 
 
-TYPES: dict[str, Resource] = {"aws:cloudwatch/metricAlarm:MetricAlarm": MetricAlarm()}
+class Dashboard(Resource):
+    """A dashboard. Its name is its id. Dashboards have no region."""
+
+    def create(self, emulator: Emulator, inputs: Inputs) -> str:
+        name = str(inputs.take("dashboardName"))
+        emulator.client("cloudwatch").put_dashboard(DashboardName=name, DashboardBody=inputs.take("dashboardBody"))
+        return name
+
+    def read(self, emulator: Emulator, resource_id: str, known: Properties) -> Properties | None:
+        try:
+            found = emulator.client("cloudwatch").get_dashboard(DashboardName=resource_id)
+        except ClientError as error:
+            if error.response["Error"]["Code"] == "ResourceNotFound":
+                return None
+            raise
+        names = {"DashboardName": "dashboardName", "DashboardBody": "dashboardBody", "DashboardArn": "dashboardArn"}
+        return named(found, names)
+
+    def update(self, emulator: Emulator, resource_id: str, known: Properties, changed: Inputs) -> None:
+        body = changed.take("dashboardBody")
+        emulator.client("cloudwatch").put_dashboard(DashboardName=resource_id, DashboardBody=body)
+
+    def delete(self, emulator: Emulator, resource_id: str, known: Properties) -> None:
+        emulator.client("cloudwatch").delete_dashboards(DashboardNames=[resource_id])
+
+
+TYPES: dict[str, Resource] = {
+    "aws:cloudwatch/dashboard:Dashboard": Dashboard(),
+    "aws:cloudwatch/metricAlarm:MetricAlarm": MetricAlarm(),
+}

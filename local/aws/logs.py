@@ -5,7 +5,12 @@ from local.emulator import Emulator
 from .inputs import Inputs, Properties, named, only
 from .resource import Resource, retag
 
-_TRANSFORMATION = {"metricName": "name", "metricNamespace": "namespace", "metricValue": "value"}
+_TRANSFORMATION = {
+    "metricName": "name",
+    "metricNamespace": "namespace",
+    "metricValue": "value",
+    "dimensions": "dimensions",
+}
 
 
 class LogGroup(Resource):

@@ -51,9 +51,9 @@ The Go sources, each read at a commit:
     terraform-provider-aws: api.go, route.go and queue.go at 00a35305, stage.go at 02f6d2d9, authorizer.go at
     01f43111, deployment.go at 0576a142, integration.go at 03412d53, function.go at 0156d84e, permission.go at
     04592f03, event_source_mapping.go at 0603f3b6, function_event_invoke_config.go at 01606926, sdkv2/region.go at
-    0073593e, metric_alarm.go at 055611a6, metric_filter.go at 0f14e6f6. Later copies, whose commits are not known,
-    were read of table.go, group.go, layer_version.go, policy.go, role.go, role_policy.go, role_policy_attachment.go,
-    deployment.go and integration.go.
+    0073593e, metric_alarm.go at 055611a6, metric_filter.go at 0f14e6f6, dashboard.go at 0620f2a6. Later copies, whose
+    commits are not known, were read of table.go, group.go, layer_version.go, policy.go, role.go, role_policy.go,
+    role_policy_attachment.go, deployment.go and integration.go.
     pulumi-aws: resource_overrides.go at 015d3438, autonaming.go at 0c5f6583, region.go at 72bd5227, tags.go at
     1128bcae.
     pulumi-terraform-bridge: provider.go at 00001f16, schema.go at 0079b829, names.go at 0b686b6d.
@@ -227,6 +227,13 @@ _TYPES = (
         },
         import_id="{apiId}/{name}",
         state_id="{name}",
+    ),
+    ResourceType(
+        name="aws:cloudwatch/dashboard:Dashboard",
+        source="internal/service/cloudwatch/dashboard.go",
+        replaces=frozenset({"dashboardName", "region"}),
+        import_id="{dashboardName}",
+        state_id="{dashboardName}",
     ),
     ResourceType(
         name="aws:cloudwatch/logGroup:LogGroup",

@@ -38,6 +38,14 @@ ALARMS = frozenset(
     }
 )
 FILTERS = frozenset({"send-message-failed-filter", "broadcast-failed-filter"})
+DASHBOARD = frozenset(
+    {
+        *(f"{child}-{name}-filter" for child in ("send-message", "broadcast") for name in ("recipients", "delivered")),
+        *("send-message-stale-filter", "broadcast-stale-filter", "send-message-messages-filter", "dashboard"),
+        *(f"{route}-refused-filter" for route in ROUTES),
+    }
+)
+"""What the dashboard adds to what the alarms need."""
 _TAGGED = FUNCTIONS | LOGS | {"api", "stage", "connections", "failures", "role", "logs-policy", "presence-stream"}
 _CONNECTIONS = frozenset({"connections"})
 _STAGE = frozenset({"stage"})
@@ -65,6 +73,7 @@ IN_PLACE: dict[str, Change] = {
     "messageBurst": Change(value=30, input="environment"),
     "groupsPerConnection": Change(value=20, input="environment"),
     "alarms": Change(value=TOPIC, input="", of=frozenset(), adds=ALARMS | FILTERS),
+    "dashboard": Change(value=True, input="", of=frozenset(), adds=DASHBOARD),
 }
 """Arguments that change resources in place."""
 

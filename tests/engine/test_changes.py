@@ -9,6 +9,7 @@ from local.prerequisites import create_members_table
 
 from .argument_changes import (
     ALARMS,
+    DASHBOARD,
     FILTERS,
     FUNCTIONS,
     IN_PLACE,
@@ -129,6 +130,19 @@ def test_alarms_change_in_place(stack: Stack) -> None:
     off = stack.up(alarms=None)
     assert set(off.names("delete")) == ALARMS | FILTERS
     assert stack.emulator.client("cloudwatch").describe_alarms()["MetricAlarms"] == []
+
+
+def test_a_dashboard_changes_with_what_it_shows(stack: Stack) -> None:
+    stack.up(dashboard=True)
+    with Chatting(stack.outputs()["WebSocketURL"]):
+        assert ("dashboard", "dashboardBody") in stack.up(memorySize=1_024).inputs()
+        assert stack.refresh("--expect-no-changes").operations == ()
+    run = stack.up(namePrefix="Other")
+    assert "dashboard" in run.names("create")
+    assert "dashboard" in run.names("delete")
+    dashboards = stack.emulator.client("cloudwatch").list_dashboards()["DashboardEntries"]
+    assert [one["DashboardName"] for one in dashboards] == ["Other-us-east-1"]
+    assert set(stack.up(dashboard=None).names("delete")) == DASHBOARD | FILTERS
 
 
 def test_another_stage_name_is_another_address(stack: Stack) -> None:

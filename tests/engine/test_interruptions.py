@@ -102,6 +102,8 @@ def _import_id(emulator: Emulator, begun: dict[str, Any]) -> str | None:  # noqa
             return f"{inputs['apiId']}/{inputs['name']}"
         case "Permission":
             return f"{inputs['function']}/{inputs['statementId']}"
+        case "Dashboard":
+            return str(inputs["dashboardName"])
         case "LogMetricFilter":
             return f"{inputs['logGroupName']}:{inputs['name']}"
         case "RolePolicy":

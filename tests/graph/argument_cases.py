@@ -284,6 +284,7 @@ CASES: Mapping[str, Case] = {
         accepted=[1, 1_000_000],
         refused=[0, 1_000_001, 2.5, "10000", True],
     ),
+    "dashboard": _switch("dashboard"),
     "authentication": Case(
         config_key="authentication",
         default=Authentication.NONE,

@@ -20,6 +20,7 @@ EVERYTHING: WebSocketChatArgs = WITH_TOKENS | {
     "changes": True,
     "publish": True,
     "alarms": TOPIC,
+    "dashboard": True,
 }
 ROUTES = {"$connect", "$disconnect", "sendMessage", "$default"}
 
@@ -89,6 +90,7 @@ def test_an_attribute_with_several_resources_has_their_keys(name: str, keys: set
         ("publish_role", WITH_TOKENS),
         ("authorizer", {}),
         ("authorizer_layer", {}),
+        ("dashboard", {"alarms": TOPIC}),
     ],
 )
 def test_the_attribute_of_a_missing_resource_is_none(name: str, without: WebSocketChatArgs) -> None:

@@ -2,6 +2,7 @@
 
 import json
 from collections import Counter
+from collections.abc import Iterable
 from typing import Any, cast
 
 import pulumi
@@ -43,7 +44,8 @@ COUNTS_OF_TOKENS = {
 }
 COUNTS_OF_OTHERS = COUNTS_OF_TOKENS | {
     "aws:cloudwatch/logGroup:LogGroup": 8,
-    "aws:cloudwatch/logMetricFilter:LogMetricFilter": 3,
+    "aws:cloudwatch/dashboard:Dashboard": 1,
+    "aws:cloudwatch/logMetricFilter:LogMetricFilter": 20,
     "aws:cloudwatch/metricAlarm:MetricAlarm": 22,
     "aws:dynamodb/table:Table": 4,
     "aws:iam/role:Role": 2,
@@ -75,7 +77,7 @@ FUNCTIONS = {
     "publish": "Publish",
 }
 """The end of each function's physical name, by its part of the logical names."""
-ELSEWHERE = {"code", "policy", "assumeRolePolicy", "triggers", "alarmDescription"}
+ELSEWHERE = {"code", "policy", "assumeRolePolicy", "triggers", "alarmDescription", "dashboardBody"}
 """Inputs with separate tests."""
 
 DEFAULTS = cast("WebSocketChatArgs", {key: case.default for key, case in CASES.items()})
@@ -243,17 +245,36 @@ def expected_alarms(args: WebSocketChatArgs, functions: dict[str, str]) -> dict[
         | actions
         for name, one in alarms.items()
     }
-    for child in {"send-message", "broadcast", "publish"} & functions.keys():
-        expected[f"chat-{child}-failed-filter"] = {
-            "logGroupName": f"/aws/lambda/{functions[child]}",
-            "pattern": '{ $.message = "served" && $.failed > 0 }',
-            "metricTransformation": {
-                "name": "failed",
-                "namespace": f"websocket-chat/{args['name_prefix']}",
-                "value": "$.failed",
-            },
-        }
     return expected
+
+
+def expected_metrics(args: WebSocketChatArgs, functions: dict[str, str]) -> dict[str, Properties]:
+    """The metric filters, and the dashboard. tests/handlers/test_metric_filters.py shows what they count."""
+    found: dict[str, Properties] = {}
+
+    def add(name: str, children: Iterable[str], more: str, value: str, **rest: object) -> None:
+        for child in functions.keys() & children:
+            found[f"chat-{child}-{name}-filter"] = {
+                "logGroupName": f"/aws/lambda/{functions[child]}",
+                "pattern": f'{{ $.message = "served" && {more} }}',
+                "metricTransformation": {
+                    "name": name,
+                    "namespace": f"websocket-chat/{args['name_prefix']}",
+                    "value": value,
+                }
+                | rest,
+            }
+
+    shown = ["recipients", "delivered", "stale"] if args["dashboard"] else []
+    for field in [*shown, "failed"] if args["dashboard"] or args["alarms"] else []:
+        add(field, ["send-message", "broadcast", "publish"], f"$.{field} > 0", f"$.{field}")
+    if args["dashboard"]:
+        found["chat-dashboard"] = {"dashboardName": f"{args['name_prefix']}-{REGION}"}
+        add("messages", ["send-message"], "$.duplicate IS FALSE", "1")
+        add("messages", ["publish"], '$.action = "sendMessage" && $.groups > 0', "$.groups")
+        by_code = {"dimensions": {"code": "$.outcome"}}
+        add("refused", [*ROUTES, "authorizer", "publish"], '$.outcome != "OK"', "1", **by_code)
+    return found
 
 
 def expected_inputs(args: WebSocketChatArgs) -> dict[str, Properties]:
@@ -355,7 +376,7 @@ def expected_inputs(args: WebSocketChatArgs) -> dict[str, Properties]:
         expected |= expected_authorizer(args)
     left_out = {"presence-events": not args["presence"], "authorizer": not with_tokens, "publish": not args["publish"]}
     functions = {child: f"{prefix}{FUNCTIONS[child]}" for child in FUNCTIONS if not left_out.get(child)}
-    expected |= expected_alarms(args, functions)
+    expected |= expected_alarms(args, functions) | expected_metrics(args, functions)
     for child in functions:
         function = f"{prefix}{FUNCTIONS[child]}"
         expected[f"chat-{child}-logs"] = {
@@ -582,7 +603,7 @@ def test_functions_wait_for_their_policies(args: WebSocketChatArgs) -> None:
 
 def test_the_stage_waits_for_every_resource_that_serves_clients() -> None:
     graph = known_chat(OTHERS)
-    watching = {name for name in graph.resources if name.endswith(("-alarm", "-filter"))}
+    watching = {name for name in graph.resources if name.endswith(("-alarm", "-filter", "-dashboard"))}
     assert graph.waits_for("chat-stage") == graph.resources.keys() - {"chat-stage", "chat"} - watching
 
 

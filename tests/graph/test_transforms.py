@@ -17,10 +17,12 @@ EVERYTHING: WebSocketChatArgs = WITH_TOKENS | {
     "changes": True,
     "publish": True,
     "alarms": TOPIC,
+    "dashboard": True,
 }
 ROUTES = ["connect", "disconnect", "send-message", "default"]
 FUNCTIONS = [*ROUTES, "broadcast", "presence-events", "authorizer", "publish"]
 
+TALLY = ["recipients", "delivered", "stale", "failed"]
 POLICIES = [f"{feature}-policy" for feature in ("serving", "unread", "changes", "presence", "background")]
 
 CHANGES: dict[str, tuple[dict[str, Any], dict[str, Any], list[str]]] = {
@@ -82,8 +84,13 @@ CHANGES: dict[str, tuple[dict[str, Any], dict[str, Any], list[str]]] = {
     "metric_filter": (
         {"pattern": "{ $.failed > 9 }"},
         {"pattern": "{ $.failed > 9 }"},
-        [f"{child}-failed-filter" for child in ("send-message", "broadcast", "publish")],
+        [
+            *(f"{child}-{name}-filter" for child in ("send-message", "broadcast", "publish") for name in TALLY),
+            *("send-message-messages-filter", "publish-messages-filter"),
+            *(f"{child}-refused-filter" for child in [*ROUTES, "authorizer", "publish"]),
+        ],
     ),
+    "dashboard": ({"dashboard_name": "Ours"}, {"dashboardName": "Ours"}, ["dashboard"]),
     "alarm": (
         {"datapoints_to_alarm": 7},
         {"datapointsToAlarm": 7},

@@ -7,15 +7,27 @@ from typing import Any
 
 import pytest
 
-from components.metric_filters import FAILED, LogMetric
+from components.metric_filters import (
+    DELIVERED,
+    FAILED,
+    MESSAGES,
+    OF_DASHBOARD,
+    PUBLISHED,
+    RECIPIENTS,
+    REFUSED,
+    STALE,
+    LogMetric,
+)
 from handlers import broadcast
+from handlers.protocol.errors import Code
 from handlers.requests.background import InvocationError
-from tests.filter_patterns import counted
+from tests.filter_patterns import counted, dimension
 
 from .chat import ANA, BOB, Chat
 from .conftest import Log
 from .management_api_server import GONE, Answer
 from .program import Call
+from .tables import aws_error
 
 _OF_LAMBDA = {*vars(logging.makeLogRecord({})), "message", "asctime"}
 
@@ -43,6 +55,11 @@ class Counter:
         """What each line that matches adds to the metric."""
         found = (counted(metric.pattern, metric.value, line) for line in self.lines())
         return [value for value in found if value is not None]
+
+    def codes(self) -> list[str]:
+        """The codes under which refusals count."""
+        pattern, field = REFUSED.pattern, REFUSED.code or ""
+        return [dimension(pattern, field, line) for line in self.lines() if counted(pattern, REFUSED.value, line)]
 
 
 @pytest.fixture
@@ -96,3 +113,53 @@ def test_failed_deliveries_of_a_program_count(chat: Chat, call: Call, count: Cou
     chat.gateway.answers[BOB] = Answer(403)
     call(groupIds=["red", "blue"], message="Hi", senderId="ana")
     assert count(FAILED) == [1]
+
+
+def test_a_message_counts_once_with_its_recipients(chat: Chat, count: Counter) -> None:
+    chat.gateway.answers[BOB] = GONE
+    chat.send(ANA, clientMessageId="c1")
+    assert {metric.name: count(metric) for metric in OF_DASHBOARD if metric is not PUBLISHED} == {
+        "messages": [1],
+        "recipients": [2],
+        "delivered": [1],
+        "stale": [1],
+        "failed": [],
+        "refused": [],
+    }
+    chat.send(ANA, clientMessageId="c1")
+    assert count(MESSAGES) == [1]  # A retry is no other message.
+
+
+def test_of_a_slice_only_recipients_count(chat: Chat, count: Counter, large: dict[str, Any]) -> None:
+    broadcast.handler(large, chat.context)
+    assert [count(metric) for metric in (MESSAGES, RECIPIENTS, DELIVERED, STALE)] == [[], [4], [4], []]
+
+
+@pytest.mark.usefixtures("publish_is_on")
+def test_a_message_of_a_program_counts_in_each_group(chat: Chat, call: Call, count: Counter) -> None:
+    chat.gateway.answers[BOB] = GONE
+    call(groupIds=["red", "blue"], message="Hi", senderId="ana")
+    assert [count(metric) for metric in (PUBLISHED, RECIPIENTS, DELIVERED, STALE)] == [[2], [3], [2], [1]]
+    call("getHistory", groupId="red")
+    assert count(PUBLISHED) == [2]
+
+
+@pytest.mark.usefixtures("publish_is_on")
+def test_what_is_refused_counts_by_its_code(chat: Chat, call: Call, count: Counter) -> None:
+    chat.send(ANA, senderId="bob")
+    chat.connect("New=", "userId=ana")
+    chat.ask(ANA, "fly")
+    call("sendMessage", groupId="red")
+    with chat.tables.failing("PutItem", aws_error("PutItem")):
+        chat.send(ANA)
+    assert count.codes() == ["FORBIDDEN", "BAD_REQUEST", "UNKNOWN_ACTION", "BAD_REQUEST", "UNAVAILABLE"]
+    assert count(REFUSED) == [1] * 5
+    assert set(count.codes()) <= {code.name for code in Code}
+
+
+def test_what_is_served_is_not_refused(chat: Chat, count: Counter) -> None:
+    chat.send(ANA)
+    chat.ask(ANA, "ping")
+    chat.connect("New=", "userId=ana&groupId=red")
+    chat.disconnect(ANA)
+    assert count.codes() == []

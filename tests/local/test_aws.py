@@ -46,6 +46,7 @@ def test_every_input_of_the_program_is_read_back(created: list[tuple[str, str, d
         "tags": ["Team=chat"],
         "tracing": True,
         "alarms": "arn:aws:sns:us-east-1:000000000000:alerts",
+        "dashboard": True,
     }
     with Emulator(port=0) as emulator:
         create_messages_table(emulator)
