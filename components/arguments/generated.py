@@ -154,6 +154,13 @@ class WebSocketChatArgs(TypedDict, total=False):
     many connections each.
 
     Allowed: an integer from 2 to 2000 (connections). Default: 1000."""
+    fan_out_rate: pulumi.Input[int]
+    """Most posts per second that one message makes, in all runs that serve its group. So a message to a very large
+    group leaves a part of your account's limit (``account_request_rate``) to the others. A group with fewer connections
+    never waits. The run that sends the message hands over the rest of a larger group at this rate, so with a
+    ``timeout`` of 25 seconds, a group may have about 23 times as many connections.
+
+    Allowed: an integer from 100 to 100000 (posts per second). Default: 5000."""
     tracing: bool
     """Trace the functions with AWS X-Ray.
 
@@ -327,6 +334,7 @@ class CheckedArguments:
     event_member_limit: pulumi.Input[int] = 200
     read_receipt_limit: pulumi.Input[int] = 20
     broadcast_threshold: pulumi.Input[int] = 1_000
+    fan_out_rate: pulumi.Input[int] = 5_000
     tracing: bool = False
     alarms: pulumi.Input[str] = ""
     account_request_rate: pulumi.Input[int] = 10_000

@@ -295,6 +295,15 @@ _ROWS = (
         "rest, this many connections each.",
     ),
     Argument(
+        name="fan_out_rate",
+        rule=integer(100, 100_000, "posts per second"),
+        default=5_000,
+        text="Most posts per second that one message makes, in all runs that serve its group. So a message to a very "
+        "large group leaves a part of your account's limit (``account_request_rate``) to the others. A group with "
+        "fewer connections never waits. The run that sends the message hands over the rest of a larger group at this "
+        "rate, so with a ``timeout`` of 25 seconds, a group may have about 23 times as many connections.",
+    ),
+    Argument(
         name="tracing",
         rule=BOOLEAN,
         default=False,

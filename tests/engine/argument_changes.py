@@ -66,6 +66,7 @@ IN_PLACE: dict[str, Change] = {
     "eventMemberLimit": Change(value=100, input="environment"),
     "readReceiptLimit": Change(value=10, input="environment"),
     "broadcastThreshold": Change(value=500, input="environment"),
+    "fanOutRate": Change(value=2_000, input="environment"),
     "membershipRecheck": Change(value=30, input="environment"),
     "allowedOrigins": Change(value=["https://app.example.com"], input="environment"),
     "requireOrigin": Change(value=True, input="environment"),

@@ -264,6 +264,14 @@ CASES: Mapping[str, Case] = {
         accepted=[2, 2_000],
         refused=[1, 2_001, "2", True],
     ),
+    "fan_out_rate": Case(
+        config_key="fanOutRate",
+        default=5_000,
+        other=2_000,
+        allowed="an integer from 100 to 100000 (posts per second)",
+        accepted=[100, 100_000],
+        refused=[99, 100_001, 500.5, "5000", True],
+    ),
     "tracing": _switch("tracing"),
     "alarms": Case(
         config_key="alarms",

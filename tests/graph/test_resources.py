@@ -128,6 +128,7 @@ def expected_environment(args: WebSocketChatArgs, child: str) -> dict[str, str]:
             "CALLBACK_URL": f"https://chat-api-id.execute-api.{REGION}.amazonaws.com/{args['stage_name']}",
             "CONNECTION_TTL_SECONDS": str(args["connection_ttl"]),
             "BROADCAST_THRESHOLD": str(args["broadcast_threshold"]),
+            "FAN_OUT_RATE": str(args["fan_out_rate"]),
             "EVENT_MEMBER_LIMIT": str(args["event_member_limit"]),
             "READ_RECEIPT_LIMIT": str(args["read_receipt_limit"]),
             "AUTHENTICATION": args["authentication"].value,
