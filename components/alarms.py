@@ -15,6 +15,8 @@ from .functions import ALL, PRESENCE, SEND_MESSAGE
 from .metric_filters import FAILED, namespace
 from .part import Part
 
+_MORE = " docs/operations.md says more under Alarms."
+"""The end of each text."""
 _MINUTE = 60
 _FIVE_MINUTES = 300
 
@@ -194,7 +196,7 @@ class Alarms(Part):
     ) -> aws.cloudwatch.MetricAlarm:
         percentile = watch.statistic.startswith("p")
         args = aws.cloudwatch.MetricAlarmArgs(
-            alarm_description=text or watch.text,
+            alarm_description=pulumi.Output.concat(text or watch.text, _MORE),
             namespace=watch.namespace or namespace(self.settings.name_prefix),
             metric_name=watch.metric,
             dimensions=dimensions,
@@ -211,4 +213,5 @@ class Alarms(Part):
             ok_actions=[self.settings.alarms],
             tags=self.settings.tags,
         )
-        return self.children.make(aws.cloudwatch.MetricAlarm, "alarm", f"{name}-alarm", args)
+        opts = pulumi.ResourceOptions(protect=False)
+        return self.children.make(aws.cloudwatch.MetricAlarm, "alarm", f"{name}-alarm", args, opts)

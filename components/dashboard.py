@@ -100,7 +100,8 @@ class Dashboard(Part):
         args = aws.cloudwatch.DashboardArgs(
             dashboard_name=pulumi.Output.concat(self.settings.name_prefix, "-", region), dashboard_body=body
         )
-        return self.children.make(aws.cloudwatch.Dashboard, "dashboard", "dashboard", args)
+        opts = pulumi.ResourceOptions(protect=False)
+        return self.children.make(aws.cloudwatch.Dashboard, "dashboard", "dashboard", args, opts)
 
     def _logged(self, name: str) -> _Metric:
         return [namespace(self.settings.name_prefix), name, {"label": name}]

@@ -6,6 +6,7 @@ https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/FilterAndPatternSyntaxF
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+import pulumi
 import pulumi_aws as aws
 
 from .functions import AUTHORIZER, BROADCAST, PUBLISH, ROUTES, SEND_MESSAGE, FunctionConfig
@@ -108,6 +109,7 @@ class MetricFilters(Part):
                         dimensions={"code": metric.code} if metric.code else None,
                     ),
                 ),
+                pulumi.ResourceOptions(protect=False),
             )
             for metric in self.needed
             for function in metric.functions

@@ -42,6 +42,7 @@ def test_each_alarm_says_what_to_do_first(name: str) -> None:
     alarm = graph.resources[name].inputs
     text = alarm["alarmDescription"]
     assert ". First step: " in text
+    assert text.endswith(" docs/operations.md says more under Alarms.")
     assert "{" not in text
     assert len(text) <= 1_024  # AWS's limit
     if function := alarm.get("dimensions", {}).get("FunctionName"):
