@@ -50,6 +50,7 @@ def environment(
         "CALLBACK_URL": callback_url,
         "CONNECTION_TTL_SECONDS": _text(settings.connection_ttl),
         "BROADCAST_THRESHOLD": _text(settings.broadcast_threshold),
+        "FAN_OUT_RATE": _text(settings.fan_out_rate),
         "EVENT_MEMBER_LIMIT": _text(settings.event_member_limit),
         "READ_RECEIPT_LIMIT": _text(settings.read_receipt_limit),
         "AUTHENTICATION": Authentication(settings.authentication).value,

@@ -41,16 +41,19 @@ class FunctionConfig:
         return f"{settings.name_prefix}{self.name}"
 
 
+SEND_MESSAGE = FunctionConfig(key="sendMessage", name="SendMessage", module="send_message")
 ROUTES = (
     FunctionConfig(key="$connect", name="Connect", module="connect"),
     FunctionConfig(key="$disconnect", name="Disconnect", module="disconnect"),
-    FunctionConfig(key="sendMessage", name="SendMessage", module="send_message"),
+    SEND_MESSAGE,
     FunctionConfig(key="$default", name="Default", module="default"),
 )
 BROADCAST = FunctionConfig(key="broadcast", name="Broadcast", module="broadcast")
 PRESENCE = FunctionConfig(key="presence", name="Presence", module="presence_events")
 AUTHORIZER = FunctionConfig(key="authorizer", name="Authorize", module="authorizer")
 PUBLISH = FunctionConfig(key="publish", name="Publish", module="publish")
+ALL = (*ROUTES, BROADCAST, PRESENCE, AUTHORIZER, PUBLISH)
+"""All functions that there may be."""
 
 
 class Functions(Part):

@@ -67,6 +67,12 @@ class Transforms(TypedDict, total=False):
     """What feeds the stream of the connections table to its function: ``aws.lambda_.EventSourceMapping``."""
     stage: Transform
     """The stage of the API: ``aws.apigatewayv2.Stage``."""
+    metric_filter: Transform
+    """What counts lines of a log group for ``alarms`` and ``dashboard``: ``aws.cloudwatch.LogMetricFilter``."""
+    alarm: Transform
+    """Each alarm, if ``alarms`` is set: ``aws.cloudwatch.MetricAlarm``."""
+    dashboard: Transform
+    """The dashboard, if ``dashboard`` is true: ``aws.cloudwatch.Dashboard``."""
 
 
 class TransformError(pulumi.RunError):

@@ -3,13 +3,16 @@
 import pulumi
 import pulumi_aws as aws
 
+from .alarms import Alarms
 from .api import Api, address
 from .arguments import Authentication, Settings, WebSocketChatArgs
 from .background import Background
+from .dashboard import Dashboard
 from .environment import environment
 from .event_bus import bus_arn
 from .existing_table import AnyTable
 from .functions import BROADCAST, PUBLISH, Functions
+from .metric_filters import MetricFilters
 from .part import Children
 from .role import Role
 from .tables import Tables
@@ -34,7 +37,7 @@ class WebSocketChat(pulumi.ComponentResource):
     messages_table_name: pulumi.Output[str]
     """Name of the table that stores the messages."""
     failures_queue_url: pulumi.Output[str]
-    """Queue of what the background functions could not process. Normally it is empty, so set an alarm on it."""
+    """Queue of what the background functions could not process. Normally it is empty: ``alarms`` tells you if not."""
     function_names: pulumi.Output[dict[str, str]]
     """Names of the functions, by route key. Others are ``broadcast``, ``presence``, ``authorizer`` and ``publish``."""
     log_group_names: pulumi.Output[dict[str, str]]
@@ -84,6 +87,11 @@ class WebSocketChat(pulumi.ComponentResource):
             Functions(children, settings),
             Background(children, settings),
             Api(children, settings),
+        )
+        metric_filters, alarms, dashboard = (
+            MetricFilters(children, settings),
+            Alarms(children, settings),
+            Dashboard(children, settings),
         )
 
         existing = tables.existing()
@@ -208,6 +216,25 @@ class WebSocketChat(pulumi.ComponentResource):
             ],
         )
         """The stage of the API."""
+        self.metric_filters: dict[str, aws.cloudwatch.LogMetricFilter] = metric_filters.metric_filters(self.log_groups)
+        """What counts lines of the logs for metrics. Empty without ``alarms`` and ``dashboard``."""
+        self.alarms: dict[str, aws.cloudwatch.MetricAlarm] = alarms.alarms(
+            functions=self.functions,
+            failures=self.failures_queue,
+            api=self.api,
+            stage_name=self.stage.name,
+        )
+        """The alarms. Empty unless ``alarms`` is set."""
+        self.dashboard: aws.cloudwatch.Dashboard | None = dashboard.dashboard(
+            api=self.api,
+            stage_name=self.stage.name,
+            functions=self.functions,
+            connections=connections.name,
+            messages=messages.name,
+            read_markers=self.read_markers_table,
+            changes=self.changes_table,
+        )
+        """The dashboard. None unless ``dashboard`` is true."""
         self._output(connections, messages, stage_name=api.stage_name(self.stage), claims=children.claims)
         self._remember(role)
 

@@ -15,6 +15,7 @@ hypothesis.settings.load_profile("any machine")
 _HERE = Path(__file__).parent
 _IN_ONE_PROCESS = {
     "security",  # The attacks share their chats, and the last test reads the logs of all of them.
+    "end_to_end/test_alarms.py",  # One emulator and one deployment for the file.
     "end_to_end/test_aws_conditions.py",  # One emulator with switches, and one deployment, for the file.
     "local/test_join.py",  # One emulator and one deployment for the file.
     "local/test_migration.py",  # One emulator for the file.

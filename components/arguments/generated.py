@@ -154,8 +154,37 @@ class WebSocketChatArgs(TypedDict, total=False):
     many connections each.
 
     Allowed: an integer from 2 to 2000 (connections). Default: 1000."""
+    fan_out_rate: pulumi.Input[int]
+    """Most posts per second that one message makes, in all runs that serve its group. So a message to a very large
+    group leaves a part of your account's limit (``account_request_rate``) to the others. A group with fewer connections
+    never waits. The run that sends the message hands over the rest of a larger group at this rate, so with a
+    ``timeout`` of 25 seconds, a group may have about 23 times as many connections.
+
+    Allowed: an integer from 100 to 100000 (posts per second). Default: 5000."""
     tracing: bool
     """Trace the functions with AWS X-Ray.
+
+    Default: false."""
+    alarms: pulumi.Input[str]
+    """SNS topic that is told when something is wrong, and when it is over. There are alarms for errors and throttles of
+    each function, the failures queue, the age of the stream, failed deliveries, errors of the API, its requests, and
+    slow messages. docs/operations.md describes them. In us-east-1, each costs $0.10 a month, and the count of failed
+    deliveries up to $0.30: $2.10 for the 18 alarms of a chat with the defaults. If your program declares the topic,
+    pass its output ``arn``.
+
+    Allowed: the ARN of an SNS topic, such as arn:aws:sns:eu-central-1:123456789012:alerts. Default: none, there are no
+    alarms."""
+    account_request_rate: pulumi.Input[int]
+    """Your account's limit of requests to API Gateway in this region. One of the ``alarms`` compares the chat with it.
+    AWS gives most regions 10,000 and newer ones 2,500, and raises it if you ask. All APIs of the account share it, but
+    the alarm sees this chat only.
+
+    Allowed: an integer from 1 to 1000000 (requests per second). Default: 10000."""
+    dashboard: bool
+    """Create a dashboard in CloudWatch: connections, messages, recipients, deliveries, refusals by error code, the time
+    to serve a message, and the cost of each hour. Its figures come from metrics of AWS and from the functions' logs. In
+    us-east-1 it costs $3.00 a month, and $0.30 for each of its 5 metrics of the logs and for each error code that
+    occurs, in the hours in which they count something. The first 3 dashboards and 10 metrics of an account are free.
 
     Default: false."""
     authentication: Authentication
@@ -305,7 +334,11 @@ class CheckedArguments:
     event_member_limit: pulumi.Input[int] = 200
     read_receipt_limit: pulumi.Input[int] = 20
     broadcast_threshold: pulumi.Input[int] = 1_000
+    fan_out_rate: pulumi.Input[int] = 5_000
     tracing: bool = False
+    alarms: pulumi.Input[str] = ""
+    account_request_rate: pulumi.Input[int] = 10_000
+    dashboard: bool = False
     authentication: Authentication = Authentication.NONE
     jwt_issuer: pulumi.Input[str] = ""
     jwt_audience: pulumi.Input[list[str]] = field(default_factory=list)

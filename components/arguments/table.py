@@ -295,11 +295,57 @@ _ROWS = (
         "rest, this many connections each.",
     ),
     Argument(
+        name="fan_out_rate",
+        rule=integer(100, 100_000, "posts per second"),
+        default=5_000,
+        text="Most posts per second that one message makes, in all runs that serve its group. So a message to a very "
+        "large group leaves a part of your account's limit (``account_request_rate``) to the others. A group with "
+        "fewer connections never waits. The run that sends the message hands over the rest of a larger group at this "
+        "rate, so with a ``timeout`` of 25 seconds, a group may have about 23 times as many connections.",
+    ),
+    Argument(
         name="tracing",
         rule=BOOLEAN,
         default=False,
         plain=True,
         text="Trace the functions with AWS X-Ray.",
+    ),
+    Argument(
+        name="alarms",
+        # https://docs.aws.amazon.com/sns/latest/api/API_CreateTopic.html
+        rule=text(
+            r"(arn:aws[a-z-]*:sns:[a-z]+(-[a-z]+)+-[0-9]:[0-9]{12}:[A-Za-z0-9_-]{1,256})?",
+            "the ARN of an SNS topic, such as arn:aws:sns:eu-central-1:123456789012:alerts",
+        ),
+        default="",
+        unset="none, there are no alarms",
+        # https://aws.amazon.com/cloudwatch/pricing/
+        text="SNS topic that is told when something is wrong, and when it is over. There are alarms for errors and "
+        "throttles of each function, the failures queue, the age of the stream, failed deliveries, errors of the API, "
+        "its requests, and slow messages. docs/operations.md describes them. In us-east-1, each costs $0.10 a month, "
+        "and the count of failed deliveries up to $0.30: $2.10 for the 18 alarms of a chat with the defaults. If your "
+        "program declares the topic, pass its output ``arn``.",
+    ),
+    Argument(
+        name="account_request_rate",
+        rule=integer(1, 1_000_000, "requests per second"),
+        default=10_000,
+        # https://docs.aws.amazon.com/apigateway/latest/developerguide/limits.html
+        text="Your account's limit of requests to API Gateway in this region. One of the ``alarms`` compares the chat "
+        "with it. AWS gives most regions 10,000 and newer ones 2,500, and raises it if you ask. All APIs of the "
+        "account share it, but the alarm sees this chat only.",
+    ),
+    Argument(
+        name="dashboard",
+        rule=BOOLEAN,
+        default=False,
+        plain=True,
+        # https://aws.amazon.com/cloudwatch/pricing/
+        text="Create a dashboard in CloudWatch: connections, messages, recipients, deliveries, refusals by error code, "
+        "the time to serve a message, and the cost of each hour. Its figures come from metrics of AWS and from the "
+        "functions' logs. In us-east-1 it costs $3.00 a month, and $0.30 for each of its 5 metrics of the logs and for "
+        "each error code that occurs, in the hours in which they count something. The first 3 dashboards and 10 "
+        "metrics of an account are free.",
     ),
     Argument(
         name="authentication",

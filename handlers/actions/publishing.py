@@ -34,6 +34,8 @@ def send_message(call: Call) -> frames.Frame:
         "failedGroups": len(failed),
         "recipients": sum(tally.recipients for tally in tallies),
         "delivered": sum(tally.delivered for tally in tallies),
+        "stale": sum(tally.stale for tally in tallies),
+        "failed": sum(tally.failed for tally in tallies),
     }
     if faults := [one for one in failed if reason_of(one).code.value >= 500]:
         call.log |= failure(faults[0].__cause__ or faults[0])

@@ -1,6 +1,8 @@
 """Slices of a large group, each served by an asynchronous run of the function ``WebSocketBroadcast``."""
 
 import json
+import time
+from collections import deque
 from collections.abc import Iterator
 from functools import cache
 from itertools import islice
@@ -15,20 +17,34 @@ if TYPE_CHECKING:
     from mypy_boto3_lambda import LambdaClient
 
 
+_A_SECOND = 1.0
+
+
 def split(frame: bytes, recipients: Iterator[Connection], *, deadline: float) -> Iterator[Connection]:
     """Keep as many recipients as one invocation serves, and hand the rest to asynchronous ones, slice by slice.
 
     A slice that fails is repeated for those who were not reached. If it keeps failing, it ends in the failures queue. A
     recipient whose answer is lost may be served twice. Clients drop the second copy by the message's id.
 
+    In any second, at most ``fan_out_rate`` recipients are kept and handed over. So a group that is not larger never
+    waits. Posts that are tried again come in addition, and a slice that Lambda starts late meets later ones.
+
     Raises:
         TimeoutError: The deadline has come, and recipients are left.
     """
-    size = settings().broadcast_threshold
+    rate = settings().fan_out_rate
+    size = min(settings().broadcast_threshold, rate)
+    begun, in_a_second = deque([(time.monotonic(), size)]), size
     yield from islice(recipients, size)
     while recipients_of_slice := list(islice(recipients, size)):
+        in_a_second += len(recipients_of_slice)
+        while in_a_second > rate:
+            at, count = begun.popleft()
+            in_a_second -= count
+            time.sleep(max(min(at + _A_SECOND, deadline) - time.monotonic(), 0))
         # This runs on another thread. It would continue in the next invocation, in parallel to the sender's retry.
         require_time(deadline)
+        begun.append((time.monotonic(), len(recipients_of_slice)))
         hand_over(frame.decode(), recipients_of_slice)
 
 

@@ -33,6 +33,7 @@ class Settings:
         broadcast_function: Name of the function that serves the slices of large groups. That function itself is not
             told its name: Lambda's environment has it.
         broadcast_threshold: Connections that one invocation serves. The rest of a larger group goes to slices.
+        fan_out_rate: Recipients of one message that are served per second, over all slices.
         event_member_limit: Members above which a group gets no presence events and no typing frames.
         read_receipt_limit: Members above which a group does not hear how far its users have read.
         authentication: How users are authenticated: ``jwt`` (by the authorizer), ``iam``, or ``none`` (the query string
@@ -72,6 +73,7 @@ class Settings:
     connection_ttl_seconds: int
     broadcast_function: str
     broadcast_threshold: int
+    fan_out_rate: int
     event_member_limit: int
     read_receipt_limit: int
     authentication: str

@@ -1,9 +1,16 @@
-"""CloudWatch Logs: log groups."""
+"""CloudWatch Logs: log groups, and the filters that make metrics of their lines."""
 
 from local.emulator import Emulator
 
-from .inputs import Inputs, Properties, named
+from .inputs import Inputs, Properties, named, only
 from .resource import Resource, retag
+
+_TRANSFORMATION = {
+    "metricName": "name",
+    "metricNamespace": "namespace",
+    "metricValue": "value",
+    "dimensions": "dimensions",
+}
 
 
 class LogGroup(Resource):
@@ -58,4 +65,52 @@ class LogGroup(Resource):
             emulator.client("logs").delete_retention_policy(logGroupName=name)
 
 
-TYPES: dict[str, Resource] = {"aws:cloudwatch/logGroup:LogGroup": LogGroup()}
+class MetricFilter(Resource):
+    """A metric filter of a log group. Its name is its id."""
+
+    def create(self, emulator: Emulator, inputs: Inputs) -> str:
+        name = str(inputs.take("name"))
+        _put(emulator, name, inputs)
+        return name
+
+    def read(self, emulator: Emulator, resource_id: str, known: Properties) -> Properties | None:
+        group, _, name = resource_id.rpartition(":")
+        group = group or known["logGroupName"]
+        logs = emulator.client("logs")
+        try:
+            filters = logs.describe_metric_filters(logGroupName=group, filterNamePrefix=name)["metricFilters"]
+        except logs.exceptions.ResourceNotFoundException:
+            return None
+        for found in filters:
+            if found["filterName"] == name:
+                return {
+                    "id": name,
+                    "name": name,
+                    "logGroupName": group,
+                    "pattern": found["filterPattern"],
+                    "metricTransformation": named(found["metricTransformations"][0], _TRANSFORMATION),
+                }
+        return None
+
+    def update(self, emulator: Emulator, resource_id: str, known: Properties, changed: Inputs) -> None:
+        for name in ("pattern", "metricTransformation"):
+            changed.take(name)
+        _put(emulator, resource_id, Inputs(resource_id, known))
+
+    def delete(self, emulator: Emulator, resource_id: str, known: Properties) -> None:
+        emulator.client("logs").delete_metric_filter(logGroupName=known["logGroupName"], filterName=resource_id)
+
+
+def _put(emulator: Emulator, name: str, inputs: Inputs) -> None:
+    emulator.client("logs").put_metric_filter(
+        logGroupName=inputs.take("logGroupName"),
+        filterName=name,
+        filterPattern=inputs.take("pattern"),
+        metricTransformations=[only(inputs.part("metricTransformation"), _TRANSFORMATION)],
+    )
+
+
+TYPES: dict[str, Resource] = {
+    "aws:cloudwatch/logGroup:LogGroup": LogGroup(),
+    "aws:cloudwatch/logMetricFilter:LogMetricFilter": MetricFilter(),
+}

@@ -2,7 +2,7 @@
 
 from local.emulator import Emulator
 
-from . import apigatewayv2, dynamodb, events, iam, kms, lambda_, logs, scheduler, sqs
+from . import apigatewayv2, cloudwatch, dynamodb, events, iam, kms, lambda_, logs, scheduler, sqs
 from .inputs import Inputs, Properties, UnsupportedError
 from .properties import DEFAULTS, with_name
 from .resource import Resource
@@ -10,6 +10,7 @@ from .schema import RESOURCE_TYPES
 
 _TYPES: dict[str, Resource] = (
     apigatewayv2.TYPES
+    | cloudwatch.TYPES
     | dynamodb.TYPES
     | events.TYPES
     | iam.TYPES

@@ -51,9 +51,10 @@ The Go sources, each read at a commit:
     terraform-provider-aws: api.go, route.go and queue.go at 00a35305, stage.go at 02f6d2d9, authorizer.go at
     01f43111, deployment.go at 0576a142, integration.go at 03412d53, function.go at 0156d84e, permission.go at
     04592f03, event_source_mapping.go at 0603f3b6, function_event_invoke_config.go at 01606926, bus.go at 01606926,
-    rule.go at 0cdab4ae, target.go at 0762c41e, schedule.go at 02f524b9, sdkv2/region.go at 0073593e. Later copies,
-    whose commits are not known, were read of table.go, group.go, layer_version.go, policy.go, role.go, role_policy.go,
-    role_policy_attachment.go, deployment.go and integration.go.
+    rule.go at 0cdab4ae, target.go at 0762c41e, schedule.go at 02f524b9, metric_alarm.go at 055611a6, metric_filter.go
+    at 0f14e6f6, dashboard.go at 0620f2a6, sdkv2/region.go at 0073593e. Later copies, whose commits are not known, were
+    read of table.go, group.go, layer_version.go, policy.go, role.go, role_policy.go, role_policy_attachment.go,
+    deployment.go and integration.go.
     pulumi-aws: resource_overrides.go at 015d3438, autonaming.go at 0c5f6583, region.go at 72bd5227, tags.go at
     1128bcae.
     pulumi-terraform-bridge: provider.go at 00001f16, schema.go at 0079b829, names.go at 0b686b6d.
@@ -260,12 +261,43 @@ _TYPES = (
         state_id="{eventBusName}-{rule}-{targetId}",
     ),
     ResourceType(
+        name="aws:cloudwatch/dashboard:Dashboard",
+        source="internal/service/cloudwatch/dashboard.go",
+        replaces=frozenset({"dashboardName", "region"}),
+        import_id="{dashboardName}",
+        state_id="{dashboardName}",
+    ),
+    ResourceType(
         name="aws:cloudwatch/logGroup:LogGroup",
         source="internal/service/logs/group.go",
         replaces=frozenset({"logGroupClass", "name", "namePrefix", "region"}),
         keeps=frozenset({"deletionProtectionEnabled", "logGroupClass", "namePrefix"}),
         autonamed="name",  # at most 255 characters
         defaults={"retentionInDays": 0, "skipDestroy": False},
+        import_id="{name}",
+        state_id="{name}",
+    ),
+    ResourceType(
+        name="aws:cloudwatch/logMetricFilter:LogMetricFilter",
+        source="internal/service/logs/metric_filter.go",
+        # Another pattern or metricTransformation does not replace: the provider puts the filter again.
+        replaces=frozenset({"logGroupName", "name", "region"}),
+        keeps=frozenset({"applyOnTransformedLogs"}),
+        autonamed="name",  # at most 255 characters
+        defaults={"metricTransformation.unit": "None"},
+        import_id="{logGroupName}:{name}",
+        state_id="{name}",
+    ),
+    ResourceType(
+        name="aws:cloudwatch/metricAlarm:MetricAlarm",
+        source="internal/service/cloudwatch/metric_alarm.go",
+        # In Pulumi, alarmName is called name.
+        replaces=frozenset({"name", "region"}),
+        keeps=frozenset({"evaluateLowSampleCountPercentiles"}),
+        autonamed="name",  # at most 255 characters
+        # Only the wheel has evaluationCriteria, evaluationInterval, evaluationWindow and warmUpConfiguration. Taken to
+        # have no default.
+        defaults={"actionsEnabled": True, "treatMissingData": "missing"},
         import_id="{name}",
         state_id="{name}",
     ),

@@ -16,7 +16,7 @@ class Change:
 
     Attributes:
         value: The other value.
-        input: The input that it changes in place.
+        input: The input that it changes in place. Empty if it changes no resource that stays.
         of: The resources that have this input.
         adds: Resources that exist only with the other value.
         replaces: Policies that are replaced.
@@ -29,6 +29,23 @@ class Change:
     replaces: frozenset[str] = frozenset()
 
 
+TOPIC = "arn:aws:sns:us-east-1:000000000000:alerts"
+ALARMS = frozenset(
+    {
+        *(f"{name}-{what}-alarm" for name in _NAMES for what in ("errors", "throttles")),
+        *("send-message-duration-alarm", "presence-events-age-alarm", "failures-alarm"),
+        *("failed-deliveries-alarm", "integration-errors-alarm", "requests-alarm"),
+    }
+)
+FILTERS = frozenset({"send-message-failed-filter", "broadcast-failed-filter"})
+DASHBOARD = frozenset(
+    {
+        *(f"{child}-{name}-filter" for child in ("send-message", "broadcast") for name in ("recipients", "delivered")),
+        *("send-message-stale-filter", "broadcast-stale-filter", "send-message-messages-filter", "dashboard"),
+        *(f"{route}-refused-filter" for route in ROUTES),
+    }
+)
+"""What the dashboard adds to what the alarms need."""
 _TAGGED = FUNCTIONS | LOGS | {"api", "stage", "connections", "failures", "role", "logs-policy", "presence-stream"}
 _CONNECTIONS = frozenset({"connections"})
 _STAGE = frozenset({"stage"})
@@ -49,12 +66,15 @@ IN_PLACE: dict[str, Change] = {
     "eventMemberLimit": Change(value=100, input="environment"),
     "readReceiptLimit": Change(value=10, input="environment"),
     "broadcastThreshold": Change(value=500, input="environment"),
+    "fanOutRate": Change(value=2_000, input="environment"),
     "membershipRecheck": Change(value=30, input="environment"),
     "allowedOrigins": Change(value=["https://app.example.com"], input="environment"),
     "requireOrigin": Change(value=True, input="environment"),
     "messageRate": Change(value=20, input="environment"),
     "messageBurst": Change(value=30, input="environment"),
     "groupsPerConnection": Change(value=20, input="environment"),
+    "alarms": Change(value=TOPIC, input="", of=frozenset(), adds=ALARMS | FILTERS),
+    "dashboard": Change(value=True, input="", of=frozenset(), adds=DASHBOARD),
 }
 """Arguments that change resources in place."""
 

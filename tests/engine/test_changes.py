@@ -7,7 +7,19 @@ from local.emulator import Emulator
 from local.identity_provider import IdentityProvider
 from local.prerequisites import create_members_table
 
-from .argument_changes import FUNCTIONS, IN_PLACE, OF_TOKENS, POLICIES, ROUTES, WITH_POLICIES, Change
+from .argument_changes import (
+    ALARMS,
+    DASHBOARD,
+    FILTERS,
+    FUNCTIONS,
+    IN_PLACE,
+    OF_TOKENS,
+    POLICIES,
+    ROUTES,
+    TOPIC,
+    WITH_POLICIES,
+    Change,
+)
 from .chatting import GROUP, Chatting, NewClient, asking
 from .world import Stack
 
@@ -94,6 +106,43 @@ def test_presence_goes_and_comes_back(stack: Stack) -> None:
         assert set(on.names("create")) == functions | policies
         assert on.names("delete") == ["logs-policy-attachment", "logs-policy"]
     assert stack.outputs() == before
+
+
+def test_alarms_change_in_place(stack: Stack) -> None:
+    stack.up(alarms=TOPIC)
+    before = stack.inputs()
+    with Chatting(stack.outputs()["WebSocketURL"]):
+        assert stack.up(accountRequestRate=2_500).inputs() == {("requests-alarm", "threshold")}
+        assert stack.state()["requests-alarm"]["outputs"]["threshold"] == 0.8 * 2_500 * 60
+        told = {(alarm, actions) for alarm in ALARMS for actions in ("alarmActions", "okActions")}
+        assert stack.up(alarms=f"{TOPIC}-2").inputs() == told
+        assert stack.refresh("--expect-no-changes").operations == ()
+        assert stack.up(tags=["Team=chat"]).inputs() >= {(alarm, "tags") for alarm in ALARMS}
+        stack.up(accountRequestRate=None, alarms=TOPIC, tags=None)
+    assert stack.inputs() == before
+    stack.emulator.client("cloudwatch").delete_alarms(AlarmNames=[stack.state()["requests-alarm"]["id"]])
+    filter_ = stack.state()["broadcast-failed-filter"]
+    stack.emulator.client("logs").delete_metric_filter(
+        logGroupName=filter_["inputs"]["logGroupName"], filterName=filter_["id"]
+    )
+    stack.refresh()
+    assert sorted(stack.up().names("create")) == ["broadcast-failed-filter", "requests-alarm"]
+    off = stack.up(alarms=None)
+    assert set(off.names("delete")) == ALARMS | FILTERS
+    assert stack.emulator.client("cloudwatch").describe_alarms()["MetricAlarms"] == []
+
+
+def test_a_dashboard_changes_with_what_it_shows(stack: Stack) -> None:
+    stack.up(dashboard=True)
+    with Chatting(stack.outputs()["WebSocketURL"]):
+        assert ("dashboard", "dashboardBody") in stack.up(memorySize=1_024).inputs()
+        assert stack.refresh("--expect-no-changes").operations == ()
+    run = stack.up(namePrefix="Other")
+    assert "dashboard" in run.names("create")
+    assert "dashboard" in run.names("delete")
+    dashboards = stack.emulator.client("cloudwatch").list_dashboards()["DashboardEntries"]
+    assert [one["DashboardName"] for one in dashboards] == ["Other-us-east-1"]
+    assert set(stack.up(dashboard=None).names("delete")) == DASHBOARD | FILTERS
 
 
 def test_another_stage_name_is_another_address(stack: Stack) -> None:

@@ -80,7 +80,7 @@ def _exists(emulator: Emulator, begun: dict[str, Any], import_id: str) -> bool:
     return resource(begun["type"], _name(begun)).read(emulator, import_id, {}) is not None
 
 
-def _import_id(emulator: Emulator, begun: dict[str, Any]) -> str | None:  # noqa: C901, PLR0911 - one for each form
+def _import_id(emulator: Emulator, begun: dict[str, Any]) -> str | None:  # noqa: C901, PLR0911, PLR0912 - one for each form
     """Find the id, as docs/operations.md says for each type."""
     inputs = begun["inputs"]
     apis, functions = emulator.client("apigatewayv2"), emulator.client("lambda")
@@ -102,6 +102,10 @@ def _import_id(emulator: Emulator, begun: dict[str, Any]) -> str | None:  # noqa
             return f"{inputs['apiId']}/{inputs['name']}"
         case "Permission":
             return f"{inputs['function']}/{inputs['statementId']}"
+        case "Dashboard":
+            return str(inputs["dashboardName"])
+        case "LogMetricFilter":
+            return f"{inputs['logGroupName']}:{inputs['name']}"
         case "RolePolicy":
             return f"{inputs['role']}:{inputs['name']}"
         case "Policy":

@@ -11,6 +11,7 @@ from .stack import ACCOUNT, REGION
 POOL = "us-east-1_AbCdEfGhI"
 MODERATOR = "arn:aws:lambda:eu-central-1:123456789012:function:Moderate"
 BUS = "arn:aws:events:eu-central-1:123456789012:event-bus/chat"
+TOPIC = "arn:aws:sns:eu-central-1:123456789012:alerts"
 KEY = "arn:aws:kms:eu-central-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"
 NO_URLS = [
     *("http://issuer.example", "http://127.0.0.1.issuer.example", "http://localhost@issuer.example", "http://10.0.0.1"),
@@ -263,7 +264,35 @@ CASES: Mapping[str, Case] = {
         accepted=[2, 2_000],
         refused=[1, 2_001, "2", True],
     ),
+    "fan_out_rate": Case(
+        config_key="fanOutRate",
+        default=5_000,
+        other=2_000,
+        allowed="an integer from 100 to 100000 (posts per second)",
+        accepted=[100, 100_000],
+        refused=[99, 100_001, 500.5, "5000", True],
+    ),
     "tracing": _switch("tracing"),
+    "alarms": Case(
+        config_key="alarms",
+        default="",
+        other=TOPIC,
+        allowed="the ARN of an SNS topic, such as arn:aws:sns:eu-central-1:123456789012:alerts",
+        accepted=[TOPIC, "", TOPIC.replace("aws", "aws-cn").replace("eu-central", "cn-north"), TOPIC + "x" * 250],
+        refused=[
+            *("alerts", TOPIC.rpartition(":")[0], TOPIC + "x" * 251, TOPIC.replace("sns", "sqs"), f"{TOPIC}\n"),
+            *(TOPIC.replace("123456789012", "*"), f"{TOPIC}.fifo", f"{TOPIC}:1234", "*", 1, True, [TOPIC]),
+        ],
+    ),
+    "account_request_rate": Case(
+        config_key="accountRequestRate",
+        default=10_000,
+        other=2_500,
+        allowed="an integer from 1 to 1000000 (requests per second)",
+        accepted=[1, 1_000_000],
+        refused=[0, 1_000_001, 2.5, "10000", True],
+    ),
+    "dashboard": _switch("dashboard"),
     "authentication": Case(
         config_key="authentication",
         default=Authentication.NONE,

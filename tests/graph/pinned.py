@@ -32,6 +32,8 @@ CASES: dict[str, Callable[[], dict[str, Resource]]] = {
     "jwt": lambda: chat(WITH_TOKENS).resources,
     "no presence": lambda: chat({"presence": False}).resources,
     "messages table": lambda: chat({"create_messages_table": True}).resources,
+    "alarms": lambda: chat({"alarms": "arn:aws:sns:eu-central-1:123456789012:alerts"}).resources,
+    "dashboard": lambda: chat({"dashboard": True}).resources,
     "everything": lambda: chat(_EVERYTHING).resources,
     "two instances": lambda: run(_two).resources,
 }
@@ -47,6 +49,8 @@ _EVERYTHING: WebSocketChatArgs = WITH_TOKENS | {
     "on_moderation_failure": "closed",
     "event_bus": "chat",
     "changes": True,
+    "alarms": "arn:aws:sns:eu-central-1:123456789012:alerts",
+    "dashboard": True,
 }
 
 
@@ -57,8 +61,9 @@ def pins(resources: dict[str, Resource]) -> dict[str, str]:
 
 def _pin(resource: Resource) -> str:
     inputs = {key: value for key, value in resource.inputs.items() if key != CODE}
+    names = (inputs[key] for key in ("name", "layerName", "dashboardName") if key in inputs)
     digest = hashlib.sha256(json.dumps(inputs, sort_keys=True).encode()).hexdigest()[:16]
-    return f"{inputs.get('name', inputs.get('layerName', ''))} {digest}".lstrip()
+    return f"{next(names, '')} {digest}".lstrip()
 
 
 def _write() -> None:

@@ -126,6 +126,7 @@ def aws_outputs(type_: str, name: str, inputs: Properties) -> Properties:
         "aws:lambda/function:Function": {"arn": arn("lambda", f"function:{own}"), "invokeArn": f"invoke:{own}"},
         "aws:lambda/layerVersion:LayerVersion": {"arn": arn("lambda", f"layer:{inputs.get('layerName')}:1")},
         "aws:sqs/queue:Queue": {
+            "name": own,
             "arn": arn("sqs", own),
             "url": f"https://sqs.{REGION}.amazonaws.com/{ACCOUNT}/{own}",
         },

@@ -13,7 +13,7 @@ from components.arguments.rules import config_key
 from components.arguments.table import ARGUMENTS
 from tests.engine import argument_changes, test_changes, test_documented_commands, test_existing_tables, test_rights
 
-from .argument_cases import CASES, POOL
+from .argument_cases import CASES, POOL, TOPIC
 from .stack import GROUP_MEMBERS, TABLES, WEB_SOCKET_CONNECTIONS, WITH_TOKENS, Graph, chat, run
 
 PLAIN = {key for key, case in CASES.items() if case.plain}
@@ -22,6 +22,7 @@ COMPANIONS: Mapping[str, WebSocketChatArgs] = {
     **dict.fromkeys(OF_TOKENS, WITH_TOKENS),
     "cognito_user_pool_id": {"authentication": Authentication.JWT, "jwt_audience": ["app"]},
     "require_origin": {"allowed_origins": ["https://app.example.com"]},
+    "account_request_rate": {"alarms": TOPIC},
     "moderator_claim": WITH_TOKENS | {"changes": True},
     "moderator_role": {"changes": True, "group_members_table": "GroupMembers"},
 }
@@ -36,6 +37,7 @@ TOGETHER: Mapping[str, tuple[set[str], dict[str, Any]]] = {
 """Arguments that are valid together. One table cannot be both the messages table and the members table."""
 
 IN_SCENARIOS: Mapping[str, Callable[..., None]] = {
+    "accountRequestRate": test_changes.test_alarms_change_in_place,
     "stageName": test_changes.test_another_stage_name_is_another_address,
     "namePrefix": test_changes.test_another_prefix_is_another_chat,
     "roleName": test_changes.test_another_role_name_is_another_role,

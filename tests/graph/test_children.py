@@ -11,6 +11,7 @@ from pulumi.provider.experimental.analyzer import Analyzer
 
 from components import WebSocketChat, WebSocketChatArgs
 
+from .argument_cases import TOPIC
 from .stack import WITH_TOKENS, Graph, chat, run
 
 EVERYTHING: WebSocketChatArgs = WITH_TOKENS | {
@@ -18,6 +19,8 @@ EVERYTHING: WebSocketChatArgs = WITH_TOKENS | {
     "unread": True,
     "changes": True,
     "publish": True,
+    "alarms": TOPIC,
+    "dashboard": True,
 }
 ROUTES = {"$connect", "$disconnect", "sendMessage", "$default"}
 
@@ -87,6 +90,7 @@ def test_an_attribute_with_several_resources_has_their_keys(name: str, keys: set
         ("publish_role", WITH_TOKENS),
         ("authorizer", {}),
         ("authorizer_layer", {}),
+        ("dashboard", {"alarms": TOPIC}),
     ],
 )
 def test_the_attribute_of_a_missing_resource_is_none(name: str, without: WebSocketChatArgs) -> None:

@@ -5,9 +5,16 @@ import pytest
 
 from components import WebSocketChat, WebSocketChatArgs
 
+from .argument_cases import TOPIC
 from .stack import WITH_TOKENS, chat, run
 
-EVERYTHING: WebSocketChatArgs = WITH_TOKENS | {"create_messages_table": True, "unread": True, "changes": True}
+EVERYTHING: WebSocketChatArgs = WITH_TOKENS | {
+    "create_messages_table": True,
+    "unread": True,
+    "changes": True,
+    "alarms": TOPIC,
+    "dashboard": True,
+}
 
 
 def test_what_an_argument_names_is_created_before_the_old_one_is_deleted() -> None:
@@ -32,6 +39,9 @@ def test_a_protected_component_protects_only_what_updates_do_not_replace() -> No
         "aws:apigatewayv2/deployment:Deployment",
         "aws:apigatewayv2/integration:Integration",
         "aws:apigatewayv2/route:Route",
+        "aws:cloudwatch/dashboard:Dashboard",
+        "aws:cloudwatch/logMetricFilter:LogMetricFilter",
+        "aws:cloudwatch/metricAlarm:MetricAlarm",
         "aws:iam/policy:Policy",
         "aws:iam/rolePolicy:RolePolicy",
         "aws:iam/rolePolicyAttachment:RolePolicyAttachment",

@@ -2,6 +2,7 @@
 
 import json
 from collections import Counter
+from collections.abc import Iterable
 from typing import Any, cast
 
 import pulumi
@@ -9,6 +10,7 @@ import pulumi_aws as aws
 import pytest
 
 from components import Authentication, WebSocketChat, WebSocketChatArgs
+from tests.alarms import watched
 
 from .argument_cases import CASES, INSTEAD
 from .indexes import CONNECTIONS_INDEXES, MARKERS_INDEXES, MESSAGES_INDEXES
@@ -42,6 +44,9 @@ COUNTS_OF_TOKENS = {
 }
 COUNTS_OF_OTHERS = COUNTS_OF_TOKENS | {
     "aws:cloudwatch/logGroup:LogGroup": 8,
+    "aws:cloudwatch/dashboard:Dashboard": 1,
+    "aws:cloudwatch/logMetricFilter:LogMetricFilter": 20,
+    "aws:cloudwatch/metricAlarm:MetricAlarm": 22,
     "aws:dynamodb/table:Table": 4,
     "aws:iam/role:Role": 2,
     "aws:iam/rolePolicy:RolePolicy": 18,
@@ -52,6 +57,7 @@ TAGGABLE = {
     "aws:apigatewayv2/api:Api",
     "aws:apigatewayv2/stage:Stage",
     "aws:cloudwatch/logGroup:LogGroup",
+    "aws:cloudwatch/metricAlarm:MetricAlarm",
     "aws:dynamodb/table:Table",
     "aws:iam/policy:Policy",
     "aws:iam/role:Role",
@@ -71,7 +77,7 @@ FUNCTIONS = {
     "publish": "Publish",
 }
 """The end of each function's physical name, by its part of the logical names."""
-ELSEWHERE = {"code", "policy", "assumeRolePolicy", "triggers"}
+ELSEWHERE = {"code", "policy", "assumeRolePolicy", "triggers", "alarmDescription", "dashboardBody"}
 """Inputs with separate tests."""
 
 DEFAULTS = cast("WebSocketChatArgs", {key: case.default for key, case in CASES.items()})
@@ -122,6 +128,7 @@ def expected_environment(args: WebSocketChatArgs, child: str) -> dict[str, str]:
             "CALLBACK_URL": f"https://chat-api-id.execute-api.{REGION}.amazonaws.com/{args['stage_name']}",
             "CONNECTION_TTL_SECONDS": str(args["connection_ttl"]),
             "BROADCAST_THRESHOLD": str(args["broadcast_threshold"]),
+            "FAN_OUT_RATE": str(args["fan_out_rate"]),
             "EVENT_MEMBER_LIMIT": str(args["event_member_limit"]),
             "READ_RECEIPT_LIMIT": str(args["read_receipt_limit"]),
             "AUTHENTICATION": args["authentication"].value,
@@ -209,6 +216,66 @@ def expected_publish_role(args: WebSocketChatArgs) -> dict[str, Properties]:
     features = ["serving", "logs", "large-groups", "user-data", *(feature for feature, on in on_demand.items() if on)]
     policies = {f"chat-publish-{feature}-policy": {"role": "chat-publish-role-id"} for feature in features}
     return {"chat-publish-role": {"tags": args["tags"]}} | policies
+
+
+def expected_alarms(args: WebSocketChatArgs, functions: dict[str, str]) -> dict[str, Properties]:
+    if not args["alarms"]:
+        return {}
+    alarms = watched(
+        functions,
+        prefix=args["name_prefix"],
+        queue="chat-failures-1a2b3c4",
+        api="chat-api-id",
+        stage=args["stage_name"],
+        rate=cast("int", args["account_request_rate"]),
+    )
+    actions = {"alarmActions": [args["alarms"]], "okActions": [args["alarms"]], "tags": args["tags"]}
+    expected: dict[str, Properties] = {
+        f"chat-{name}-alarm": {
+            "namespace": one.namespace,
+            "metricName": one.metric,
+            ("extendedStatistic" if one.statistic == "p99" else "statistic"): one.statistic,
+            "threshold": one.threshold,
+            "comparisonOperator": "GreaterThanOrEqualToThreshold",
+            "period": one.period,
+            "evaluationPeriods": one.periods,
+            "datapointsToAlarm": one.too_high,
+            "treatMissingData": "notBreaching",
+        }
+        | ({"dimensions": one.dimensions} if one.dimensions else {})
+        | actions
+        for name, one in alarms.items()
+    }
+    return expected
+
+
+def expected_metrics(args: WebSocketChatArgs, functions: dict[str, str]) -> dict[str, Properties]:
+    """The metric filters, and the dashboard. tests/handlers/test_metric_filters.py shows what they count."""
+    found: dict[str, Properties] = {}
+
+    def add(name: str, children: Iterable[str], more: str, value: str, **rest: object) -> None:
+        for child in functions.keys() & children:
+            found[f"chat-{child}-{name}-filter"] = {
+                "logGroupName": f"/aws/lambda/{functions[child]}",
+                "pattern": f'{{ $.message = "served" && {more} }}',
+                "metricTransformation": {
+                    "name": name,
+                    "namespace": f"websocket-chat/{args['name_prefix']}",
+                    "value": value,
+                }
+                | rest,
+            }
+
+    shown = ["recipients", "delivered", "stale"] if args["dashboard"] else []
+    for field in [*shown, "failed"] if args["dashboard"] or args["alarms"] else []:
+        add(field, ["send-message", "broadcast", "publish"], f"$.{field} > 0", f"$.{field}")
+    if args["dashboard"]:
+        found["chat-dashboard"] = {"dashboardName": f"{args['name_prefix']}-{REGION}"}
+        add("messages", ["send-message"], "$.duplicate IS FALSE", "1")
+        add("messages", ["publish"], '$.action = "sendMessage" && $.groups > 0', "$.groups")
+        by_code = {"dimensions": {"code": "$.outcome"}}
+        add("refused", [*ROUTES, "authorizer", "publish"], '$.outcome != "OK"', "1", **by_code)
+    return found
 
 
 def expected_inputs(args: WebSocketChatArgs) -> dict[str, Properties]:
@@ -309,7 +376,9 @@ def expected_inputs(args: WebSocketChatArgs) -> dict[str, Properties]:
     if with_tokens:
         expected |= expected_authorizer(args)
     left_out = {"presence-events": not args["presence"], "authorizer": not with_tokens, "publish": not args["publish"]}
-    for child in FUNCTIONS.keys() - {child for child, out in left_out.items() if out}:
+    functions = {child: f"{prefix}{FUNCTIONS[child]}" for child in FUNCTIONS if not left_out.get(child)}
+    expected |= expected_alarms(args, functions) | expected_metrics(args, functions)
+    for child in functions:
         function = f"{prefix}{FUNCTIONS[child]}"
         expected[f"chat-{child}-logs"] = {
             "name": f"/aws/lambda/{function}",
@@ -533,9 +602,10 @@ def test_functions_wait_for_their_policies(args: WebSocketChatArgs) -> None:
     assert [name for name in functions if not needed[name] <= graph.waits_for(name)] == []
 
 
-def test_the_stage_waits_for_every_other_resource() -> None:
+def test_the_stage_waits_for_every_resource_that_serves_clients() -> None:
     graph = known_chat(OTHERS)
-    assert graph.waits_for("chat-stage") == graph.resources.keys() - {"chat-stage", "chat"}
+    watching = {name for name in graph.resources if name.endswith(("-alarm", "-filter", "-dashboard"))}
+    assert graph.waits_for("chat-stage") == graph.resources.keys() - {"chat-stage", "chat"} - watching
 
 
 @pytest.mark.parametrize("address", ["web_socket_url", "callback_url"])

@@ -8,6 +8,7 @@ import pytest
 
 from components import TransformError, Transforms, WebSocketChat, WebSocketChatArgs
 
+from .argument_cases import TOPIC
 from .stack import WITH_TOKENS, Graph, chat, known_chat, run
 
 EVERYTHING: WebSocketChatArgs = WITH_TOKENS | {
@@ -15,10 +16,13 @@ EVERYTHING: WebSocketChatArgs = WITH_TOKENS | {
     "unread": True,
     "changes": True,
     "publish": True,
+    "alarms": TOPIC,
+    "dashboard": True,
 }
 ROUTES = ["connect", "disconnect", "send-message", "default"]
 FUNCTIONS = [*ROUTES, "broadcast", "presence-events", "authorizer", "publish"]
 
+TALLY = ["recipients", "delivered", "stale", "failed"]
 POLICIES = [f"{feature}-policy" for feature in ("serving", "unread", "changes", "presence", "background")]
 
 CHANGES: dict[str, tuple[dict[str, Any], dict[str, Any], list[str]]] = {
@@ -77,6 +81,25 @@ CHANGES: dict[str, tuple[dict[str, Any], dict[str, Any], list[str]]] = {
     "slice_retries": ({"maximum_retry_attempts": 0}, {"maximumRetryAttempts": 0}, ["slice-retries"]),
     "presence_stream": ({"batch_size": 7}, {"batchSize": 7}, ["presence-stream"]),
     "stage": ({"description": "Ours"}, {"description": "Ours"}, ["stage"]),
+    "metric_filter": (
+        {"pattern": "{ $.failed > 9 }"},
+        {"pattern": "{ $.failed > 9 }"},
+        [
+            *(f"{child}-{name}-filter" for child in ("send-message", "broadcast", "publish") for name in TALLY),
+            *("send-message-messages-filter", "publish-messages-filter"),
+            *(f"{child}-refused-filter" for child in [*ROUTES, "authorizer", "publish"]),
+        ],
+    ),
+    "dashboard": ({"dashboard_name": "Ours"}, {"dashboardName": "Ours"}, ["dashboard"]),
+    "alarm": (
+        {"datapoints_to_alarm": 7},
+        {"datapointsToAlarm": 7},
+        [
+            *(f"{child}-{what}-alarm" for child in FUNCTIONS for what in ("errors", "throttles")),
+            *("send-message-duration-alarm", "presence-events-age-alarm", "failures-alarm"),
+            *("failed-deliveries-alarm", "integration-errors-alarm", "requests-alarm"),
+        ],
+    ),
 }
 """For each kind: the arguments to change, the inputs that they become, and the resources that change."""
 

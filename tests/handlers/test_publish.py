@@ -217,6 +217,8 @@ def test_each_call_is_logged_once_without_what_it_says(chat: Chat, call: Call, l
         "failedGroups": 0,
         "recipients": 2,
         "delivered": 2,
+        "stale": 0,
+        "failed": 0,
     }
     assert "hush" not in log.text()
 

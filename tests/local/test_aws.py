@@ -33,6 +33,8 @@ EVERYTHING = {
     "reservedConcurrency": 5,
     "tags": ["Team=chat"],
     "tracing": True,
+    "alarms": "arn:aws:sns:us-east-1:000000000000:alerts",
+    "dashboard": True,
 }
 
 

@@ -30,6 +30,11 @@ class Switches(TypedDict, total=False):
     """
     gateway_clock_s: float
     """How far the clock of API Gateway is ahead. It writes the times of the events."""
+    exact_alarms: bool
+    """Whether alarms see their own dimensions only, look at each of their periods, and treat missing data as they say.
+
+    https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/AlarmThatSendsEmail.html#alarm-evaluation
+    """
     clocks_s: dict[str, float]
     """How far the clocks of functions are ahead, by the function's name."""
 

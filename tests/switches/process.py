@@ -12,7 +12,7 @@ from typing import Any
 _HERE = Path(__file__).parent
 sys.path.insert(0, str(_HERE.parents[1]))
 
-from ministack.services import apigateway, dynamodb, lambda_svc  # noqa: E402
+from ministack.services import apigateway, cloudwatch, dynamodb, lambda_svc  # noqa: E402
 
 from local import emulator_process  # noqa: E402
 from tests.switches.runtime.switches import FILE, switch  # noqa: E402
@@ -161,13 +161,49 @@ def _put_the_clock_of_the_gateway_ahead() -> None:
     apigateway._ws_request_context = ahead
 
 
+def _evaluate_alarms_exactly() -> None:
+    """Have alarms see what AWS lets them see. The emulator looks at all data of a metric's name at once."""
+    evaluate = cloudwatch._evaluate_alarm
+
+    def exactly(alarm: dict[str, Any]) -> None:
+        if not switch("exact_alarms", off=False):
+            evaluate(alarm)
+            return
+        values = [_value(alarm, number) for number in range(alarm["EvaluationPeriods"])]
+        missing = alarm["TreatMissingData"]
+        high = [missing == "breaching" if value is None else value >= alarm["Threshold"] for value in values]
+        if missing == "missing" and set(values) == {None}:
+            state = "INSUFFICIENT_DATA"
+        else:
+            state = "ALARM" if sum(high) >= alarm.get("DatapointsToAlarm", len(high)) else "OK"
+        old, alarm["StateValue"] = alarm["StateValue"], state
+        if old != state:
+            cloudwatch._dispatch_alarm_actions(alarm, old, state, f"Datapoints: {values}")
+
+    cloudwatch._evaluate_alarm = exactly
+
+
+def _value(alarm: dict[str, Any], periods_ago: int) -> float | None:
+    dimensions = {one["Name"]: one["Value"] for one in alarm["Dimensions"]}
+    end = time.time() - periods_ago * alarm["Period"]
+    points = [
+        point
+        for (namespace, name, _), of_metric in cloudwatch._metrics.items()
+        if (namespace, name) == (alarm["Namespace"], alarm["MetricName"])
+        for point in of_metric
+        if point["Dimensions"] == dimensions and end - alarm["Period"] < point["Timestamp"] <= end
+    ]
+    statistic = alarm["ExtendedStatistic"] or alarm["Statistic"]
+    return cloudwatch._stat_value(cloudwatch._calc_stats(points), statistic, points) if points else None
+
+
 if __name__ == "__main__":
     directory = sys.argv.pop()
     os.environ[FILE] = str(Path(directory, "switches.json"))
     os.environ["PYTHONPATH"] = str(_HERE / "runtime")
     for change in (
         *(_lag_indexes, _delay_and_repeat_streams, _limit_posts, _limit_frames),
-        *(_slow_tables_down, _put_the_clock_of_the_gateway_ahead),
+        *(_slow_tables_down, _put_the_clock_of_the_gateway_ahead, _evaluate_alarms_exactly),
     ):
         change()
     emulator_process.run(directory)
