@@ -252,6 +252,7 @@ def main() -> None:
             **chat().resources["chat-send-message-function"].inputs["environment"]["variables"],
             "CALLBACK_URL": loopback.endpoints[0],
             "API_ID": large_groups.API_ID,
+            "FAN_OUT_RATE": str(large_groups.FAN_OUT_RATE),
         }
         bench = whole_message.Bench(
             loopback, environment, plan.pairs, plan.cold_pairs, plan.calls, node_warm_ups=plan.node_calls

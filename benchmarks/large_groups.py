@@ -50,6 +50,8 @@ SIZES = (1_000, 10_000, 100_000)
 # Assumed, not measured: time from request to answer within a region.
 POST_S, QUERY_S, INVOKE_S = 0.010, 0.100, 0.020
 CONNECTIONS = 64  # as ManagementApi opens
+FAN_OUT_RATE = REQUESTS_PER_S
+"""``fanOutRate`` in these figures: all that the account has. By default it is half of that."""
 
 
 class Measured(NamedTuple):
@@ -102,6 +104,7 @@ def compute(members: int, function: Function, measured: Measured) -> Send:
     post_cpu = posts * measured.post_us / 1e6 / function.core
     post_s = max(post_cpu, posts / CONNECTIONS * POST_S)
     hand_over = members * measured.list_us / 1e6 / function.core + pages * QUERY_S + slices * INVOKE_S
+    hand_over = max(hand_over, members / FAN_OUT_RATE)
     sending = max(post_s, hand_over + post_cpu if slices else hand_over)
     slice_s = measured.start_s + post_s if slices else 0.0
     gb_seconds = (measured.start_s + sending + slices * slice_s) * function.memory_mb / 1024
@@ -132,6 +135,8 @@ _SECTION = """\
 
 These figures are computed, not measured: nothing here has run on AWS. The send function serves the first {threshold:,}
 recipients (`broadcastThreshold`). It hands the others over to asynchronous invocations, in slices of the same size.
+`fanOutRate` is {fan_out_rate:,} here. The default is half of that, which lets a message to {largest_size:,} members take at
+least {default_rate_s:.0f} s.
 
 {table}
 
@@ -184,6 +189,8 @@ def section(function: Function, measured: Measured) -> str:
         table="\n".join([_HEAD, *map(_line, sends)]),
         largest_size=large.members,
         threshold=function.threshold,
+        fan_out_rate=FAN_OUT_RATE,
+        default_rate_s=large.members / (FAN_OUT_RATE / 2),
         memory_mb=function.memory_mb,
         mb_per_core=MB_PER_CORE,
         core=function.core,
@@ -216,7 +223,7 @@ def section(function: Function, measured: Measured) -> str:
 
 def _most(send: Send, limit_s: float) -> int:
     """Return how many members this send's pace hands over in the time, rounded down to thousands."""
-    return int(send.members * limit_s / send.hand_over_s) // 1000 * 1000
+    return int(min(send.members * limit_s / send.hand_over_s, FAN_OUT_RATE * limit_s)) // 1000 * 1000
 
 
 def _line(send: Send) -> str:
