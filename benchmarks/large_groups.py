@@ -135,8 +135,8 @@ _SECTION = """\
 
 These figures are computed, not measured: nothing here has run on AWS. The send function serves the first {threshold:,}
 recipients (`broadcastThreshold`). It hands the others over to asynchronous invocations, in slices of the same size.
-`fanOutRate` is {fan_out_rate:,} here. The default is half of that, which lets a message to {largest_size:,} members take at
-least {default_rate_s:.0f} s.
+`fanOutRate` is {fan_out_rate:,} here. With the default, which is half of that, a message to {largest_size:,} members
+takes at least {default_rate_s:.0f} s.
 
 {table}
 
