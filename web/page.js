@@ -6,7 +6,17 @@ import { endState, onTry, showState } from "./page/connection.js";
 import { Conversation } from "./page/conversation.js";
 import { today } from "./page/dates.js";
 import { byId, isolated, isTouched, moveFocus, showAvatar, textOf } from "./page/elements.js";
-import { count, coversConversation, forgetDays, isOnPhone, onChoose, openGroups, showGroups } from "./page/groups.js";
+import {
+  count,
+  coversConversation,
+  focusGroups,
+  forgetDays,
+  isOnPhone,
+  onChoose,
+  onWide,
+  openGroups,
+  showGroups,
+} from "./page/groups.js";
 import { isInFrontElsewhere, otherTabs, setInFront, setSignedIn } from "./page/in-front.js";
 import { onJoin, showJoinForm } from "./page/join-form.js";
 import { mayLeave, unsentIn } from "./page/leaving.js";
@@ -27,6 +37,9 @@ const SESSION_KEY = "chat-session-2";
 const DAY_CHECK_MS = 60_000;
 /** Reason of alerts: what is wrong with the shown group. */
 const GROUP = "group";
+/** Entry of the history: the list, on a phone. */
+const LIST = { inChat: true, list: true };
+const question = /** @type {HTMLDialogElement} */ (byId("question"));
 const IF_NOT_YOU = "If that was not you on another device, sign out and choose another name.";
 
 /** @type {Session | undefined} */
@@ -67,6 +80,7 @@ onJoin(async (values) => {
   const group = await groupMeant(values.group, theirs);
   if (!group) return;
   enter({ ...values, group, groups: [...new Set([...theirs, group])] });
+  show(group);
   // A token says who the user is. Without one, somebody else may have chosen the same name.
   if (!token) watched = group;
 });
@@ -107,7 +121,6 @@ function enter(joined) {
   for (const groupId of joined.groups) open(groupId);
   chat.connect();
   frontChanged();
-  show(joined.group);
 }
 
 /** What each error of the client means here, and what to do. @type {Record<string, (message: string) => string>} */
@@ -242,13 +255,9 @@ function show(groupId, isNext = true) {
   const { room } = conversation;
   setLeft(groupId, false);
   session = { ...session, group: groupId, groups: [...conversations.keys()] };
-  // For this tab only: a reload returns to the conversation, and another tab can be another user.
-  write("sessionStorage", SESSION_KEY, JSON.stringify(session));
-  const query = new URLSearchParams(location.search);
-  query.set("group", groupId);
-  if (query.has("endpoint")) query.set("endpoint", session.endpoint);
-  if (isNext) addToHistory(`?${query}`);
-  else history.replaceState(history.state, "", `?${query}`);
+  keepSession();
+  if (isNext) addToHistory(groupId);
+  else history.replaceState(history.state, "", addressOf(groupId));
 
   byId("title").textContent = groupId;
   endAlert(GROUP);
@@ -292,49 +301,70 @@ function show(groupId, isNext = true) {
   moveFocus(byId(isTouched() ? "log" : "text"));
 }
 
+/** For this tab only: a reload returns to the conversation, and another tab can be another user. */
+const keepSession = () => write("sessionStorage", SESSION_KEY, JSON.stringify(session));
+
+/** The address of the page with a group, or without one. @param {string} [groupId] */
+function addressOf(groupId) {
+  const query = new URLSearchParams(location.search);
+  if (groupId) query.set("group", groupId);
+  else query.delete("group");
+  if (session && query.has("endpoint")) query.set("endpoint", session.endpoint);
+  return `${location.pathname}?${query}`.replace(/\?$/, "");
+}
+
 /**
  * Back returns to the group before, and on a phone to the list: there, each group that is shown has the list before it.
  *
- * @param {string} query With the group.
+ * @param {string} groupId
  */
-function addToHistory(query) {
+function addToHistory(groupId) {
   const { inChat, list, overList } = history.state ?? {};
+  const address = addressOf(groupId);
   if (!isOnPhone()) {
-    if (!inChat) history.replaceState({ inChat: true }, "", query);
-    else if (query !== location.search) history.pushState({ inChat: true }, "", query);
-  } else if (overList) history.replaceState({ inChat: true, overList }, "", query);
+    if (!inChat) history.replaceState({ inChat: true }, "", address);
+    else if (address !== location.pathname + location.search) history.pushState({ inChat: true }, "", address);
+  } else if (overList) history.replaceState({ inChat: true, overList }, "", address);
   else {
-    if (!list) history.replaceState({ inChat: true, list: true }, "", query);
-    history.pushState({ inChat: true, overList: true }, "", query);
+    if (!list) history.replaceState(LIST, "", addressOf());
+    history.pushState({ inChat: true, overList: true }, "", address);
   }
 }
 
-/** Show the list on a phone. If it is the entry before this one, Back must not lead to it once more. */
+/** Show the list on a phone. Meanwhile, no group is shown. */
 function showList() {
+  openPeople(false);
   openGroups(true);
-  if (!isOnPhone()) return;
-  if (history.state?.overList) history.back();
-  else history.replaceState({ inChat: true, list: true }, "");
+  drawGroups();
+  focusGroups();
+  groupsChanged();
 }
+
+/** Go to the list on a phone. If it is the entry before this one, Back must not lead to it once more. */
+function goToList() {
+  showList();
+  if (history.state?.overList) history.back();
+  else history.replaceState(LIST, "", addressOf());
+}
+
+const isAtList = () => isOnPhone() && !!history.state?.list;
 
 /** @param {string} groupId */
 const draftKey = (groupId) => `chat-draft:${JSON.stringify([groupId, session?.userId])}`;
 
-// The list shows the draft of the group that it covers.
-byId("groups-toggle").addEventListener("click", () => {
-  showList();
-  groupsChanged();
-});
+byId("groups-toggle").addEventListener("click", goToList);
 
 onChoose(show, (typed) => groupMeant(typed, [...conversations.keys()]));
 
 addEventListener("popstate", () => {
+  if (!chat || !session) return;
+  if (isAtList()) return showList();
   const asked = new URLSearchParams(location.search).get("group") ?? "";
-  const groupId = conversations.has(asked) ? asked : session?.group;
-  if (!chat || !groupId) return;
-  show(groupId, false);
-  openGroups(!!history.state?.list);
+  show(conversations.has(asked) ? asked : session.group, false);
 });
+
+// A wide page shows a group beside the list.
+onWide(() => session && coversConversation() && show(session.group));
 
 const LEAVING = "You stop getting messages of this group. You can join it again by its name.";
 
@@ -356,9 +386,7 @@ byId("leave").addEventListener("click", async () => {
   setLeft(groupId, true);
   if (!next) {
     session = { ...session, groups: [] };
-    const query = new URLSearchParams(location.search);
-    query.delete("group");
-    history.replaceState(history.state, "", `?${query}`);
+    history.replaceState(history.state, "", addressOf());
     return signOut();
   }
   leaveView();
@@ -367,8 +395,10 @@ byId("leave").addEventListener("click", async () => {
   departed.push(conversation.room);
   unsure.delete(conversation);
   endNotification(groupId);
-  show(next.groupId);
-  showList();
+  if (!isOnPhone()) return show(next.groupId);
+  session = { ...session, group: next.groupId, groups: [...conversations.keys()] };
+  keepSession();
+  goToList();
 });
 
 /** Those in which the user may have unsent messages. */
@@ -409,12 +439,17 @@ function groupsChanged() {
     for (const { room, unread } of conversations.values()) if (!unread) endNotification(room.groupId);
     if (rooms().every((room) => !unsentIn(room).length)) endAlert("STORAGE");
     const unread = count(groups());
-    if (chat && session) document.title = `${unread && `(${unread}) `}${session.group} – Chat`;
+    const shown = shownConversation();
+    if (chat) document.title = `${unread && `(${unread}) `}${shown ? `${shown.room.groupId} – ` : ""}Chat`;
   });
   redraw ??= requestAnimationFrame(() => {
     redraw = undefined;
-    if (chat && session) showGroups(groups(), session.group);
+    drawGroups();
   });
+}
+
+function drawGroups() {
+  if (chat && session) showGroups(groups(), session.group);
 }
 
 /** @param {Conversation} conversation @param {Message} message */
@@ -464,8 +499,11 @@ function stopWatching() {
 // Looking
 
 const isHere = () => !document.hidden && document.hasFocus();
-const isLooking = () => isHere() && !coversConversation();
-const shownConversation = () => session && conversations.get(session.group);
+const isLooking = () => isHere() && !coversConversation() && !question.open;
+/** The conversation that can be seen, also behind a question. */
+const shownConversation = () => (session && !coversConversation() ? conversations.get(session.group) : undefined);
+
+question.addEventListener("close", () => shownConversation()?.update());
 
 function frontChanged() {
   setInFront(isHere() ? userKey() : "");
@@ -503,5 +541,8 @@ setInterval(checkDay, DAY_CHECK_MS);
 const asked = new URLSearchParams(location.search).get("group") ?? session?.group;
 const known = session?.groups.find((groupId) => groupId === asked);
 // A link to another group leads to that group's join form, not back to the old one.
-if (session && known) enter({ ...session, group: known });
-else showJoinForm(session, false);
+if (session && known) {
+  enter({ ...session, group: known });
+  if (isAtList()) showList();
+  else show(known);
+} else showJoinForm(session, false);

@@ -311,7 +311,7 @@ def test_back_returns_to_the_group_before_and_on_a_phone_to_the_list(person: Peo
     assert ann.text_of("title") == other
     ann.browser.back()
     ann.until(lambda: ann.find("groups").is_displayed())
-    assert ann.text_of("title") == group
+    ann.until(lambda: ann.browser.title == "Chat")
     ann.browser.forward()
     ann.until(lambda: ann.text_of("title") == other)
     ann.browser.refresh()

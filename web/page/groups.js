@@ -25,13 +25,16 @@ const toggle = byId("groups-toggle");
 const conversation = byId("conversation");
 const wide = matchMedia("(min-width: 48rem)");
 
+/** The group that the user has chosen last. The Tab key leads to it, also while the list covers it. */
+const chosen = () => /** @type {HTMLElement | null} */ (list.querySelector("[tabindex='0']"));
+
 /** @type {Map<string, { element: HTMLElement, look: string }>} */
 const rows = new Map();
 
 /**
  * Touch only what has changed.
  *
- * @param {readonly Group[]} groups The newest first. @param {string} current Id of the shown group.
+ * @param {readonly Group[]} groups The newest first. @param {string} current Id of the group that the user has chosen last.
  */
 export function showGroups(groups, current) {
   const ids = new Set(groups.map(({ groupId }) => groupId));
@@ -64,13 +67,25 @@ export function count(groups) {
 /** @param {{ element: HTMLElement, look: string }} row @param {Group} group @param {boolean} current */
 function fill(row, group, current) {
   const { groupId, last, isEmpty, sender, mentioned, draft, unsent, failed } = group;
-  const look = JSON.stringify([last, isEmpty, sender, count([group]), mentioned, draft, unsent, failed, current]);
+  const shown = current && !coversConversation();
+  const look = JSON.stringify([
+    last,
+    isEmpty,
+    sender,
+    count([group]),
+    mentioned,
+    draft,
+    unsent,
+    failed,
+    current,
+    shown,
+  ]);
   if (row.look === look) return;
   row.look = look;
   const { element } = row;
   const button = part(element, "group");
   button.dataset.group = groupId;
-  if (current) button.setAttribute("aria-current", "true");
+  if (shown) button.setAttribute("aria-current", "true");
   else button.removeAttribute("aria-current");
   // One stop for the Tab key, however many groups there are. The arrows go on from there.
   button.tabIndex = current ? 0 : -1;
@@ -107,15 +122,15 @@ export function onChoose(choose, meant) {
     if (button?.dataset.group) choose(button.dataset.group);
   });
   document.addEventListener("keydown", ({ key }) => {
-    const current = /** @type {HTMLElement | null} */ (list.querySelector("[aria-current]"));
-    if (key !== "Escape" || !coversConversation() || !current?.dataset.group) return;
-    choose(current.dataset.group);
+    const groupId = chosen()?.dataset.group;
+    if (key !== "Escape" || !coversConversation() || !groupId) return;
+    choose(groupId);
     toggle.focus();
   });
   document.addEventListener("keydown", (event) => {
     if (!event.altKey || view.hidden || !(event.key in STEPS) || isTaken(event)) return;
     event.preventDefault();
-    const next = groupAt(list.querySelector("[aria-current]"), STEPS[event.key]);
+    const next = groupAt(chosen(), STEPS[event.key]);
     if (next?.dataset.group) choose(next.dataset.group);
   });
   const form = /** @type {HTMLFormElement} */ (byId("join-group"));
@@ -162,8 +177,12 @@ export function openGroups(open) {
   view.classList.toggle("listing", covers);
   conversation.inert = covers;
   toggle.ariaExpanded = `${covers}`;
-  const current = /** @type {HTMLElement | null} */ (list.querySelector("[aria-current]"));
-  if (covers && current) moveFocus(current);
 }
 
-wide.addEventListener("change", () => openGroups(false));
+export function focusGroups() {
+  const last = chosen();
+  if (last) moveFocus(last);
+}
+
+/** @param {() => void} act What to do when the page becomes so wide that the list is beside the conversation. */
+export const onWide = (act) => wide.addEventListener("change", () => wide.matches && act());
