@@ -131,7 +131,7 @@ def rows(who: Person, *parts: str) -> list[list[str]]:
     script = """
     return [...document.querySelectorAll("#group-list li")].map((li) => arguments[0].map((part) => {
       const element = li.querySelector(part);
-      return element.checkVisibility() ? element.ariaLabel || element.innerText : "";
+      return element.checkVisibility() ? element.ariaLabel || element.innerText.replace(/\\s+/g, " ") : "";
     }));
     """
     return list(who.script(script, parts))

@@ -58,3 +58,52 @@ def test_a_short_answer_has_room_for_its_quote(
         assert (quote["isCut"], quote["isInside"]) == (True, True)
         assert abs(quote["bubble"] - widest) <= 8
         assert quote["width"] > 180
+
+
+# Where the first and the last letter of a line are, in the element that cuts it.
+_LETTERS = """
+const element = document.querySelector(arguments[0]);
+const walker = document.createTreeWalker(element, NodeFilter.SHOW_TEXT);
+const nodes = [];
+while (walker.nextNode()) nodes.push(walker.currentNode);
+const line = nodes.at(-1);
+const boxOf = (at) => {
+  const range = new Range();
+  range.setStart(line, at);
+  range.setEnd(line, at + 1);
+  const { left, right } = range.getBoundingClientRect();
+  return [left, right];
+};
+const { left, right } = element.getBoundingClientRect();
+const isSeen = ([from, to]) => from >= left - 1 && to <= right + 1;
+return [isSeen(boxOf(0)), isSeen(boxOf(line.length - 1)), element.textContent];
+"""
+
+
+@IN_BOTH_BROWSERS
+def test_a_line_from_right_to_left_shows_its_beginning(person: People, group: str, chat_url: str) -> None:
+    """In the list, as a draft, in a quote, and above the text field. Where it is too long, its end is cut."""
+    arabic = " ".join(["سنلتقي عند البحيرة في الصباح الباكر مع الجميع"] * 8)
+    ann, other = person("Ann"), f"{group} other"
+    ann.join(other, chat_url)
+    ann.write(arabic)
+    ann.join_another(group)
+    with ChatClient(chat_url, "chloe", group) as chloe:
+        chloe.say(arabic)
+        ann.until_shown(arabic)
+        chloe.say("ok", replyTo=chloe.receive("message")["messageId"])
+        ann.until_shown("ok")
+        chloe.say(arabic)
+        ann.until(lambda: ann.texts == [arabic, "ok", arabic])
+    ann.do(arabic, "Reply")
+    parts = {
+        ".group[aria-current] .last": f"Chloe: {arabic}",
+        ".group:not([aria-current]) .draft": f"Draft: {arabic}",
+        "#messages button.quote:not([hidden])": "Chloe: ",
+        "#about .quote": "Chloe: ",
+    }
+    for where, text in parts.items():
+        ann.until(lambda where=where: ann.script("return document.querySelector(arguments[0]) !== null", where))  # type: ignore[misc]
+        begins, ends, shown = ann.script(_LETTERS, where)
+        assert (begins, ends) == (True, False), where
+        assert shown.startswith(text)

@@ -1,8 +1,9 @@
 /** The list of groups at the side. On a phone it slides over the conversation. */
 import { isId, isVisible } from "../chat-client.js";
-import { byId, copyOf, isolated, isTaken, moveFocus, part, showAvatar, textOf } from "./elements.js";
+import { byId, copyOf, isTaken, moveFocus, part, showAvatar, textOf } from "./elements.js";
 import { showDayOrTime } from "./dates.js";
 import { areNotSent } from "./leaving.js";
+import { preview } from "./quote.js";
 
 /** @import { Message } from "../chat-client.js" */
 /**
@@ -93,9 +94,7 @@ function fill(row, group, current) {
   part(element, "name").textContent = groupId;
   part(element, "time").hidden = !last;
   if (last) showDayOrTime(part(element, "time"), last);
-  part(element, "last").replaceChildren(
-    ...(last ? [isolated(sender), ": ", isolated(textOf(last))] : [isEmpty ? "No messages yet" : ""]),
-  );
+  part(element, "last").replaceChildren(...(last ? preview(sender, textOf(last)) : [isEmpty ? "No messages yet" : ""]));
   part(element, "draft").hidden = !draft;
   part(element, "draft").lastElementChild?.replaceChildren(draft);
   const mark = part(element, "unsent");
