@@ -407,16 +407,19 @@ const rooms = () => [...new Set([...conversations.values()].map(({ room }) => ro
 /** The groups of the list, the one with the newest message first. @returns {Group[]} */
 function groups() {
   const all = [...conversations].map(([groupId, { room, names, unread, mentioned, loaded, changes }]) => {
-    const newest = summaries.get(groupId)?.lastMessage ?? room.messages.findLast(({ status }) => status === "sent");
+    const sent = summaries.get(groupId)?.lastMessage ?? room.messages.findLast(({ status }) => status === "sent");
+    const unsent = unsentIn(room);
+    const newest = unsent.at(-1) ?? sent;
     const last = newest ? changes.shown(newest) : null;
     const own = last?.senderId === session?.userId;
     const isEmpty = !last && loaded;
     const sender = last && !own ? names.of(last.senderId, last.senderName) : "You";
     const draft = draftOf(draftKey(groupId));
-    const unsent = unsentIn(room);
     return {
       groupId,
       last,
+      // The clock of this machine may be slow.
+      at: [sent?.timestamp ?? "", last?.timestamp ?? ""].sort()[1],
       isEmpty,
       sender,
       unread,
@@ -428,7 +431,7 @@ function groups() {
     };
   });
   const newestFirst = (/** @type {Group} */ a, /** @type {Group} */ b) =>
-    (b.last?.timestamp ?? "").localeCompare(a.last?.timestamp ?? "") || a.groupId.localeCompare(b.groupId);
+    b.at.localeCompare(a.at) || a.groupId.localeCompare(b.groupId);
   return all.sort(newestFirst);
 }
 

@@ -172,12 +172,21 @@ def test_the_list_shows_drafts(person: People, group: str, chat_url: str) -> Non
 def test_the_list_marks_groups_with_unsent_messages(person: People, network: Network, group: str) -> None:
     ann, other = person("Ann"), f"{group} other"
     ann.join(group, network.url)
+    with ChatClient(network.url, "otto", group) as otto:
+        otto.say("before")
+        ann.until_shown("before")
     ann.join_another(other)
     network.fail()
     ann.until_state("Not connected")
     ann.say("one")
     ann.say("two")
-    ann.until(lambda: sorted(rows(ann, ".unsent")) == [[""], ["2 messages are not sent"]])
+    # The clock is beside the text that waits, and the group is the newest.
+    ann.until(
+        lambda: (
+            rows(ann, ".name", ".last", ".unsent")
+            == [[other, "You: two", "2 messages are not sent"], [group, "Otto: before", ""]]
+        )
+    )
     clock, mark = (
         f"return document.querySelector('.unsent:not([hidden]) .{part}').checkVisibility()"
         for part in ("clock", "mark")

@@ -9,7 +9,8 @@ import { preview } from "./quote.js";
 /**
  * @typedef {object} Group
  * @property {string} groupId
- * @property {Pick<Message, "messageId" | "senderId" | "senderName" | "message" | "omitted" | "deletedAt" | "timestamp"> | null} last The newest message.
+ * @property {Pick<Message, "messageId" | "senderId" | "senderName" | "message" | "omitted" | "deletedAt" | "timestamp"> | null} last The newest message. Those that are not sent are the newest.
+ * @property {string} at When the newest one was sent or written. Empty if there is none.
  * @property {boolean} isEmpty Whether the group is known to have no messages.
  * @property {string} sender Who sent it, as it is shown.
  * @property {number} unread
