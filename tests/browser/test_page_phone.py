@@ -2,12 +2,13 @@
 
 from collections.abc import Callable
 
+from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
 from tests.clients import ChatClient
 
 from .conftest import DESKTOP, IN_BOTH_BROWSERS
-from .person import Person
+from .person import ROW, Person
 
 PHONE = (390, 844)
 
@@ -126,3 +127,42 @@ def test_nothing_is_read_behind_a_question(person: People, group: str, chat_url:
         ann.until(lambda: ann.groups[0][2] == "1")
         ann.press(Keys.ESCAPE)
         ann.until(lambda: ann.groups[0][2] == "")
+
+
+_TIME_AND_DOTS = (
+    ROW
+    + """
+const [time, dots] = [row.querySelector(".time"), row.querySelector(".more path")];
+const [a, b] = [time, dots].map((each) => each.getBoundingClientRect());
+const isSeen = time.checkVisibility({ visibilityProperty: true }) && a.width > 10;
+return { isSeen, crosses: isSeen && a.left < b.right && b.left < a.right && a.top < b.bottom && b.top < a.bottom };
+"""
+)
+
+
+def test_the_time_is_not_over_the_button_of_a_message(person: People, group: str, chat_url: str) -> None:
+    """Only Chromium's driver can say that there is a touch screen."""
+    ann = person("Ann")
+    ann.appear(PHONE)
+    ann.browser.execute_cdp_cmd("Emulation.setTouchEmulationEnabled", {"enabled": True})
+    try:
+        ann.join(group, chat_url)
+        with ChatClient(chat_url, "vera", group) as vera:
+            for text in ("first", "who brings the tent", "ok", "a long text, as wide as it can be " * 3):
+                vera.say(text.strip())
+                ann.until_shown(text.strip())
+            ann.say_all(["mine", "mine again"])
+            ann.until_shown("mine again")
+        for text in (*ann.texts[1:4], "mine again"):
+            ann.point(text)
+            # A tap on the text shows the time, and a tap on the button the bar.
+            time = ann.script(_TIME_AND_DOTS, text)
+            assert time == {"isSeen": True, "crosses": False}, text
+            more = ann.browser.find_elements(By.CSS_SELECTOR, "#messages .more")[ann.texts.index(text)]
+            more.click()
+            ann.until(lambda: ann.offered)
+            assert not ann.script(_TIME_AND_DOTS, text)["crosses"]
+            more.click()
+            ann.until(lambda: not ann.offered)
+    finally:
+        ann.browser.execute_cdp_cmd("Emulation.setTouchEmulationEnabled", {"enabled": False})
