@@ -366,7 +366,7 @@ addEventListener("popstate", () => {
 // A wide page shows a group beside the list.
 onWide(() => session && coversConversation() && show(session.group));
 
-const LEAVING = "You stop getting messages of this group. You can join it again by its name.";
+const LEAVING = "You stop getting messages of this group on this device. You can join it again by its name.";
 
 byId("leave").addEventListener("click", async () => {
   const conversation = shownConversation();

@@ -25,7 +25,8 @@ def test_leaving_a_group_asks(person: People, group: str, chat_url: str) -> None
     ann.join_another(other)
     ann.find("leave").click()
     assert ann.text_of("question-title") == f"Leave “{other}”?"
-    assert ann.text_of("question-what") == "You stop getting messages of this group. You can join it again by its name."
+    what = "You stop getting messages of this group on this device. You can join it again by its name."
+    assert ann.text_of("question-what") == what
     assert ann.focused == "question-safe"
     assert ann.accessibility_faults() == []
     ann.press(Keys.ESCAPE)
