@@ -130,6 +130,7 @@ def test_a_deleted_message_is_so_for_everybody(ann: Person, person: People, grou
     ann.until_shown("Yes")
     ann.do("Shall we eat?", "Delete")
     ann.until(lambda: ann.focused == "question-safe")
+    assert ann.find("question-what").text == "“Shall we eat?”\nOthers will see “Message deleted” in its place."
     assert ann.accessibility_faults() == []
     ann.press(Keys.ESCAPE)
     ann.until(lambda: not ann.find("question").is_displayed())

@@ -43,6 +43,7 @@ const MOST_PAGES = 10;
 const FOUND_MS = 2_500;
 /** Reason of an alert: a message was not found. */
 const FAR = "far";
+const THEN_DELETED = "Others will see “Message deleted” in its place.";
 
 /** The conversation in the log. @type {Conversation | undefined} */
 let shown;
@@ -394,7 +395,7 @@ export class Conversation {
     if (action === "reply") this.#reader.reply(messageId);
     else if (action === "edit") this.#reader.edit(messageId, message.message);
     else if (action === "delete") {
-      const what = ["Everybody sees that it was deleted: “", isolated(lineOf(message)), "”"];
+      const what = ["“", isolated(lineOf(message)), "”", document.createElement("br"), THEN_DELETED];
       if ((await ask(["Delete this message?"], what, "Keep it", "Delete")) === "other")
         this.#try("Not deleted", messageId, this.changes.delete(messageId));
     } else if (this.room.canChange) {
