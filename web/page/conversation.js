@@ -51,7 +51,7 @@ let shown;
 export class Conversation {
   /** Number of other users' messages that the user has not seen. */
   unread = 0;
-  /** Whether one of them has the user's name. */
+  /** Whether one of them mentions the user. */
   mentioned = false;
   room;
   names = new Names();

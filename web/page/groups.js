@@ -14,7 +14,7 @@ import { preview } from "./quote.js";
  * @property {boolean} isEmpty Whether the group is known to have no messages.
  * @property {string} sender Who sent it, as it is shown.
  * @property {number} unread
- * @property {boolean} mentioned Whether an unread message has the user's name.
+ * @property {boolean} mentioned Whether an unread message mentions the user.
  * @property {boolean} more Whether there may be more unread messages.
  * @property {string} draft What the user has written there, and not sent.
  * @property {number} unsent How many messages are still to be sent, or have failed.
