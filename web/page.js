@@ -40,6 +40,8 @@ const GROUP = "group";
 /** Entry of the history: the list, on a phone. */
 const LIST = { inChat: true, list: true };
 const question = /** @type {HTMLDialogElement} */ (byId("question"));
+const KEPT = "What you write is kept and sent when you are back.";
+const UNREACHED = `Not connected: the server cannot be reached. ${KEPT}`;
 const IF_NOT_YOU = "If that was not you on another device, sign out and choose another name.";
 
 /** @type {Session | undefined} */
@@ -127,10 +129,16 @@ function enter(joined) {
 const ADVICE = {
   FORBIDDEN: () => "You are not a member of this group, or not any more. Ask to be added, or leave it.",
   TOO_MANY_GROUPS: () => "You are in too many groups. Leave another one, and choose this one again.",
-  REFUSED: (message) =>
-    reached
-      ? `Not connected. ${message}. If you have a new token, sign out and join with it.`
-      : "Not connected: the server cannot be reached, or it refused you. Sign out, and check the address, group, user ID and token.",
+  REFUSED: (message) => {
+    // Without a token, the server has nobody to refuse. But it may want one.
+    if (!session?.token)
+      return reached
+        ? UNREACHED
+        : `${UNREACHED} If this goes on, sign out and check the address. You may need a token.`;
+    return reached
+      ? `Not connected. ${message}. ${KEPT} If you have a new token, sign out and join with it.`
+      : "Not connected: the server cannot be reached, or it refused you. Sign out, and check the address, group, user ID and token.";
+  },
   STORAGE: () =>
     "This browser keeps no messages: its storage is full or blocked. Do not close the page before all are sent.",
 };

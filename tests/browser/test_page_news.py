@@ -184,7 +184,9 @@ def test_a_lost_connection_is_announced_once_and_its_alert_goes(person: People, 
     ann.script(_RECORD_WORDS)
     network.fail()
     ann.until_state("Not connected")
-    _try_until(ann, lambda: "does not accept this user" in ann.text_of("alert"))
+    # There is no token that could be wrong.
+    unreached = "Not connected: the server cannot be reached. What you write is kept and sent when you are back."
+    _try_until(ann, lambda: ann.text_of("alert") == unreached)
     for _ in range(3):
         ann.until_state("Not connected")
         ann.try_now()
@@ -251,7 +253,8 @@ def test_a_token_that_has_ended_is_told_after_a_good_start(
     ann.find("token").send_keys(Keys.ENTER)
     ann.until_state("Connected")
     assert ann.text_of("alert") == ""
-    _try_until(ann, lambda: ann.text_of("alert").startswith("Not connected. The token has ended."))
+    _try_until(ann, lambda: ann.text_of("alert").startswith("Not connected. The token has ended. What you write"))
+    assert ann.text_of("alert").endswith("If you have a new token, sign out and join with it.")
 
 
 def test_a_full_storage_is_told_until_all_is_sent(person: People, network: Network, group: str) -> None:
