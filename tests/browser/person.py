@@ -78,7 +78,7 @@ class Person:
 
     def open(self, **query: str) -> None:
         self.browser.get(f"{self._page_url}?{urlencode(query)}")
-        self.until(lambda: self.find("group").is_displayed() or self.find("text").is_displayed())
+        self.until(lambda: self.find("name").is_displayed() or self.find("text").is_displayed())
 
     def join(self, group: str, endpoint: str, token: str = "") -> None:
         """Open the page, join, and wait until connected."""

@@ -540,16 +540,31 @@ def test_a_new_tab_goes_on_with_the_groups_of_the_user(person: People, group: st
     try:
         ann.open()
         ann.until(lambda: ann.find("their-groups").is_displayed())
-        assert ann.text_of("their-groups") == f"Your groups: {group}, {empty}, {other}. They open, too."
-        assert ann.find("group").get_property("value") == other
+        assert ann.text_of("join-title") == "Welcome back, Ann"
+        assert ann.text_of("their-groups") == f"Your groups: {group}, {empty}, {other}."
+        assert ann.text_of("join-button") == "Continue"
+        assert not ann.find("group").is_displayed()
         assert ann.accessibility_faults() == []
         # Somebody else is in other groups.
         ann.find("name").send_keys("e")
         ann.until(lambda: not ann.find("their-groups").is_displayed())
+        assert [ann.text_of("join-title"), ann.text_of("join-button")] == ["Join a group", "Join"]
+        assert ann.find("group").is_displayed()
         ann.find("name").send_keys(Keys.BACKSPACE, Keys.ENTER)
         ann.until_state("Connected")
         assert ann.text_of("title") == other
         assert sorted(name for name, _, _ in ann.groups) == everything
+        # A link may lead to another group.
+        ann.find("sign-out").click()
+        ann.open(group=f"{group} new")
+        ann.until(lambda: ann.text_of("join-title") == "Welcome back, Ann")
+        assert ann.text_of("their-groups").endswith(". They open, too.")
+        assert ann.find("group").get_property("value") == f"{group} new"
+        assert ann.text_of("join-button") == "Join"
+        ann.open(group=other)
+        ann.until(lambda: ann.text_of("join-button") == "Continue")
+        ann.find("name").send_keys(Keys.ENTER)
+        ann.until_state("Connected")
         # They stay known after signing out, with or without messages.
         ann.find("sign-out").click()
         ann.until(lambda: ann.find("their-groups").is_displayed())

@@ -25,7 +25,7 @@ export async function showJoinForm(session, doubtful) {
   // What a link names must not replace a session's endpoint, or a token could leak.
   fill("endpoint", session?.endpoint ?? query.get("endpoint") ?? (await ownEndpoint()));
   fill("group", query.get("group") ?? session?.group ?? theirs().at(-1) ?? "general");
-  showTheirs();
+  greet();
   byId("connection").toggleAttribute("open", doubtful);
   byId("join-view").hidden = false;
   byId("chat-view").hidden = true;
@@ -41,17 +41,25 @@ export async function showJoinForm(session, doubtful) {
 const theirs = () =>
   joinedIn({ endpoint: field("endpoint").value, userId: field("userId").value || field("name").value });
 
-function showTheirs() {
+/** Somebody who was here before goes on where they were. The form asks only for what it does not know. */
+function greet() {
   const groups = theirs();
+  const goesOn = groups.includes(field("group").value);
+  byId("join-title").replaceChildren(
+    ...(groups.length ? ["Welcome back, ", isolated(field("name").value)] : ["Join a group"]),
+  );
+  byId("join-hint").hidden = byId("join-group-field").hidden = goesOn;
+  byId("join-button").textContent = goesOn ? "Continue" : "Join";
   byId("their-groups").hidden = !groups.length;
   byId("their-groups").replaceChildren(
     "Your groups: ",
     ...groups.flatMap((group, index) => (index ? [", ", isolated(group)] : [isolated(group)])),
-    ". They open, too.",
+    goesOn ? "." : ". They open, too.",
   );
 }
 
-form.addEventListener("input", showTheirs);
+// A field does not go while somebody types in it.
+form.addEventListener("input", ({ target }) => target !== group && greet());
 
 // The group that is filled in is a proposal: to type replaces it.
 const group = /** @type {HTMLInputElement} */ (byId("group"));
