@@ -302,6 +302,12 @@ def test_a_name_that_is_in_use_is_told(person: People, group: str, chat_url: str
     first, second = person("Ann"), person("Ann")
     first.join(group, chat_url)
     second.join(group, chat_url)
+    third = person("Ann")
+    third.open(group=group, endpoint=chat_url)
+    assert third.find("no-password").text == "This chat has no passwords, so anyone can use any name."
+    third.open_connection()
+    third.find("token").send_keys("a")
+    third.until(lambda: not third.find("no-password").is_displayed())
     told = "Somebody was already here as “Ann”"
     second.until(lambda: second.text_of("notice-text").startswith(told))
     assert second.text_of("alert") == ""

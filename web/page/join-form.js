@@ -50,6 +50,7 @@ function greet() {
   );
   byId("join-hint").hidden = byId("join-group-field").hidden = goesOn;
   byId("join-button").textContent = goesOn ? "Continue" : "Join";
+  byId("no-password").hidden = !!field("token").value;
   byId("their-groups").hidden = !groups.length;
   byId("their-groups").replaceChildren(
     "Your groups: ",
