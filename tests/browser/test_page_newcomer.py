@@ -779,16 +779,21 @@ def test_the_ways_out_have_words(person: People, group: str, chat_url: str) -> N
     assert ann.find("sign-out").text == "Sign out"
 
 
-def test_people_of_a_small_group_have_different_colours(person: People, group: str, chat_url: str) -> None:
-    ann = person("Ann")
-    ann.join(group, chat_url)
-    # The first choice of all is the same colour.
-    names = ["aaa", "bbf", "cck", "ddp"]
-    for name in names:
-        with ChatClient(chat_url, name, group) as other:
-            other.say(f"I am {name}")
-            ann.until_shown(f"I am {name}")
-    hues = ann.script(
-        "return [...document.querySelectorAll('#messages .avatar')].map((each) => each.style.getPropertyValue('--hue'))"
-    )
-    assert len(set(hues)) == len(names)
+def test_everybody_sees_the_same_colours(person: People, group: str, chat_url: str) -> None:
+    # These ids once wanted the same colour, and whoever came later got another one.
+    people = [person(name) for name in ("aaa", "bbf")]
+    hues = """
+    return [...document.querySelectorAll(":is(#messages, #members) .avatar")].filter((each) => each.checkVisibility())
+      .map((each) => [each.parentElement.textContent.includes("bbf"), each.style.getPropertyValue("--hue")])
+      .filter(([isBbf]) => isBbf).map(([, hue]) => hue);
+    """
+    for one in people:
+        one.join(group, chat_url)
+    people[1].say("I am bbf")
+    for one in people:
+        one.until_shown("I am bbf")
+        one.until(lambda one=one: len(one.script(hues)) >= 2)  # type: ignore[misc]
+    seen = {hue for one in people for hue in one.script(hues)}
+    people[0].browser.refresh()
+    people[0].until_shown("I am bbf")
+    assert len(seen | set(people[0].script(hues))) == 1
