@@ -102,6 +102,10 @@ def test_two_people_reply_edit_react_and_delete(ann: Person, person: People, gro
     assert chip.get_attribute("aria-label") == "🎉 2: Ann, you"
     bob.script(ROW + "row.querySelector('.chip').click()", "Yes")
     ann.until(lambda: _state(ann, "Yes")["chips"] == ["🎉 1!"])
+    # In one order for everybody, whichever came first.
+    bob.do("Yes", "React: thumbs up")
+    ann.until(lambda: _state(ann, "Yes")["chips"] == ["👍 1", "🎉 1!"])
+    bob.until(lambda: _state(bob, "Yes")["chips"] == ["👍 1!", "🎉 1"])
 
     ann.hover("Shall we meet?\nOn Friday?")
     assert ann.offered == ALL
