@@ -148,11 +148,17 @@ def test_what_is_typed_is_taken_whole_or_refused(person: People, group: str, cha
     other = ann.find("other-group")
     other.send_keys(family * 11, Keys.ENTER)  # 275 bytes.
     assert other.get_attribute("aria-invalid") == "true"
+    assert ann.text_of("other-group-error") == "The name of the group is too long."
     assert ann.focused == "other-group"
+    other.clear()
+    other.send_keys(Keys.ENTER)
+    assert ann.text_of("other-group-error") == "The name of the group is missing."
+    assert ann.accessibility_faults() == []
     other.clear()
     ann.join_another(family * 10)
     ann.until(lambda: ann.text_of("title") == family * 10)
     assert other.get_attribute("aria-invalid") == "false"
+    assert ann.text_of("other-group-error") == ""
 
 
 @IN_BOTH_BROWSERS

@@ -373,6 +373,7 @@ def test_the_keyboard_goes_between_groups(person: People, group: str, chat_url: 
     assert ann.texts == []
     # The page says so, and the list is one stop for the Tab key.
     assert ann.script("return document.querySelector('.keys').checkVisibility()")
+    assert ann.browser.find_element("css selector", ".keys").text == "Alt ↑ ↓ to switch"
     assert "Alt and the arrow" in ann.script("return document.querySelector('.keys').title")
     assert ann.script("return document.querySelector('.group').getAttribute('aria-keyshortcuts')")
     ann.find("other-group").send_keys(Keys.TAB, Keys.TAB)

@@ -1,7 +1,8 @@
 /** The list of groups at the side. On a phone it slides over the conversation. */
-import { isId, isVisible } from "../chat-client.js";
+import { isId } from "../chat-client.js";
 import { byId, copyOf, isTaken, moveFocus, part, showAvatar, textOf } from "./elements.js";
 import { showDayOrTime } from "./dates.js";
+import { faultOf } from "./faults.js";
 import { areNotSent } from "./leaving.js";
 import { preview } from "./quote.js";
 
@@ -138,9 +139,10 @@ export function onChoose(choose, meant) {
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
     const typed = field.value.trim().normalize();
-    const isRight = isId(typed) && isVisible(typed);
-    field.setAttribute("aria-invalid", `${!isRight}`);
-    const groupId = isRight && (await meant(typed));
+    const fault = faultOf(typed, isId, "is too long");
+    field.setAttribute("aria-invalid", `${!!fault}`);
+    byId("other-group-error").textContent = fault && `The name of the group ${fault}.`;
+    const groupId = !fault && (await meant(typed));
     if (!groupId) return field.focus();
     form.reset();
     choose(groupId);

@@ -1,6 +1,7 @@
 /** The form with the group, the user and the server. A link fills it in. */
-import { isId, isUrl, isVisible } from "../chat-client.js";
+import { isId, isUrl } from "../chat-client.js";
 import { byId, isolated } from "./elements.js";
+import { faultOf } from "./faults.js";
 import { joinedIn } from "./joined.js";
 import { read, write } from "./storage.js";
 
@@ -102,13 +103,6 @@ const faultsOf = ({ group, name, endpoint, userId }) => ({
   endpoint: faultOf(endpoint, isUrl, "must begin with wss:// or ws://, and have no spaces and no #"),
   userId: faultOf(userId || name, isId, "is too long"),
 });
-
-/** @param {string} value @param {(value: string) => boolean} isRight @param {string} fault */
-function faultOf(value, isRight, fault) {
-  if (!value) return "is missing";
-  if (!isVisible(value)) return "has no visible character";
-  return isRight(value) ? "" : fault;
-}
 
 /** What the form calls a field. @param {string} name */
 const nameOf = (name) => field(name).labels?.[0].textContent?.split(",")[0];
