@@ -420,7 +420,7 @@ function groups() {
     const newest = unsent.at(-1) ?? sent;
     const last = newest ? changes.shown(newest) : null;
     const own = last?.senderId === session?.userId;
-    const isEmpty = !last && loaded;
+    const without = loaded ? "No messages yet" : room.state === "waiting" ? "Not loaded yet" : "";
     const sender = last && !own ? names.of(last.senderId, last.senderName) : "You";
     const draft = draftOf(draftKey(groupId));
     return {
@@ -428,7 +428,7 @@ function groups() {
       last,
       // The clock of this machine may be slow.
       at: [sent?.timestamp ?? "", last?.timestamp ?? ""].sort()[1],
-      isEmpty,
+      without,
       sender,
       unread,
       mentioned,

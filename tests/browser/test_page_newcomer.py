@@ -188,6 +188,14 @@ def test_the_list_marks_groups_with_unsent_messages(person: People, network: Net
             == [[other, "You: two", "2 messages are not sent"], [group, "Otto: before", ""]]
         )
     )
+    # A group that is joined meanwhile says why it is empty.
+    ann.find("other-group").send_keys(f"{group} third", Keys.ENTER)
+    ann.until(lambda: ann.text_of("beginning") == "Messages load when you are connected.")
+    assert ann.find("beginning").is_displayed()
+    ann.until(lambda: [f"{group} third", "Not loaded yet", ""] in rows(ann, ".name", ".last", ".unsent"))
+    ann.find("leave").click()
+    ann.find("question-other").click()
+    ann.until(lambda: len(ann.groups) == 2)
     clock, mark = (
         f"return document.querySelector('.unsent:not([hidden]) .{part}').checkVisibility()"
         for part in ("clock", "mark")

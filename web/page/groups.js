@@ -12,7 +12,7 @@ import { preview } from "./quote.js";
  * @property {string} groupId
  * @property {Pick<Message, "messageId" | "senderId" | "senderName" | "message" | "omitted" | "deletedAt" | "timestamp"> | null} last The newest message. Those that are not sent are the newest.
  * @property {string} at When the newest one was sent or written. Empty if there is none.
- * @property {boolean} isEmpty Whether the group is known to have no messages.
+ * @property {string} without What to say if there is no newest message.
  * @property {string} sender Who sent it, as it is shown.
  * @property {number} unread
  * @property {boolean} mentioned Whether an unread message mentions the user.
@@ -69,20 +69,9 @@ export function count(groups) {
 
 /** @param {{ element: HTMLElement, look: string }} row @param {Group} group @param {boolean} current */
 function fill(row, group, current) {
-  const { groupId, last, isEmpty, sender, mentioned, draft, unsent, failed } = group;
+  const { groupId, last, without, sender, mentioned, draft, unsent, failed } = group;
   const shown = current && !coversConversation();
-  const look = JSON.stringify([
-    last,
-    isEmpty,
-    sender,
-    count([group]),
-    mentioned,
-    draft,
-    unsent,
-    failed,
-    current,
-    shown,
-  ]);
+  const look = JSON.stringify([group, current, shown]);
   if (row.look === look) return;
   row.look = look;
   const { element } = row;
@@ -96,7 +85,7 @@ function fill(row, group, current) {
   part(element, "name").textContent = groupId;
   part(element, "time").hidden = !last;
   if (last) showDayOrTime(part(element, "time"), last);
-  part(element, "last").replaceChildren(...(last ? preview(sender, textOf(last)) : [isEmpty ? "No messages yet" : ""]));
+  part(element, "last").replaceChildren(...(last ? preview(sender, textOf(last)) : [without]));
   part(element, "draft").hidden = !draft;
   part(element, "draft").lastElementChild?.replaceChildren(draft);
   const mark = part(element, "unsent");
