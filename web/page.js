@@ -18,6 +18,7 @@ import {
   showGroups,
 } from "./page/groups.js";
 import { isInFrontElsewhere, otherTabs, setInFront, setSignedIn } from "./page/in-front.js";
+import { inviteTo } from "./page/invitation.js";
 import { onJoin, showJoinForm } from "./page/join-form.js";
 import { mayLeave, unsentIn } from "./page/leaving.js";
 import { areIds, joinedIn, joinedKey } from "./page/joined.js";
@@ -303,6 +304,7 @@ function show(groupId, isNext = true) {
     typing: (isTyping) => room.setTyping(isTyping),
     people: () => othersOf(room, conversation.names, user.userId),
   });
+  inviteTo(groupId, user.endpoint);
   conversation.show();
   groupsChanged();
   // On a touch screen, the keyboard would cover half of the conversation.

@@ -150,10 +150,16 @@ class Person:
 
     def leave(self) -> None:
         """Leave the shown group, and sign out if it is the only one."""
-        self.find("leave").click()
+        self.ask_to_leave()
         self.find("question-other").click()
         # The question takes its entry of the history away a little later.
         self.until(lambda: not self.script("return history.state?.question"))
+
+    def ask_to_leave(self) -> None:
+        """Press the button to leave the shown group. Where the page is narrow, it is below the people."""
+        if not self.find("leave").is_displayed():
+            self.find("people-toggle").click()
+        self.find("leave").click()
 
     def point(self, text: str) -> None:
         """Move the mouse to a message, if it is there."""

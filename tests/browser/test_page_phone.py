@@ -122,7 +122,7 @@ def test_nothing_is_read_behind_a_question(person: People, group: str, chat_url:
     ann = person("Ann")
     ann.join(group, chat_url)
     with ChatClient(chat_url, "vera", group) as vera:
-        ann.find("leave").click()
+        ann.ask_to_leave()
         vera.say("one")
         ann.until(lambda: ann.groups[0][2] == "1")
         ann.press(Keys.ESCAPE)

@@ -118,7 +118,7 @@ function fill(name, value) {
 /** @type {Promise<string> | undefined} */
 let own;
 /** The endpoint that the page was served with. Empty if there is none. */
-const ownEndpoint = () => (own ??= configuredEndpoint());
+export const ownEndpoint = () => (own ??= configuredEndpoint());
 
 async function configuredEndpoint() {
   try {
