@@ -1,6 +1,7 @@
 /** The chat page. It shows what chat-client.js reports. Its parts are in page/. */
 import { ChatClient, isId, isUrl, isVisible } from "./chat-client.js";
 import { alert, endAlert, endAlerts, isAlerted } from "./page/alerts.js";
+import { addGroup, addList, isAtList, namedGroup, nameGroup } from "./page/address.js";
 import { draftOf, edit, reply, rewrite, writeTo } from "./page/composer.js";
 import { endState, onTry, showState } from "./page/connection.js";
 import { Conversation } from "./page/conversation.js";
@@ -38,8 +39,6 @@ const SESSION_KEY = "chat-session-2";
 const DAY_CHECK_MS = 60_000;
 /** Reason of alerts: what is wrong with the shown group. */
 const GROUP = "group";
-/** Entry of the history: the list, on a phone. */
-const LIST = { inChat: true, list: true };
 const question = /** @type {HTMLDialogElement} */ (byId("question"));
 const KEPT = "What you write is kept and sent when you are back.";
 const UNREACHED = `Not connected: the server cannot be reached. ${KEPT}`;
@@ -265,8 +264,8 @@ function show(groupId, isNext = true) {
   setLeft(groupId, false);
   session = { ...session, group: groupId, groups: [...conversations.keys()] };
   keepSession();
-  if (isNext) addToHistory(groupId);
-  else history.replaceState(history.state, "", addressOf(groupId));
+  if (isNext) addGroup(user.endpoint, groupId);
+  else nameGroup(user.endpoint, groupId);
 
   byId("title").textContent = groupId;
   endAlert(GROUP);
@@ -314,33 +313,6 @@ function show(groupId, isNext = true) {
 /** For this tab only: a reload returns to the conversation, and another tab can be another user. */
 const keepSession = () => write("sessionStorage", SESSION_KEY, JSON.stringify(session));
 
-/** The address of the page with a group, or without one. @param {string} [groupId] */
-function addressOf(groupId) {
-  const query = new URLSearchParams(location.search);
-  if (groupId) query.set("group", groupId);
-  else query.delete("group");
-  if (session && query.has("endpoint")) query.set("endpoint", session.endpoint);
-  return `${location.pathname}?${query}`.replace(/\?$/, "");
-}
-
-/**
- * Back returns to the group before, and on a phone to the list: there, each group that is shown has the list before it.
- *
- * @param {string} groupId
- */
-function addToHistory(groupId) {
-  const { inChat, list, overList } = history.state ?? {};
-  const address = addressOf(groupId);
-  if (!isOnPhone()) {
-    if (!inChat) history.replaceState({ inChat: true }, "", address);
-    else if (address !== location.pathname + location.search) history.pushState({ inChat: true }, "", address);
-  } else if (overList) history.replaceState({ inChat: true, overList }, "", address);
-  else {
-    if (!list) history.replaceState(LIST, "", addressOf());
-    history.pushState({ inChat: true, overList: true }, "", address);
-  }
-}
-
 /** Show the list on a phone. Meanwhile, no group is shown. */
 function showList() {
   openPeople(false);
@@ -350,14 +322,10 @@ function showList() {
   groupsChanged();
 }
 
-/** Go to the list on a phone. If it is the entry before this one, Back must not lead to it once more. */
 function goToList() {
   showList();
-  if (history.state?.overList) history.back();
-  else history.replaceState(LIST, "", addressOf());
+  if (session) addList(session.endpoint);
 }
-
-const isAtList = () => isOnPhone() && !!history.state?.list;
 
 /** @param {string} groupId */
 const draftKey = (groupId) => `chat-draft:${JSON.stringify([groupId, session?.userId])}`;
@@ -369,7 +337,7 @@ onChoose(show, (typed) => groupMeant(typed, [...conversations.keys()]));
 addEventListener("popstate", () => {
   if (!chat || !session) return;
   if (isAtList()) return showList();
-  const asked = new URLSearchParams(location.search).get("group") ?? "";
+  const asked = namedGroup() ?? "";
   show(conversations.has(asked) ? asked : session.group, false);
 });
 
@@ -396,7 +364,7 @@ byId("leave").addEventListener("click", async () => {
   setLeft(groupId, true);
   if (!next) {
     session = { ...session, groups: [] };
-    history.replaceState(history.state, "", addressOf());
+    nameGroup(session.endpoint);
     return signOut();
   }
   leaveView();
@@ -551,7 +519,7 @@ function checkDay() {
 }
 setInterval(checkDay, DAY_CHECK_MS);
 
-const asked = new URLSearchParams(location.search).get("group") ?? session?.group;
+const asked = namedGroup() ?? session?.group;
 const known = session?.groups.find((groupId) => groupId === asked);
 // A link to another group leads to that group's join form, not back to the old one.
 if (session && known) {
