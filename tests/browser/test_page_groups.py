@@ -154,6 +154,8 @@ def test_what_is_typed_is_taken_whole_or_refused(person: People, group: str, cha
     other.send_keys(Keys.ENTER)
     assert ann.text_of("other-group-error") == "The name of the group is missing."
     assert ann.accessibility_faults() == []
+    other.send_keys("x")
+    assert ann.text_of("other-group-error") == ""
     other.clear()
     ann.join_another(family * 10)
     ann.until(lambda: ann.text_of("title") == family * 10)

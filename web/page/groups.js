@@ -1,6 +1,6 @@
 /** The list of groups at the side. On a phone it slides over the conversation. */
 import { isId } from "../chat-client.js";
-import { byId, copyOf, isTaken, moveFocus, part, showAvatar, textOf } from "./elements.js";
+import { byId, copyOf, isTaken, moveFocus, part, showAvatar, showText, textOf } from "./elements.js";
 import { showDayOrTime } from "./dates.js";
 import { faultOf } from "./faults.js";
 import { areNotSent } from "./leaving.js";
@@ -25,6 +25,7 @@ import { preview } from "./quote.js";
 const view = byId("chat-view");
 const list = byId("group-list");
 const toggle = byId("groups-toggle");
+const field = /** @type {HTMLInputElement} */ (byId("other-group"));
 const conversation = byId("conversation");
 const wide = matchMedia("(min-width: 48rem)");
 
@@ -124,18 +125,23 @@ export function onChoose(choose, meant) {
     if (next?.dataset.group) choose(next.dataset.group);
   });
   const form = /** @type {HTMLFormElement} */ (byId("join-group"));
-  const field = /** @type {HTMLInputElement} */ (byId("other-group"));
+  field.addEventListener("input", () => showFault(""));
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
     const typed = field.value.trim().normalize();
     const fault = faultOf(typed, isId, "is too long");
-    field.setAttribute("aria-invalid", `${!!fault}`);
-    byId("other-group-error").textContent = fault && `The name of the group ${fault}.`;
+    showFault(fault && `The name of the group ${fault}.`);
     const groupId = !fault && (await meant(typed));
     if (!groupId) return field.focus();
     form.reset();
     choose(groupId);
   });
+}
+
+/** @param {string} sentence What is wrong with the name of a group to join. Empty: nothing. */
+function showFault(sentence) {
+  field.setAttribute("aria-invalid", `${!!sentence}`);
+  showText(byId("other-group-error"), sentence);
 }
 
 // With the keyboard
@@ -168,6 +174,7 @@ export function openGroups(open) {
   view.classList.toggle("listing", covers);
   conversation.inert = covers;
   toggle.ariaExpanded = `${covers}`;
+  showFault("");
 }
 
 export function focusGroups() {
