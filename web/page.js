@@ -1,13 +1,25 @@
 /** The chat page. It shows what chat-client.js reports. Its parts are in page/. */
 import { ChatClient, isId, isUrl, isVisible } from "./chat-client.js";
 import { alert, endAlert, endAlerts, isAlerted } from "./page/alerts.js";
+import { addGroup, addList, isAtList, namedGroup, nameGroup } from "./page/address.js";
 import { draftOf, edit, reply, rewrite, writeTo } from "./page/composer.js";
 import { endState, onTry, showState } from "./page/connection.js";
 import { Conversation } from "./page/conversation.js";
 import { today } from "./page/dates.js";
 import { byId, isolated, isTouched, moveFocus, showAvatar, textOf } from "./page/elements.js";
-import { count, coversConversation, forgetDays, isOnPhone, onChoose, openGroups, showGroups } from "./page/groups.js";
+import {
+  count,
+  coversConversation,
+  focusGroups,
+  forgetDays,
+  isOnPhone,
+  onChoose,
+  onWide,
+  openGroups,
+  showGroups,
+} from "./page/groups.js";
 import { isInFrontElsewhere, otherTabs, setInFront, setSignedIn } from "./page/in-front.js";
+import { inviteTo } from "./page/invitation.js";
 import { onJoin, showJoinForm } from "./page/join-form.js";
 import { mayLeave, unsentIn } from "./page/leaving.js";
 import { areIds, joinedIn, joinedKey } from "./page/joined.js";
@@ -27,6 +39,9 @@ const SESSION_KEY = "chat-session-2";
 const DAY_CHECK_MS = 60_000;
 /** Reason of alerts: what is wrong with the shown group. */
 const GROUP = "group";
+const question = /** @type {HTMLDialogElement} */ (byId("question"));
+const KEPT = "What you write is kept and sent when you are back.";
+const UNREACHED = `Not connected: the server cannot be reached. ${KEPT}`;
 const IF_NOT_YOU = "If that was not you on another device, sign out and choose another name.";
 
 /** @type {Session | undefined} */
@@ -67,6 +82,7 @@ onJoin(async (values) => {
   const group = await groupMeant(values.group, theirs);
   if (!group) return;
   enter({ ...values, group, groups: [...new Set([...theirs, group])] });
+  show(group);
   // A token says who the user is. Without one, somebody else may have chosen the same name.
   if (!token) watched = group;
 });
@@ -107,17 +123,22 @@ function enter(joined) {
   for (const groupId of joined.groups) open(groupId);
   chat.connect();
   frontChanged();
-  show(joined.group);
 }
 
 /** What each error of the client means here, and what to do. @type {Record<string, (message: string) => string>} */
 const ADVICE = {
   FORBIDDEN: () => "You are not a member of this group, or not any more. Ask to be added, or leave it.",
   TOO_MANY_GROUPS: () => "You are in too many groups. Leave another one, and choose this one again.",
-  REFUSED: (message) =>
-    reached
-      ? `Not connected. ${message}. If you have a new token, sign out and join with it.`
-      : "Not connected: the server cannot be reached, or it refused you. Sign out, and check the address, group, user ID and token.",
+  REFUSED: (message) => {
+    // Without a token, the server has nobody to refuse. But it may want one.
+    if (!session?.token)
+      return reached
+        ? UNREACHED
+        : `${UNREACHED} If this goes on, sign out and check the address. You may need a token.`;
+    return reached
+      ? `Not connected. ${message}. ${KEPT} If you have a new token, sign out and join with it.`
+      : "Not connected: the server cannot be reached, or it refused you. Sign out, and check the address, group, user ID and token.";
+  },
   STORAGE: () =>
     "This browser keeps no messages: its storage is full or blocked. Do not close the page before all are sent.",
 };
@@ -242,13 +263,9 @@ function show(groupId, isNext = true) {
   const { room } = conversation;
   setLeft(groupId, false);
   session = { ...session, group: groupId, groups: [...conversations.keys()] };
-  // For this tab only: a reload returns to the conversation, and another tab can be another user.
-  write("sessionStorage", SESSION_KEY, JSON.stringify(session));
-  const query = new URLSearchParams(location.search);
-  query.set("group", groupId);
-  if (query.has("endpoint")) query.set("endpoint", session.endpoint);
-  if (isNext) addToHistory(`?${query}`);
-  else history.replaceState(history.state, "", `?${query}`);
+  keepSession();
+  if (isNext) addGroup(user.endpoint, groupId);
+  else nameGroup(user.endpoint, groupId);
 
   byId("title").textContent = groupId;
   endAlert(GROUP);
@@ -286,57 +303,48 @@ function show(groupId, isNext = true) {
     typing: (isTyping) => room.setTyping(isTyping),
     people: () => othersOf(room, conversation.names, user.userId),
   });
+  inviteTo(groupId, user.endpoint);
   conversation.show();
   groupsChanged();
   // On a touch screen, the keyboard would cover half of the conversation.
   moveFocus(byId(isTouched() ? "log" : "text"));
 }
 
-/**
- * Back returns to the group before, and on a phone to the list: there, each group that is shown has the list before it.
- *
- * @param {string} query With the group.
- */
-function addToHistory(query) {
-  const { inChat, list, overList } = history.state ?? {};
-  if (!isOnPhone()) {
-    if (!inChat) history.replaceState({ inChat: true }, "", query);
-    else if (query !== location.search) history.pushState({ inChat: true }, "", query);
-  } else if (overList) history.replaceState({ inChat: true, overList }, "", query);
-  else {
-    if (!list) history.replaceState({ inChat: true, list: true }, "", query);
-    history.pushState({ inChat: true, overList: true }, "", query);
-  }
+/** For this tab only: a reload returns to the conversation, and another tab can be another user. */
+const keepSession = () => write("sessionStorage", SESSION_KEY, JSON.stringify(session));
+
+/** Show the list on a phone. Meanwhile, no group is shown. */
+function showList() {
+  openPeople(false);
+  openGroups(true);
+  drawGroups();
+  focusGroups();
+  groupsChanged();
 }
 
-/** Show the list on a phone. If it is the entry before this one, Back must not lead to it once more. */
-function showList() {
-  openGroups(true);
-  if (!isOnPhone()) return;
-  if (history.state?.overList) history.back();
-  else history.replaceState({ inChat: true, list: true }, "");
+function goToList() {
+  showList();
+  if (session) addList(session.endpoint);
 }
 
 /** @param {string} groupId */
 const draftKey = (groupId) => `chat-draft:${JSON.stringify([groupId, session?.userId])}`;
 
-// The list shows the draft of the group that it covers.
-byId("groups-toggle").addEventListener("click", () => {
-  showList();
-  groupsChanged();
-});
+byId("groups-toggle").addEventListener("click", goToList);
 
 onChoose(show, (typed) => groupMeant(typed, [...conversations.keys()]));
 
 addEventListener("popstate", () => {
-  const asked = new URLSearchParams(location.search).get("group") ?? "";
-  const groupId = conversations.has(asked) ? asked : session?.group;
-  if (!chat || !groupId) return;
-  show(groupId, false);
-  openGroups(!!history.state?.list);
+  if (!chat || !session) return;
+  if (isAtList()) return showList();
+  const asked = namedGroup() ?? "";
+  show(conversations.has(asked) ? asked : session.group, false);
 });
 
-const LEAVING = "You stop getting messages of this group. You can join it again by its name.";
+// A wide page shows a group beside the list.
+onWide(() => session && coversConversation() && show(session.group));
+
+const LEAVING = "You stop getting messages of this group on this device. You can join it again by its name.";
 
 byId("leave").addEventListener("click", async () => {
   const conversation = shownConversation();
@@ -356,9 +364,7 @@ byId("leave").addEventListener("click", async () => {
   setLeft(groupId, true);
   if (!next) {
     session = { ...session, groups: [] };
-    const query = new URLSearchParams(location.search);
-    query.delete("group");
-    history.replaceState(history.state, "", `?${query}`);
+    nameGroup(session.endpoint);
     return signOut();
   }
   leaveView();
@@ -367,8 +373,10 @@ byId("leave").addEventListener("click", async () => {
   departed.push(conversation.room);
   unsure.delete(conversation);
   endNotification(groupId);
-  show(next.groupId);
-  showList();
+  if (!isOnPhone()) return show(next.groupId);
+  session = { ...session, group: next.groupId, groups: [...conversations.keys()] };
+  keepSession();
+  goToList();
 });
 
 /** Those in which the user may have unsent messages. */
@@ -377,17 +385,20 @@ const rooms = () => [...new Set([...conversations.values()].map(({ room }) => ro
 /** The groups of the list, the one with the newest message first. @returns {Group[]} */
 function groups() {
   const all = [...conversations].map(([groupId, { room, names, unread, mentioned, loaded, changes }]) => {
-    const newest = summaries.get(groupId)?.lastMessage ?? room.messages.findLast(({ status }) => status === "sent");
+    const sent = summaries.get(groupId)?.lastMessage ?? room.messages.findLast(({ status }) => status === "sent");
+    const unsent = unsentIn(room);
+    const newest = unsent.at(-1) ?? sent;
     const last = newest ? changes.shown(newest) : null;
     const own = last?.senderId === session?.userId;
-    const isEmpty = !last && loaded;
+    const without = loaded ? "No messages yet" : room.state === "waiting" ? "Not loaded yet" : "";
     const sender = last && !own ? names.of(last.senderId, last.senderName) : "You";
     const draft = draftOf(draftKey(groupId));
-    const unsent = unsentIn(room);
     return {
       groupId,
       last,
-      isEmpty,
+      // The clock of this machine may be slow.
+      at: [sent?.timestamp ?? "", last?.timestamp ?? ""].sort()[1],
+      without,
       sender,
       unread,
       mentioned,
@@ -398,7 +409,7 @@ function groups() {
     };
   });
   const newestFirst = (/** @type {Group} */ a, /** @type {Group} */ b) =>
-    (b.last?.timestamp ?? "").localeCompare(a.last?.timestamp ?? "") || a.groupId.localeCompare(b.groupId);
+    b.at.localeCompare(a.at) || a.groupId.localeCompare(b.groupId);
   return all.sort(newestFirst);
 }
 
@@ -409,12 +420,17 @@ function groupsChanged() {
     for (const { room, unread } of conversations.values()) if (!unread) endNotification(room.groupId);
     if (rooms().every((room) => !unsentIn(room).length)) endAlert("STORAGE");
     const unread = count(groups());
-    if (chat && session) document.title = `${unread && `(${unread}) `}${session.group} – Chat`;
+    const shown = shownConversation();
+    if (chat) document.title = `${unread && `(${unread}) `}${shown ? `${shown.room.groupId} – ` : ""}Chat`;
   });
   redraw ??= requestAnimationFrame(() => {
     redraw = undefined;
-    if (chat && session) showGroups(groups(), session.group);
+    drawGroups();
   });
+}
+
+function drawGroups() {
+  if (chat && session) showGroups(groups(), session.group);
 }
 
 /** @param {Conversation} conversation @param {Message} message */
@@ -464,8 +480,11 @@ function stopWatching() {
 // Looking
 
 const isHere = () => !document.hidden && document.hasFocus();
-const isLooking = () => isHere() && !coversConversation();
-const shownConversation = () => session && conversations.get(session.group);
+const isLooking = () => isHere() && !coversConversation() && !question.open;
+/** The conversation that can be seen, also behind a question. */
+const shownConversation = () => (session && !coversConversation() ? conversations.get(session.group) : undefined);
+
+question.addEventListener("close", () => shownConversation()?.update());
 
 function frontChanged() {
   setInFront(isHere() ? userKey() : "");
@@ -500,8 +519,11 @@ function checkDay() {
 }
 setInterval(checkDay, DAY_CHECK_MS);
 
-const asked = new URLSearchParams(location.search).get("group") ?? session?.group;
+const asked = namedGroup() ?? session?.group;
 const known = session?.groups.find((groupId) => groupId === asked);
 // A link to another group leads to that group's join form, not back to the old one.
-if (session && known) enter({ ...session, group: known });
-else showJoinForm(session, false);
+if (session && known) {
+  enter({ ...session, group: known });
+  if (isAtList()) showList();
+  else show(known);
+} else showJoinForm(session, false);

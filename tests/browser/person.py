@@ -78,7 +78,7 @@ class Person:
 
     def open(self, **query: str) -> None:
         self.browser.get(f"{self._page_url}?{urlencode(query)}")
-        self.until(lambda: self.find("group").is_displayed() or self.find("text").is_displayed())
+        self.until(lambda: self.find("name").is_displayed() or self.find("text").is_displayed())
 
     def join(self, group: str, endpoint: str, token: str = "") -> None:
         """Open the page, join, and wait until connected."""
@@ -150,10 +150,16 @@ class Person:
 
     def leave(self) -> None:
         """Leave the shown group, and sign out if it is the only one."""
-        self.find("leave").click()
+        self.ask_to_leave()
         self.find("question-other").click()
         # The question takes its entry of the history away a little later.
         self.until(lambda: not self.script("return history.state?.question"))
+
+    def ask_to_leave(self) -> None:
+        """Press the button to leave the shown group. Where the page is narrow, it is below the people."""
+        if not self.find("leave").is_displayed():
+            self.find("people-toggle").click()
+        self.find("leave").click()
 
     def point(self, text: str) -> None:
         """Move the mouse to a message, if it is there."""

@@ -661,8 +661,9 @@ def test_the_keyboard_reaches_everything_in_order(ann: Person) -> None:
     assert not ann.find("people").is_displayed()
     assert ann.focused == "people-toggle"
 
-    on_phone = ["groups-toggle", "people-toggle", "leave", "log", "text", "primary icon"]
-    everything = ["other-group", "icon", "group", "notify", "sign-out", "leave", "log", "text", "primary icon"]
+    on_phone = ["groups-toggle", "people-toggle", "log", "text", "primary icon"]
+    at_the_side = ["other-group", "icon", "group", "notify", "sign-out"]
+    everything = [*at_the_side, "log", "text", "primary icon", "invite", "leave"]
     tabbable = "#chat-view :is(a, button, input, textarea, [tabindex])"
     visible = """
     const shows = (element) => element.checkVisibility({ visibilityProperty: true });

@@ -102,6 +102,10 @@ def test_two_people_reply_edit_react_and_delete(ann: Person, person: People, gro
     assert chip.get_attribute("aria-label") == "🎉 2: Ann, you"
     bob.script(ROW + "row.querySelector('.chip').click()", "Yes")
     ann.until(lambda: _state(ann, "Yes")["chips"] == ["🎉 1!"])
+    # In one order for everybody, whichever came first.
+    bob.do("Yes", "React: thumbs up")
+    ann.until(lambda: _state(ann, "Yes")["chips"] == ["👍 1", "🎉 1!"])
+    bob.until(lambda: _state(bob, "Yes")["chips"] == ["👍 1!", "🎉 1"])
 
     ann.hover("Shall we meet?\nOn Friday?")
     assert ann.offered == ALL
@@ -130,6 +134,7 @@ def test_a_deleted_message_is_so_for_everybody(ann: Person, person: People, grou
     ann.until_shown("Yes")
     ann.do("Shall we eat?", "Delete")
     ann.until(lambda: ann.focused == "question-safe")
+    assert ann.find("question-what").text == "“Shall we eat?”\nOthers will see “Message deleted” in its place."
     assert ann.accessibility_faults() == []
     ann.press(Keys.ESCAPE)
     ann.until(lambda: not ann.find("question").is_displayed())

@@ -148,11 +148,19 @@ def test_what_is_typed_is_taken_whole_or_refused(person: People, group: str, cha
     other = ann.find("other-group")
     other.send_keys(family * 11, Keys.ENTER)  # 275 bytes.
     assert other.get_attribute("aria-invalid") == "true"
+    assert ann.text_of("other-group-error") == "The name of the group is too long."
     assert ann.focused == "other-group"
+    other.clear()
+    other.send_keys(Keys.ENTER)
+    assert ann.text_of("other-group-error") == "The name of the group is missing."
+    assert ann.accessibility_faults() == []
+    other.send_keys("x")
+    assert ann.text_of("other-group-error") == ""
     other.clear()
     ann.join_another(family * 10)
     ann.until(lambda: ann.text_of("title") == family * 10)
     assert other.get_attribute("aria-invalid") == "false"
+    assert ann.text_of("other-group-error") == ""
 
 
 @IN_BOTH_BROWSERS
@@ -311,7 +319,7 @@ def test_back_returns_to_the_group_before_and_on_a_phone_to_the_list(person: Peo
     assert ann.text_of("title") == other
     ann.browser.back()
     ann.until(lambda: ann.find("groups").is_displayed())
-    assert ann.text_of("title") == group
+    ann.until(lambda: ann.browser.title == "Chat")
     ann.browser.forward()
     ann.until(lambda: ann.text_of("title") == other)
     ann.browser.refresh()

@@ -1,10 +1,11 @@
 /** The conversation of one group: what is in view, what is unread, and where the unread line is. */
 import { onAct, refreshActions } from "./actions.js";
 import { alert, endAlert } from "./alerts.js";
+import { beginningOf } from "./beginning.js";
 import { Changes } from "./changes.js";
 import { showAbout } from "./composer.js";
 import { changedRange, isOpenToActions, MessageList } from "./message-list.js";
-import { byId, isolated } from "./elements.js";
+import { byId, isolated, showText } from "./elements.js";
 import { mentionsUser } from "./mentions.js";
 import { Names } from "./names.js";
 import { ask } from "./question.js";
@@ -43,6 +44,7 @@ const MOST_PAGES = 10;
 const FOUND_MS = 2_500;
 /** Reason of an alert: a message was not found. */
 const FAR = "far";
+const THEN_DELETED = "Others will see “Message deleted” in its place.";
 
 /** The conversation in the log. @type {Conversation | undefined} */
 let shown;
@@ -50,7 +52,7 @@ let shown;
 export class Conversation {
   /** Number of other users' messages that the user has not seen. */
   unread = 0;
-  /** Whether one of them has the user's name. */
+  /** Whether one of them mentions the user. */
   mentioned = false;
   room;
   names = new Names();
@@ -252,12 +254,9 @@ export class Conversation {
     this.list.show(shows, this.#firstUnread());
     log.classList.toggle("loading", !this.loaded);
     byId("older").hidden = !hasOlder;
-    byId("beginning").hidden = hasOlder || state !== "online";
-    byId("beginning").textContent = messages.length
-      ? "This is where the conversation begins."
-      : this.#othersAreHere()
-        ? "No messages yet. Say hello!"
-        : `Nobody has written in “${this.room.groupId}” yet. Group names are exact: capitals and spaces count. Check the name if you expected others here.`;
+    const beginning = beginningOf(this.room, this.#reader.userId, this.loaded);
+    byId("beginning").hidden = !beginning;
+    showText(byId("beginning"), beginning);
     const anchor = anchors.find(({ element }) => element.isConnected);
     if (this.#following) this.showEnd();
     else if (anchor) log.scrollTop += bottomOf(anchor.element) - anchor.place;
@@ -266,12 +265,6 @@ export class Conversation {
     refreshActions();
     // Screen readers read out new messages, but not those that were there before.
     if (state === "online") log.ariaBusy = "false";
-  }
-
-  #othersAreHere() {
-    const { members } = this.room.presence;
-    // The server's list may lag, and not have this user.
-    return members.some(({ userId }) => userId !== this.#reader.userId);
   }
 
   #showNewest() {
@@ -394,7 +387,7 @@ export class Conversation {
     if (action === "reply") this.#reader.reply(messageId);
     else if (action === "edit") this.#reader.edit(messageId, message.message);
     else if (action === "delete") {
-      const what = ["Everybody sees that it was deleted: “", isolated(lineOf(message)), "”"];
+      const what = ["“", isolated(lineOf(message)), "”", document.createElement("br"), THEN_DELETED];
       if ((await ask(["Delete this message?"], what, "Keep it", "Delete")) === "other")
         this.#try("Not deleted", messageId, this.changes.delete(messageId));
     } else if (this.room.canChange) {

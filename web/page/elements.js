@@ -85,24 +85,12 @@ export function isEmoji(text) {
   return [...(characters?.segment(rest) ?? rest)].length <= MOST_EMOJI;
 }
 
-/** The colours so far, in degrees, by id of a user or a group. @type {Map<string, number>} */
-const hues = new Map();
-/** Hues that are closer than this look the same, in degrees. */
-const ALIKE = 24;
-
-/** @param {string} id */
+/** The colour of a user or a group, in degrees. It comes from the id alone, so everybody sees the same one. @param {string} id */
 function hueOf(id) {
-  const known = hues.get(id);
-  if (known !== undefined) return known;
-  let hash = 0;
-  for (const character of id) hash = (hash * 31 + (character.codePointAt(0) ?? 0)) % 997;
-  // Similar hashes get very different colours. One that is taken gives way while there is another.
-  const wishes = Array.from({ length: 360 / ALIKE }, (_, step) => ((hash + step) * 137) % 360);
-  const isFree = (/** @type {number} */ hue) =>
-    [...hues.values()].every((other) => Math.min(Math.abs(hue - other), 360 - Math.abs(hue - other)) >= ALIKE);
-  const hue = wishes.find(isFree) ?? wishes[0];
-  hues.set(id, hue);
-  return hue;
+  // FNV-1a: ids that are nearly the same have very different numbers.
+  let hash = 0x811c9dc5;
+  for (const character of id) hash = Math.imul(hash ^ (character.codePointAt(0) ?? 0), 0x01000193);
+  return (hash >>> 8) % 360;
 }
 
 /** @param {HTMLElement} avatar @param {string} id Of a user or a group. @param {string} name */

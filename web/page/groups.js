@@ -1,18 +1,21 @@
 /** The list of groups at the side. On a phone it slides over the conversation. */
-import { isId, isVisible } from "../chat-client.js";
-import { byId, copyOf, isolated, isTaken, moveFocus, part, showAvatar, textOf } from "./elements.js";
+import { isId } from "../chat-client.js";
+import { byId, copyOf, isTaken, moveFocus, part, showAvatar, showText, textOf } from "./elements.js";
 import { showDayOrTime } from "./dates.js";
+import { faultOf } from "./faults.js";
 import { areNotSent } from "./leaving.js";
+import { preview } from "./quote.js";
 
 /** @import { Message } from "../chat-client.js" */
 /**
  * @typedef {object} Group
  * @property {string} groupId
- * @property {Pick<Message, "messageId" | "senderId" | "senderName" | "message" | "omitted" | "deletedAt" | "timestamp"> | null} last The newest message.
- * @property {boolean} isEmpty Whether the group is known to have no messages.
+ * @property {Pick<Message, "messageId" | "senderId" | "senderName" | "message" | "omitted" | "deletedAt" | "timestamp"> | null} last The newest message. Those that are not sent are the newest.
+ * @property {string} at When the newest one was sent or written. Empty if there is none.
+ * @property {string} without What to say if there is no newest message.
  * @property {string} sender Who sent it, as it is shown.
  * @property {number} unread
- * @property {boolean} mentioned Whether an unread message has the user's name.
+ * @property {boolean} mentioned Whether an unread message mentions the user.
  * @property {boolean} more Whether there may be more unread messages.
  * @property {string} draft What the user has written there, and not sent.
  * @property {number} unsent How many messages are still to be sent, or have failed.
@@ -22,8 +25,12 @@ import { areNotSent } from "./leaving.js";
 const view = byId("chat-view");
 const list = byId("group-list");
 const toggle = byId("groups-toggle");
+const field = /** @type {HTMLInputElement} */ (byId("other-group"));
 const conversation = byId("conversation");
 const wide = matchMedia("(min-width: 48rem)");
+
+/** The group that the user has chosen last. The Tab key leads to it, also while the list covers it. */
+const chosen = () => /** @type {HTMLElement | null} */ (list.querySelector("[tabindex='0']"));
 
 /** @type {Map<string, { element: HTMLElement, look: string }>} */
 const rows = new Map();
@@ -31,7 +38,7 @@ const rows = new Map();
 /**
  * Touch only what has changed.
  *
- * @param {readonly Group[]} groups The newest first. @param {string} current Id of the shown group.
+ * @param {readonly Group[]} groups The newest first. @param {string} current Id of the group that the user has chosen last.
  */
 export function showGroups(groups, current) {
   const ids = new Set(groups.map(({ groupId }) => groupId));
@@ -63,14 +70,15 @@ export function count(groups) {
 
 /** @param {{ element: HTMLElement, look: string }} row @param {Group} group @param {boolean} current */
 function fill(row, group, current) {
-  const { groupId, last, isEmpty, sender, mentioned, draft, unsent, failed } = group;
-  const look = JSON.stringify([last, isEmpty, sender, count([group]), mentioned, draft, unsent, failed, current]);
+  const { groupId, last, without, sender, mentioned, draft, unsent, failed } = group;
+  const shown = current && !coversConversation();
+  const look = JSON.stringify([group, current, shown]);
   if (row.look === look) return;
   row.look = look;
   const { element } = row;
   const button = part(element, "group");
   button.dataset.group = groupId;
-  if (current) button.setAttribute("aria-current", "true");
+  if (shown) button.setAttribute("aria-current", "true");
   else button.removeAttribute("aria-current");
   // One stop for the Tab key, however many groups there are. The arrows go on from there.
   button.tabIndex = current ? 0 : -1;
@@ -78,9 +86,7 @@ function fill(row, group, current) {
   part(element, "name").textContent = groupId;
   part(element, "time").hidden = !last;
   if (last) showDayOrTime(part(element, "time"), last);
-  part(element, "last").replaceChildren(
-    ...(last ? [isolated(sender), ": ", isolated(textOf(last))] : [isEmpty ? "No messages yet" : ""]),
-  );
+  part(element, "last").replaceChildren(...(last ? preview(sender, textOf(last)) : [without]));
   part(element, "draft").hidden = !draft;
   part(element, "draft").lastElementChild?.replaceChildren(draft);
   const mark = part(element, "unsent");
@@ -107,29 +113,35 @@ export function onChoose(choose, meant) {
     if (button?.dataset.group) choose(button.dataset.group);
   });
   document.addEventListener("keydown", ({ key }) => {
-    const current = /** @type {HTMLElement | null} */ (list.querySelector("[aria-current]"));
-    if (key !== "Escape" || !coversConversation() || !current?.dataset.group) return;
-    choose(current.dataset.group);
+    const groupId = chosen()?.dataset.group;
+    if (key !== "Escape" || !coversConversation() || !groupId) return;
+    choose(groupId);
     toggle.focus();
   });
   document.addEventListener("keydown", (event) => {
     if (!event.altKey || view.hidden || !(event.key in STEPS) || isTaken(event)) return;
     event.preventDefault();
-    const next = groupAt(list.querySelector("[aria-current]"), STEPS[event.key]);
+    const next = groupAt(chosen(), STEPS[event.key]);
     if (next?.dataset.group) choose(next.dataset.group);
   });
   const form = /** @type {HTMLFormElement} */ (byId("join-group"));
-  const field = /** @type {HTMLInputElement} */ (byId("other-group"));
+  field.addEventListener("input", () => showFault(""));
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
     const typed = field.value.trim().normalize();
-    const isRight = isId(typed) && isVisible(typed);
-    field.setAttribute("aria-invalid", `${!isRight}`);
-    const groupId = isRight && (await meant(typed));
+    const fault = faultOf(typed, isId, "is too long");
+    showFault(fault && `The name of the group ${fault}.`);
+    const groupId = !fault && (await meant(typed));
     if (!groupId) return field.focus();
     form.reset();
     choose(groupId);
   });
+}
+
+/** @param {string} sentence What is wrong with the name of a group to join. Empty: nothing. */
+function showFault(sentence) {
+  field.setAttribute("aria-invalid", `${!!sentence}`);
+  showText(byId("other-group-error"), sentence);
 }
 
 // With the keyboard
@@ -162,8 +174,13 @@ export function openGroups(open) {
   view.classList.toggle("listing", covers);
   conversation.inert = covers;
   toggle.ariaExpanded = `${covers}`;
-  const current = /** @type {HTMLElement | null} */ (list.querySelector("[aria-current]"));
-  if (covers && current) moveFocus(current);
+  showFault("");
 }
 
-wide.addEventListener("change", () => openGroups(false));
+export function focusGroups() {
+  const last = chosen();
+  if (last) moveFocus(last);
+}
+
+/** @param {() => void} act What to do when the page becomes so wide that the list is beside the conversation. */
+export const onWide = (act) => wide.addEventListener("change", () => wide.matches && act());

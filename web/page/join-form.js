@@ -1,6 +1,7 @@
 /** The form with the group, the user and the server. A link fills it in. */
-import { isId, isUrl, isVisible } from "../chat-client.js";
+import { isId, isUrl } from "../chat-client.js";
 import { byId, isolated } from "./elements.js";
+import { faultOf } from "./faults.js";
 import { joinedIn } from "./joined.js";
 import { read, write } from "./storage.js";
 
@@ -25,7 +26,7 @@ export async function showJoinForm(session, doubtful) {
   // What a link names must not replace a session's endpoint, or a token could leak.
   fill("endpoint", session?.endpoint ?? query.get("endpoint") ?? (await ownEndpoint()));
   fill("group", query.get("group") ?? session?.group ?? theirs().at(-1) ?? "general");
-  showTheirs();
+  greet();
   byId("connection").toggleAttribute("open", doubtful);
   byId("join-view").hidden = false;
   byId("chat-view").hidden = true;
@@ -41,17 +42,26 @@ export async function showJoinForm(session, doubtful) {
 const theirs = () =>
   joinedIn({ endpoint: field("endpoint").value, userId: field("userId").value || field("name").value });
 
-function showTheirs() {
+/** Somebody who was here before goes on where they were. The form asks only for what it does not know. */
+function greet() {
   const groups = theirs();
+  const goesOn = groups.includes(field("group").value);
+  byId("join-title").replaceChildren(
+    ...(groups.length ? ["Welcome back, ", isolated(field("name").value)] : ["Join a group"]),
+  );
+  byId("join-hint").hidden = byId("join-group-field").hidden = goesOn;
+  byId("join-button").textContent = goesOn ? "Continue" : "Join";
+  byId("no-password").hidden = !!field("token").value;
   byId("their-groups").hidden = !groups.length;
   byId("their-groups").replaceChildren(
     "Your groups: ",
     ...groups.flatMap((group, index) => (index ? [", ", isolated(group)] : [isolated(group)])),
-    ". They open, too.",
+    goesOn ? "." : ". They open, too.",
   );
 }
 
-form.addEventListener("input", showTheirs);
+// A field does not go while somebody types in it.
+form.addEventListener("input", ({ target }) => target !== group && greet());
 
 // The group that is filled in is a proposal: to type replaces it.
 const group = /** @type {HTMLInputElement} */ (byId("group"));
@@ -94,13 +104,6 @@ const faultsOf = ({ group, name, endpoint, userId }) => ({
   userId: faultOf(userId || name, isId, "is too long"),
 });
 
-/** @param {string} value @param {(value: string) => boolean} isRight @param {string} fault */
-function faultOf(value, isRight, fault) {
-  if (!value) return "is missing";
-  if (!isVisible(value)) return "has no visible character";
-  return isRight(value) ? "" : fault;
-}
-
 /** What the form calls a field. @param {string} name */
 const nameOf = (name) => field(name).labels?.[0].textContent?.split(",")[0];
 
@@ -115,7 +118,7 @@ function fill(name, value) {
 /** @type {Promise<string> | undefined} */
 let own;
 /** The endpoint that the page was served with. Empty if there is none. */
-const ownEndpoint = () => (own ??= configuredEndpoint());
+export const ownEndpoint = () => (own ??= configuredEndpoint());
 
 async function configuredEndpoint() {
   try {

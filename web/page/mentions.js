@@ -1,20 +1,18 @@
-/** Where a text names the user, or mentions somebody else. */
+/** Where a text mentions the user or somebody else: "@" and the name. The name alone may be a word like any other. */
 
 import { keyOf } from "./elements.js";
 import { splitAtLinks } from "./links.js";
 
 /** @import { Names } from "./names.js" */
 
-// These scripts write no spaces between words.
-const UNSPACED = /[\p{sc=Han}\p{sc=Hiragana}\p{sc=Katakana}\p{sc=Thai}\p{sc=Lao}\p{sc=Khmer}\p{sc=Myanmar}]/u;
-
-// Korean writes particles right after a name.
-const UNSPACED_AFTER = new RegExp(`${UNSPACED.source}|\\p{sc=Hangul}`, "u");
+// These scripts write no space after a name. Korean does between words, but writes particles right after a name.
+const UNSPACED =
+  /[\p{sc=Han}\p{sc=Hiragana}\p{sc=Katakana}\p{sc=Thai}\p{sc=Lao}\p{sc=Khmer}\p{sc=Myanmar}\p{sc=Hangul}]/u;
 
 // What stands before the @ of a mail address is no mention. Some scripts write a prefix right before it.
 const MENTION = "(?<![\\w.%+-])@";
 
-/** The name as a whole word, with an @ before it or without, in upper or lower case. @type {{ name: string, pattern?: RegExp }} */
+/** The mention of the user, in upper or lower case. @type {{ name: string, pattern?: RegExp }} */
 let own = { name: "" };
 /** The answers so far. The unread messages are asked about again with each new one. @type {WeakMap<object, { version: number, answer: boolean }>} */
 let known = new WeakMap();
@@ -23,42 +21,29 @@ let known = new WeakMap();
 const literal = (name) => name.replace(/[\\^$.*+?()[\]{}|]/g, "\\$&");
 
 /** A name that is a part of a longer word is another one. @param {string} name */
-const endOf = (name) => (UNSPACED_AFTER.test([...name].at(-1) ?? "") ? "" : "(?![\\p{L}\\p{M}\\p{N}_])");
+const endOf = (name) => (UNSPACED.test([...name].at(-1) ?? "") ? "" : "(?![\\p{L}\\p{M}\\p{N}_])");
 
 /** @param {string} name From now on, the name of the user. */
 export function setOwnName(name) {
   if (own.name === name) return;
   known = new WeakMap();
-  own = { name, pattern: new RegExp(`(${MENTION}${literal(name)}${endOf(name)}|${bare(name)})`, "giu") };
+  own = { name, pattern: new RegExp(`(${MENTION}${literal(name)}${endOf(name)})`, "giu") };
 }
 
-/** @param {string} name As a whole word. */
-const bare = (name) =>
-  `(?<![@${UNSPACED.test([...name][0]) ? "" : "\\p{L}\\p{M}\\p{N}_"}])${literal(name)}${endOf(name)}`;
-
-/**
- * "@" and one of these names, the longest that fits, but not the user's.
- *
- * @param {string[]} names @param {boolean} isBareToo Also without the "@": to the person of that name, it is a mention.
- */
-export function patternOf(names, isBareToo) {
+/** "@" and one of these names, the longest that fits, but not the user's. @param {string[]} names */
+export function patternOf(names) {
   const others = [...new Set(names)].filter((name) => keyOf(name) !== keyOf(own.name));
   if (!others.length) return undefined;
   others.sort((a, b) => b.length - a.length);
-  const mentions = `${MENTION}(?:${others.map((name) => literal(name) + endOf(name)).join("|")})`;
-  return new RegExp(`(${[mentions, ...(isBareToo ? others.map(bare) : [])].join("|")})`, "giu");
+  return new RegExp(`(${MENTION}(?:${others.map((name) => literal(name) + endOf(name)).join("|")}))`, "giu");
 }
 
-/** Splits a text at the user's name: every second part is the name. @param {string} text */
-export const splitAtName = (text) => (own.pattern ? text.split(own.pattern) : [text]);
+/** Splits a text at mentions of the user: every second part is one. @param {string} text */
+export const splitAtOwn = (text) => (own.pattern ? text.split(own.pattern) : [text]);
 
-/**
- * Splits a text at mentions of others: every second part is one.
- *
- * @param {string} text @param {Names} [names] @param {boolean} [isBareToo] Also at their names without an "@".
- */
-export function splitAtMentions(text, names, isBareToo = false) {
-  const pattern = names?.mentions(isBareToo);
+/** Splits a text at mentions of others: every second part is one. @param {string} text @param {Names} [names] */
+export function splitAtMentions(text, names) {
+  const pattern = names?.mentions;
   return pattern ? text.split(pattern) : [text];
 }
 
@@ -70,7 +55,7 @@ export function mentionsUser(message, names) {
   if (before?.version === version) return before.answer;
   const parts = splitAtLinks(message.message).filter((_, index) => index % 2 === 0);
   const rest = parts.flatMap((text) => splitAtMentions(text, names).filter((_, index) => index % 2 === 0));
-  const answer = rest.some((text) => splitAtName(text).length > 1);
+  const answer = rest.some((text) => splitAtOwn(text).length > 1);
   known.set(message, { version, answer });
   return answer;
 }

@@ -2,7 +2,7 @@
 import { copyOf, isEmoji, part, showAvatar, showText, textOf } from "./elements.js";
 import { dayOf, momentOf, nameOfDay, showTime, timeOf } from "./dates.js";
 import { addressOf, splitAtLinks } from "./links.js";
-import { mentionsUser, splitAtMentions, splitAtName } from "./mentions.js";
+import { mentionsUser, splitAtMentions, splitAtOwn } from "./mentions.js";
 import { showQuote } from "./quote.js";
 import { showReactions } from "./reactions.js";
 
@@ -148,7 +148,7 @@ export class MessageList {
       message.key !== this.#unread;
     row.start = continued ? start : +time;
     const name = this.#names.of(message.senderId, message.senderName);
-    const mentions = message.own || message.message.includes("@") ? this.#names.version : "";
+    const mentions = message.message.includes("@") ? this.#names.version : "";
     const reactions = message.reactions ? this.#names.version : "";
     const look = `${newDay} ${continued} ${name} ${mentions} ${reactions}`;
     if (row.message === message && row.look === look) return;
@@ -211,7 +211,7 @@ export class MessageList {
   }
 }
 
-/** The text, with links, and with names marked. @param {Message} message @param {Names} names @returns {Part[]} */
+/** The text, with links, and with mentions marked. @param {Message} message @param {Names} names @returns {Part[]} */
 function partsOf(message, names) {
   /** @type {(texts: string[], every: Part[0], other: (text: string) => Part[]) => Part[]} */
   const each = (texts, kind, other) =>
@@ -221,8 +221,8 @@ function partsOf(message, names) {
   // Nobody sees spaces at the ends of lines, but they break lines.
   const shown = textOf(message).replace(/[^\S\n]+$/gmu, "");
   return each(splitAtLinks(shown), "link", (text) =>
-    each(splitAtMentions(text, names, message.own), "person", (text) =>
-      isForUser ? each(splitAtName(text), "mark", plain) : plain(text),
+    each(splitAtMentions(text, names), "person", (text) =>
+      isForUser ? each(splitAtOwn(text), "mark", plain) : plain(text),
     ),
   );
 }

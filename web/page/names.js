@@ -8,8 +8,8 @@ export class Names {
 
   /** What users are called, by the key of the name and by user. @type {Map<string, Map<string, string>>} */
   #users = new Map();
-  /** With the "@" only, and without it, too. @type {{ version: number, patterns: (RegExp | undefined)[] }} */
-  #mentions = { version: 0, patterns: [] };
+  /** @type {{ version: number, pattern?: RegExp }} */
+  #mentions = { version: 0 };
 
   /** Learn that a user has a name. @param {string} userId @param {string} [name] */
   learn(userId, name) {
@@ -29,13 +29,13 @@ export class Names {
     return alone || !userId || key === keyOf(plain(userId)) ? shown : `${shown} (${plain(userId)})`;
   }
 
-  /** "@" and the name of somebody else. Undefined without others. @param {boolean} isBareToo Also without the "@". */
-  mentions(isBareToo) {
+  /** "@" and the name of somebody else. Undefined without others. */
+  get mentions() {
     if (this.#mentions.version !== this.version) {
       const users = [...this.#users.values()].flatMap((users) => [...users]);
       const names = users.flatMap(([userId, name]) => [name, this.of(userId, name)]);
-      this.#mentions = { version: this.version, patterns: [patternOf(names, false), patternOf(names, true)] };
+      this.#mentions = { version: this.version, pattern: patternOf(names) };
     }
-    return this.#mentions.patterns[Number(isBareToo)];
+    return this.#mentions.pattern;
   }
 }

@@ -1,4 +1,4 @@
-/** One line of a message that another one answers, or that the user answers or edits. */
+/** One line of a message: of one that is answered or edited, and in the list of groups. */
 import { isolated, textOf } from "./elements.js";
 
 /** @import { Message } from "../chat-client.js" */
@@ -12,6 +12,20 @@ export function lineOf(message) {
   return [...line].slice(0, MOST_CHARACTERS).join("");
 }
 
+/**
+ * A sender and one line of their message, each an element in its own direction.
+ *
+ * @param {string} name Empty: the line alone. @param {string} line What does not fit is cut.
+ */
+export function preview(name, line) {
+  const by = document.createElement("span");
+  by.className = "of";
+  by.append(isolated(name), ": ");
+  const said = isolated(line);
+  said.className = "said";
+  return name ? [by, said] : [said];
+}
+
 /** @param {HTMLElement} element @param {Message | undefined} message @param {People} people */
 export function showQuote(element, message, { names }) {
   const name = message?.own ? "You" : message && names.of(message.senderId, message.senderName);
@@ -20,11 +34,5 @@ export function showQuote(element, message, { names }) {
   // What has not changed stays: a screen reader would read it again.
   if (element.dataset.look === look && element.hasChildNodes()) return;
   element.dataset.look = look;
-  const said = document.createElement("span");
-  said.className = "said";
-  said.append(isolated(line));
-  const by = document.createElement("span");
-  by.className = "of";
-  by.append(isolated(name ?? ""));
-  element.replaceChildren(...(name ? [by, ": ", said] : [said]));
+  element.replaceChildren(...preview(name ?? "", line));
 }

@@ -4,6 +4,17 @@ import { part } from "./elements.js";
 
 /** @import { People } from "./message-list.js" */
 
+/** Those of the bar, in its order. */
+const bar = Array.from(document.querySelectorAll("#actions [data-reaction]"), (button) =>
+  button.getAttribute("data-reaction"),
+);
+
+/** Everybody sees them in one order: first those of the bar. The server gives none. @param {string} a @param {string} b */
+function inOrder(a, b) {
+  const [placeOfA, placeOfB] = [a, b].map((reaction) => (bar.includes(reaction) ? bar.indexOf(reaction) : bar.length));
+  return placeOfA - placeOfB || (a < b ? -1 : 1);
+}
+
 /** The reactions of one user. @param {Record<string, string[]> | undefined} reactions @param {string} userId */
 export const reactionsOf = (reactions = {}, userId) =>
   Object.keys(reactions).filter((reaction) => reactions[reaction].includes(userId));
@@ -13,7 +24,6 @@ export function withReaction(reactions = {}, reaction, userId, on) {
   const others = (reactions[reaction] ?? []).filter((id) => id !== userId);
   const { [reaction]: _, ...rest } = reactions;
   if (!on && !others.length) return rest;
-  // The one that was there keeps its place.
   return { ...reactions, [reaction]: on ? [...others, userId] : others };
 }
 
@@ -22,7 +32,8 @@ export function showReactions(element, reactions = {}, { userId, nameOf }) {
   const before = new Map(
     Array.from(element.children, (child) => [/** @type {HTMLElement} */ (child).dataset.reaction, child]),
   );
-  const chips = Object.entries(reactions).map(([reaction, users]) => {
+  const entries = Object.entries(reactions).sort(([a], [b]) => inOrder(a, b));
+  const chips = entries.map(([reaction, users]) => {
     const chip = /** @type {HTMLButtonElement} */ (before.get(reaction) ?? document.createElement("button"));
     const own = users.includes(userId);
     const names = [...users.filter((id) => id !== userId).map(nameOf), ...(own ? ["you"] : [])].join(", ");
@@ -44,6 +55,7 @@ export function showReactions(element, reactions = {}, { userId, nameOf }) {
     if (chip === document.activeElement) part(/** @type {Element} */ (element.parentElement), "more").focus();
     chip.remove();
   }
-  for (const chip of chips) if (chip.parentElement !== element) element.append(chip);
+  for (const [place, chip] of chips.entries())
+    if (element.children[place] !== chip) element.insertBefore(chip, element.children[place]);
   element.hidden = !chips.length;
 }
