@@ -131,7 +131,6 @@ class Emulator:
             "DOCKER_HOST": "unix:///nonexistent/docker.sock",
             # The functions inherit it. It adds what the runtime on AWS does beyond calling them.
             "PYTHONPATH": str(_LAMBDA_RUNTIME),
-            "PYTHONDONTWRITEBYTECODE": "1",
         }
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(  # noqa: S603 - our own module in our own interpreter

@@ -100,6 +100,7 @@ def run(directory: str) -> None:
     Args:
         directory: Its files. They are removed at the end.
     """
+    os.environ["PYTHONDONTWRITEBYTECODE"] = "1"  # The functions inherit it. This process compiles what it imports.
     _let_log_groups_change_their_key()
     _compare_log_groups_as_aws_does()
     _match_what_does_not_exist()
