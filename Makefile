@@ -98,7 +98,7 @@ lock: $(STAMP) ## Update the pinned dependencies of requirements*.in
 	@$(UV_COMPILE) $(UV_HERE) requirements-chat.in --constraint requirements-dev.txt --no-emit-package debugpy \
 		--output-file requirements-chat.txt
 
-clean: ## Remove everything that was installed or built
+clean: ## Remove everything that was installed or built, but not the messages in .chat/
 	rm -rf $(VENV) .build dist mutants node_modules benchmarks/node/node_modules
 
 # The chat needs a third of the packages. What installs all of them installs these too.

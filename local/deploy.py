@@ -16,6 +16,7 @@ from pulumi.runtime.stack import run_pulumi_func
 from .aws.properties import with_integers
 from .aws.resources import create, look_up
 from .emulator import Emulator
+from .update import Resources, UpdatingMonitor
 
 PROJECT_DIRECTORY = Path(__file__).resolve().parent.parent
 STACK = "local"
@@ -51,12 +52,16 @@ class _NoCallbacks:
         pass
 
 
-def deploy(emulator: Emulator, config: Mapping[str, object] | None = None) -> dict[str, Any]:
+def deploy(
+    emulator: Emulator, config: Mapping[str, object] | None = None, resources: Resources | None = None
+) -> dict[str, Any]:
     """Deploy the program into an emulator.
 
     Args:
         emulator: A running emulator.
         config: Values by key, without the project's name. They override the defaults of ``Pulumi.yaml``.
+        resources: What the last deployment has left in the emulator. It becomes what this one leaves there. None if the
+            emulator is new and nothing is deployed over this deployment.
 
     Returns:
         The outputs of the stack, by name.
@@ -70,10 +75,17 @@ def deploy(emulator: Emulator, config: Mapping[str, object] | None = None) -> di
     asyncio.set_event_loop(loop)
     try:
         SETTINGS.outputs.clear()  # A failed deployment leaves outputs behind, in a loop that is closed.
-        set_mocks(_IntoEmulator(emulator), project=name, stack=STACK, preview=False)
+        mocks = _IntoEmulator(emulator)
+        monitor = None if resources is None else UpdatingMonitor(mocks, emulator, resources)
+        set_mocks(mocks, project=name, stack=STACK, preview=False, monitor=monitor)
         SETTINGS.callbacks = _NoCallbacks()
         set_all_config({key: _config_text(value) for key, value in (defaults | given).items()})
-        return loop.run_until_complete(_outputs())
+        outputs = loop.run_until_complete(_outputs())
+        if resources is not None and monitor:
+            monitor.finish()
+            resources.clear()
+            resources.update(monitor.resources_now)
+        return outputs
     finally:
         asyncio.set_event_loop(None)
         loop.close()

@@ -2,7 +2,7 @@
 
 import json
 import threading
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler, SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -20,7 +20,7 @@ class Page:
 
         Args:
             websocket_url: Where the page connects by default. The page reads it from ``config.json``.
-            port: Where to listen; 0 for any free port.
+            port: Where to listen. If it is in use, and for 0, any free port.
         """
         config = json.dumps({"endpoint": websocket_url}).encode()
 
@@ -35,13 +35,18 @@ class Page:
                 else:
                     super().do_GET()
 
-        self._server = ThreadingHTTPServer((HOST, port), Handler)
+        self._server = server(port, Handler)
         self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
+
+    @property
+    def port(self) -> int:
+        """Where it listens."""
+        return self._server.server_port
 
     @property
     def url(self) -> str:
         """Address of the page."""
-        return f"http://{HOST}:{self._server.server_port}/"
+        return f"http://{HOST}:{self.port}/"
 
     def __enter__(self) -> Self:
         """Start the server."""
@@ -55,6 +60,14 @@ class Page:
         self._server.shutdown()
         self._thread.join()
         self._server.server_close()
+
+
+def server(port: int, handler: type[BaseHTTPRequestHandler]) -> ThreadingHTTPServer:
+    """Return a server on a port of the loopback address, or on any free port if that is in use."""
+    try:
+        return ThreadingHTTPServer((HOST, port), handler)
+    except OSError:
+        return ThreadingHTTPServer((HOST, 0), handler)
 
 
 class _Handler(SimpleHTTPRequestHandler):

@@ -30,15 +30,21 @@ USELESS_PROXIES = {
 
 
 @contextmanager
-def local_chat(directory: Path, *arguments: str, port: int = 0) -> Iterator[tuple[subprocess.Popen[str], str, str]]:
+def local_chat(
+    directory: Path, *arguments: str, port: int | None = 0
+) -> Iterator[tuple[subprocess.Popen[str], str, str]]:
     """Start a chat. Yields its process, the URL of its ready line, and its output. Its files go into the directory.
 
-    By default it uses any free port, because another program may be about to take the usual one.
+    By default it uses any free port, because another program may be about to take the usual one. What it keeps is in
+    ``kept``, all else in ``temporary``.
     """
+    temporary = directory / "temporary"
+    temporary.mkdir(exist_ok=True)
+    ports = [] if port is None else ["--port", str(port)]
     process = subprocess.Popen(
-        [sys.executable, "-m", "local", "--port", str(port), *arguments],
+        [sys.executable, "-m", "local", "--folder", str(directory / "kept"), *ports, *arguments],
         cwd=ROOT,
-        env=os.environ | {"TMPDIR": str(directory), "AWS_PROFILE": "not-to-be-touched"} | USELESS_PROXIES,
+        env=os.environ | {"TMPDIR": str(temporary), "AWS_PROFILE": "not-to-be-touched"} | USELESS_PROXIES,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -101,7 +107,7 @@ def test_serves_a_chat_and_leaves_nothing_behind(tmp_path: Path, end: signal.Sig
             process.send_signal(end)
             assert process.wait(timeout=20) == 0
         assert not [one for one in processes if alive(one)]
-        assert list(tmp_path.iterdir()) == []
+        assert list((tmp_path / "temporary").iterdir()) == []
 
 
 def test_killing_it_ends_the_emulator_too(tmp_path: Path) -> None:
@@ -113,7 +119,7 @@ def test_killing_it_ends_the_emulator_too(tmp_path: Path) -> None:
         while [one for one in processes if alive(one)]:
             assert time.monotonic() < deadline, "some processes are still running"
             time.sleep(0.05)
-    assert list(tmp_path.iterdir()) == []
+    assert list((tmp_path / "temporary").iterdir()) == []
 
 
 def test_uses_another_port_if_the_usual_one_is_in_use(tmp_path: Path) -> None:
