@@ -29,7 +29,7 @@ PULUMI := $(or $(shell command -v pulumi),.tools/pulumi)
 PULUMI_TOOLS := $(if $(filter .tools/pulumi,$(PULUMI)),.tools/pulumi .tools/pulumi-language-yaml)
 PULUMI_VERSION := v3.274.1
 
-.PHONY: help chat join emulator test test-lambda engine mutants soak bench check format generate dist lock clean
+.PHONY: help chat join token emulator test test-lambda engine mutants soak bench check format generate dist lock clean
 
 help: ## Show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -39,6 +39,9 @@ chat: $(CHAT_STAMP) ## Start the chat on this machine; stop it with Ctrl-C
 
 join: $(CHAT_STAMP) ## Chat from the terminal: GROUP=demo NAME=ann; ARGS=--group=support for more groups; URL=wss://… for a chat elsewhere
 	@$(RUN) -m local.join --group=$(call given,GROUP) --name=$(call given,NAME) --url=$(call given,URL) $(ARGS)
+
+token: $(CHAT_STAMP) ## Print a token for make chat ARGS=--jwt: USER=ann GROUPS=demo,support
+	@$(RUN) -m local.mint --user=$(call given,USER) --groups=$(call given,GROUPS) $(ARGS)
 
 emulator: $(CHAT_STAMP) ## Start an AWS account on this machine for the Pulumi CLI; stop it with Ctrl-C
 	@$(RUN) -m local.aws
@@ -73,6 +76,7 @@ check: $(STAMP) node_modules/.installed ## Check format, lint, security and type
 	@$(VENV)/bin/ruff format --check
 	@$(VENV)/bin/ruff check
 	@$(RUN) -m mypy
+	@for platform in win32 darwin; do $(RUN) -m mypy --platform $$platform local || exit 1; done
 	@npm run --silent check
 	@! git grep -nE "^(<{7}|>{7}) "
 	@$(RUN) .ci/audit.py

@@ -7,8 +7,10 @@ import sys
 import time
 import traceback
 from contextlib import ExitStack, suppress
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
+from urllib.parse import urlencode
 
 from .emulator import USUAL_PORT, Emulator, EmulatorError, loopback_only
 from .kept import USUAL_FOLDER, ChatRunsError, Kept
@@ -67,12 +69,17 @@ def _run(arguments: argparse.Namespace, kept: Kept, opened: ExitStack, started: 
     from .page import Page  # noqa: PLC0415
 
     before = _wait(emulator, kept, before)
-    provider = opened.enter_context(IdentityProvider()) if arguments.jwt else None
+    provider = None
+    if arguments.jwt:
+        provider = opened.enter_context(IdentityProvider(addresses.get("issuerPort", 0), kept=kept.key))
+        addresses["issuerPort"] = provider.port
     outputs = _deploy(emulator, kept, _with_tokens(provider) if provider else {}, before)
     url = outputs["WebSocketURL"]
-    page = opened.enter_context(Page(url, addresses.get("pagePort", 0)))
-    kept.keep_addresses(addresses | {"port": emulator.port, "pagePort": page.port})
-    _show(url, page.url, emulator, provider, time.monotonic() - started)
+    sign_in = partial(_signed_in, provider) if provider else None
+    page = opened.enter_context(Page(url, addresses.get("pagePort", 0), sign_in))
+    address = f"{page.url}as/ann" if arguments.jwt else f"{page.url}?group={GROUP}"
+    kept.keep_addresses(addresses | {"port": emulator.port, "pagePort": page.port, "page": address})
+    _show(url, address, arguments, time.monotonic() - started)
     _follow(emulator, list(outputs["LogGroupNames"].values()))
 
 
@@ -172,6 +179,12 @@ def _with_tokens(provider: "IdentityProvider") -> dict[str, object]:
     }
 
 
+def _signed_in(provider: "IdentityProvider", user: str) -> str:
+    """Return the query and the fragment with which the page signs a user in."""
+    query = urlencode({"group": GROUP, "name": user, "userId": user})
+    return f"?{query}#token={provider.mint(user, [GROUP])}"
+
+
 def _end(_signal: int, _frame: object) -> NoReturn:
     raise KeyboardInterrupt
 
@@ -180,35 +193,27 @@ def _say(what: str) -> None:
     print(what, file=sys.stderr, flush=True)
 
 
-def _show(url: str, page_url: str, emulator: Emulator, provider: "IdentityProvider | None", seconds: float) -> None:
-    clients, tokens = {}, ""
-    terminal = f"make join GROUP={GROUP} NAME=Ann" + ("" if emulator.port == USUAL_PORT else f" URL={url}")
-    for user_id in ("alice", "bob"):
-        query = f"userId={user_id}&groupId={GROUP}"
-        if provider:
-            token = provider.mint(user_id, [GROUP])
-            query = f"groupId={GROUP}&token={token}"
-            if user_id == "alice":
-                page_url += f"?group={GROUP}&name=alice&userId=alice#token={token}"
-            tokens += f"\n  token of {user_id:<6}{token}"
-        clients[user_id] = f'npx wscat -c "{url}?{query}"'
+def _show(url: str, page: str, arguments: argparse.Namespace, seconds: float) -> None:
+    """Print what to open, to run and to type, all in one group."""
+    terminal = f"make join GROUP={GROUP} NAME=Bob" + ("" if arguments.folder == USUAL_FOLDER else f" URL={url}")
+    query, more = f"userId=carol&groupId={GROUP}", ""
+    if arguments.jwt:
+        query = f"groupId={GROUP}&token=$(make token USER=carol GROUPS={GROUP})"
+        terminal = f"CHAT_TOKEN=$(make token USER=bob GROUPS={GROUP}) {terminal}"
+        more = f"\n  a token        make token USER=ann GROUPS={GROUP}"
     message = (
-        f'{{"action":"sendMessage","groupId":"{GROUP}","senderId":"alice","senderName":"Alice","message":"Hello"}}'
+        f'{{"action":"sendMessage","groupId":"{GROUP}","senderId":"carol","senderName":"Carol","message":"Hello"}}'
     )
-    if provider:
-        terminal = f"CHAT_TOKEN=… {terminal}"
-        tokens = f"\n\nClients need a token. These are valid for an hour, in the group {GROUP}:\n{tokens}"
     print(
         f"""
-The chat is up after {seconds:.1f} s. AWS services: {emulator.endpoint}
+The chat is up after {seconds:.1f} s, in the group {GROUP}.
 
-  chat page      {page_url}
+  chat page      {page}
+  terminal       {terminal}{more}
   WebSocketURL   {url}
-  .env.local     NEXT_PUBLIC_WS_ENDPOINT={url}
-  terminal       {terminal}
-  first client   {clients["alice"]}
-  second client  {clients["bob"]}
-  then type      {message}{tokens}
+  your app       echo NEXT_PUBLIC_WS_ENDPOINT={url} >> YOUR-APP/.env.local
+  wscat          npx wscat -c "{url}?{query}"
+  then type      {message}
 
 Ctrl-C stops everything. What the functions log:
 

@@ -10,8 +10,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from .page import HOST
-
 if sys.platform == "win32":
     import msvcrt
 else:
@@ -36,6 +34,7 @@ class Kept:
 
     Attributes:
         state: The file with the emulator's state.
+        key: The file with the key that signs the chat's tokens.
         errors: The file for the details of an error.
         lock: The descriptor that makes the folder one's own.
     """
@@ -44,12 +43,17 @@ class Kept:
         """Name the folder. It need not exist."""
         self.state = folder / "state.json"
         self.errors = folder / "error.log"
+        self.key = folder / "key.pem"
         self.lock = -1
         self._folder = folder
         self._addresses = folder / "addresses.json"
 
     def addresses(self) -> dict[str, Any]:
-        """Return the addresses of the last start, as far as they are known: ``port``, ``apiId``, ``pagePort``."""
+        """Return the addresses of the last start, as far as they are known.
+
+        They are ``apiId``, ``port`` of the emulator, ``pagePort``, ``page``, which is its whole
+        address, and ``issuerPort`` of the identity provider.
+        """
         return {"apiId": secrets.token_hex(4)} | self._known_addresses()
 
     def _known_addresses(self) -> dict[str, Any]:
@@ -96,8 +100,7 @@ class Kept:
         while not _locked(self.lock):
             if time.monotonic() > deadline:
                 os.close(self.lock)
-                port = self._known_addresses().get("pagePort")
-                raise ChatRunsError(f"http://{HOST}:{port}/" if port else "")
+                raise ChatRunsError(self._known_addresses().get("page", ""))
             time.sleep(0.1)
         return self
 

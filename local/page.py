@@ -2,25 +2,29 @@
 
 import json
 import threading
+from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import TracebackType
 from typing import Self
+from urllib.parse import unquote
 
 HOST = "127.0.0.1"
 
+_AS = "/as/"
 _WEB = Path(__file__).parent.parent / "web"
 
 
 class Page:
     """A server of ``web/``. Use it as a context manager."""
 
-    def __init__(self, websocket_url: str, port: int = 0) -> None:
+    def __init__(self, websocket_url: str, port: int = 0, sign_in: Callable[[str], str] | None = None) -> None:
         """Create the server.
 
         Args:
             websocket_url: Where the page connects by default. The page reads it from ``config.json``.
             port: Where to listen. If it is in use, and for 0, any free port.
+            sign_in: Returns the page's query and fragment for a user, whom ``/as/ann`` signs in. None for no users.
         """
         config = json.dumps({"endpoint": websocket_url}).encode()
 
@@ -32,6 +36,11 @@ class Page:
                     self.send_header("Content-Length", str(len(config)))
                     self.end_headers()
                     self.wfile.write(config)
+                elif sign_in and self.path.startswith(_AS) and is_for_here(self):
+                    self.send_response(302)
+                    self.send_header("Location", f"/{sign_in(unquote(self.path.removeprefix(_AS)))}")
+                    self.send_header("Content-Length", "0")
+                    self.end_headers()
                 else:
                     super().do_GET()
 
@@ -68,6 +77,12 @@ def server(port: int, handler: type[BaseHTTPRequestHandler]) -> ThreadingHTTPSer
         return ThreadingHTTPServer((HOST, port), handler)
     except OSError:
         return ThreadingHTTPServer((HOST, 0), handler)
+
+
+def is_for_here(request: BaseHTTPRequestHandler) -> bool:
+    """Whether a request names this machine as its host. A page of a foreign name that leads here must get no token."""
+    host = request.headers.get("Host", "").rpartition(":")[0]
+    return host in {HOST, "localhost"}
 
 
 class _Handler(SimpleHTTPRequestHandler):

@@ -4,6 +4,7 @@ import shlex
 import signal
 import sys
 import tempfile
+import time
 from pathlib import Path
 from typing import NoReturn
 
@@ -25,7 +26,8 @@ def main() -> None:
         ):
             create_messages_table(emulator)
             _show(Path(state), emulator, provider)
-            signal.pause()
+            while True:
+                time.sleep(60)  # until a signal comes
     except EmulatorError as error:
         sys.exit(f"The emulator cannot start: {error}")
     except KeyboardInterrupt:

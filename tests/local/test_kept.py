@@ -21,7 +21,7 @@ from local.kept import EMULATOR, FORMAT, Kept
 from local.prerequisites import create_messages_table
 from tests.clients import ChatClient
 
-from .test_local import ROOT, alive, group_of, local_chat
+from .test_local import ROOT, alive, group_of, local_chat, token
 
 FUNCTION = "aws:lambda/function:Function"
 
@@ -104,6 +104,17 @@ def test_nobody_is_here_who_was_connected_before(tmp_path: Path) -> None:
         assert [member["userId"] for member in bob.ask("getPresence")["members"]] == ["bob"]
 
 
+def test_tokens_stay_valid(tmp_path: Path) -> None:
+    with chat(tmp_path, "--jwt", port=0) as (_, url, _):
+        anns = token(tmp_path, "ann").stdout.strip()
+    with chat(tmp_path, "--jwt") as (_, again, _), ChatClient(again, "ann", "demo", token=anns) as ann:
+        assert again == url
+        assert ann.ask("ping")["action"] == "pong"
+        assert (tmp_path / "kept/key.pem").stat().st_mode & 0o777 == 0o600
+    with chat(tmp_path) as (_, again, _), ChatClient(again, "ann", "demo") as ann:  # The program without jwt.
+        assert ann.ask("ping")["action"] == "pong"
+
+
 def test_what_was_said_before_a_kill_is_kept(tmp_path: Path) -> None:
     with chat(tmp_path, port=0) as (process, url, _):
         say(url, "before")
@@ -112,6 +123,40 @@ def test_what_was_said_before_a_kill_is_kept(tmp_path: Path) -> None:
     with chat(tmp_path) as (_, again, _):
         assert (again, said(url)) == (url, ["before"])
     end_all(processes)
+
+
+def test_an_emulator_that_has_not_ended_yet_keeps_the_folder(tmp_path: Path) -> None:
+    with chat(tmp_path, port=0) as (process, url, _):
+        say(url, "before")
+        processes = group_of(process.pid)
+        os.kill(processes[1], signal.SIGSTOP)  # It cannot write what was said last.
+        process.kill()
+        process.wait()
+        done = subprocess.run(
+            [sys.executable, "-m", "local", "--folder", str(tmp_path / "kept")],
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        os.kill(processes[1], signal.SIGCONT)
+        assert done.stderr.startswith("This chat runs already")
+    end_all(processes)
+    with chat(tmp_path) as (_, again, _):
+        assert (again, said(url)) == (url, ["before"])
+
+
+def test_nothing_is_written_before_a_deployment_is_done(tmp_path: Path) -> None:
+    file = tmp_path / "state.json"
+    with Emulator(port=0, state=file) as emulator:
+        create_messages_table(emulator)
+    assert not file.exists()
+    with Emulator(port=0, state=file) as emulator:
+        create_messages_table(emulator)
+        emulator.keep({"resources": {}})
+        assert json.loads(file.read_text())["deployment"] == {"resources": {}}
+    with Emulator(port=0, state=file) as emulator:
+        assert emulator.client("dynamodb").list_tables()["TableNames"] == ["ChatMessages"]
 
 
 def test_a_killed_emulator_is_said_in_one_line_and_loses_nothing(tmp_path: Path) -> None:
