@@ -6,14 +6,14 @@ import signal
 import sys
 import time
 import traceback
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 from urllib.parse import urlencode
 
-from .emulator import USUAL_PORT, Emulator, EmulatorError, loopback_only
-from .kept import USUAL_FOLDER, ChatRunsError, Kept
+from .emulator import USUAL_PORT, Emulator, EmulatorError, StateError, loopback_only
+from .kept import USUAL_FOLDER, ChatRunsError, FolderError, Kept
 
 if TYPE_CHECKING:
     from .identity_provider import IdentityProvider
@@ -44,6 +44,8 @@ def main() -> None:
             f"This chat runs already{f': {running}' if str(running) else ''}. Use it, or stop it with Ctrl-C in its "
             "terminal. For a second chat, name a folder for what it keeps: make chat ARGS=--folder=.chat/second"
         )
+    except FolderError as error:
+        sys.exit(f"The chat cannot start: {error}. Name another folder: make chat ARGS=--folder=FOLDER")
     except EmulatorError as error:
         sys.exit(f"The chat cannot start: {error}")
     except KeyboardInterrupt:
@@ -87,9 +89,7 @@ def _wait(emulator: Emulator, kept: Kept, before: dict[str, Any] | None) -> dict
     """Wait until the emulator answers. Returns what is deployed in it: nothing, if it cannot use the state."""
     try:
         emulator.wait()
-    except EmulatorError as error:
-        if before is None:
-            raise
+    except StateError as error:
         _begin_again(kept, str(error))
         emulator.stop()
         emulator.start()
@@ -115,8 +115,9 @@ def _deploy(emulator: Emulator, kept: Kept, config: dict[str, object], before: d
         if not emulator.runs:
             sys.exit(_ENDED)
         kept.errors.write_text(traceback.format_exc())
+        why = " ".join(str(error).split()).rstrip(".") or type(error).__name__
         empty = f", or begin with an empty chat: {_AGAIN} ARGS=--fresh" if before else ""
-        sys.exit(f"The program cannot be deployed: {error}\nFix it and start again{empty}. Details: {kept.errors}")
+        sys.exit(f"The program cannot be deployed: {why}. Fix it and start again{empty}. Details: {kept.errors}")
     if before:
         forget_connections(emulator, outputs["ConnectionsTable"])
     emulator.keep({"resources": resources})
@@ -129,9 +130,12 @@ def _follow(emulator: Emulator, log_groups: list[str]) -> NoReturn:
 
     from .logs import follow  # noqa: PLC0415
 
-    with suppress(BotoCoreError, ClientError):
+    try:
         for line in follow(emulator, log_groups):
             print(line, flush=True)
+    except (BotoCoreError, ClientError) as error:
+        if emulator.runs:
+            sys.exit(f"The functions' logs cannot be read: {error}. The messages are kept. Start again: {_AGAIN}")
     sys.exit(_ENDED)
 
 
@@ -147,8 +151,15 @@ def _stop(emulator: Emulator) -> None:
     emulator.stop()
 
 
+class _Parser(argparse.ArgumentParser):
+    """Says what is wrong in one line."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"{message}. All options: make chat ARGS=--help\n")
+
+
 def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m local", description="Run the whole chat on this machine.")
+    parser = _Parser(prog="python -m local", description="Run the whole chat on this machine.")
     parser.add_argument(
         "--port",
         type=_port,

@@ -21,6 +21,8 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
+from .kept import UNUSABLE_STATE
+
 HOST = "127.0.0.1"
 USUAL_PORT = 4566
 REGION = "us-east-1"
@@ -33,6 +35,10 @@ _START_SECONDS = 30
 
 class EmulatorError(Exception):
     """The emulator cannot start."""
+
+
+class StateError(EmulatorError):
+    """The emulator cannot restore its state."""
 
 
 def loopback_only(environment: dict[str, str]) -> dict[str, str]:
@@ -169,13 +175,17 @@ class Emulator:
 
         Raises:
             EmulatorError: The emulator ended, or does not answer within 30 seconds.
+            StateError: It ended because it cannot restore its state.
         """
         deadline = time.monotonic() + _START_SECONDS
         while time.monotonic() < deadline:
             if self._process is None or self._process.poll() is not None:
                 said = self._log.read_text()
+                if self._process is not None and self._process.returncode == UNUSABLE_STATE:
+                    raise StateError(self._last_words())
                 if "already in use" not in said:
-                    raise EmulatorError(f"the emulator ended while it started: {self._last_words()}")
+                    why = self._last_words() or "it was killed"
+                    raise EmulatorError(f"the emulator ended while it started: {why}. Start again")
                 # Another process has taken the port since it was chosen.
                 self.stop()
                 self.port = _free_port(0)

@@ -6,6 +6,7 @@ import shutil
 import signal
 import sys
 import threading
+import traceback
 from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
@@ -19,12 +20,16 @@ from ministack.services import apigateway, cloudwatch_logs, dynamodb, lambda_svc
 sys.path.append(str(Path(__file__).parent.parent))  # -P leaves it out. At the end, nothing here hides a package.
 
 from local.emulator_state import State
+from local.kept import UNUSABLE_STATE
 
 
 def _end_with_input(directory: str, state: State | None) -> None:
     for line in sys.stdin:  # what is deployed
         if state:
-            state.deployed(json.loads(line))
+            try:
+                state.deployed(json.loads(line))
+            except Exception:  # This thread must live to end the process.
+                traceback.print_exc()
     if state:
         with suppress(Exception):
             state.save_changes()
@@ -122,7 +127,11 @@ def run(directory: str) -> None:
     state = None
     if file := os.environ.pop("CHAT_STATE", ""):
         state = State(Path(file))
-        state.load()
+        try:
+            state.load()
+        except Exception:
+            traceback.print_exc()
+            sys.exit(UNUSABLE_STATE)
     if api_id := os.environ.pop("CHAT_API_ID", ""):
         _give_the_api_its_id(api_id)
     os.environ["PYTHONDONTWRITEBYTECODE"] = "1"  # The functions inherit it. This process compiles what it imports.

@@ -10,6 +10,7 @@ import json
 import os
 import threading
 import time
+import traceback
 from pathlib import Path
 from typing import Any
 
@@ -82,7 +83,8 @@ class State:
             started = time.monotonic()
             try:
                 self.save()
-            except RuntimeError:  # Another thread has changed what was copied.
+            except Exception:  # Another thread has changed what was copied, or the disk is full.
+                traceback.print_exc()
                 self._changed.set()
             time.sleep(max(_SECONDS, _SHARE * (time.monotonic() - started)))
 

@@ -19,10 +19,16 @@ USUAL_FOLDER = Path(__file__).resolve().parent.parent / ".chat"
 
 FORMAT = 1
 """Of the file with the state. Raise it if an older file cannot be read any more."""
+UNUSABLE_STATE = 3
+"""Exit status of an emulator that cannot restore its state."""
 EMULATOR = f"ministack {version('ministack')}"
 
 _ENDING_SECONDS = 3
 """After a kill, the emulator of the chat before may still write what was said last."""
+
+
+class FolderError(Exception):
+    """The folder cannot be used."""
 
 
 class ChatRunsError(Exception):
@@ -93,9 +99,13 @@ class Kept:
 
         Raises:
             ChatRunsError: It is another process's.
+            FolderError: It cannot be written.
         """
-        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self.lock = os.open(self._folder / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self.lock = os.open(self._folder / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+        except OSError as error:
+            raise FolderError(f"{self._folder} cannot be written: {error.strerror}") from error
         deadline = time.monotonic() + _ENDING_SECONDS
         while not _locked(self.lock):
             if time.monotonic() > deadline:

@@ -146,6 +146,61 @@ def test_an_emulator_that_has_not_ended_yet_keeps_the_folder(tmp_path: Path) -> 
         assert (again, said(url)) == (url, ["before"])
 
 
+def test_an_emulator_that_is_killed_while_it_starts_takes_no_state_away(tmp_path: Path) -> None:
+    file = tmp_path / "kept/state.json"
+    file.parent.mkdir()
+    file.write_text(state())
+    process = subprocess.Popen(
+        [sys.executable, "-m", "local", "--folder", str(file.parent), "--port=0"],
+        cwd=ROOT,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    while len(processes := group_of(process.pid)) < 2:
+        time.sleep(0.01)
+    os.kill(processes[1], signal.SIGKILL)
+    _, errors = process.communicate(timeout=20)
+    assert process.returncode == 1
+    assert errors.splitlines()[-1] == (
+        "The chat cannot start: the emulator ended while it started: it was killed. Start again"
+    )
+    assert file.read_text() == state()
+
+
+def test_a_program_that_cannot_be_deployed_is_said_in_one_line_and_nothing_is_lost(tmp_path: Path) -> None:
+    with chat(tmp_path, port=0) as (_, url, _):
+        say(url, "before")
+    cause = "raise ValueError('planted\\nmistake')"
+    run = f"import sys, runpy; import local.deploy; sys.argv[:] = ['local', '--folder', '{tmp_path}/kept']\n"
+    run += f"def fails(): {cause}\nlocal.deploy._run_program = fails\nfrom local.__main__ import main; main()"
+    done = subprocess.run([sys.executable, "-c", run], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1] == (
+        "The program cannot be deployed: planted mistake. Fix it and start again, or begin with an empty chat: "
+        f"make chat ARGS=--fresh. Details: {tmp_path}/kept/error.log"
+    )
+    assert "Traceback" not in done.stderr
+    assert "Traceback" in (tmp_path / "kept/error.log").read_text()
+    with chat(tmp_path) as (_, again, _):
+        assert (again, said(url)) == (url, ["before"])
+
+
+def test_a_folder_that_cannot_be_written_is_named_in_one_line(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    done = subprocess.run(
+        [sys.executable, "-m", "local", "--folder", str(tmp_path / "file/kept")],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert done.stderr == (
+        f"The chat cannot start: {tmp_path}/file/kept cannot be written: Not a directory. "
+        "Name another folder: make chat ARGS=--folder=FOLDER\n"
+    )
+
+
 def test_nothing_is_written_before_a_deployment_is_done(tmp_path: Path) -> None:
     file = tmp_path / "state.json"
     with Emulator(port=0, state=file) as emulator:
@@ -199,7 +254,7 @@ def test_a_chat_that_was_killed_while_it_started_leaves_what_was_there(tmp_path:
     ("text", "why"),
     [
         ("{", "the file is damaged"),
-        (state(services=1), "the emulator ended while it started: AttributeError"),
+        (state(services=1), "AttributeError: 'int' object has no attribute 'items'"),
     ],
 )
 def test_a_state_that_cannot_be_used_is_said_in_one_line_and_set_aside(tmp_path: Path, text: str, why: str) -> None:

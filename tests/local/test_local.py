@@ -162,7 +162,10 @@ def test_a_wrong_port_is_refused_with_what_to_use(port: str) -> None:
         [sys.executable, "-m", "local", f"--port={port}"], cwd=ROOT, capture_output=True, text=True, check=False
     )
     assert done.returncode == 2
-    assert f"argument --port: {port} is not a port. Use 1 to 65535, or 0 for any free port\n" in done.stderr
+    assert done.stderr == (
+        f"argument --port: {port} is not a port. Use 1 to 65535, or 0 for any free port. "
+        "All options: make chat ARGS=--help\n"
+    )
 
 
 def test_the_emulator_takes_another_port_if_its_own_is_taken_before_it_starts() -> None:
