@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import shlex
 import signal
 import sys
 import time
@@ -206,12 +207,14 @@ def _say(what: str) -> None:
 
 def _show(url: str, page: str, arguments: argparse.Namespace, seconds: float) -> None:
     """Print what to open, to run and to type, all in one group."""
-    terminal = f"make join GROUP={GROUP} NAME=Bob" + ("" if arguments.folder == USUAL_FOLDER else f" URL={url}")
+    elsewhere = arguments.folder != USUAL_FOLDER
+    terminal = f"make join GROUP={GROUP} NAME=Bob" + (f" URL={url}" if elsewhere else "")
+    folder = f" ARGS=--folder={shlex.quote(str(arguments.folder))}" if elsewhere else ""
     query, more = f"userId=carol&groupId={GROUP}", ""
     if arguments.jwt:
-        query = f"groupId={GROUP}&token=$(make token USER=carol GROUPS={GROUP})"
-        terminal = f"CHAT_TOKEN=$(make token USER=bob GROUPS={GROUP}) {terminal}"
-        more = f"\n  a token        make token USER=ann GROUPS={GROUP}"
+        query = f"groupId={GROUP}&token=$(make token USER=carol GROUPS={GROUP}{folder})"
+        terminal = f"CHAT_TOKEN=$(make token USER=bob GROUPS={GROUP}{folder}) {terminal}"
+        more = f"\n  a token        make token USER=ann GROUPS={GROUP}{folder}"
     message = (
         f'{{"action":"sendMessage","groupId":"{GROUP}","senderId":"carol","senderName":"Carol","message":"Hello"}}'
     )

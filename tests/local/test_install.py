@@ -7,6 +7,7 @@ import os
 import re
 import subprocess
 import sys
+import venv
 import zipfile
 from pathlib import Path
 
@@ -34,12 +35,14 @@ def wheel(folder: Path, name: str) -> str:
     return f"{name}==1.0 \\\n    --hash=sha256:{hashlib.sha256(path.read_bytes()).hexdigest()}\n"
 
 
-def install(folder: Path, requirements: str) -> tuple[subprocess.CompletedProcess[str], Path]:
+def install(
+    folder: Path, requirements: str, python: str = sys.executable
+) -> tuple[subprocess.CompletedProcess[str], Path]:
     """Install into an environment from a folder of wheels alone. Returns the process, and the environment."""
     file, environment = folder / "requirements.txt", folder / "environment"
     file.write_text(requirements)
     done = subprocess.run(
-        [sys.executable, str(ROOT / "local/install.py"), str(environment), str(file)],
+        [python, str(ROOT / "local/install.py"), str(environment), str(file)],
         env=os.environ | {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(folder)},
         capture_output=True,
         text=True,
@@ -106,3 +109,10 @@ def test_a_package_that_cannot_be_found_is_named_in_one_line(tmp_path: Path) -> 
     assert "The packages are not installed: " in done.stderr.splitlines()[-1]
     assert "missing==1.0" in done.stderr.splitlines()[-1]
     assert "Traceback" not in done.stderr
+
+
+def test_a_python_without_pip_gets_one(tmp_path: Path) -> None:
+    venv.create(tmp_path / "bare", symlinks=True)
+    done, environment = install(tmp_path, wheel(tmp_path, "first"), str(tmp_path / "bare/bin/python"))
+    assert done.returncode == 0, done.stderr
+    assert [*environment.glob("lib/*/site-packages/first.py")]

@@ -213,6 +213,7 @@ def token(directory: Path, user: str, groups: str = "demo") -> "subprocess.Compl
 def test_with_jwt_only_tokens_can_connect_to_their_groups(tmp_path: Path) -> None:
     with local_chat(tmp_path, "--jwt") as (_, url, shown):
         assert "eyJ" not in shown  # no token, which would fill lines
+        assert shown.count(f"make token USER=ann GROUPS=demo ARGS=--folder={tmp_path}/kept\n") == 1
         alices, bobs = (token(tmp_path, user).stdout.strip() for user in ("alice", "bob"))
         with (
             ChatClient(url, "alice", "demo", token=alices) as alice,
