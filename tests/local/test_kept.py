@@ -134,14 +134,16 @@ def test_an_emulator_that_has_not_ended_yet_keeps_the_folder(tmp_path: Path) -> 
         os.kill(processes[1], signal.SIGSTOP)  # It cannot write what was said last.
         process.kill()
         process.wait()
-        done = subprocess.run(
-            [sys.executable, "-m", "local", "--folder", str(tmp_path / "kept")],
-            cwd=ROOT,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        os.kill(processes[1], signal.SIGCONT)
+        try:
+            done = subprocess.run(
+                [sys.executable, "-m", "local", "--folder", str(tmp_path / "kept")],
+                cwd=ROOT,
+                capture_output=True,
+                text=True,
+                check=False,
+            )
+        finally:
+            os.kill(processes[1], signal.SIGCONT)
         assert done.stderr.startswith("This chat runs already")
     end_all(processes)
     with chat(tmp_path) as (_, again, _):
