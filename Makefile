@@ -4,6 +4,7 @@ SHELL := /bin/sh
 PYTHON ?= python3
 VENV := .venv
 RUN := $(VENV)/bin/python
+CHAT_STAMP := $(VENV)/.chat-installed
 STAMP := $(VENV)/.installed
 LAMBDA_PYTHON := python3.13
 UV_COMPILE := $(VENV)/bin/uv pip compile --quiet --generate-hashes --no-annotate --no-emit-index-url \
@@ -28,21 +29,24 @@ PULUMI := $(or $(shell command -v pulumi),.tools/pulumi)
 PULUMI_TOOLS := $(if $(filter .tools/pulumi,$(PULUMI)),.tools/pulumi .tools/pulumi-language-yaml)
 PULUMI_VERSION := v3.274.1
 
-.PHONY: help chat join emulator example test test-lambda engine mutants soak bench cost check format generate dist lock clean
+.PHONY: help chat join token emulator example test test-lambda engine mutants soak bench cost check format generate dist lock clean
 
 help: ## Show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
-chat: $(STAMP) ## Start the chat on this machine; stop it with Ctrl-C
+chat: $(CHAT_STAMP) ## Start the chat on this machine; stop it with Ctrl-C
 	@$(RUN) -m local $(ARGS)
 
-join: $(STAMP) ## Chat from the terminal: GROUP=demo NAME=ann; ARGS=--group=support for more groups; URL=wss://… for a chat elsewhere
+join: $(CHAT_STAMP) ## Chat from the terminal: GROUP=demo NAME=ann; ARGS=--group=support for more groups; URL=wss://… for a chat elsewhere
 	@$(RUN) -m local.join --group=$(call given,GROUP) --name=$(call given,NAME) --url=$(call given,URL) $(ARGS)
 
-emulator: $(STAMP) ## Start an AWS account on this machine for the Pulumi CLI; ARGS=--empty for the examples; stop it with Ctrl-C
+token: $(CHAT_STAMP) ## Print a token for make chat ARGS=--jwt: USER=ann GROUPS=demo,support
+	@$(RUN) -m local.mint --user=$(call given,USER) --groups=$(call given,GROUPS) $(ARGS)
+
+emulator: $(CHAT_STAMP) ## Start an AWS account on this machine for the Pulumi CLI; ARGS=--empty for the examples; stop it with Ctrl-C
 	@$(RUN) -m local.aws $(ARGS)
 
-example: $(STAMP) ## Run an example on this machine: NAME=offline_push; stop it with Ctrl-C
+example: $(CHAT_STAMP) ## Run an example on this machine: NAME=offline_push; stop it with Ctrl-C
 	@$(RUN) -m local.example $(call given,NAME)
 
 test: $(STAMP) node_modules/.installed ## Run the tests; ARGS="-m graph" for one layer, ARGS="-k name" for some; COVERAGE=1 fails below a floor
@@ -78,6 +82,7 @@ check: $(STAMP) node_modules/.installed ## Check format, lint, security and type
 	@$(VENV)/bin/ruff format --check
 	@$(VENV)/bin/ruff check
 	@$(RUN) -m mypy
+	@for platform in win32 darwin; do $(RUN) -m mypy --platform $$platform local || exit 1; done
 	@npm run --silent check
 	@! git grep -nE "^(<{7}|>{7}) "
 	@$(RUN) .ci/audit.py
@@ -100,17 +105,25 @@ lock: $(STAMP) ## Update the pinned dependencies of requirements*.in
 	@$(UV_COMPILE) $(UV_LAMBDA) components/authorizer-requirements.in --output-file components/authorizer-requirements.txt
 	@$(UV_COMPILE) $(UV_HERE) requirements.in --output-file requirements.txt
 	@$(UV_COMPILE) $(UV_HERE) requirements-dev.in --output-file requirements-dev.txt
+	@$(UV_COMPILE) $(UV_HERE) requirements-chat.in --constraint requirements-dev.txt --no-emit-package debugpy \
+		--output-file requirements-chat.txt
 
-clean: ## Remove everything that was installed or built
+clean: ## Remove everything that was installed or built, but not the messages in .chat/
 	rm -rf $(VENV) .build dist mutants node_modules benchmarks/node/node_modules
 
+# The chat needs a third of the packages. What installs all of them installs these too.
+$(CHAT_STAMP): requirements-chat.txt
+	@$(install)
+
 $(STAMP): requirements-dev.txt
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
-		{ echo "This needs Python 3.11 or newer. Name one: make PYTHON=python3.12 $(MAKECMDGOALS)" >&2; exit 1; }
-	@echo "Installing the Python environment into $(VENV); this takes a minute, once" >&2
-	@$(PYTHON) -m venv $(VENV)
-	@$(RUN) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
-	@touch $@
+	@$(install)
+	@touch $(CHAT_STAMP)
+
+define install
+$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	{ echo "This needs Python 3.11 or newer. Name one: make PYTHON=python3.12 $(MAKECMDGOALS)" >&2; exit 1; }; \
+$(PYTHON) local/install.py $(VENV) $< && touch $@
+endef
 
 .tools/pulumi .tools/pulumi-language-yaml: .tools/%: .ci/%/go.sum
 	@command -v go >/dev/null || { echo "This needs the Pulumi CLI: https://www.pulumi.com/docs/install/. Or install Go 1.26 or newer, and it is built from source" >&2; exit 1; }

@@ -16,6 +16,7 @@ from pulumi.runtime.stack import run_pulumi_func
 from .aws.properties import with_integers
 from .aws.resources import create, look_up
 from .emulator import Emulator
+from .update import Resources, UpdatingMonitor
 
 PROJECT_DIRECTORY = Path(__file__).resolve().parent.parent
 STACK = "local"
@@ -52,13 +53,19 @@ class _NoCallbacks:
 
 
 def deploy(
-    emulator: Emulator, config: Mapping[str, object] | None = None, *, program: Path = PROJECT_DIRECTORY
+    emulator: Emulator,
+    config: Mapping[str, object] | None = None,
+    resources: Resources | None = None,
+    *,
+    program: Path = PROJECT_DIRECTORY,
 ) -> dict[str, Any]:
     """Deploy a program into an emulator.
 
     Args:
         emulator: A running emulator.
         config: Values by key, without the project's name. They override the defaults of ``Pulumi.yaml``.
+        resources: What the last deployment has left in the emulator. It becomes what this one leaves there. None if the
+            emulator is new and nothing is deployed over this deployment.
         program: The folder of the program.
 
     Returns:
@@ -73,10 +80,17 @@ def deploy(
     asyncio.set_event_loop(loop)
     try:
         SETTINGS.outputs.clear()  # A failed deployment leaves outputs behind, in a loop that is closed.
-        set_mocks(_IntoEmulator(emulator), project=name, stack=STACK, preview=False)
+        mocks = _IntoEmulator(emulator)
+        monitor = None if resources is None else UpdatingMonitor(mocks, emulator, resources)
+        set_mocks(mocks, project=name, stack=STACK, preview=False, monitor=monitor)
         SETTINGS.callbacks = _NoCallbacks()
         set_all_config({key: _config_text(value) for key, value in (defaults | given).items()})
-        return loop.run_until_complete(_outputs(program))
+        outputs = loop.run_until_complete(_outputs(program))
+        if resources is not None and monitor:
+            monitor.finish()
+            resources.clear()
+            resources.update(monitor.resources_now)
+        return outputs
     finally:
         asyncio.set_event_loop(None)
         loop.close()

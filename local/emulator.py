@@ -12,6 +12,7 @@ import time
 import urllib.error
 import urllib.request
 from copy import copy
+from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -19,6 +20,8 @@ from typing import Any, Self
 import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
+
+from .kept import UNUSABLE_STATE
 
 HOST = "127.0.0.1"
 USUAL_PORT = 4566
@@ -32,6 +35,10 @@ _START_SECONDS = 30
 
 class EmulatorError(Exception):
     """The emulator cannot start."""
+
+
+class StateError(EmulatorError):
+    """The emulator cannot restore its state."""
 
 
 def loopback_only(environment: dict[str, str]) -> dict[str, str]:
@@ -75,21 +82,32 @@ class Emulator:
     Attributes:
         port: Where it listens.
         region: The AWS region of its clients.
+        started_at: When the process was started, in ISO 8601.
         program: What runs in the process.
     """
 
     program = Path(__file__).with_name("emulator_process.py")
 
-    def __init__(self, port: int = USUAL_PORT) -> None:
+    def __init__(
+        self, port: int = USUAL_PORT, *, state: Path | None = None, api_id: str = "", lock: int | None = None
+    ) -> None:
         """Choose a port.
 
         Args:
             port: Where to listen. If it is in use, the emulator takes another one.
+            state: The file from which to restore the state, and in which to keep it from the first ``keep`` on. Its
+                folder also gets the code of the functions. None keeps nothing.
+            api_id: The id of the first API, if it is new. Empty for any.
+            lock: A descriptor that the process holds open until it ends.
         """
         self.port = _free_port(port)
+        self._state = state
+        self._api_id = api_id
+        self._inherited = () if lock is None or sys.platform == "win32" else (lock,)  # Windows inherits none this way.
         self._directory = ""
         self._session = _session()
         self.region = REGION
+        self.started_at = ""
         self._clients: dict[tuple[str, str], Any] = {}
         self._lock = threading.Lock()
         self._process: subprocess.Popen[bytes] | None = None
@@ -118,6 +136,7 @@ class Emulator:
     def start(self) -> None:
         """Start the process. It ends when this process ends, no matter how."""
         self._directory = tempfile.mkdtemp(prefix="websocket-chat-")
+        self.started_at = datetime.now(UTC).isoformat()
         environment = loopback_only(dict(os.environ)) | {
             "AUTH": "true",
             "BIND_HOST": HOST,
@@ -131,8 +150,11 @@ class Emulator:
             "DOCKER_HOST": "unix:///nonexistent/docker.sock",
             # The functions inherit it. It adds what the runtime on AWS does beyond calling them.
             "PYTHONPATH": str(_LAMBDA_RUNTIME),
-            "PYTHONDONTWRITEBYTECODE": "1",
         }
+        if self._state:
+            environment |= {"CHAT_STATE": str(self._state), "STATE_DIR": str(self._state.parent)}
+        if self._api_id:
+            environment["CHAT_API_ID"] = self._api_id
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(  # noqa: S603 - our own module in our own interpreter
                 [sys.executable, "-P", str(self.program), self._directory],
@@ -141,6 +163,7 @@ class Emulator:
                 stdout=log,
                 stderr=log,
                 start_new_session=True,  # Ctrl-C must not reach it: `stop` ends it in order.
+                pass_fds=self._inherited,
             )
 
     @property
@@ -152,13 +175,17 @@ class Emulator:
 
         Raises:
             EmulatorError: The emulator ended, or does not answer within 30 seconds.
+            StateError: It ended because it cannot restore its state.
         """
         deadline = time.monotonic() + _START_SECONDS
         while time.monotonic() < deadline:
             if self._process is None or self._process.poll() is not None:
                 said = self._log.read_text()
+                if self._process is not None and self._process.returncode == UNUSABLE_STATE:
+                    raise StateError(self._last_words())
                 if "already in use" not in said:
-                    raise EmulatorError(f"the emulator ended while it started. Its log says:\n{said}")
+                    why = self._last_words() or "it was killed"
+                    raise EmulatorError(f"the emulator ended while it started: {why}. Start again")
                 # Another process has taken the port since it was chosen.
                 self.stop()
                 self.port = _free_port(0)
@@ -172,6 +199,34 @@ class Emulator:
         raise EmulatorError(
             f"the emulator does not answer at {self.endpoint} after {_START_SECONDS} seconds. Start it again"
         )
+
+    @property
+    def runs(self) -> bool:
+        """Whether the process runs."""
+        return self._process is not None and self._process.poll() is None
+
+    def keep(self, deployment: object) -> None:
+        """Keep the state from now on, with what is deployed. Returns when it is kept.
+
+        Args:
+            deployment: What is deployed, for the next start. It can be written as JSON.
+
+        Raises:
+            EmulatorError: The state cannot be written.
+        """
+        if self._state is None or self._process is None or self._process.stdin is None:
+            return
+        before = _written(self._state)
+        self._process.stdin.write(json.dumps(deployment).encode() + b"\n")
+        self._process.stdin.flush()
+        deadline = time.monotonic() + _START_SECONDS
+        while _written(self._state) == before:
+            if time.monotonic() > deadline or not self.runs:
+                raise EmulatorError(f"its state cannot be written to {self._state}. The log says: {self._last_words()}")
+            time.sleep(0.01)
+
+    def _last_words(self) -> str:
+        return self._log.read_text().strip().rpartition("\n")[2]
 
     def stop(self) -> None:
         """End the process and the processes that it started, and remove its files."""
@@ -191,6 +246,10 @@ class Emulator:
     ) -> None:
         """Stop."""
         self.stop()
+
+
+def _written(file: Path) -> int:
+    return file.stat().st_mtime_ns if file.exists() else 0
 
 
 def _free_port(preferred: int) -> int:

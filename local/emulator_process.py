@@ -6,19 +6,33 @@ import shutil
 import signal
 import sys
 import threading
+import traceback
 from contextlib import suppress
 from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 from ministack.app import main
 from ministack.core import iam_actions, iam_evaluator, lambda_runtime
 from ministack.core.responses import json_response
-from ministack.services import cloudwatch_logs, dynamodb, lambda_svc
+from ministack.services import apigateway, cloudwatch_logs, dynamodb, lambda_svc
+
+sys.path.append(str(Path(__file__).parent.parent))  # -P leaves it out. At the end, nothing here hides a package.
+
+from local.emulator_state import State
+from local.kept import UNUSABLE_STATE
 
 
-def _end_with_input(directory: str) -> None:
-    while os.read(sys.stdin.fileno(), 1):
-        pass
+def _end_with_input(directory: str, state: State | None) -> None:
+    for line in sys.stdin:  # what is deployed
+        if state:
+            try:
+                state.deployed(json.loads(line))
+            except Exception:  # This thread must live to end the process.
+                traceback.print_exc()
+    if state:
+        with suppress(Exception):
+            state.save_changes()
     with suppress(Exception):
         lambda_runtime.reset()  # Ask the functions to end, so that a coverage measurement can write its result.
     shutil.rmtree(directory, ignore_errors=True)
@@ -94,18 +108,39 @@ def _read_each_policy_once() -> None:
     iam_evaluator.parse_policy_document = once
 
 
+def _give_the_api_its_id(api_id: str) -> None:
+    """Have the first API get an id that is known, so that its address stays."""
+
+    def once(tags: object, existing: Any) -> str | None:  # noqa: ANN401 - MiniStack's own
+        return chosen(tags, existing) or (None if apigateway.find_api_scope(api_id) else api_id)
+
+    chosen = apigateway._resolve_custom_api_id  # noqa: SLF001 - MiniStack has no other way
+    apigateway._resolve_custom_api_id = once  # noqa: SLF001 - the same
+
+
 def run(directory: str) -> None:
-    """Run the emulator until the standard input ends.
+    """Run the emulator until the standard input ends. Each line of it is JSON that says what is deployed.
 
     Args:
         directory: Its files. They are removed at the end.
     """
+    state = None
+    if file := os.environ.pop("CHAT_STATE", ""):
+        state = State(Path(file))
+        try:
+            state.load()
+        except Exception:
+            traceback.print_exc()
+            sys.exit(UNUSABLE_STATE)
+    if api_id := os.environ.pop("CHAT_API_ID", ""):
+        _give_the_api_its_id(api_id)
+    os.environ["PYTHONDONTWRITEBYTECODE"] = "1"  # The functions inherit it. This process compiles what it imports.
     _let_log_groups_change_their_key()
     _compare_log_groups_as_aws_does()
     _match_what_does_not_exist()
     _read_each_expression_once()
     _read_each_policy_once()
-    threading.Thread(target=_end_with_input, args=(directory,), daemon=True).start()
+    threading.Thread(target=_end_with_input, args=(directory, state), daemon=True).start()
     main()
 
 

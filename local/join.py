@@ -69,15 +69,17 @@ def _local_url() -> str:
     """Return the WebSocket URL of the chat that `make chat` runs."""
     # Import late: it is slow, and a chat elsewhere does not need it.
     from .emulator import USUAL_PORT, loopback_only, websocket_urls  # noqa: PLC0415
+    from .kept import USUAL_FOLDER, Kept  # noqa: PLC0415
 
     # The SDK fails if it does not find the profile that AWS_PROFILE names, even though it uses none.
     environment = loopback_only(dict(os.environ))
     os.environ.clear()
     os.environ.update(environment)
-    urls = websocket_urls(USUAL_PORT)
+    port = Kept(USUAL_FOLDER).addresses().get("port", USUAL_PORT)
+    urls = websocket_urls(port) or websocket_urls(USUAL_PORT)  # of make chat, or of make emulator
     if not urls:
         sys.exit(
-            f"No chat runs on this machine (port {USUAL_PORT}). Start one with `make chat` in another terminal, or "
+            f"No chat runs on this machine (port {port}). Start one with `make chat` in another terminal, or "
             "join one elsewhere: URL=wss://…"
         )
     if len(urls) > 1:

@@ -2,25 +2,29 @@
 
 import json
 import threading
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from collections.abc import Callable
+from http.server import BaseHTTPRequestHandler, SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import TracebackType
 from typing import Self
+from urllib.parse import unquote
 
 HOST = "127.0.0.1"
 
+_AS = "/as/"
 _WEB = Path(__file__).parent.parent / "web"
 
 
 class Page:
     """A server of ``web/``. Use it as a context manager."""
 
-    def __init__(self, websocket_url: str, port: int = 0) -> None:
+    def __init__(self, websocket_url: str, port: int = 0, sign_in: Callable[[str], str] | None = None) -> None:
         """Create the server.
 
         Args:
             websocket_url: Where the page connects by default. The page reads it from ``config.json``.
-            port: Where to listen; 0 for any free port.
+            port: Where to listen. If it is in use, and for 0, any free port.
+            sign_in: Returns the page's query and fragment for a user, whom ``/as/ann`` signs in. None for no users.
         """
         config = json.dumps({"endpoint": websocket_url}).encode()
 
@@ -32,16 +36,26 @@ class Page:
                     self.send_header("Content-Length", str(len(config)))
                     self.end_headers()
                     self.wfile.write(config)
+                elif sign_in and self.path.startswith(_AS) and is_for_here(self):
+                    self.send_response(302)
+                    self.send_header("Location", f"/{sign_in(unquote(self.path.removeprefix(_AS)))}")
+                    self.send_header("Content-Length", "0")
+                    self.end_headers()
                 else:
                     super().do_GET()
 
-        self._server = ThreadingHTTPServer((HOST, port), Handler)
+        self._server = server(port, Handler)
         self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
+
+    @property
+    def port(self) -> int:
+        """Where it listens."""
+        return self._server.server_port
 
     @property
     def url(self) -> str:
         """Address of the page."""
-        return f"http://{HOST}:{self._server.server_port}/"
+        return f"http://{HOST}:{self.port}/"
 
     def __enter__(self) -> Self:
         """Start the server."""
@@ -55,6 +69,20 @@ class Page:
         self._server.shutdown()
         self._thread.join()
         self._server.server_close()
+
+
+def server(port: int, handler: type[BaseHTTPRequestHandler]) -> ThreadingHTTPServer:
+    """Return a server on a port of the loopback address, or on any free port if that is in use."""
+    try:
+        return ThreadingHTTPServer((HOST, port), handler)
+    except OSError:
+        return ThreadingHTTPServer((HOST, 0), handler)
+
+
+def is_for_here(request: BaseHTTPRequestHandler) -> bool:
+    """Whether a request names this machine as its host. A page of a foreign name that leads here must get no token."""
+    host = request.headers.get("Host", "").rpartition(":")[0]
+    return host in {HOST, "localhost"}
 
 
 class _Handler(SimpleHTTPRequestHandler):

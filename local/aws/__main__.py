@@ -4,6 +4,7 @@ import argparse
 import signal
 import sys
 import tempfile
+import time
 from pathlib import Path
 from typing import NoReturn
 
@@ -28,7 +29,8 @@ def main() -> None:
             if not empty:
                 create_messages_table(emulator)
             _show(Path(state), emulator, provider, empty=empty)
-            signal.pause()
+            while True:
+                time.sleep(60)  # until a signal comes
     except EmulatorError as error:
         sys.exit(f"The emulator cannot start: {error}")
     except KeyboardInterrupt:

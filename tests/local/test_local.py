@@ -1,5 +1,6 @@
 """``python -m local``, started as by a user or a script."""
 
+import json
 import os
 import re
 import signal
@@ -10,6 +11,9 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from urllib.error import HTTPError
+from urllib.parse import parse_qs, urlsplit
+from urllib.request import Request, urlopen
 
 import pytest
 from websockets.exceptions import InvalidStatus
@@ -17,6 +21,8 @@ from websockets.exceptions import InvalidStatus
 from local.aws.inputs import UnsupportedError
 from local.aws.resources import create
 from local.emulator import Emulator
+from local.identity_provider import IdentityProvider, token_url
+from local.page import Page
 from tests.clients import ChatClient
 
 ROOT = Path(__file__).parent.parent.parent
@@ -30,15 +36,21 @@ USELESS_PROXIES = {
 
 
 @contextmanager
-def local_chat(directory: Path, *arguments: str, port: int = 0) -> Iterator[tuple[subprocess.Popen[str], str, str]]:
+def local_chat(
+    directory: Path, *arguments: str, port: int | None = 0
+) -> Iterator[tuple[subprocess.Popen[str], str, str]]:
     """Start a chat. Yields its process, the URL of its ready line, and its output. Its files go into the directory.
 
-    By default it uses any free port, because another program may be about to take the usual one.
+    By default it uses any free port, because another program may be about to take the usual one. What it keeps is in
+    ``kept``, all else in ``temporary``.
     """
+    temporary = directory / "temporary"
+    temporary.mkdir(exist_ok=True)
+    ports = [] if port is None else ["--port", str(port)]
     process = subprocess.Popen(
-        [sys.executable, "-m", "local", "--port", str(port), *arguments],
+        [sys.executable, "-m", "local", "--folder", str(directory / "kept"), *ports, *arguments],
         cwd=ROOT,
-        env=os.environ | {"TMPDIR": str(directory), "AWS_PROFILE": "not-to-be-touched"} | USELESS_PROXIES,
+        env=os.environ | {"TMPDIR": str(temporary), "AWS_PROFILE": "not-to-be-touched"} | USELESS_PROXIES,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -101,7 +113,7 @@ def test_serves_a_chat_and_leaves_nothing_behind(tmp_path: Path, end: signal.Sig
             process.send_signal(end)
             assert process.wait(timeout=20) == 0
         assert not [one for one in processes if alive(one)]
-        assert list(tmp_path.iterdir()) == []
+        assert list((tmp_path / "temporary").iterdir()) == []
 
 
 def test_killing_it_ends_the_emulator_too(tmp_path: Path) -> None:
@@ -113,7 +125,7 @@ def test_killing_it_ends_the_emulator_too(tmp_path: Path) -> None:
         while [one for one in processes if alive(one)]:
             assert time.monotonic() < deadline, "some processes are still running"
             time.sleep(0.05)
-    assert list(tmp_path.iterdir()) == []
+    assert list((tmp_path / "temporary").iterdir()) == []
 
 
 def test_uses_another_port_if_the_usual_one_is_in_use(tmp_path: Path) -> None:
@@ -128,8 +140,20 @@ def test_uses_another_port_if_the_usual_one_is_in_use(tmp_path: Path) -> None:
 
 def test_prints_what_front_ends_and_wscat_need(tmp_path: Path) -> None:
     with local_chat(tmp_path) as (_, url, shown):
-        assert f"NEXT_PUBLIC_WS_ENDPOINT={url}\n" in shown
-        assert f'npx wscat -c "{url}?userId=alice&groupId=demo"' in shown
+        # The folder is to be filled in. As it is, the command fails, so the line cannot end in a wrong folder.
+        assert f"echo NEXT_PUBLIC_WS_ENDPOINT={url} >> YOUR-APP/.env.local\n" in shown
+        assert f'npx wscat -c "{url}?userId=carol&groupId=demo"' in shown
+
+
+@pytest.mark.parametrize("arguments", [[], ["--jwt"]])
+def test_the_page_and_every_line_use_the_same_group(tmp_path: Path, arguments: list[str]) -> None:
+    with local_chat(tmp_path, *arguments) as (_, _, shown):
+        groups = re.findall(r"(?:group=|GROUP=|GROUPS=|groupId=|\"groupId\":\"|in the group )(\w+)", shown)
+        [page_url] = re.findall(r"chat page +(\S+)", shown)
+        with urlopen(page_url) as opened:  # noqa: S310 - it is HTTP
+            groups += parse_qs(urlsplit(opened.url).query)["group"]
+        assert len(groups) >= 6
+        assert set(groups) == {"demo"}
 
 
 @pytest.mark.parametrize("port", ["http", "-1", "65536", ""])
@@ -138,7 +162,10 @@ def test_a_wrong_port_is_refused_with_what_to_use(port: str) -> None:
         [sys.executable, "-m", "local", f"--port={port}"], cwd=ROOT, capture_output=True, text=True, check=False
     )
     assert done.returncode == 2
-    assert f"argument --port: {port} is not a port. Use 1 to 65535, or 0 for any free port\n" in done.stderr
+    assert done.stderr == (
+        f"argument --port: {port} is not a port. Use 1 to 65535, or 0 for any free port. "
+        "All options: make chat ARGS=--help\n"
+    )
 
 
 def test_the_emulator_takes_another_port_if_its_own_is_taken_before_it_starts() -> None:
@@ -170,20 +197,61 @@ def test_a_property_that_would_be_lost_is_refused(monkeypatch: pytest.MonkeyPatc
         create(emulator, "aws:cloudwatch/logGroup:LogGroup", "chat-logs", {"name": "l", "skipDestroy": True})
 
 
-def test_with_jwt_only_the_printed_tokens_can_connect(tmp_path: Path) -> None:
+def token(directory: Path, user: str, groups: str = "demo") -> "subprocess.CompletedProcess[str]":
+    """Ask the chat of a directory for a token, as `make token` does."""
+    command = [sys.executable, "-m", "local.mint", "--user", user, "--groups", groups]
+    return subprocess.run(
+        [*command, "--folder", str(directory / "kept")],
+        cwd=ROOT,
+        env=os.environ | USELESS_PROXIES,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_with_jwt_only_tokens_can_connect_to_their_groups(tmp_path: Path) -> None:
     with local_chat(tmp_path, "--jwt") as (_, url, shown):
-        tokens = dict(re.findall(r"token of (\w+) +(\S+)", shown))
-        assert tokens.keys() == {"alice", "bob"}
+        assert "eyJ" not in shown  # no token, which would fill lines
+        assert shown.count(f"make token USER=ann GROUPS=demo ARGS=--folder={tmp_path}/kept\n") == 1
+        alices, bobs = (token(tmp_path, user).stdout.strip() for user in ("alice", "bob"))
         with (
-            ChatClient(url, "alice", "demo", token=tokens["alice"]) as alice,
-            ChatClient(url, "bob", "demo", token=tokens["bob"]) as bob,
+            ChatClient(url, "alice", "demo", token=alices) as alice,
+            ChatClient(url, "bob", "demo", token=bobs) as bob,
         ):
             alice.say("Hello")
             assert bob.receive("message")["message"] == "Hello"
-        for user_id, group_id, token in (
-            ("alice", "demo", None),
-            ("alice", "demo", tokens["bob"]),
-            ("alice", "other", tokens["alice"]),
-        ):
-            with pytest.raises(InvalidStatus, match="403"), ChatClient(url, user_id, group_id, token=token):
+        for user_id, group_id, shows in (("alice", "demo", None), ("alice", "demo", bobs), ("alice", "other", alices)):
+            with pytest.raises(InvalidStatus, match="403"), ChatClient(url, user_id, group_id, token=shows):
                 pass
+        both = token(tmp_path, "alice", "demo,other").stdout.strip()
+        with ChatClient(url, "alice", "other", token=both) as alice:
+            assert alice.ask("ping")["action"] == "pong"
+
+
+@pytest.mark.parametrize("ports", [{}, {"issuerPort": 9}])
+def test_a_token_of_a_chat_that_does_not_run_is_refused_in_one_line(tmp_path: Path, ports: dict[str, int]) -> None:
+    (tmp_path / "kept").mkdir()
+    (tmp_path / "kept/addresses.json").write_text(json.dumps(ports))
+    done = token(tmp_path, "ann")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == "No chat with tokens runs here. Start one in another terminal: make chat ARGS=--jwt\n"
+
+
+@pytest.mark.parametrize(("user", "groups", "missing"), [("", "demo", "USER"), ("ann", ",", "GROUPS")])
+def test_a_token_needs_a_user_and_groups(tmp_path: Path, user: str, groups: str, missing: str) -> None:
+    done = token(tmp_path, user, groups)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert (
+        done.stderr == f"{missing} is missing. Name the user and the groups: make token USER=ann GROUPS=demo,support\n"
+    )
+
+
+def test_a_page_of_a_foreign_name_gets_no_token() -> None:
+    with IdentityProvider() as provider, Page("ws://127.0.0.1:9", sign_in=lambda user: f"?{user}#token=secret") as page:
+        for address in (token_url(provider.port, "ann", ["demo"]), f"{page.url}as/ann"):
+            foreign = Request(address, headers={"Host": "evil.example:80"})  # noqa: S310 - it is HTTP
+            with pytest.raises(HTTPError, match="404"):
+                urlopen(foreign)  # noqa: S310 - the same
+        with urlopen(token_url(provider.port, "ann", ["demo"])) as answer:  # noqa: S310 - the same
+            assert answer.read().count(b".") == 2
