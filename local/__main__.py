@@ -82,7 +82,7 @@ def _run(arguments: argparse.Namespace, kept: Kept, opened: ExitStack, started: 
     page = opened.enter_context(Page(url, addresses.get("pagePort", 0), sign_in))
     address = f"{page.url}as/ann" if arguments.jwt else f"{page.url}?group={GROUP}"
     kept.keep_addresses(addresses | {"port": emulator.port, "pagePort": page.port, "page": address})
-    _show(url, address, arguments, time.monotonic() - started)
+    _show(url, address, emulator, arguments, time.monotonic() - started)
     _follow(emulator, list(outputs["LogGroupNames"].values()))
 
 
@@ -205,7 +205,7 @@ def _say(what: str) -> None:
     print(what, file=sys.stderr, flush=True)
 
 
-def _show(url: str, page: str, arguments: argparse.Namespace, seconds: float) -> None:
+def _show(url: str, page: str, emulator: Emulator, arguments: argparse.Namespace, seconds: float) -> None:
     """Print what to open, to run and to type, all in one group."""
     elsewhere = arguments.folder != USUAL_FOLDER
     terminal = f"make join GROUP={GROUP} NAME=Bob" + (f" URL={url}" if elsewhere else "")
@@ -225,6 +225,7 @@ The chat is up after {seconds:.1f} s, in the group {GROUP}.
   chat page      {page}
   terminal       {terminal}{more}
   WebSocketURL   {url}
+  your back end  docs/backend.md, with AWS_ENDPOINT_URL={emulator.endpoint}
   your app       echo NEXT_PUBLIC_WS_ENDPOINT={url} >> YOUR-APP/.env.local
   wscat          npx wscat -c "{url}?{query}"
   then type      {message}
