@@ -205,7 +205,11 @@ def _count() -> dict[str, Costs]:
 def main() -> None:
     """Print the report."""
     use = _arguments()
-    sys.stdout.writelines(f"{line}\n" for line in report(use, _count()))
+    try:
+        lines = list(report(use, _count()))
+    except KeyboardInterrupt:
+        sys.exit("Stopped.")
+    sys.stdout.writelines(f"{line}\n" for line in lines)
 
 
 if __name__ == "__main__":

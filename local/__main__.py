@@ -56,7 +56,7 @@ def main() -> None:
 def _run(arguments: argparse.Namespace, kept: Kept, opened: ExitStack, started: float) -> None:
     """Run the chat until it is interrupted."""
     addresses = kept.addresses()
-    wanted = arguments.port if arguments.port is not None else addresses.get("port", USUAL_PORT)
+    wanted = arguments.port if arguments.port is not None else addresses.get("usualPort", USUAL_PORT)
     emulator = Emulator(wanted, state=kept.state, api_id=addresses["apiId"], lock=kept.lock)
     if wanted not in {emulator.port, 0}:
         _say(f"Port {wanted} is in use. Using port {emulator.port} instead")
@@ -81,7 +81,10 @@ def _run(arguments: argparse.Namespace, kept: Kept, opened: ExitStack, started: 
     sign_in = partial(_signed_in, provider) if provider else None
     page = opened.enter_context(Page(url, addresses.get("pagePort", 0), sign_in))
     address = f"{page.url}as/ann" if arguments.jwt else f"{page.url}?group={GROUP}"
-    kept.keep_addresses(addresses | {"port": emulator.port, "pagePort": page.port, "page": address})
+    # A port that is in use now may be free at the next start. At the first start, there is another chat for long.
+    usual = addresses.get("usualPort", emulator.port) if arguments.port is None else emulator.port
+    now = {"port": emulator.port, "usualPort": usual, "pagePort": page.port, "page": address}
+    kept.keep_addresses(addresses | now)
     _show(url, address, emulator, arguments, time.monotonic() - started)
     _follow(emulator, list(outputs["LogGroupNames"].values()))
 

@@ -1,6 +1,5 @@
 """``python -m local.example NAME``: runs an example on this machine until Ctrl-C or SIGTERM."""
 
-import argparse
 import signal
 import sys
 from contextlib import ExitStack
@@ -17,7 +16,7 @@ EXAMPLES = ("event_rule", "minimal", "offline_push", "order_queue", "reminder_sc
 
 def main() -> None:
     """Start the emulator, deploy the example, show what its functions log, and stop everything at the end."""
-    name: str = _arguments().name
+    name = _name()
     for end in (signal.SIGINT, signal.SIGTERM):  # A script may have started this process with SIGINT ignored.
         signal.signal(end, signal.default_int_handler)
     try:
@@ -38,10 +37,14 @@ def main() -> None:
         print("Stopped.")
 
 
-def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m local.example", description="Run an example on this machine.")
-    parser.add_argument("name", choices=EXAMPLES, help="the folder in examples/")
-    return parser.parse_args()
+def _name() -> str:
+    name = "".join(sys.argv[1:])
+    if name in EXAMPLES:
+        return name
+    if name == "cognito_kms":
+        sys.exit("cognito_kms does not run on this machine: the emulator has no user pools. Deploy it to AWS")
+    wrong = f"There is no example {name}" if name else "NAME is missing"
+    sys.exit(f"{wrong}. Name one: make example NAME=offline_push. There are {', '.join(EXAMPLES)}")
 
 
 def _show(name: str, emulator: Emulator, shown: list[tuple[str, object]]) -> None:

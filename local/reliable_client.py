@@ -238,7 +238,8 @@ class ReliableClient:
                 if room and room.open:
                     room.take(frame["message"], changed=True)
             case "left" if frame.get("reason"):
-                for group_id in frame["groupIds"]:
+                # The back end may have added this connection to a group that it did not ask for.
+                for group_id in self.rooms.keys() & frame["groupIds"]:
                     self._exclude(self.rooms[group_id], _refusal({"code": frame["reason"]}))
 
     async def _deliver(self, link: Link) -> None:

@@ -32,7 +32,16 @@ members = aws.dynamodb.Table(
     ],
 )
 bus = aws.cloudwatch.EventBus("chat-events", name="chat-events")
-chat = WebSocketChat("chat", {"create_messages_table": True, "group_members_table": members.name, "event_bus": bus.arn})
+chat = WebSocketChat(
+    "chat",
+    {
+        "create_messages_table": True,
+        "group_members_table": members.name,
+        "event_bus": bus.arn,
+        # So that your programs can speak here, too. The notifications do not need it.
+        "publish": True,
+    },
+)
 
 trust = {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}
 role = aws.iam.Role("push-role", assume_role_policy=json.dumps({"Version": "2012-10-17", "Statement": [trust]}))

@@ -97,13 +97,16 @@ def test_an_order_is_said_once_and_one_that_fails_is_repeated_alone(example: Cha
         eventually(lambda: failures() == 2, seconds=30)
         assert published(example) == ["OK", "OK", "OK"]
 
+    # The chat refuses this one for good.
+    refused = json.dumps({"orderId": "9", "groupId": ""})
+    queues.send_message(QueueUrl=orders, MessageBody=refused)
     queues.set_queue_attributes(QueueUrl=orders, Attributes={"VisibilityTimeout": "0"})
-    waiting: list[str] = []
+    waiting: set[str] = set()
 
     def waits_for_a_person() -> bool:
         answer = queues.receive_message(QueueUrl=example.outputs["FailedOrdersURL"])
-        waiting.extend(message["Body"] for message in answer.get("Messages", []))
-        return waiting == ["no order"]
+        waiting.update(message["Body"] for message in answer.get("Messages", []))
+        return waiting == {"no order", refused}
 
     eventually(waits_for_a_person, seconds=30)
 

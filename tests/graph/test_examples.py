@@ -20,7 +20,7 @@ EXAMPLES = {folder.name: folder for folder in sorted((PROJECT / "examples").iter
 COUNTS = {
     "minimal": 39,
     "cognito_kms": 49,
-    "offline_push": 49,
+    "offline_push": 59,
     "two_chats": 78,
     "order_queue": 53,
     "reminder_schedule": 49,

@@ -8,6 +8,8 @@ import sys
 import urllib.request
 from collections.abc import Callable
 
+import pytest
+
 from local import example
 from local.deploy import PROJECT_DIRECTORY
 from tests.clients import ChatClient
@@ -50,6 +52,27 @@ def test_what_the_functions_of_an_example_print_is_shown() -> None:
             said, _ = process.communicate(timeout=30)
     assert said.endswith("Stopped.\n")
     assert process.returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("", "NAME is missing. Name one: make example NAME=offline_push."),
+        ("nope", "There is no example nope. Name one: make example NAME=offline_push."),
+        ("cognito_kms", "cognito_kms does not run on this machine: the emulator has no user pools."),
+    ],
+)
+def test_another_name_gets_one_line(name: str, said: str) -> None:
+    ended = subprocess.run(
+        [sys.executable, "-m", "local.example", name],
+        cwd=PROJECT_DIRECTORY,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (ended.returncode, ended.stdout) == (1, "")
+    assert ended.stderr.startswith(said)
+    assert ended.stderr.count("\n") == 1
 
 
 def test_every_example_can_be_run_but_the_one_with_a_user_pool() -> None:

@@ -4,6 +4,7 @@ import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -11,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -99,6 +101,15 @@ def test_on_another_port_the_chat_goes_on(tmp_path: Path) -> None:
         assert said(again) == ["before", "after"]
 
 
+def test_a_port_that_is_in_use_is_used_again_when_it_is_free(tmp_path: Path) -> None:
+    with chat(tmp_path, port=0) as (_, url, _):
+        pass
+    with socket.create_server(("127.0.0.1", urlsplit(url).port or 0)), chat(tmp_path) as (_, meanwhile, _):
+        assert meanwhile != url
+    with chat(tmp_path) as (_, again, _):
+        assert again == url
+
+
 def test_nobody_is_here_who_was_connected_before(tmp_path: Path) -> None:
     with chat(tmp_path, port=0) as (process, url, _), ChatClient(url, "carol", "demo"):
         processes = group_of(process.pid)
@@ -175,9 +186,11 @@ def test_a_program_that_cannot_be_deployed_is_said_in_one_line_and_nothing_is_lo
     with chat(tmp_path, port=0) as (_, url, _):
         say(url, "before")
     cause = "raise ValueError('planted\\nmistake')"
-    run = f"import sys, runpy; import local.deploy; sys.argv[:] = ['local', '--folder', '{tmp_path}/kept']\n"
-    run += f"def fails(): {cause}\nlocal.deploy._run_program = fails\nfrom local.__main__ import main; main()"
-    done = subprocess.run([sys.executable, "-c", run], cwd=ROOT, capture_output=True, text=True, check=False)
+    run = f"import sys; import local.deploy; sys.argv[:] = ['local', '--folder', '{tmp_path}/kept']\n"
+    run += f"def fails(_): {cause}\nlocal.deploy.runpy.run_path = fails\nfrom local.__main__ import main; main()"
+    done = subprocess.run(
+        [sys.executable, "-c", run], cwd=ROOT, capture_output=True, text=True, check=False, timeout=120
+    )
     assert done.returncode == 1
     assert done.stderr.splitlines()[-1] == (
         "The program cannot be deployed: planted mistake. Fix it and start again, or begin with an empty chat: "

@@ -574,6 +574,8 @@ def test_a_refused_group_leaves_the_others_alone_and_one_that_is_refused_for_now
                 del chat.refuses["later"]
                 await until(lambda: ann.rooms["later"].synced)
                 await until(lambda: chat.joined["red"])
+                chat.joined["not asked for"] = set(chat.joined["red"])
+                await chat.remove("not asked for")
                 await chat.remove("red")
                 await until(lambda: not ann.rooms["red"].open)
                 ann.cut()

@@ -12,5 +12,5 @@ export function beginningOf({ groupId, state, messages, hasOlder, presence }, us
   if (messages.length) return "This is where the conversation begins.";
   // The server's list may lag, and not have this user.
   if (presence.members.some((member) => member.userId !== userId)) return "No messages yet. Say hello!";
-  return `Nobody has written in “${groupId}” yet. Group names are exact: capitals and spaces count. Check the name if you expected others here.`;
+  return `Nobody has written in “${groupId}” yet. Copy the link to invite others. Did you expect somebody here? Then check the group’s name: capitals and spaces count.`;
 }
