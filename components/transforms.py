@@ -67,6 +67,12 @@ class Transforms(TypedDict, total=False):
     """What feeds the stream of the connections table to its function: ``aws.lambda_.EventSourceMapping``."""
     stage: Transform
     """The stage of the API: ``aws.apigatewayv2.Stage``."""
+    custom_domain: Transform
+    """The name of the domain in API Gateway, if ``domain_name`` is set: ``aws.apigatewayv2.DomainName``."""
+    domain_mapping: Transform
+    """The mapping of that domain to the stage: ``aws.apigatewayv2.ApiMapping``."""
+    domain_record: Transform
+    """The record of that domain, if ``hosted_zone_id`` is set: ``aws.route53.Record``."""
     metric_filter: Transform
     """What counts lines of a log group for ``alarms`` and ``dashboard``: ``aws.cloudwatch.LogMetricFilter``."""
     alarm: Transform

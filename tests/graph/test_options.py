@@ -5,8 +5,8 @@ import pytest
 
 from components import WebSocketChat, WebSocketChatArgs
 
-from .argument_cases import TOPIC
-from .stack import WITH_TOKENS, chat, run
+from .argument_cases import CERTIFICATE, TOPIC
+from .stack import WITH_TOKENS, ZONE, chat, run
 
 EVERYTHING: WebSocketChatArgs = WITH_TOKENS | {
     "create_messages_table": True,
@@ -14,6 +14,9 @@ EVERYTHING: WebSocketChatArgs = WITH_TOKENS | {
     "changes": True,
     "alarms": TOPIC,
     "dashboard": True,
+    "domain_name": "chat.example.com",
+    "certificate_arn": CERTIFICATE,
+    "hosted_zone_id": ZONE,
 }
 
 
@@ -36,6 +39,7 @@ def test_what_an_argument_names_is_created_before_the_old_one_is_deleted() -> No
 def test_a_protected_component_protects_only_what_updates_do_not_replace() -> None:
     resources = run(lambda: WebSocketChat("chat", EVERYTHING, pulumi.ResourceOptions(protect=True))).resources
     assert {one.type for one in resources.values() if not one.protect} == {
+        "aws:apigatewayv2/apiMapping:ApiMapping",
         "aws:apigatewayv2/deployment:Deployment",
         "aws:apigatewayv2/integration:Integration",
         "aws:apigatewayv2/route:Route",
@@ -48,6 +52,7 @@ def test_a_protected_component_protects_only_what_updates_do_not_replace() -> No
         "aws:lambda/eventSourceMapping:EventSourceMapping",
         "aws:lambda/layerVersion:LayerVersion",
         "aws:lambda/permission:Permission",
+        "aws:route53/record:Record",
     }
 
 
@@ -57,7 +62,7 @@ def test_a_protected_component_protects_only_what_updates_do_not_replace() -> No
         (EVERYTHING, set()),
         (
             EVERYTHING | {"deletion_protection": True},
-            {"chat-api", "chat-connections", "chat-messages", "chat-read-markers", "chat-changes"},
+            {"chat-api", "chat-domain", "chat-connections", "chat-messages", "chat-read-markers", "chat-changes"},
         ),
         ({"deletion_protection": True}, {"chat-api", "chat-connections"}),
     ],

@@ -43,6 +43,9 @@ COUNTS_OF_TOKENS = {
     "aws:lambda/permission:Permission": 5,
 }
 COUNTS_OF_OTHERS = COUNTS_OF_TOKENS | {
+    "aws:apigatewayv2/apiMapping:ApiMapping": 1,
+    "aws:apigatewayv2/domainName:DomainName": 1,
+    "aws:route53/record:Record": 1,
     "aws:cloudwatch/logGroup:LogGroup": 8,
     "aws:cloudwatch/dashboard:Dashboard": 1,
     "aws:cloudwatch/logMetricFilter:LogMetricFilter": 20,
@@ -55,6 +58,7 @@ COUNTS_OF_OTHERS = COUNTS_OF_TOKENS | {
 """With ``publish``."""
 TAGGABLE = {
     "aws:apigatewayv2/api:Api",
+    "aws:apigatewayv2/domainName:DomainName",
     "aws:apigatewayv2/stage:Stage",
     "aws:cloudwatch/logGroup:LogGroup",
     "aws:cloudwatch/metricAlarm:MetricAlarm",
@@ -218,6 +222,37 @@ def expected_publish_role(args: WebSocketChatArgs) -> dict[str, Properties]:
     return {"chat-publish-role": {"tags": args["tags"]}} | policies
 
 
+def expected_domain(args: WebSocketChatArgs) -> dict[str, Properties]:
+    domain = args["domain_name"]
+    if not domain:
+        return {}
+    record = {
+        "zoneId": args["hosted_zone_id"],
+        "name": domain,
+        "type": "A",
+        "aliases": [
+            {
+                "name": f"d-1a2b3c.execute-api.{REGION}.amazonaws.com",
+                "zoneId": "ZAPIGATEWAY",
+                "evaluateTargetHealth": False,
+            }
+        ],
+    }
+    return {
+        "chat-domain": {
+            "domainName": domain,
+            "domainNameConfiguration": {
+                "certificateArn": args["certificate_arn"],
+                "endpointType": "REGIONAL",
+                "securityPolicy": "TLS_1_2",
+            },
+            "tags": args["tags"],
+        },
+        "chat-domain-mapping": {"apiId": "chat-api-id", "domainName": domain, "stage": args["stage_name"]},
+        "chat-domain-record": record,
+    }
+
+
 def expected_alarms(args: WebSocketChatArgs, functions: dict[str, str]) -> dict[str, Properties]:
     if not args["alarms"]:
         return {}
@@ -341,7 +376,7 @@ def expected_inputs(args: WebSocketChatArgs) -> dict[str, Properties]:
     }
     for feature in ["serving", "background", *(feature for feature, on in on_demand.items() if on)]:
         expected[f"chat-{feature}-policy"] = {"role": "chat-role-id"}
-    expected |= expected_publish_role(args)
+    expected |= expected_publish_role(args) | expected_domain(args)
     expected["chat-logs-policy"] = {"tags": args["tags"]}
     expected["chat-logs-policy-attachment"] = {
         "role": "chat-role-id",
@@ -604,8 +639,9 @@ def test_functions_wait_for_their_policies(args: WebSocketChatArgs) -> None:
 
 def test_the_stage_waits_for_every_resource_that_serves_clients() -> None:
     graph = known_chat(OTHERS)
-    watching = {name for name in graph.resources if name.endswith(("-alarm", "-filter", "-dashboard"))}
-    assert graph.waits_for("chat-stage") == graph.resources.keys() - {"chat-stage", "chat"} - watching
+    others = {name for name in graph.resources if name.endswith(("-alarm", "-filter", "-dashboard"))}
+    others |= {"chat-domain", "chat-domain-mapping", "chat-domain-record"}
+    assert graph.waits_for("chat-stage") == graph.resources.keys() - {"chat-stage", "chat"} - others
 
 
 @pytest.mark.parametrize("address", ["web_socket_url", "callback_url"])
