@@ -3,6 +3,7 @@
 import pulumi
 import pulumi_aws as aws
 
+from .access_logs import AccessLogs
 from .alarms import Alarms
 from .api import Api, address
 from .arguments import Authentication, Settings, WebSocketChatArgs
@@ -94,7 +95,8 @@ class WebSocketChat(pulumi.ComponentResource):
             Background(children, settings),
             Api(children, settings),
         )
-        custom_domain, metric_filters, alarms, dashboard = (
+        access_logs, custom_domain, metric_filters, alarms, dashboard = (
+            AccessLogs(children, settings),
             CustomDomain(children, settings),
             MetricFilters(children, settings),
             Alarms(children, settings),
@@ -212,10 +214,24 @@ class WebSocketChat(pulumi.ComponentResource):
             self.functions, connections, self.failures_queue, after=self.policies.values()
         )
         """The mapping that feeds the connections table's stream to its function. None without ``presence``."""
+        self.access_log_group: aws.cloudwatch.LogGroup | None = access_logs.log_group()
+        """The log group of the access logs. None if ``access_logs`` is ``off``."""
+        self.gateway_role: aws.iam.Role | None = access_logs.role()
+        """The role of the account's API Gateway. None unless ``access_logs`` is ``managed``."""
+        self.gateway_policy_attachment: aws.iam.RolePolicyAttachment | None = access_logs.policy_attachment(
+            self.gateway_role, self.access_log_group
+        )
+        """What lets that role write logs. None unless ``access_logs`` is ``managed``."""
+        self.gateway_account: aws.apigateway.Account | None = access_logs.account(
+            self.gateway_role, self.gateway_policy_attachment
+        )
+        """What gives that role to API Gateway. None unless ``access_logs`` is ``managed``."""
         self.stage: aws.apigatewayv2.Stage = api.stage(
             self.api,
             self.deployment,
+            access_logs=self.access_log_group,
             after=[
+                self.gateway_account,
                 *self.policies.values(),
                 *self.functions.values(),
                 self.slice_retries,

@@ -118,10 +118,18 @@ class WebSocketChatArgs(TypedDict, total=False):
     Allowed: an integer from -1 to 1000000 (concurrent runs; 0 disables the function, -1 reserves nothing). Default:
     -1."""
     log_retention_days: pulumi.Input[int]
-    """How long the functions' logs are kept. CloudWatch Logs offers these periods only.
+    """How long the logs are kept. CloudWatch Logs offers these periods only.
 
     Allowed: one of 0, 1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922,
     3288, 3653 (days; 0 keeps them forever). Default: 30."""
+    access_logs: str
+    """Log each handshake, frame of a client and end of a connection in API Gateway, with its result and the client's IP
+    address, but without query string and token. ``existing`` uses the role that API Gateway has in your account.
+    ``managed`` also creates this role. All APIs of the account and region share it, so set ``managed`` in one stack
+    only, and only if there is no role yet. The role stays in AWS when you destroy the component or change this. In
+    us-east-1, a million lines cost about $0.17.
+
+    Allowed: off, existing or managed. Default: ``off``."""
     throttling_rate: pulumi.Input[int]
     """Rate limit of the stage: requests that it accepts per second, from all clients together.
 
@@ -346,6 +354,7 @@ class CheckedArguments:
     timeout: pulumi.Input[int] = 25
     reserved_concurrency: pulumi.Input[int] = -1
     log_retention_days: pulumi.Input[int] = 30
+    access_logs: str = "off"
     throttling_rate: pulumi.Input[int] = 1_000
     throttling_burst: pulumi.Input[int] = 500
     tags: dict[str, str] = field(default_factory=dict)

@@ -254,7 +254,19 @@ _ROWS = (
             lambda value: is_integer(value) and value in LOG_RETENTION_DAYS,
         ),
         default=30,
-        text="How long the functions' logs are kept. CloudWatch Logs offers these periods only.",
+        text="How long the logs are kept. CloudWatch Logs offers these periods only.",
+    ),
+    Argument(
+        name="access_logs",
+        rule=text("off|existing|managed", "off, existing or managed"),
+        default="off",
+        plain=True,
+        # https://aws.amazon.com/cloudwatch/pricing/
+        text="Log each handshake, frame of a client and end of a connection in API Gateway, with its result and the "
+        "client's IP address, but without query string and token. ``existing`` uses the role that API Gateway has in "
+        "your account. ``managed`` also creates this role. All APIs of the account and region share it, so set "
+        "``managed`` in one stack only, and only if there is no role yet. The role stays in AWS when you destroy the "
+        "component or change this. In us-east-1, a million lines cost about $0.17.",
     ),
     Argument(
         name="throttling_rate",

@@ -14,6 +14,7 @@ _API = {
     "RouteSelectionExpression": "routeSelectionExpression",
     "Tags": "tags",
 }
+_ACCESS_LOGS = {"DestinationArn": "destinationArn", "Format": "format"}
 _DOMAIN = {"CertificateArn": "certificateArn", "EndpointType": "endpointType", "SecurityPolicy": "securityPolicy"}
 _MAPPING = {"ApiId": "apiId", "DomainName": "domainName", "Stage": "stage"}
 _THROTTLING = {"ThrottlingRateLimit": "throttlingRateLimit", "ThrottlingBurstLimit": "throttlingBurstLimit"}
@@ -117,7 +118,11 @@ class Stage(Resource):
     def create(self, emulator: Emulator, inputs: Inputs) -> str:
         names = {"ApiId": "apiId", "StageName": "name", "DeploymentId": "deploymentId", "Tags": "tags"}
         settings = only(inputs.part("defaultRouteSettings"), _THROTTLING)
-        created = emulator.client("apigatewayv2").create_stage(**inputs.taken(names), DefaultRouteSettings=settings)
+        created = emulator.client("apigatewayv2").create_stage(
+            **inputs.taken(names),
+            DefaultRouteSettings=settings,
+            AccessLogSettings=_access_logs(emulator, inputs),
+        )
         return str(created["StageName"])
 
     def read(self, emulator: Emulator, resource_id: str, known: Properties) -> Properties | None:
@@ -136,6 +141,7 @@ class Stage(Resource):
             "arn": _arn(emulator, f"{api}/stages/{name}"),
             "invokeUrl": endpoint,
             "defaultRouteSettings": named(found.get("DefaultRouteSettings", {}), _THROTTLING),
+            "accessLogSettings": named(found.get("AccessLogSettings", {}), _ACCESS_LOGS) or None,
         }
 
     def update(self, emulator: Emulator, resource_id: str, known: Properties, changed: Inputs) -> None:
@@ -144,6 +150,9 @@ class Stage(Resource):
         values = changed.taken({"DeploymentId": "deploymentId"})
         if "defaultRouteSettings" in changed:
             values["DefaultRouteSettings"] = only(changed.part("defaultRouteSettings"), _THROTTLING)
+        if "accessLogSettings" in changed:
+            # Without settings, the provider sends an empty object.
+            values["AccessLogSettings"] = _access_logs(emulator, changed)
         if values:
             emulator.client("apigatewayv2").update_stage(ApiId=api, StageName=resource_id, **values)
 
@@ -158,6 +167,14 @@ class Stage(Resource):
                         f"stage in your domains: {domain['DomainName']}"
                     )
         apis.delete_stage(ApiId=known["apiId"], StageName=resource_id)
+
+
+def _access_logs(emulator: Emulator, inputs: Inputs) -> Properties:
+    """The settings of the access logs. AWS refuses them while the account has no role for them."""
+    settings = only(inputs.part("accessLogSettings"), _ACCESS_LOGS)
+    if settings and not emulator.client("apigateway").get_account().get("cloudwatchRoleArn"):
+        raise UnsupportedError("CloudWatch Logs role ARN must be set in account settings to enable logging")
+    return settings
 
 
 class DomainName(Resource):

@@ -2,14 +2,15 @@
 
 from local.emulator import Emulator
 
-from . import apigatewayv2, cloudwatch, dynamodb, events, iam, kms, lambda_, logs, route53, scheduler, sqs
+from . import apigateway, apigatewayv2, cloudwatch, dynamodb, events, iam, kms, lambda_, logs, route53, scheduler, sqs
 from .inputs import Inputs, Properties, UnsupportedError
 from .properties import DEFAULTS, with_name
 from .resource import Resource
 from .schema import RESOURCE_TYPES
 
 _TYPES: dict[str, Resource] = (
-    apigatewayv2.TYPES
+    apigateway.TYPES
+    | apigatewayv2.TYPES
     | cloudwatch.TYPES
     | dynamodb.TYPES
     | events.TYPES

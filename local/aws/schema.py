@@ -53,8 +53,9 @@ The Go sources, each read at a commit:
     integration.go at 03412d53, function.go at 0156d84e, permission.go at 04592f03, event_source_mapping.go at 0603f3b6,
     function_event_invoke_config.go at 01606926, bus.go at 01606926, rule.go at 0cdab4ae, target.go at 0762c41e,
     schedule.go at 02f524b9, metric_alarm.go at 055611a6, metric_filter.go at 0f14e6f6, dashboard.go at 0620f2a6,
-    sdkv2/region.go at 0073593e. Later copies, whose commits are not known, were read of table.go, group.go,
-    layer_version.go, policy.go, role.go, role_policy.go, role_policy_attachment.go, deployment.go and integration.go.
+    sdkv2/region.go at 0073593e. account.go was read at 184cd1ad, which is old. Later copies, whose commits are not
+    known, were read of table.go, group.go, layer_version.go, policy.go, role.go, role_policy.go,
+    role_policy_attachment.go, deployment.go and integration.go.
     pulumi-aws: resource_overrides.go at 015d3438, autonaming.go at 0c5f6583, region.go at 72bd5227, tags.go at
     1128bcae.
     pulumi-terraform-bridge: provider.go at 00001f16, schema.go at 0079b829, names.go at 0b686b6d.
@@ -163,6 +164,14 @@ def deletes_before_replace(type_: str, new_inputs: Mapping[str, object], replace
 _INSTANCES = "capacityProviderConfig.lambdaManagedInstancesCapacityProviderConfig"
 
 _TYPES = (
+    ResourceType(
+        name="aws:apigateway/account:Account",
+        source="internal/service/apigateway/account.go",
+        replaces=frozenset({"region"}),
+        keeps=frozenset({"cloudwatchRoleArn"}),
+        import_id="{id}",  # The account, says the wheel. Older sources want "api-gateway-account".
+        state_id="{id}",
+    ),
     ResourceType(
         name="aws:apigatewayv2/api:Api",
         source="internal/service/apigatewayv2/api.go",

@@ -3,6 +3,8 @@
 import re
 from collections.abc import Callable
 
+import pytest
+
 from local.emulator import Emulator
 from local.identity_provider import IdentityProvider
 from local.prerequisites import create_members_table
@@ -21,7 +23,7 @@ from .argument_changes import (
     Change,
 )
 from .chatting import GROUP, Chatting, NewClient, asking
-from .world import Stack
+from .world import PulumiError, Stack
 
 
 def _change_and_change_back(stack: Stack, changes: dict[str, Change], first: dict[str, object] | None = None) -> None:
@@ -159,6 +161,47 @@ def test_another_stage_name_is_another_address(stack: Stack) -> None:
         back = stack.up(stageName=None)
     assert set(back.names("create")) == set(back.names("delete")) == replaced
     assert stack.outputs() == before
+
+
+GATEWAY = ["gateway-role", "gateway-policy-attachment", "gateway-account"]
+
+
+def test_access_logs_come_and_go(stack: Stack) -> None:
+    apis, gateway = stack.emulator.client("apigatewayv2"), stack.emulator.client("apigateway")
+
+    def logged() -> dict[str, str]:
+        stage: dict[str, dict[str, str]] = apis.get_stage(ApiId=stack.outputs()["ApiId"], StageName="production")
+        return stage.get("AccessLogSettings", {})
+
+    stack.up()
+    without = stack.inputs()
+    with Chatting(stack.outputs()["WebSocketURL"]):
+        with pytest.raises(PulumiError, match="CloudWatch Logs role ARN must be set in account settings"):
+            stack.up(accessLogs="existing")
+        managed = stack.up(accessLogs="managed")
+        assert managed.names("create") == GATEWAY  # The log group is there already.
+        assert managed.inputs() == {("stage", "accessLogSettings")}
+        role = gateway.get_account()["cloudwatchRoleArn"]
+        assert role.rpartition("/")[2].startswith("chat-gateway-role-")
+        assert logged()["DestinationArn"].endswith(":/aws/apigateway/WebSocketAccess")
+        assert stack.refresh("--expect-no-changes").operations == ()
+        # What other APIs use stays in the account.
+        assert stack.up(accessLogs="existing").operations == ()
+        assert not {*GATEWAY} & stack.state().keys()
+        assert gateway.get_account()["cloudwatchRoleArn"] == role
+        off = stack.up(accessLogs="off")
+        assert [(one.verb, one.name) for one in off.operations] == [
+            ("update", "chat-stage"),
+            ("delete", "chat-access-logs"),
+        ]
+        assert logged() == {}
+        assert stack.inputs() == without
+    stack.up(accessLogs="managed")
+    owned = gateway.get_account()["cloudwatchRoleArn"]
+    assert not {*GATEWAY} & {*stack.destroy().names("delete")}
+    assert gateway.get_account()["cloudwatchRoleArn"] == owned
+    attached = stack.emulator.client("iam").list_attached_role_policies(RoleName=owned.rpartition("/")[2])
+    assert [one["PolicyName"] for one in attached["AttachedPolicies"]] == ["AmazonAPIGatewayPushToCloudWatchLogs"]
 
 
 CERTIFICATE = "arn:aws:acm:us-east-1:000000000000:certificate/1"

@@ -246,6 +246,15 @@ CASES: Mapping[str, Case] = {
         accepted=[0, 1, 30, 1096, 3653],
         refused=[-1, 2, 3654, "30", True, False],
     ),
+    "access_logs": Case(
+        config_key="accessLogs",
+        default="off",
+        other="managed",
+        plain=True,
+        allowed="off, existing or managed",
+        accepted=["off", "existing", "managed"],
+        refused=["", "OFF", "on", "managed\n", " off", False, True, 1, ["managed"]],
+    ),
     "throttling_rate": Case(
         config_key="throttlingRate",
         default=1000,

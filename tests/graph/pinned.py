@@ -35,6 +35,7 @@ CASES: dict[str, Callable[[], dict[str, Resource]]] = {
     "alarms": lambda: chat({"alarms": "arn:aws:sns:eu-central-1:123456789012:alerts"}).resources,
     "dashboard": lambda: chat({"dashboard": True}).resources,
     "domain": lambda: chat(_DOMAIN).resources,
+    "access logs": lambda: chat({"access_logs": "managed"}).resources,
     "everything": lambda: chat(_EVERYTHING).resources,
     "two instances": lambda: run(_two).resources,
 }
@@ -60,6 +61,7 @@ _EVERYTHING: WebSocketChatArgs = (
         "changes": True,
         "alarms": "arn:aws:sns:eu-central-1:123456789012:alerts",
         "dashboard": True,
+        "access_logs": "managed",
     }
 )
 

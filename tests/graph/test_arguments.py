@@ -41,6 +41,7 @@ TOGETHER: Mapping[str, tuple[set[str], dict[str, Any]]] = {
 
 IN_SCENARIOS: Mapping[str, Callable[..., None]] = {
     "accountRequestRate": test_changes.test_alarms_change_in_place,
+    "accessLogs": test_changes.test_access_logs_come_and_go,
     "domainName": test_changes.test_a_domain_comes_changes_and_goes,
     "certificateArn": test_changes.test_a_domain_comes_changes_and_goes,
     "hostedZoneId": test_changes.test_a_domain_comes_changes_and_goes,

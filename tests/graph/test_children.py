@@ -24,6 +24,7 @@ EVERYTHING: WebSocketChatArgs = WITH_TOKENS | {
     "domain_name": "chat.example.com",
     "certificate_arn": CERTIFICATE,
     "hosted_zone_id": ZONE,
+    "access_logs": "managed",
 }
 ROUTES = {"$connect", "$disconnect", "sendMessage", "$default"}
 
@@ -94,6 +95,10 @@ def test_an_attribute_with_several_resources_has_their_keys(name: str, keys: set
         ("authorizer", {}),
         ("authorizer_layer", {}),
         ("dashboard", {"alarms": TOPIC}),
+        ("access_log_group", {}),
+        ("gateway_role", {"access_logs": "existing"}),
+        ("gateway_policy_attachment", {"access_logs": "existing"}),
+        ("gateway_account", {"access_logs": "existing"}),
         ("custom_domain", {}),
         ("domain_mapping", {}),
         ("domain_record", {"domain_name": "chat.example.com", "certificate_arn": CERTIFICATE}),

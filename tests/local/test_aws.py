@@ -35,6 +35,7 @@ EVERYTHING = {
     "tracing": True,
     "alarms": "arn:aws:sns:us-east-1:000000000000:alerts",
     "dashboard": True,
+    "accessLogs": "managed",
     "domainName": "chat.example.com",
     "certificateArn": "arn:aws:acm:us-east-1:000000000000:certificate/1",
 }
