@@ -14,5 +14,7 @@ pulumi.export("MessagesTable", chat.messages_table_name)
 pulumi.export("FailuresQueueURL", chat.failures_queue_url)
 pulumi.export("FunctionNames", chat.function_names)
 pulumi.export("LogGroupNames", chat.log_group_names)
+if chat.target_domain_name:
+    pulumi.export("TargetDomainName", chat.target_domain_name)
 if chat.publish_function_name:
     pulumi.export("PublishFunction", chat.publish_function_name)

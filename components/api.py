@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import pulumi
 import pulumi_aws as aws
 
+from .access_logs import FORMAT
 from .arguments import Authentication
 from .functions import AUTHORIZER, ROUTES, FunctionConfig
 from .part import Part
@@ -143,6 +144,7 @@ class Api(Part):
         api: aws.apigatewayv2.Api,
         deployment: aws.apigatewayv2.Deployment,
         *,
+        access_logs: aws.cloudwatch.LogGroup | None,
         after: Sequence[pulumi.Resource | None],
     ) -> aws.apigatewayv2.Stage:
         """Make the stage. It comes last, so that everything exists when the first client connects."""
@@ -154,6 +156,11 @@ class Api(Part):
                 throttling_rate_limit=self.settings.throttling_rate,
                 throttling_burst_limit=self.settings.throttling_burst,
             ),
+            access_log_settings=aws.apigatewayv2.StageAccessLogSettingsArgs(
+                destination_arn=access_logs.arn, format=FORMAT
+            )
+            if access_logs
+            else None,
             tags=self.settings.tags,
         )
         opts = pulumi.ResourceOptions(depends_on=[*filter(None, after)], delete_before_replace=False)

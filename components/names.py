@@ -6,7 +6,13 @@ import pulumi
 import pulumi_aws as aws
 from pulumi.runtime.settings import get_root_resource
 
-_UNIQUE = (aws.cloudwatch.LogGroup, aws.dynamodb.Table, aws.iam.Role, aws.lambda_.Function)
+_UNIQUE = (
+    aws.apigatewayv2.DomainName,
+    aws.cloudwatch.LogGroup,
+    aws.dynamodb.Table,
+    aws.iam.Role,
+    aws.lambda_.Function,
+)
 """The types that we name, and whose names AWS allows once: a role's in an account, the others in a region of an
 account. Pulumi makes up the names of queues and managed policies, so that they differ."""
 
@@ -57,8 +63,9 @@ def claim_name(
         if owner != logical_name:
             raise SameNameError(
                 f"{owner} and {logical_name} would both be named {name!r} in AWS. Give one of them another name with "
-                f"name_prefix (in config: namePrefix), role_name (in config: roleName) or messages_table (in config: "
-                f"messagesTable)."
+                f"name_prefix (in config: namePrefix), role_name (in config: roleName), messages_table (in config: "
+                f"messagesTable) or domain_name (in config: domainName)."
             )
 
-    return resource.name.apply(claim)
+    name = resource.domain_name if isinstance(resource, aws.apigatewayv2.DomainName) else resource.name
+    return name.apply(claim)

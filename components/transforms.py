@@ -67,6 +67,20 @@ class Transforms(TypedDict, total=False):
     """What feeds the stream of the connections table to its function: ``aws.lambda_.EventSourceMapping``."""
     stage: Transform
     """The stage of the API: ``aws.apigatewayv2.Stage``."""
+    access_log_group: Transform
+    """The log group of the access logs, unless ``access_logs`` is ``off``: ``aws.cloudwatch.LogGroup``."""
+    gateway_role: Transform
+    """The role of the account's API Gateway, if ``access_logs`` is ``managed``: ``aws.iam.Role``."""
+    gateway_policy_attachment: Transform
+    """What lets that role write logs: ``aws.iam.RolePolicyAttachment``."""
+    gateway_account: Transform
+    """What gives that role to API Gateway: ``aws.apigateway.Account``."""
+    custom_domain: Transform
+    """The name of the domain in API Gateway, if ``domain_name`` is set: ``aws.apigatewayv2.DomainName``."""
+    domain_mapping: Transform
+    """The mapping of that domain to the stage: ``aws.apigatewayv2.ApiMapping``."""
+    domain_record: Transform
+    """The record of that domain, if ``hosted_zone_id`` is set: ``aws.route53.Record``."""
     metric_filter: Transform
     """What counts lines of a log group for ``alarms`` and ``dashboard``: ``aws.cloudwatch.LogMetricFilter``."""
     alarm: Transform

@@ -3,10 +3,12 @@
 import pulumi
 import pulumi_aws as aws
 
+from .access_logs import AccessLogs
 from .alarms import Alarms
 from .api import Api, address
 from .arguments import Authentication, Settings, WebSocketChatArgs
 from .background import Background
+from .custom_domain import CustomDomain, domain_target, domain_url
 from .dashboard import Dashboard
 from .environment import environment
 from .event_bus import bus_arn
@@ -27,7 +29,8 @@ class WebSocketChat(pulumi.ComponentResource):
     """Group chat over WebSockets: connections table, one least-privilege role, functions, WebSocket API and stage."""
 
     web_socket_url: pulumi.Output[str]
-    """Address for clients: ``wss://…/production``. Clients append ``?userId=…&groupId=…``."""
+    """Address for clients: ``wss://…/production``, or ``wss://`` and ``domain_name``. Clients append
+    ``?userId=…&groupId=…``."""
     callback_url: pulumi.Output[str]
     """Address of the management API, where frames are posted to ``@connections/{connectionId}``."""
     api_id: pulumi.Output[str]
@@ -44,6 +47,9 @@ class WebSocketChat(pulumi.ComponentResource):
     """Names of the log groups, by the same keys."""
     publish_function_name: pulumi.Output[str] | None
     """Name of the function that your other programs call. None unless ``publish`` is true."""
+    target_domain_name: pulumi.Output[str] | None
+    """Name that your DNS record for ``domain_name`` must point to. None without a domain, and with
+    ``hosted_zone_id``, because the component then makes the record."""
 
     def __init__(  # noqa: PLR0915 - a table of contents
         self,
@@ -73,7 +79,8 @@ class WebSocketChat(pulumi.ComponentResource):
                 table's name is an Output.
             ForeignTableError: A table that the component would make exists already, and is not this stack's. Nothing
                 has been registered.
-            InvalidArgumentError: The bus of events does not exist. Nothing has been registered.
+            InvalidArgumentError: The bus of events does not exist, the certificate is in another region, or the domain
+                is not in the hosted zone. Nothing has been registered.
             AuthorizerLayerError: pip cannot install the library that verifies tokens.
         """
         settings = Settings.of(args)
@@ -88,7 +95,9 @@ class WebSocketChat(pulumi.ComponentResource):
             Background(children, settings),
             Api(children, settings),
         )
-        metric_filters, alarms, dashboard = (
+        access_logs, custom_domain, metric_filters, alarms, dashboard = (
+            AccessLogs(children, settings),
+            CustomDomain(children, settings),
             MetricFilters(children, settings),
             Alarms(children, settings),
             Dashboard(children, settings),
@@ -96,6 +105,7 @@ class WebSocketChat(pulumi.ComponentResource):
 
         existing = tables.existing()
         event_bus = bus_arn(settings.event_bus, self)
+        certificate = custom_domain.checked_certificate()
         self.role: aws.iam.Role = role.role()
         """Role of the functions."""
         self.publish_role: aws.iam.Role | None = role.publish_role()
@@ -204,10 +214,24 @@ class WebSocketChat(pulumi.ComponentResource):
             self.functions, connections, self.failures_queue, after=self.policies.values()
         )
         """The mapping that feeds the connections table's stream to its function. None without ``presence``."""
+        self.access_log_group: aws.cloudwatch.LogGroup | None = access_logs.log_group()
+        """The log group of the access logs. None if ``access_logs`` is ``off``."""
+        self.gateway_role: aws.iam.Role | None = access_logs.role()
+        """The role of the account's API Gateway. None unless ``access_logs`` is ``managed``."""
+        self.gateway_policy_attachment: aws.iam.RolePolicyAttachment | None = access_logs.policy_attachment(
+            self.gateway_role, self.access_log_group
+        )
+        """What lets that role write logs. None unless ``access_logs`` is ``managed``."""
+        self.gateway_account: aws.apigateway.Account | None = access_logs.account(
+            self.gateway_role, self.gateway_policy_attachment
+        )
+        """What gives that role to API Gateway. None unless ``access_logs`` is ``managed``."""
         self.stage: aws.apigatewayv2.Stage = api.stage(
             self.api,
             self.deployment,
+            access_logs=self.access_log_group,
             after=[
+                self.gateway_account,
                 *self.policies.values(),
                 *self.functions.values(),
                 self.slice_retries,
@@ -216,6 +240,14 @@ class WebSocketChat(pulumi.ComponentResource):
             ],
         )
         """The stage of the API."""
+        self.custom_domain: aws.apigatewayv2.DomainName | None = custom_domain.domain(certificate)
+        """The name of the chat's own domain in API Gateway. None unless ``domain_name`` is set."""
+        self.domain_mapping: aws.apigatewayv2.ApiMapping | None = custom_domain.mapping(
+            self.custom_domain, self.api, self.stage.name
+        )
+        """The mapping of that domain to the stage. None unless ``domain_name`` is set."""
+        self.domain_record: aws.route53.Record | None = custom_domain.record(self.custom_domain, self.domain_mapping)
+        """The record of that domain. None unless ``hosted_zone_id`` is set."""
         self.metric_filters: dict[str, aws.cloudwatch.LogMetricFilter] = metric_filters.metric_filters(self.log_groups)
         """What counts lines of the logs for metrics. Empty without ``alarms`` and ``dashboard``."""
         self.alarms: dict[str, aws.cloudwatch.MetricAlarm] = alarms.alarms(
@@ -270,6 +302,10 @@ class WebSocketChat(pulumi.ComponentResource):
     ) -> None:
         # Use the stage's output, so that nobody gets the address before the stage exists.
         self.web_socket_url = address(self.api, "ws", stage_name)
+        self.target_domain_name = None
+        if self.custom_domain:
+            self.web_socket_url = domain_url(self.custom_domain, self.domain_mapping, self.domain_record)
+            self.target_domain_name = None if self.domain_record else domain_target(self.custom_domain)
         self.callback_url = address(self.api, "http", stage_name)
         self.api_id = self.api.id
         self.connections_table_name = connections.name
@@ -291,6 +327,7 @@ class WebSocketChat(pulumi.ComponentResource):
                 "functionNames": self.function_names,
                 "logGroupNames": self.log_group_names,
                 "publishFunctionName": self.publish_function_name,
+                "targetDomainName": self.target_domain_name,
             }
         )
 

@@ -12,9 +12,28 @@ class WebSocketChatArgs(TypedDict, total=False):
     """Arguments of ``WebSocketChat``. All are optional. The defaults deploy what the CloudFormation stack deployed."""
 
     stage_name: str
-    """Name of the stage. It is the last part of the URL.
+    """Name of the stage. It is the last part of the URL, unless you set ``domain_name``.
 
     Allowed: 1 to 128 letters, digits, '-' and '_'. Default: ``production``."""
+    domain_name: pulumi.Input[str]
+    """Domain of your own for clients: the URL is then ``wss://chat.example.com``, without a stage. Needs
+    ``certificate_arn``. Only WebSocket APIs can use the domain: an HTTP or REST API needs another one. Unless you set
+    ``hosted_zone_id``, make the DNS record yourself: docs/operations.md says how.
+
+    Allowed: a domain of up to 253 characters in lower case, such as chat.example.com. Default: none, clients connect to
+    the API's own address."""
+    certificate_arn: pulumi.Input[str]
+    """Certificate of AWS Certificate Manager for ``domain_name``, issued, and in the chat's region. If your program
+    declares the certificate, pass the output ``certificate_arn`` of its validation.
+
+    Allowed: the ARN of a certificate of ACM, such as
+    arn:aws:acm:eu-central-1:123456789012:certificate/1234abcd-12ab-34cd-56ef-1234567890ab. Default: none."""
+    hosted_zone_id: pulumi.Input[str]
+    """Public hosted zone of Route 53 that contains ``domain_name``. The component makes the record for the domain
+    there. Pulumi refuses if there is one already. If your program declares the zone, pass its output ``zone_id``.
+
+    Allowed: the id of a hosted zone of Route 53, such as Z0123456789ABCDEFGHIJ. Default: none, you make the DNS
+    record."""
     name_prefix: str
     """Start of every physical name that is fixed: ``WebSocket`` gives ``WebSocketConnections``, ``WebSocketConnect``
     and so on. A second instance or stack in the same account and region needs another prefix.
@@ -99,10 +118,18 @@ class WebSocketChatArgs(TypedDict, total=False):
     Allowed: an integer from -1 to 1000000 (concurrent runs; 0 disables the function, -1 reserves nothing). Default:
     -1."""
     log_retention_days: pulumi.Input[int]
-    """How long the functions' logs are kept. CloudWatch Logs offers these periods only.
+    """How long the logs are kept. CloudWatch Logs offers these periods only.
 
     Allowed: one of 0, 1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922,
     3288, 3653 (days; 0 keeps them forever). Default: 30."""
+    access_logs: str
+    """Log each handshake, frame of a client and end of a connection in API Gateway, with its result and the client's IP
+    address, but without query string and token. ``existing`` uses the role that API Gateway has in your account.
+    ``managed`` also creates this role. All APIs of the account and region share it, so set ``managed`` in one stack
+    only, and only if there is no role yet. The role stays in AWS when you destroy the component or change this. In
+    us-east-1, a million lines cost about $0.17.
+
+    Allowed: off, existing or managed. Default: ``off``."""
     throttling_rate: pulumi.Input[int]
     """Rate limit of the stage: requests that it accepts per second, from all clients together.
 
@@ -124,10 +151,10 @@ class WebSocketChatArgs(TypedDict, total=False):
 
     Default: false."""
     deletion_protection: bool
-    """Deletion protection of the API and of the tables that the component creates, so the URL and the data stay: Pulumi
-    refuses to delete them, and DynamoDB refuses to delete the tables. To turn it off, do not use ``pulumi state
-    unprotect``, as Pulumi suggests. Set this to false (in the config: ``pulumi config set deletionProtection false``),
-    then run ``pulumi up``.
+    """Deletion protection of the API, of the domain and of the tables that the component creates, so the URL and the
+    data stay: Pulumi refuses to delete them, and DynamoDB refuses to delete the tables. To turn it off, do not use
+    ``pulumi state unprotect``, as Pulumi suggests. Set this to false (in the config: ``pulumi config set
+    deletionProtection false``), then run ``pulumi up``.
 
     Default: false."""
     connection_ttl: pulumi.Input[int]
@@ -308,6 +335,9 @@ class CheckedArguments:
     """The arguments, checked and with their defaults. :class:`WebSocketChatArgs` documents them."""
 
     stage_name: str = "production"
+    domain_name: pulumi.Input[str] = ""
+    certificate_arn: pulumi.Input[str] = ""
+    hosted_zone_id: pulumi.Input[str] = ""
     name_prefix: str = "WebSocket"
     role_name: str = ""
     messages_table: pulumi.Input[str] = "ChatMessages"
@@ -324,6 +354,7 @@ class CheckedArguments:
     timeout: pulumi.Input[int] = 25
     reserved_concurrency: pulumi.Input[int] = -1
     log_retention_days: pulumi.Input[int] = 30
+    access_logs: str = "off"
     throttling_rate: pulumi.Input[int] = 1_000
     throttling_burst: pulumi.Input[int] = 500
     tags: dict[str, str] = field(default_factory=dict)

@@ -121,6 +121,7 @@ def _check_together(settings: Settings) -> None:
         if not settings.jwt_audience:
             raise InvalidArgumentError("jwt_audience", settings.jwt_audience, "set for jwt")
     _check_moderators(settings)
+    _check_domain(settings)
     if settings.create_messages_table and not isinstance(settings.messages_table, str):
         raise InvalidArgumentError(
             "messages_table", pulumi.Output, "a plain value if create_messages_table is true: it names the new table"
@@ -143,3 +144,11 @@ def _check_moderators(settings: Settings) -> None:
         raise InvalidArgumentError(
             "moderator_role", settings.moderator_role, "left out unless group_members_table is set"
         )
+
+
+def _check_domain(settings: Settings) -> None:
+    for name in ("certificate_arn", "hosted_zone_id"):
+        if (value := getattr(settings, name)) and not settings.domain_name:
+            raise InvalidArgumentError(name, value, "left out unless domain_name is set")
+    if settings.domain_name and not settings.certificate_arn:
+        raise InvalidArgumentError("certificate_arn", settings.certificate_arn, "set if domain_name is set")

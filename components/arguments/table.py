@@ -35,6 +35,7 @@ _FUNCTION_ARN_ALLOWED = (
     "the ARN of a Lambda function, of up to 170 characters, such as "
     "arn:aws:lambda:eu-central-1:123456789012:function:Moderate or with :live at the end for the alias live"
 )
+_DOMAIN_LABEL = "[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
 _CLAIM = text(f"{_WORD}{{0,128}}", "a claim's name of up to 128 ASCII characters")
 _ALGORITHMS = "(RS|PS|ES)(256|384|512)|EdDSA"
 
@@ -78,7 +79,42 @@ _ROWS = (
         rule=text(r"[A-Za-z0-9_-]{1,128}", "1 to 128 letters, digits, '-' and '_'"),
         default="production",
         plain=True,
-        text="Name of the stage. It is the last part of the URL.",
+        text="Name of the stage. It is the last part of the URL, unless you set ``domain_name``.",
+    ),
+    Argument(
+        name="domain_name",
+        # 253 is the limit of DNS, and the last label of a domain has a letter: https://www.rfc-editor.org/rfc/rfc1035
+        rule=text(
+            rf"((?=.{{1,253}}\Z)({_DOMAIN_LABEL}\.)+(?![0-9]+\Z){_DOMAIN_LABEL})?",
+            "a domain of up to 253 characters in lower case, such as chat.example.com",
+        ),
+        default="",
+        unset="none, clients connect to the API's own address",
+        text="Domain of your own for clients: the URL is then ``wss://chat.example.com``, without a stage. Needs "
+        "``certificate_arn``. Only WebSocket APIs can use the domain: an HTTP or REST API needs another one. Unless "
+        "you set ``hosted_zone_id``, make the DNS record yourself: docs/operations.md says how.",
+    ),
+    Argument(
+        name="certificate_arn",
+        # https://docs.aws.amazon.com/acm/latest/userguide/acm-overview.html
+        rule=text(
+            r"(arn:aws[a-z-]*:acm:[a-z]+(-[a-z]+)+-[0-9]:[0-9]{12}:certificate/[A-Za-z0-9-]{1,64})?",
+            "the ARN of a certificate of ACM, such as "
+            "arn:aws:acm:eu-central-1:123456789012:certificate/1234abcd-12ab-34cd-56ef-1234567890ab",
+        ),
+        default="",
+        text="Certificate of AWS Certificate Manager for ``domain_name``, issued, and in the chat's region. If your "
+        "program declares the certificate, pass the output ``certificate_arn`` of its validation.",
+    ),
+    Argument(
+        name="hosted_zone_id",
+        # https://docs.aws.amazon.com/Route53/latest/APIReference/API_HostedZone.html
+        rule=text(r"(Z[A-Z0-9]{1,31})?", "the id of a hosted zone of Route 53, such as Z0123456789ABCDEFGHIJ"),
+        default="",
+        unset="none, you make the DNS record",
+        text="Public hosted zone of Route 53 that contains ``domain_name``. The component makes the record for the "
+        "domain there. Pulumi refuses if there is one already. If your program declares the zone, pass its output "
+        "``zone_id``.",
     ),
     Argument(
         name="name_prefix",
@@ -218,7 +254,19 @@ _ROWS = (
             lambda value: is_integer(value) and value in LOG_RETENTION_DAYS,
         ),
         default=30,
-        text="How long the functions' logs are kept. CloudWatch Logs offers these periods only.",
+        text="How long the logs are kept. CloudWatch Logs offers these periods only.",
+    ),
+    Argument(
+        name="access_logs",
+        rule=text("off|existing|managed", "off, existing or managed"),
+        default="off",
+        plain=True,
+        # https://aws.amazon.com/cloudwatch/pricing/
+        text="Log each handshake, frame of a client and end of a connection in API Gateway, with its result and the "
+        "client's IP address, but without query string and token. ``existing`` uses the role that API Gateway has in "
+        "your account. ``managed`` also creates this role. All APIs of the account and region share it, so set "
+        "``managed`` in one stack only, and only if there is no role yet. The role stays in AWS when you destroy the "
+        "component or change this. In us-east-1, a million lines cost about $0.17.",
     ),
     Argument(
         name="throttling_rate",
@@ -252,10 +300,10 @@ _ROWS = (
         rule=BOOLEAN,
         default=False,
         plain=True,
-        text="Deletion protection of the API and of the tables that the component creates, so the URL and the data "
-        "stay: Pulumi refuses to delete them, and DynamoDB refuses to delete the tables. To turn it off, do not use "
-        "``pulumi state unprotect``, as Pulumi suggests. Set this to false (in the config: ``pulumi config set "
-        "deletionProtection false``), then run ``pulumi up``.",
+        text="Deletion protection of the API, of the domain and of the tables that the component creates, so the URL "
+        "and the data stay: Pulumi refuses to delete them, and DynamoDB refuses to delete the tables. To turn it off, "
+        "do not use ``pulumi state unprotect``, as Pulumi suggests. Set this to false (in the config: ``pulumi config "
+        "set deletionProtection false``), then run ``pulumi up``.",
     ),
     Argument(
         name="connection_ttl",

@@ -14,6 +14,9 @@ _API = {
     "RouteSelectionExpression": "routeSelectionExpression",
     "Tags": "tags",
 }
+_ACCESS_LOGS = {"DestinationArn": "destinationArn", "Format": "format"}
+_DOMAIN = {"CertificateArn": "certificateArn", "EndpointType": "endpointType", "SecurityPolicy": "securityPolicy"}
+_MAPPING = {"ApiId": "apiId", "DomainName": "domainName", "Stage": "stage"}
 _THROTTLING = {"ThrottlingRateLimit": "throttlingRateLimit", "ThrottlingBurstLimit": "throttlingBurstLimit"}
 
 
@@ -115,7 +118,11 @@ class Stage(Resource):
     def create(self, emulator: Emulator, inputs: Inputs) -> str:
         names = {"ApiId": "apiId", "StageName": "name", "DeploymentId": "deploymentId", "Tags": "tags"}
         settings = only(inputs.part("defaultRouteSettings"), _THROTTLING)
-        created = emulator.client("apigatewayv2").create_stage(**inputs.taken(names), DefaultRouteSettings=settings)
+        created = emulator.client("apigatewayv2").create_stage(
+            **inputs.taken(names),
+            DefaultRouteSettings=settings,
+            AccessLogSettings=_access_logs(emulator, inputs),
+        )
         return str(created["StageName"])
 
     def read(self, emulator: Emulator, resource_id: str, known: Properties) -> Properties | None:
@@ -134,6 +141,7 @@ class Stage(Resource):
             "arn": _arn(emulator, f"{api}/stages/{name}"),
             "invokeUrl": endpoint,
             "defaultRouteSettings": named(found.get("DefaultRouteSettings", {}), _THROTTLING),
+            "accessLogSettings": named(found.get("AccessLogSettings", {}), _ACCESS_LOGS) or None,
         }
 
     def update(self, emulator: Emulator, resource_id: str, known: Properties, changed: Inputs) -> None:
@@ -142,15 +150,98 @@ class Stage(Resource):
         values = changed.taken({"DeploymentId": "deploymentId"})
         if "defaultRouteSettings" in changed:
             values["DefaultRouteSettings"] = only(changed.part("defaultRouteSettings"), _THROTTLING)
+        if "accessLogSettings" in changed:
+            # Without settings, the provider sends an empty object.
+            values["AccessLogSettings"] = _access_logs(emulator, changed)
         if values:
             emulator.client("apigatewayv2").update_stage(ApiId=api, StageName=resource_id, **values)
 
     def delete(self, emulator: Emulator, resource_id: str, known: Properties) -> None:
-        emulator.client("apigatewayv2").delete_stage(ApiId=known["apiId"], StageName=resource_id)
+        # The emulator would delete it. https://github.com/hashicorp/terraform-provider-aws/issues/41651
+        apis = emulator.client("apigatewayv2")
+        for domain in apis.get_domain_names()["Items"]:
+            for mapping in apis.get_api_mappings(DomainName=domain["DomainName"])["Items"]:
+                if (mapping["ApiId"], mapping["Stage"]) == (known["apiId"], resource_id):
+                    raise UnsupportedError(
+                        f"Deleting stage {resource_id} failed. Please remove all base path mappings related to the "
+                        f"stage in your domains: {domain['DomainName']}"
+                    )
+        apis.delete_stage(ApiId=known["apiId"], StageName=resource_id)
 
 
-def _arn(emulator: Emulator, path: str) -> str:
-    return f"arn:aws:apigateway:{emulator.client('apigatewayv2').meta.region_name}::/apis/{path}"
+def _access_logs(emulator: Emulator, inputs: Inputs) -> Properties:
+    """The settings of the access logs. AWS refuses them while the account has no role for them."""
+    settings = only(inputs.part("accessLogSettings"), _ACCESS_LOGS)
+    if settings and not emulator.client("apigateway").get_account().get("cloudwatchRoleArn"):
+        raise UnsupportedError("CloudWatch Logs role ARN must be set in account settings to enable logging")
+    return settings
+
+
+class DomainName(Resource):
+    """A domain of one's own. It is its id."""
+
+    def create(self, emulator: Emulator, inputs: Inputs) -> str:
+        names = {"DomainName": "domainName", "Tags": "tags"}
+        configuration = only(inputs.part("domainNameConfiguration"), _DOMAIN)
+        created = emulator.client("apigatewayv2").create_domain_name(
+            **inputs.taken(names), DomainNameConfigurations=[configuration]
+        )
+        return str(created["DomainName"])
+
+    def read(self, emulator: Emulator, resource_id: str, known: Properties) -> Properties | None:
+        apis = emulator.client("apigatewayv2")
+        try:
+            found = apis.get_domain_name(DomainName=resource_id)
+        except apis.exceptions.NotFoundException:
+            return None
+        outputs = {"ApiGatewayDomainName": "targetDomainName", "HostedZoneId": "hostedZoneId"}
+        return {
+            "arn": _arn(emulator, resource_id, "domainnames"),
+            "domainName": resource_id,
+            "domainNameConfiguration": named(found["DomainNameConfigurations"][0], _DOMAIN | outputs),
+            "tags": found.get("Tags", {}),
+        }
+
+    def update(self, emulator: Emulator, resource_id: str, known: Properties, changed: Inputs) -> None:
+        _retag(emulator, _arn(emulator, resource_id, "domainnames"), changed)
+        if "domainNameConfiguration" in changed:
+            configuration = only(changed.part("domainNameConfiguration"), _DOMAIN)
+            emulator.client("apigatewayv2").update_domain_name(
+                DomainName=resource_id, DomainNameConfigurations=[configuration]
+            )
+
+    def delete(self, emulator: Emulator, resource_id: str, known: Properties) -> None:
+        emulator.client("apigatewayv2").delete_domain_name(DomainName=resource_id)
+
+
+class ApiMapping(Resource):
+    """The mapping of a domain to a stage."""
+
+    def create(self, emulator: Emulator, inputs: Inputs) -> str:
+        created = emulator.client("apigatewayv2").create_api_mapping(**inputs.taken(_MAPPING))
+        return str(created["ApiMappingId"])
+
+    def read(self, emulator: Emulator, resource_id: str, known: Properties) -> Properties | None:
+        mapping, _, domain = resource_id.partition("/")
+        domain = domain or known["domainName"]
+        apis = emulator.client("apigatewayv2")
+        try:
+            found = apis.get_api_mapping(DomainName=domain, ApiMappingId=mapping)
+        except apis.exceptions.NotFoundException:
+            return None
+        return {"id": mapping, "domainName": domain} | named(found, _MAPPING)
+
+    def update(self, emulator: Emulator, resource_id: str, known: Properties, changed: Inputs) -> None:
+        emulator.client("apigatewayv2").update_api_mapping(
+            ApiId=known["apiId"], DomainName=known["domainName"], ApiMappingId=resource_id, Stage=changed.take("stage")
+        )
+
+    def delete(self, emulator: Emulator, resource_id: str, known: Properties) -> None:
+        emulator.client("apigatewayv2").delete_api_mapping(DomainName=known["domainName"], ApiMappingId=resource_id)
+
+
+def _arn(emulator: Emulator, path: str, kind: str = "apis") -> str:
+    return f"arn:aws:apigateway:{emulator.client('apigatewayv2').meta.region_name}::/{kind}/{path}"
 
 
 def _retag(emulator: Emulator, arn: str, changed: Inputs) -> None:
@@ -174,6 +265,8 @@ TYPES: dict[str, Resource] = {
             "IdentitySource": "identitySources",
         },
     ),
+    "aws:apigatewayv2/apiMapping:ApiMapping": ApiMapping(),
+    "aws:apigatewayv2/domainName:DomainName": DomainName(),
     # Pulumi replaces a deployment when its triggers change.
     "aws:apigatewayv2/deployment:Deployment": Deployment("deployment", {}, own=("triggers",)),
     "aws:apigatewayv2/integration:Integration": Part(

@@ -26,7 +26,7 @@ from .inputs import Inputs, Properties, UnsupportedError
 from .properties import DEFAULTS, changes, refreshed, with_integers, with_name
 from .resource import Resource, own_tags
 from .resources import create, look_up, resource
-from .schema import RESOURCE_TYPES, deletes_before_replace
+from .schema import RESOURCE_TYPES, ResourceType, deletes_before_replace
 
 
 @dataclass(frozen=True)
@@ -142,10 +142,11 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
         declared = RESOURCE_TYPES[request.type]
         if request.preview:
             # A path with a dot is a part of an input.
+            unknown: Properties = _kept_within(request.properties, declared, rpc.UNKNOWN)
             left_out = {name for name in declared.computed | declared.keeps if "." not in name} - set(
                 request.properties
             )
-            unknown = dict.fromkeys(left_out, rpc.UNKNOWN)
+            unknown |= dict.fromkeys(left_out, rpc.UNKNOWN)
             return provider_pb2.CreateResponse(properties=_struct(request.properties, unknown))
         values = with_integers(rpc.deserialize_properties(request.properties))
         with self._operation(context, Operation("create", request.type, request.name)):
@@ -180,7 +181,8 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
         state = {name: value for name, value in request.olds.items() if name not in gone} | dict(request.news.items())
         if request.preview:
             unknown = {output: rpc.UNKNOWN for name in changed for output in declared.recomputed.get(name, ())}
-            return provider_pb2.UpdateResponse(properties=_struct(state, unknown))
+            kept = _kept_within(request.news, declared, _plain(request.olds))
+            return provider_pb2.UpdateResponse(properties=_struct(state, kept | unknown))
         given = with_integers(rpc.deserialize_properties(request.news))
         known = _plain(request.olds) | given
         inputs = Inputs(request.name, {name: given.get(name, declared.defaults.get(name)) for name in changed})
@@ -226,6 +228,20 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
 def _inputs(paths: Iterable[str]) -> set[str]:
     """The inputs in which paths begin."""
     return {path.partition(".")[0] for path in paths}
+
+
+def _kept_within(values: struct_pb2.Struct, declared: ResourceType, old: Properties | str) -> Properties:
+    """The objects among the inputs that leave out what they keep: with it, as in a state, or all with one value."""
+    given = _plain(values)
+    found: Properties = {}
+    for name, part in (path.split(".") for path in declared.keeps if path.count(".") == 1):
+        inside = found.get(name, given.get(name))
+        if not isinstance(inside, dict):
+            continue
+        kept = old if isinstance(old, str) else (old.get(name) or {}).get(part)
+        if kept is not None:
+            found[name] = {part: kept} | inside
+    return found
 
 
 def _plain(values: struct_pb2.Struct) -> Properties:

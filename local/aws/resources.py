@@ -2,20 +2,22 @@
 
 from local.emulator import Emulator
 
-from . import apigatewayv2, cloudwatch, dynamodb, events, iam, kms, lambda_, logs, scheduler, sqs
+from . import apigateway, apigatewayv2, cloudwatch, dynamodb, events, iam, kms, lambda_, logs, route53, scheduler, sqs
 from .inputs import Inputs, Properties, UnsupportedError
 from .properties import DEFAULTS, with_name
 from .resource import Resource
 from .schema import RESOURCE_TYPES
 
 _TYPES: dict[str, Resource] = (
-    apigatewayv2.TYPES
+    apigateway.TYPES
+    | apigatewayv2.TYPES
     | cloudwatch.TYPES
     | dynamodb.TYPES
     | events.TYPES
     | iam.TYPES
     | lambda_.TYPES
     | logs.TYPES
+    | route53.TYPES
     | scheduler.TYPES
     | sqs.TYPES
 )
@@ -75,4 +77,8 @@ def look_up(emulator: Emulator, function: str, values: Properties) -> Properties
             return events.look_up(emulator, values["name"])
         case "aws:kms/getKey:getKey":
             return kms.look_up(emulator, values["keyId"])
+        case "aws:route53/getZone:getZone":
+            return route53.look_up(emulator, values["zoneId"])
+        case "aws:index/getRegion:getRegion":
+            return {"region": emulator.region}
     raise UnsupportedError(f"{function} cannot be called in the emulator. Add it to local/aws/")

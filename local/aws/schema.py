@@ -18,7 +18,7 @@ When a property replaces:
 ``region``:
     Check fills it from the provider's ``aws:region`` if the resource has none, so it is never missing. Another region
     replaces. Sources: provider/region.go of pulumi-aws, ``forceNewIfRegionChanges`` in
-    internal/provider/sdkv2/region.go of terraform-provider-aws. The resources of IAM have no region.
+    internal/provider/sdkv2/region.go of terraform-provider-aws. The resources of IAM and Route 53 have no region.
 
 ``tagsAll``:
     Check fills it, although it is an output: the provider's ``defaultTags`` with the resource's ``tags`` on top. It
@@ -48,13 +48,14 @@ Import:
     Import takes each id of a type with a region also as ``ID@REGION``.
 
 The Go sources, each read at a commit:
-    terraform-provider-aws: api.go, route.go and queue.go at 00a35305, stage.go at 02f6d2d9, authorizer.go at
-    01f43111, deployment.go at 0576a142, integration.go at 03412d53, function.go at 0156d84e, permission.go at
-    04592f03, event_source_mapping.go at 0603f3b6, function_event_invoke_config.go at 01606926, bus.go at 01606926,
-    rule.go at 0cdab4ae, target.go at 0762c41e, schedule.go at 02f524b9, metric_alarm.go at 055611a6, metric_filter.go
-    at 0f14e6f6, dashboard.go at 0620f2a6, sdkv2/region.go at 0073593e. Later copies, whose commits are not known, were
-    read of table.go, group.go, layer_version.go, policy.go, role.go, role_policy.go, role_policy_attachment.go,
-    deployment.go and integration.go.
+    terraform-provider-aws: api.go, domain_name.go, route.go and queue.go at 00a35305, record.go at 00655c16, stage.go
+    at 02f6d2d9, authorizer.go at 01f43111, api_mapping.go (before it had a region) and deployment.go at 0576a142,
+    integration.go at 03412d53, function.go at 0156d84e, permission.go at 04592f03, event_source_mapping.go at 0603f3b6,
+    function_event_invoke_config.go at 01606926, bus.go at 01606926, rule.go at 0cdab4ae, target.go at 0762c41e,
+    schedule.go at 02f524b9, metric_alarm.go at 055611a6, metric_filter.go at 0f14e6f6, dashboard.go at 0620f2a6,
+    sdkv2/region.go at 0073593e. account.go was read at 184cd1ad, which is old. Later copies, whose commits are not
+    known, were read of table.go, group.go, layer_version.go, policy.go, role.go, role_policy.go,
+    role_policy_attachment.go, deployment.go and integration.go.
     pulumi-aws: resource_overrides.go at 015d3438, autonaming.go at 0c5f6583, region.go at 72bd5227, tags.go at
     1128bcae.
     pulumi-terraform-bridge: provider.go at 00001f16, schema.go at 0079b829, names.go at 0b686b6d.
@@ -164,6 +165,14 @@ _INSTANCES = "capacityProviderConfig.lambdaManagedInstancesCapacityProviderConfi
 
 _TYPES = (
     ResourceType(
+        name="aws:apigateway/account:Account",
+        source="internal/service/apigateway/account.go",
+        replaces=frozenset({"region"}),
+        keeps=frozenset({"cloudwatchRoleArn"}),
+        import_id="{id}",  # The account, says the wheel. Older sources want "api-gateway-account".
+        state_id="{id}",
+    ),
+    ResourceType(
         name="aws:apigatewayv2/api:Api",
         source="internal/service/apigatewayv2/api.go",
         replaces=frozenset({"credentialsArn", "protocolType", "region", "routeKey", "target"}),
@@ -174,6 +183,14 @@ _TYPES = (
             "routeSelectionExpression": "$request.method $request.path",
         },
         import_id="{id}",
+        state_id="{id}",
+    ),
+    ResourceType(
+        name="aws:apigatewayv2/apiMapping:ApiMapping",
+        source="internal/service/apigatewayv2/api_mapping.go",
+        # Another stage or apiMappingKey does not replace.
+        replaces=frozenset({"apiId", "domainName", "region"}),
+        import_id="{id}/{domainName}",
         state_id="{id}",
     ),
     ResourceType(
@@ -191,6 +208,23 @@ _TYPES = (
         replaces=frozenset({"apiId", "region", "triggers"}),
         import_id="{apiId}/{id}",
         state_id="{id}",
+    ),
+    ResourceType(
+        name="aws:apigatewayv2/domainName:DomainName",
+        source="internal/service/apigatewayv2/domain_name.go",
+        # Another certificateArn does not replace.
+        replaces=frozenset({"domainName", "region"}),
+        keeps=frozenset(
+            {
+                "domainNameConfiguration.hostedZoneId",  # An output.
+                "domainNameConfiguration.ipAddressType",
+                "domainNameConfiguration.ownershipVerificationCertificateArn",
+                "domainNameConfiguration.targetDomainName",  # An output.
+                "routingMode",
+            }
+        ),
+        import_id="{domainName}",
+        state_id="{domainName}",
     ),
     ResourceType(
         name="aws:apigatewayv2/integration:Integration",
@@ -553,6 +587,15 @@ _TYPES = (
         autonamed="statementId",  # at most 100 characters
         import_id="{function}/{statementId}",  # With a qualifier: {function}:{qualifier}/{statementId}.
         state_id="{statementId}",
+    ),
+    ResourceType(
+        name="aws:route53/record:Record",
+        source="internal/service/route53/record.go",
+        # Another type or alias does not replace. Pulumi names no record, because the wheel requires its name.
+        replaces=frozenset({"name", "zoneId"}),
+        keeps=frozenset({"allowOverwrite"}),
+        import_id="{zoneId}_{name}_{type}",
+        state_id="{zoneId}_{name}_{type}",
     ),
     ResourceType(
         name="aws:scheduler/schedule:Schedule",

@@ -3,6 +3,8 @@
 import re
 from collections.abc import Callable
 
+import pytest
+
 from local.emulator import Emulator
 from local.identity_provider import IdentityProvider
 from local.prerequisites import create_members_table
@@ -21,7 +23,7 @@ from .argument_changes import (
     Change,
 )
 from .chatting import GROUP, Chatting, NewClient, asking
-from .world import Stack
+from .world import PulumiError, Stack
 
 
 def _change_and_change_back(stack: Stack, changes: dict[str, Change], first: dict[str, object] | None = None) -> None:
@@ -159,6 +161,136 @@ def test_another_stage_name_is_another_address(stack: Stack) -> None:
         back = stack.up(stageName=None)
     assert set(back.names("create")) == set(back.names("delete")) == replaced
     assert stack.outputs() == before
+
+
+GATEWAY = ["gateway-role", "gateway-policy-attachment", "gateway-account"]
+
+
+def test_access_logs_come_and_go(stack: Stack) -> None:
+    apis, gateway = stack.emulator.client("apigatewayv2"), stack.emulator.client("apigateway")
+
+    def logged() -> dict[str, str]:
+        stage: dict[str, dict[str, str]] = apis.get_stage(ApiId=stack.outputs()["ApiId"], StageName="production")
+        return stage.get("AccessLogSettings", {})
+
+    stack.up()
+    without = stack.inputs()
+    with Chatting(stack.outputs()["WebSocketURL"]):
+        with pytest.raises(PulumiError, match="CloudWatch Logs role ARN must be set in account settings"):
+            stack.up(accessLogs="existing")
+        managed = stack.up(accessLogs="managed")
+        assert managed.names("create") == GATEWAY  # The log group is there already.
+        assert managed.inputs() == {("stage", "accessLogSettings")}
+        role = gateway.get_account()["cloudwatchRoleArn"]
+        assert role.rpartition("/")[2].startswith("chat-gateway-role-")
+        assert logged()["DestinationArn"].endswith(":/aws/apigateway/WebSocketAccess")
+        assert stack.refresh("--expect-no-changes").operations == ()
+        # What other APIs use stays in the account.
+        assert stack.up(accessLogs="existing").operations == ()
+        assert not {*GATEWAY} & stack.state().keys()
+        assert gateway.get_account()["cloudwatchRoleArn"] == role
+        off = stack.up(accessLogs="off")
+        assert [(one.verb, one.name) for one in off.operations] == [
+            ("update", "chat-stage"),
+            ("delete", "chat-access-logs"),
+        ]
+        assert logged() == {}
+        assert stack.inputs() == without
+    stack.up(accessLogs="managed")
+    owned = gateway.get_account()["cloudwatchRoleArn"]
+    assert not {*GATEWAY} & {*stack.destroy().names("delete")}
+    assert gateway.get_account()["cloudwatchRoleArn"] == owned
+    attached = stack.emulator.client("iam").list_attached_role_policies(RoleName=owned.rpartition("/")[2])
+    assert [one["PolicyName"] for one in attached["AttachedPolicies"]] == ["AmazonAPIGatewayPushToCloudWatchLogs"]
+
+
+CERTIFICATE = "arn:aws:acm:us-east-1:000000000000:certificate/1"
+
+
+def _new_zone(emulator: Emulator, name: str) -> str:
+    created = emulator.client("route53").create_hosted_zone(Name=name, CallerReference=name)
+    return str(created["HostedZone"]["Id"]).rpartition("/")[2]
+
+
+def _records(emulator: Emulator, zone: str) -> dict[str, str]:
+    """The records for domains: where they point to, by the domain."""
+    found = emulator.client("route53").list_resource_record_sets(HostedZoneId=zone)["ResourceRecordSets"]
+    return {one["Name"].rstrip("."): one["AliasTarget"]["DNSName"].rstrip(".") for one in found if one["Type"] == "A"}
+
+
+def _target(preview: str) -> str:
+    """Where the new record in a preview points to."""
+    _, _, record = preview.partition("aws:route53/record:Record")
+    (found,) = re.findall(r"evaluateTargetHealth.*\n +name +: (.+)", record)
+    return str(found)
+
+
+def _leads_to(stack: Stack) -> str:
+    """Where API Gateway leads the clients of the domain. The emulator does not do so for WebSockets."""
+    apis, domain = stack.emulator.client("apigatewayv2"), stack.outputs()["WebSocketURL"].removeprefix("wss://")
+    (mapping,) = apis.get_api_mappings(DomainName=domain)["Items"]
+    assert mapping.get("ApiMappingKey", "") == ""
+    return f"{stack.emulator.endpoint.replace('http', 'ws', 1)}/_aws/execute-api/{mapping['ApiId']}/{mapping['Stage']}"
+
+
+def test_a_domain_comes_changes_and_goes(stack: Stack) -> None:
+    zones = [_new_zone(stack.emulator, name) for name in ("example.com", "example.org")]
+    stack.up()
+    before, without = stack.outputs(), stack.inputs()
+    with Chatting(before["WebSocketURL"]):  # The API's own address stays.
+        stack.config(domainName="chat.example.com", certificateArn=CERTIFICATE, hostedZoneId=zones[0])
+        assert _target(stack.preview()) == "[unknown]"
+        came = stack.up(hostedZoneId=None)
+        assert came.names("create") == ["domain", "domain-mapping"]
+        assert not came.inputs()
+        target = stack.outputs()["TargetDomainName"]
+        assert stack.outputs() == before | {"WebSocketURL": "wss://chat.example.com", "TargetDomainName": target}
+        stack.config(certificateArn=f"{CERTIFICATE}2", hostedZoneId=zones[0])
+        assert _target(stack.preview()) == f'"{target}"'
+        run = stack.up()
+        assert (run.names("create"), run.inputs()) == (["domain-record"], {("domain", "domainNameConfiguration")})
+        assert _records(stack.emulator, zones[0]) == {"chat.example.com": target}
+        assert stack.outputs() == before | {"WebSocketURL": "wss://chat.example.com"}
+        assert stack.refresh("--expect-no-changes").operations == ()
+        assert ("domain", "tags") in stack.up(tags=["Team=chat"]).inputs()
+
+        moved = stack.up(domainName="chat.example.org", hostedZoneId=zones[1], tags=None)
+        parts = ["domain", "domain-mapping", "domain-record"]
+        assert moved.names("create") == parts
+        assert moved.names("delete") == parts[::-1]
+        assert [operation.verb for operation in moved.operations[-3:]] == ["delete"] * 3  # The old ones go last.
+        assert [len(_records(stack.emulator, zone)) for zone in zones] == [0, 1]
+
+        gone = stack.up(domainName=None, certificateArn=None, hostedZoneId=None)
+        assert gone.names("delete") == parts[::-1]
+        assert not gone.names("create")
+        assert (stack.outputs(), stack.inputs()) == (before, without)
+    assert stack.emulator.client("apigatewayv2").get_domain_names()["Items"] == []
+
+
+def test_a_domain_stays_when_its_stage_gets_another_name(stack: Stack) -> None:
+    zone = _new_zone(stack.emulator, "example.com")
+    stack.up(domainName="chat.example.com", certificateArn=CERTIFICATE, hostedZoneId=zone)
+    before, records = stack.outputs(), _records(stack.emulator, zone)
+    old = _leads_to(stack)
+    run = stack.up(stageName="live")
+    assert ("domain-mapping", "stage") in run.inputs()
+    assert not {"domain", "domain-mapping", "domain-record"} & {*run.names("create"), *run.names("delete")}
+    # AWS refuses to delete a stage that is mapped.
+    steps = [(operation.verb, operation.name) for operation in run.operations]
+    new_stage, mapped, old_stage = map(
+        steps.index, [("create", "chat-stage"), ("update", "chat-domain-mapping"), ("delete", "chat-stage")]
+    )
+    assert new_stage < mapped < old_stage
+    assert stack.outputs()["WebSocketURL"] == before["WebSocketURL"] == "wss://chat.example.com"
+    assert _records(stack.emulator, zone) == records
+    new = _leads_to(stack)
+    assert (old.rpartition("/")[2], new.rpartition("/")[2]) == ("production", "live")
+    with Chatting(new):
+        assert stack.up().operations == ()
+    destroyed = stack.destroy().names("delete")
+    assert destroyed.index("domain-record") < destroyed.index("domain-mapping") < destroyed.index("stage")
+    assert destroyed.index("domain-mapping") < destroyed.index("domain")
 
 
 def test_another_role_name_is_another_role(stack: Stack) -> None:

@@ -36,6 +36,7 @@ FILLED = {
     "YOUR_APP_CLIENT_ID": "4q2example",
     "KEY": "memorySize",
     "VALUE": "256",
+    "CERTIFICATE_ARN": "arn:aws:acm:us-east-1:000000000000:certificate/1234abcd",
     "TOKEN": "eyJhbGciOiJSUzI1NiJ9.e30.c2lnbmF0dXJl",
     "python3.13": f"python3.{sys.version_info.minor}",
 }
@@ -48,6 +49,7 @@ class Reader:
     Attributes:
         stack: The folder, the environment and the state.
         last: The last line, and what it printed.
+        words: What the person types in place of a word.
         meanwhile: What ends with the story.
         ids: Ids of the resources, as an import takes them, by their names in the program.
     """
@@ -58,13 +60,13 @@ class Reader:
         self.messages = 0
         self.meanwhile = ExitStack()
         self.ids: dict[str, str] = {}
-        self._filled = FILLED | {"https://YOUR-GIT-SERVER/websocket-chat": str(template)}
+        self.words = FILLED | {"https://YOUR-GIT-SERVER/websocket-chat": str(template)}
 
     def type(self, line: str) -> None:
         """Type a line. It must succeed."""
         if urn := re.search(r"urn:\S+:WebSocketChat::chat\b", self.last.text):
-            self._filled["URN"] = urn[0]
-        for word, value in self._filled.items():
+            self.words["URN"] = urn[0]
+        for word, value in self.words.items():
             line = re.sub(rf"(?<!\w){re.escape(word)}(?!\w)", value, line)
         self.last = self.stack.shell(line)
 
@@ -171,6 +173,20 @@ def the_back_end_speaks(reader: Reader) -> None:
         functions = reader.stack.emulator.client("lambda")
         functions.invoke(FunctionName=outputs["PublishFunction"], Payload=json.dumps(event))
         assert alice.receive("message")["senderId"] == "system"
+
+
+def has_a_hosted_zone(reader: Reader) -> None:
+    zone = reader.stack.emulator.client("route53").create_hosted_zone(Name="example.com", CallerReference="story")
+    reader.words["HOSTED_ZONE_ID"] = zone["HostedZone"]["Id"].rpartition("/")[2]
+
+
+def shows_what_to_type_at_the_provider(reader: Reader) -> None:
+    assert re.search(r"^d-\w+\.execute-api\.us-east-1\.amazonaws\.com$", reader.last.text, re.MULTILINE)
+
+
+def record_is_made(reader: Reader) -> None:
+    assert reader.last.names("create") == ["domain-record"]
+    assert reader.stack.outputs()["WebSocketURL"] == "wss://chat.example.com"
 
 
 def no_table_is_left(reader: Reader) -> None:
@@ -348,6 +364,20 @@ STORIES: dict[str, tuple[str | None, tuple[Step, ...]]] = {
         ),
     ),
     "the back end speaks": ("dev", ("pulumi config set publish true", "pulumi up", the_back_end_speaks)),
+    "a domain of one's own": (
+        "dev",
+        (
+            has_a_hosted_zone,
+            "pulumi config set domainName chat.example.com",
+            "pulumi config set certificateArn CERTIFICATE_ARN",
+            "pulumi up",
+            "pulumi stack output TargetDomainName",
+            shows_what_to_type_at_the_provider,
+            "pulumi config set hostedZoneId HOSTED_ZONE_ID",
+            "pulumi up",
+            record_is_made,
+        ),
+    ),
     "the state is lost": (
         None,
         (

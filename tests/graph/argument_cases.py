@@ -6,12 +6,13 @@ from typing import Any
 
 from components import Authentication, WebSocketChatArgs
 
-from .stack import ACCOUNT, REGION
+from .stack import ACCOUNT, REGION, ZONE
 
 POOL = "us-east-1_AbCdEfGhI"
 MODERATOR = "arn:aws:lambda:eu-central-1:123456789012:function:Moderate"
 BUS = "arn:aws:events:eu-central-1:123456789012:event-bus/chat"
 TOPIC = "arn:aws:sns:eu-central-1:123456789012:alerts"
+CERTIFICATE = f"arn:aws:acm:{REGION}:{ACCOUNT}:certificate/1234abcd-12ab-34cd-56ef-1234567890ab"
 KEY = "arn:aws:kms:eu-central-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"
 NO_URLS = [
     *("http://issuer.example", "http://127.0.0.1.issuer.example", "http://localhost@issuer.example", "http://10.0.0.1"),
@@ -85,6 +86,68 @@ CASES: Mapping[str, Case] = {
         allowed="1 to 128 letters, digits, '-' and '_'",
         accepted=["a", "x" * 128, "Stage-1_b"],
         refused=["", "x" * 129, "$default", "a b", "a/b", "stage\n", "ä", 1, True],
+    ),
+    "domain_name": Case(
+        config_key="domainName",
+        default="",
+        other="chat.example.com",
+        allowed="a domain of up to 253 characters in lower case, such as chat.example.com",
+        accepted=[
+            *("chat.example.com", "example.com", "a-1.b.example.com", "xn--bcher-kva.example.com", "1.example.com"),
+            "x" * 63 + "." + ".".join(["a"] * 89) + ".example.com",
+        ],
+        refused=[
+            *("chat", "https://chat.example.com", "chat.example.com/", "chat.example.com:443", "chat.example.com."),
+            *(
+                "Chat.example.com",
+                "*.example.com",
+                ".example.com",
+                "chat..example.com",
+                "-a.example.com",
+                "a-.example.com",
+            ),
+            *(
+                "chat_1.example.com",
+                "chät.example.com",
+                "10.0.0.1",
+                "x" * 64 + ".example.com",
+                "chat.example.com\n",
+                " ",
+            ),
+            *("a." * 122 + "example.com", 1, True, ["chat.example.com"]),
+        ],
+    ),
+    "certificate_arn": Case(
+        config_key="certificateArn",
+        default="",
+        other=CERTIFICATE,
+        allowed="the ARN of a certificate of ACM, such as",
+        accepted=[CERTIFICATE, CERTIFICATE.replace("arn:aws", "arn:aws-us-gov")],
+        refused=[
+            *(
+                "1234abcd",
+                CERTIFICATE.replace("acm", "iam"),
+                CERTIFICATE.replace("certificate/", "server-certificate/"),
+            ),
+            *(CERTIFICATE.replace(ACCOUNT, "*"), CERTIFICATE.replace(REGION, ""), CERTIFICATE.rpartition("/")[0] + "/"),
+            *(
+                f"{CERTIFICATE}\n",
+                f"{CERTIFICATE}/a",
+                CERTIFICATE.replace("acm", "acm-pca"),
+                "*",
+                1,
+                True,
+                [CERTIFICATE],
+            ),
+        ],
+    ),
+    "hosted_zone_id": Case(
+        config_key="hostedZoneId",
+        default="",
+        other=ZONE,
+        allowed="the id of a hosted zone of Route 53, such as Z0123456789ABCDEFGHIJ",
+        accepted=[ZONE, "Z" + "A" * 31],
+        refused=[f"/hostedzone/{ZONE}", "Z", "Z" + "A" * 32, ZONE.lower(), "A1", f"{ZONE}\n", "example.com", 1, True],
     ),
     "name_prefix": Case(
         config_key="namePrefix",
@@ -182,6 +245,15 @@ CASES: Mapping[str, Case] = {
         allowed="one of 0, 1, 3, 5, 7, 14, 30,",
         accepted=[0, 1, 30, 1096, 3653],
         refused=[-1, 2, 3654, "30", True, False],
+    ),
+    "access_logs": Case(
+        config_key="accessLogs",
+        default="off",
+        other="managed",
+        plain=True,
+        allowed="off, existing or managed",
+        accepted=["off", "existing", "managed"],
+        refused=["", "OFF", "on", "managed\n", " off", False, True, 1, ["managed"]],
     ),
     "throttling_rate": Case(
         config_key="throttlingRate",

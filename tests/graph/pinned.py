@@ -14,7 +14,7 @@ import pulumi
 
 from components import Authentication, WebSocketChat, WebSocketChatArgs
 
-from .stack import WITH_TOKENS, Resource, chat, run
+from .stack import WITH_TOKENS, ZONE, Resource, chat, run
 
 FILE = Path(__file__).with_name("urns.json")
 CODE = "code"
@@ -34,24 +34,36 @@ CASES: dict[str, Callable[[], dict[str, Resource]]] = {
     "messages table": lambda: chat({"create_messages_table": True}).resources,
     "alarms": lambda: chat({"alarms": "arn:aws:sns:eu-central-1:123456789012:alerts"}).resources,
     "dashboard": lambda: chat({"dashboard": True}).resources,
+    "domain": lambda: chat(_DOMAIN).resources,
+    "access logs": lambda: chat({"access_logs": "managed"}).resources,
     "everything": lambda: chat(_EVERYTHING).resources,
     "two instances": lambda: run(_two).resources,
 }
-_EVERYTHING: WebSocketChatArgs = WITH_TOKENS | {
-    "create_messages_table": True,
-    "group_members_table": "GroupMembers",
-    "kms_key_arn": "arn:aws:kms:eu-central-1:123456789012:key/1",
-    "tags": {"Team": "Chat"},
-    "tracing": True,
-    "unread": True,
-    "publish": True,
-    "moderation_function": "arn:aws:lambda:eu-central-1:123456789012:function:Moderate:live",
-    "on_moderation_failure": "closed",
-    "event_bus": "chat",
-    "changes": True,
-    "alarms": "arn:aws:sns:eu-central-1:123456789012:alerts",
-    "dashboard": True,
+_DOMAIN: WebSocketChatArgs = {
+    "domain_name": "chat.example.com",
+    "certificate_arn": "arn:aws:acm:eu-central-1:123456789012:certificate/1",
+    "hosted_zone_id": ZONE,
 }
+_EVERYTHING: WebSocketChatArgs = (
+    WITH_TOKENS
+    | _DOMAIN
+    | {
+        "create_messages_table": True,
+        "group_members_table": "GroupMembers",
+        "kms_key_arn": "arn:aws:kms:eu-central-1:123456789012:key/1",
+        "tags": {"Team": "Chat"},
+        "tracing": True,
+        "unread": True,
+        "publish": True,
+        "moderation_function": "arn:aws:lambda:eu-central-1:123456789012:function:Moderate:live",
+        "on_moderation_failure": "closed",
+        "event_bus": "chat",
+        "changes": True,
+        "alarms": "arn:aws:sns:eu-central-1:123456789012:alerts",
+        "dashboard": True,
+        "access_logs": "managed",
+    }
+)
 
 
 def pins(resources: dict[str, Resource]) -> dict[str, str]:

@@ -81,6 +81,15 @@ TABLES = {
 BUSES = {"default", "chat", "My.Bus-1_b", "x" * 64, "b" * 64}
 """The existing buses of EventBridge."""
 
+ZONE = "Z0123456789ABCDEFGHIJ"
+ZONES: dict[str, Properties] = {
+    ZONE: {"name": "example.com", "privateZone": False},
+    "Z" + "A" * 31: {"name": "example.com", "privateZone": False},
+    "ZPRIVATE": {"name": "example.com", "privateZone": True},
+    "ZOTHER": {"name": "ample.com", "privateZone": False},
+}
+"""The existing hosted zones of Route 53."""
+
 SURROUNDINGS: dict[str, Properties] = {
     "aws:index/getCallerIdentity:getCallerIdentity": {"accountId": ACCOUNT},
     "aws:index/getRegion:getRegion": {"region": REGION},
@@ -129,6 +138,10 @@ def aws_outputs(type_: str, name: str, inputs: Properties) -> Properties:
             "name": own,
             "arn": arn("sqs", own),
             "url": f"https://sqs.{REGION}.amazonaws.com/{ACCOUNT}/{own}",
+        },
+        "aws:apigatewayv2/domainName:DomainName": {
+            "domainNameConfiguration": inputs.get("domainNameConfiguration", {})
+            | {"targetDomainName": f"d-1a2b3c.execute-api.{REGION}.amazonaws.com", "hostedZoneId": "ZAPIGATEWAY"}
         },
         "aws:apigatewayv2/api:Api": {
             "executionArn": arn("execute-api", f"{name}-id"),
@@ -191,6 +204,14 @@ class Graph:
         return found
 
 
+def _within_inputs(args: MockResourceArgs) -> Properties:
+    """The inputs inside which AWS decides something, which is unknown in a preview."""
+    if args.typ != "aws:apigatewayv2/domainName:DomainName":
+        return {}
+    unknown = dict.fromkeys(("targetDomainName", "hostedZoneId"), rpc.UNKNOWN)
+    return {"domainNameConfiguration": args.inputs["domainNameConfiguration"] | unknown}
+
+
 class _Cloud(Mocks):
     """The AWS provider."""
 
@@ -204,7 +225,7 @@ class _Cloud(Mocks):
         if not args.custom:
             return None, args.inputs
         if pulumi.runtime.is_dry_run():  # In a preview, the values that AWS decides are unknown.
-            return "", args.inputs | self._outputs.get(args.name, {})
+            return "", args.inputs | _within_inputs(args) | self._outputs.get(args.name, {})
         outputs = aws_outputs(args.typ, args.name, args.inputs) | self._outputs.get(args.name, {})
         return outputs.pop("id", f"{args.name}-id"), args.inputs | outputs
 
@@ -218,6 +239,9 @@ class _Cloud(Mocks):
                 return {}, [("keyId", f"InvalidArnException: Invalid arn {_region(key)}")]
             manager = "AWS" if key == AWS_MANAGED_KEY else "CUSTOMER"
             return USABLE_KEY | {"arn": key, "keyManager": manager} | self._outputs.get(key, {}), []
+        if args.token == "aws:route53/getZone:getZone":
+            zone = ZONES.get(args.args["zoneId"])
+            return (zone, []) if zone else ({}, [("zoneId", "couldn't find resource")])
         name = args.args["name"]
         is_bus = args.token == "aws:cloudwatch/getEventBus:getEventBus"
         if name not in (BUSES if is_bus else self._tables):

@@ -13,8 +13,8 @@ from components.arguments.rules import config_key
 from components.arguments.table import ARGUMENTS
 from tests.engine import argument_changes, test_changes, test_documented_commands, test_existing_tables, test_rights
 
-from .argument_cases import CASES, POOL, TOPIC
-from .stack import GROUP_MEMBERS, TABLES, WEB_SOCKET_CONNECTIONS, WITH_TOKENS, Graph, chat, run
+from .argument_cases import CASES, CERTIFICATE, POOL, TOPIC
+from .stack import GROUP_MEMBERS, TABLES, WEB_SOCKET_CONNECTIONS, WITH_TOKENS, ZONE, Graph, chat, run
 
 PLAIN = {key for key, case in CASES.items() if case.plain}
 OF_TOKENS = {key for key, argument in ARGUMENTS.items() if argument.only_for == "jwt"}
@@ -23,6 +23,9 @@ COMPANIONS: Mapping[str, WebSocketChatArgs] = {
     "cognito_user_pool_id": {"authentication": Authentication.JWT, "jwt_audience": ["app"]},
     "require_origin": {"allowed_origins": ["https://app.example.com"]},
     "account_request_rate": {"alarms": TOPIC},
+    "domain_name": {"certificate_arn": CERTIFICATE},
+    "certificate_arn": {"domain_name": "chat.example.com"},
+    "hosted_zone_id": {"domain_name": "chat.example.com", "certificate_arn": CERTIFICATE},
     "moderator_claim": WITH_TOKENS | {"changes": True},
     "moderator_role": {"changes": True, "group_members_table": "GroupMembers"},
 }
@@ -38,6 +41,10 @@ TOGETHER: Mapping[str, tuple[set[str], dict[str, Any]]] = {
 
 IN_SCENARIOS: Mapping[str, Callable[..., None]] = {
     "accountRequestRate": test_changes.test_alarms_change_in_place,
+    "accessLogs": test_changes.test_access_logs_come_and_go,
+    "domainName": test_changes.test_a_domain_comes_changes_and_goes,
+    "certificateArn": test_changes.test_a_domain_comes_changes_and_goes,
+    "hostedZoneId": test_changes.test_a_domain_comes_changes_and_goes,
     "stageName": test_changes.test_another_stage_name_is_another_address,
     "namePrefix": test_changes.test_another_prefix_is_another_chat,
     "roleName": test_changes.test_another_role_name_is_another_role,
@@ -199,7 +206,19 @@ def test_an_output_is_checked_when_it_is_known(key: str) -> None:
         assert part in str(error.value)
 
 
-@pytest.mark.parametrize("key", ["kms_key_arn", "jwt_issuer", "jwt_audience", "jwt_jwks_url", "cognito_user_pool_id"])
+@pytest.mark.parametrize(
+    "key",
+    [
+        "domain_name",
+        "certificate_arn",
+        "hosted_zone_id",
+        "kms_key_arn",
+        "jwt_issuer",
+        "jwt_audience",
+        "jwt_jwks_url",
+        "cognito_user_pool_id",
+    ],
+)
 def test_an_output_that_turns_out_to_be_empty_is_refused(key: str) -> None:
     empty = CASES[key].default
     with pytest.raises(InvalidArgumentError, match="Leave the argument out, in place of an empty Output") as refused:
@@ -311,9 +330,13 @@ CONTRADICTIONS: list[tuple[WebSocketChatArgs, str, str]] = [
     (WITH_TOKENS | {"moderator_claim": "moderates"}, "moderator_claim", "left out unless changes is true"),
     ({"require_origin": True}, "require_origin", "false unless allowed_origins is set"),
     ({"require_origin": True, "allowed_origins": []}, "require_origin", "false unless allowed_origins is set"),
+    ({"certificate_arn": CERTIFICATE}, "certificate_arn", "left out unless domain_name is set"),
+    ({"hosted_zone_id": ZONE}, "hosted_zone_id", "left out unless domain_name is set"),
+    ({"domain_name": "chat.example.com"}, "certificate_arn", "set if domain_name is set"),
+    ({"domain_name": "chat.example.com", "hosted_zone_id": ZONE}, "certificate_arn", "set if domain_name is set"),
     ({"on_moderation_failure": "closed"}, "on_moderation_failure", "open unless moderation_function is set"),
 ]
-UNSET: WebSocketChatArgs = {"jwt_issuer": "", "jwt_audience": []}
+UNSET: WebSocketChatArgs = {"jwt_issuer": "", "jwt_audience": [], "certificate_arn": ""}
 
 
 @pytest.mark.parametrize(("args", "key", "allowed"), CONTRADICTIONS, ids=_short)

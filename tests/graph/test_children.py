@@ -11,8 +11,8 @@ from pulumi.provider.experimental.analyzer import Analyzer
 
 from components import WebSocketChat, WebSocketChatArgs
 
-from .argument_cases import TOPIC
-from .stack import WITH_TOKENS, Graph, chat, run
+from .argument_cases import CERTIFICATE, TOPIC
+from .stack import WITH_TOKENS, ZONE, Graph, chat, run
 
 EVERYTHING: WebSocketChatArgs = WITH_TOKENS | {
     "create_messages_table": True,
@@ -21,6 +21,10 @@ EVERYTHING: WebSocketChatArgs = WITH_TOKENS | {
     "publish": True,
     "alarms": TOPIC,
     "dashboard": True,
+    "domain_name": "chat.example.com",
+    "certificate_arn": CERTIFICATE,
+    "hosted_zone_id": ZONE,
+    "access_logs": "managed",
 }
 ROUTES = {"$connect", "$disconnect", "sendMessage", "$default"}
 
@@ -91,6 +95,13 @@ def test_an_attribute_with_several_resources_has_their_keys(name: str, keys: set
         ("authorizer", {}),
         ("authorizer_layer", {}),
         ("dashboard", {"alarms": TOPIC}),
+        ("access_log_group", {}),
+        ("gateway_role", {"access_logs": "existing"}),
+        ("gateway_policy_attachment", {"access_logs": "existing"}),
+        ("gateway_account", {"access_logs": "existing"}),
+        ("custom_domain", {}),
+        ("domain_mapping", {}),
+        ("domain_record", {"domain_name": "chat.example.com", "certificate_arn": CERTIFICATE}),
     ],
 )
 def test_the_attribute_of_a_missing_resource_is_none(name: str, without: WebSocketChatArgs) -> None:
@@ -103,6 +114,7 @@ def test_other_languages_get_only_the_outputs() -> None:
     assert set(schema.outputs_mapping.values()) == {
         *("web_socket_url", "callback_url", "api_id", "connections_table_name", "messages_table_name"),
         *("failures_queue_url", "function_names", "log_group_names", "publish_function_name"),
+        "target_domain_name",
     }
     assert set(schema.inputs_mapping.values()) == WebSocketChatArgs.__annotations__.keys()
 

@@ -5,8 +5,8 @@ import pytest
 
 from components import WebSocketChat, WebSocketChatArgs
 
-from .argument_cases import TOPIC
-from .stack import WITH_TOKENS, chat, run
+from .argument_cases import CERTIFICATE, TOPIC
+from .stack import WITH_TOKENS, ZONE, chat, run
 
 EVERYTHING: WebSocketChatArgs = WITH_TOKENS | {
     "create_messages_table": True,
@@ -14,7 +14,12 @@ EVERYTHING: WebSocketChatArgs = WITH_TOKENS | {
     "changes": True,
     "alarms": TOPIC,
     "dashboard": True,
+    "domain_name": "chat.example.com",
+    "certificate_arn": CERTIFICATE,
+    "hosted_zone_id": ZONE,
+    "access_logs": "managed",
 }
+OF_THE_ACCOUNT = {"chat-gateway-role", "chat-gateway-policy-attachment", "chat-gateway-account"}
 
 
 def test_what_an_argument_names_is_created_before_the_old_one_is_deleted() -> None:
@@ -36,6 +41,8 @@ def test_what_an_argument_names_is_created_before_the_old_one_is_deleted() -> No
 def test_a_protected_component_protects_only_what_updates_do_not_replace() -> None:
     resources = run(lambda: WebSocketChat("chat", EVERYTHING, pulumi.ResourceOptions(protect=True))).resources
     assert {one.type for one in resources.values() if not one.protect} == {
+        "aws:apigateway/account:Account",
+        "aws:apigatewayv2/apiMapping:ApiMapping",
         "aws:apigatewayv2/deployment:Deployment",
         "aws:apigatewayv2/integration:Integration",
         "aws:apigatewayv2/route:Route",
@@ -48,6 +55,7 @@ def test_a_protected_component_protects_only_what_updates_do_not_replace() -> No
         "aws:lambda/eventSourceMapping:EventSourceMapping",
         "aws:lambda/layerVersion:LayerVersion",
         "aws:lambda/permission:Permission",
+        "aws:route53/record:Record",
     }
 
 
@@ -57,7 +65,7 @@ def test_a_protected_component_protects_only_what_updates_do_not_replace() -> No
         (EVERYTHING, set()),
         (
             EVERYTHING | {"deletion_protection": True},
-            {"chat-api", "chat-connections", "chat-messages", "chat-read-markers", "chat-changes"},
+            {"chat-api", "chat-domain", "chat-connections", "chat-messages", "chat-read-markers", "chat-changes"},
         ),
         ({"deletion_protection": True}, {"chat-api", "chat-connections"}),
     ],
@@ -75,11 +83,13 @@ def test_the_api_is_deleted_after_the_tables(table: str) -> None:
 @pytest.mark.parametrize(
     ("args", "retained"),
     [
-        (EVERYTHING, {"chat-messages", "chat-read-markers"}),
-        (EVERYTHING | {"destroy_messages": True}, set()),
+        (EVERYTHING, {"chat-messages", "chat-read-markers"} | OF_THE_ACCOUNT),
+        (EVERYTHING | {"destroy_messages": True}, OF_THE_ACCOUNT),
         (WITH_TOKENS, set()),
     ],
     ids=["default", "destroy messages", "existing messages table"],
 )
-def test_only_messages_and_read_markers_outlive_the_stack(args: WebSocketChatArgs, retained: set[str]) -> None:
+def test_only_messages_and_what_the_account_shares_outlive_the_stack(
+    args: WebSocketChatArgs, retained: set[str]
+) -> None:
     assert {name for name, one in chat(args).resources.items() if one.retained} == retained

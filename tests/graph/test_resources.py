@@ -10,6 +10,7 @@ import pulumi_aws as aws
 import pytest
 
 from components import Authentication, WebSocketChat, WebSocketChatArgs
+from components.access_logs import FORMAT
 from tests.alarms import watched
 
 from .argument_cases import CASES, INSTEAD
@@ -43,18 +44,24 @@ COUNTS_OF_TOKENS = {
     "aws:lambda/permission:Permission": 5,
 }
 COUNTS_OF_OTHERS = COUNTS_OF_TOKENS | {
-    "aws:cloudwatch/logGroup:LogGroup": 8,
+    "aws:apigatewayv2/apiMapping:ApiMapping": 1,
+    "aws:apigatewayv2/domainName:DomainName": 1,
+    "aws:route53/record:Record": 1,
+    "aws:apigateway/account:Account": 1,
+    "aws:cloudwatch/logGroup:LogGroup": 9,
+    "aws:iam/rolePolicyAttachment:RolePolicyAttachment": 2,
     "aws:cloudwatch/dashboard:Dashboard": 1,
     "aws:cloudwatch/logMetricFilter:LogMetricFilter": 20,
     "aws:cloudwatch/metricAlarm:MetricAlarm": 22,
     "aws:dynamodb/table:Table": 4,
-    "aws:iam/role:Role": 2,
+    "aws:iam/role:Role": 3,
     "aws:iam/rolePolicy:RolePolicy": 18,
     "aws:lambda/function:Function": 8,
 }
 """With ``publish``."""
 TAGGABLE = {
     "aws:apigatewayv2/api:Api",
+    "aws:apigatewayv2/domainName:DomainName",
     "aws:apigatewayv2/stage:Stage",
     "aws:cloudwatch/logGroup:LogGroup",
     "aws:cloudwatch/metricAlarm:MetricAlarm",
@@ -218,6 +225,67 @@ def expected_publish_role(args: WebSocketChatArgs) -> dict[str, Properties]:
     return {"chat-publish-role": {"tags": args["tags"]}} | policies
 
 
+def expected_domain(args: WebSocketChatArgs) -> dict[str, Properties]:
+    domain = args["domain_name"]
+    if not domain:
+        return {}
+    record = {
+        "zoneId": args["hosted_zone_id"],
+        "name": domain,
+        "type": "A",
+        "aliases": [
+            {
+                "name": f"d-1a2b3c.execute-api.{REGION}.amazonaws.com",
+                "zoneId": "ZAPIGATEWAY",
+                "evaluateTargetHealth": False,
+            }
+        ],
+    }
+    return {
+        "chat-domain": {
+            "domainName": domain,
+            "domainNameConfiguration": {
+                "certificateArn": args["certificate_arn"],
+                "endpointType": "REGIONAL",
+                "securityPolicy": "TLS_1_2",
+            },
+            "tags": args["tags"],
+        },
+        "chat-domain-mapping": {"apiId": "chat-api-id", "domainName": domain, "stage": args["stage_name"]},
+        "chat-domain-record": record,
+    }
+
+
+def expected_log_settings(args: WebSocketChatArgs) -> Properties:
+    """The inputs of the stage that say where access logs go."""
+    if args["access_logs"] == "off":
+        return {}
+    group = f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:/aws/apigateway/{args['name_prefix']}Access"
+    return {"accessLogSettings": {"destinationArn": group, "format": FORMAT}}
+
+
+def expected_access_logs(args: WebSocketChatArgs) -> dict[str, Properties]:
+    if args["access_logs"] == "off":
+        return {}
+    group: Properties = {
+        "name": f"/aws/apigateway/{args['name_prefix']}Access",
+        "retentionInDays": args["log_retention_days"],
+        "tags": args["tags"],
+    }
+    key = {"kmsKeyId": args["kms_key_arn"]} if args["kms_key_arn"] else {}
+    return {
+        "chat-access-logs": group | key,
+        "chat-gateway-role": {"tags": args["tags"]},
+        "chat-gateway-policy-attachment": {
+            "role": "chat-gateway-role-id",
+            "policyArn": "arn:aws:iam::aws:policy/service-role/AmazonAPIGatewayPushToCloudWatchLogs",
+        },
+        "chat-gateway-account": {
+            "cloudwatchRoleArn": f"arn:aws:iam::{ACCOUNT}:role/chat-gateway-role-1a2b3c4",
+        },
+    }
+
+
 def expected_alarms(args: WebSocketChatArgs, functions: dict[str, str]) -> dict[str, Properties]:
     if not args["alarms"]:
         return {}
@@ -314,7 +382,8 @@ def expected_inputs(args: WebSocketChatArgs) -> dict[str, Properties]:
                 "throttlingBurstLimit": args["throttling_burst"],
             },
             "tags": tags,
-        },
+        }
+        | expected_log_settings(args),
     }
     if not args["connections_table"]:
         expected["chat-connections"] = expected_connections(args)
@@ -341,7 +410,7 @@ def expected_inputs(args: WebSocketChatArgs) -> dict[str, Properties]:
     }
     for feature in ["serving", "background", *(feature for feature, on in on_demand.items() if on)]:
         expected[f"chat-{feature}-policy"] = {"role": "chat-role-id"}
-    expected |= expected_publish_role(args)
+    expected |= expected_publish_role(args) | expected_domain(args) | expected_access_logs(args)
     expected["chat-logs-policy"] = {"tags": args["tags"]}
     expected["chat-logs-policy-attachment"] = {
         "role": "chat-role-id",
@@ -604,8 +673,9 @@ def test_functions_wait_for_their_policies(args: WebSocketChatArgs) -> None:
 
 def test_the_stage_waits_for_every_resource_that_serves_clients() -> None:
     graph = known_chat(OTHERS)
-    watching = {name for name in graph.resources if name.endswith(("-alarm", "-filter", "-dashboard"))}
-    assert graph.waits_for("chat-stage") == graph.resources.keys() - {"chat-stage", "chat"} - watching
+    others = {name for name in graph.resources if name.endswith(("-alarm", "-filter", "-dashboard"))}
+    others |= {"chat-domain", "chat-domain-mapping", "chat-domain-record"}
+    assert graph.waits_for("chat-stage") == graph.resources.keys() - {"chat-stage", "chat"} - others
 
 
 @pytest.mark.parametrize("address", ["web_socket_url", "callback_url"])

@@ -8,8 +8,8 @@ import pytest
 
 from components import TransformError, Transforms, WebSocketChat, WebSocketChatArgs
 
-from .argument_cases import TOPIC
-from .stack import WITH_TOKENS, Graph, chat, known_chat, run
+from .argument_cases import CERTIFICATE, TOPIC
+from .stack import WITH_TOKENS, ZONE, Graph, chat, known_chat, run
 
 EVERYTHING: WebSocketChatArgs = WITH_TOKENS | {
     "create_messages_table": True,
@@ -18,6 +18,10 @@ EVERYTHING: WebSocketChatArgs = WITH_TOKENS | {
     "publish": True,
     "alarms": TOPIC,
     "dashboard": True,
+    "domain_name": "chat.example.com",
+    "certificate_arn": CERTIFICATE,
+    "hosted_zone_id": ZONE,
+    "access_logs": "managed",
 }
 ROUTES = ["connect", "disconnect", "send-message", "default"]
 FUNCTIONS = [*ROUTES, "broadcast", "presence-events", "authorizer", "publish"]
@@ -81,6 +85,17 @@ CHANGES: dict[str, tuple[dict[str, Any], dict[str, Any], list[str]]] = {
     "slice_retries": ({"maximum_retry_attempts": 0}, {"maximumRetryAttempts": 0}, ["slice-retries"]),
     "presence_stream": ({"batch_size": 7}, {"batchSize": 7}, ["presence-stream"]),
     "stage": ({"description": "Ours"}, {"description": "Ours"}, ["stage"]),
+    "access_log_group": (
+        {"log_group_class": "INFREQUENT_ACCESS"},
+        {"logGroupClass": "INFREQUENT_ACCESS"},
+        ["access-logs"],
+    ),
+    "gateway_role": ({"path": "/ours/"}, {"path": "/ours/"}, ["gateway-role"]),
+    "gateway_policy_attachment": ({"policy_arn": "arn:ours"}, {"policyArn": "arn:ours"}, ["gateway-policy-attachment"]),
+    "gateway_account": ({"region": "eu-west-1"}, {"region": "eu-west-1"}, ["gateway-account"]),
+    "custom_domain": ({"routing_mode": "API_MAPPING_ONLY"}, {"routingMode": "API_MAPPING_ONLY"}, ["domain"]),
+    "domain_mapping": ({"region": "eu-west-1"}, {"region": "eu-west-1"}, ["domain-mapping"]),
+    "domain_record": ({"health_check_id": "ours"}, {"healthCheckId": "ours"}, ["domain-record"]),
     "metric_filter": (
         {"pattern": "{ $.failed > 9 }"},
         {"pattern": "{ $.failed > 9 }"},

@@ -35,6 +35,9 @@ EVERYTHING = {
     "tracing": True,
     "alarms": "arn:aws:sns:us-east-1:000000000000:alerts",
     "dashboard": True,
+    "accessLogs": "managed",
+    "domainName": "chat.example.com",
+    "certificateArn": "arn:aws:acm:us-east-1:000000000000:certificate/1",
 }
 
 
@@ -62,7 +65,9 @@ def test_every_input_of_the_programs_is_read_back(
             if program == PROJECT_DIRECTORY:
                 create_messages_table(emulator)
                 create_members_table(emulator)
-            deploy(emulator, EVERYTHING if program == PROJECT_DIRECTORY else {}, program=program)
+                zone = emulator.client("route53").create_hosted_zone(Name="example.com", CallerReference="test")
+                config = EVERYTHING | {"hostedZoneId": zone["HostedZone"]["Id"].rpartition("/")[2]}
+            deploy(emulator, config if program == PROJECT_DIRECTORY else {}, program=program)
             for type_, resource_id, inputs, outputs in created:
                 found = resource(type_, resource_id).read(emulator, resource_id, inputs | outputs)
                 assert found, resource_id
