@@ -22,7 +22,7 @@ import { isInFrontElsewhere, otherTabs, setInFront, setSignedIn } from "./page/i
 import { inviteTo } from "./page/invitation.js";
 import { onJoin, showJoinForm } from "./page/join-form.js";
 import { mayLeave, unsentIn } from "./page/leaving.js";
-import { areIds, joinedIn, joinedKey } from "./page/joined.js";
+import { areIds, joinedIn, joinedKey, writeJoined } from "./page/joined.js";
 import { groupMeant } from "./page/look-alikes.js";
 import { setOwnName } from "./page/mentions.js";
 import { endNotice, tellQuietly } from "./page/notice.js";
@@ -201,7 +201,9 @@ onTry(() => chat?.wake());
 function counted(list) {
   summaries = new Map(list.map((summary) => [summary.groupId, summary]));
   // Also the groups that the user has joined on other devices.
-  for (const { groupId } of list) if (!left.has(groupId) && !conversations.has(groupId)) open(groupId);
+  const others = list.map(({ groupId }) => groupId).filter((id) => !left.has(id) && !conversations.has(id));
+  for (const groupId of others) open(groupId);
+  if (session && others.length) writeJoined(session, [...new Set([...others, ...joinedIn(session)])]);
   for (const conversation of conversations.values()) conversation.update();
 }
 
@@ -222,8 +224,16 @@ function setLeft(groupId, isLeft) {
   if (!session) return;
   write("localStorage", leftKey(session), left.size ? JSON.stringify([...left]) : "");
   const others = joinedIn(session).filter((joined) => joined !== groupId);
-  write("localStorage", joinedKey(session), JSON.stringify(isLeft ? others : [...others, groupId]));
+  writeJoined(session, isLeft ? others : [...others, groupId]);
 }
+
+// Another tab of this browser has joined a group, or left one.
+addEventListener("storage", ({ key }) => {
+  if (!session || key !== joinedKey(session)) return;
+  left = new Set(readJson("localStorage", leftKey(session), areIds));
+  for (const groupId of joinedIn(session)) if (!conversations.has(groupId)) open(groupId);
+  groupsChanged();
+});
 
 /** @param {string} groupId @returns {Conversation} */
 function open(groupId) {
@@ -328,7 +338,7 @@ function goToList() {
 }
 
 /** @param {string} groupId */
-const draftKey = (groupId) => `chat-draft:${JSON.stringify([groupId, session?.userId])}`;
+const draftKey = (groupId) => `chat-draft:${JSON.stringify([session?.endpoint, session?.userId, groupId])}`;
 
 byId("groups-toggle").addEventListener("click", goToList);
 

@@ -126,6 +126,11 @@ def test_a_group_that_another_program_made_is_joined_as_it_is(person: People, em
         ann.join(one, url)
         ann.until_shown("first")
         ann.until(lambda: two in [name for name, _, _ in ann.groups])
+        # The form knows it, too, although it was not shown yet.
+        ann.find("sign-out").click()
+        ann.until(lambda: ann.text_of("their-groups") == f"Your groups: {two}, {one}.")
+        ann.find("name").send_keys(Keys.ENTER)
+        ann.until_state("Connected")
         ann.choose(two)
         ann.until_shown("second")
         ann.browser.refresh()

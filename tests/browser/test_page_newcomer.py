@@ -536,6 +536,29 @@ def test_back_closes_a_question_alone(person: People, group: str, chat_url: str)
 
 
 @IN_BOTH_BROWSERS
+def test_a_draft_outlives_its_tab_and_another_tab_hears_of_a_new_group(
+    person: People, group: str, chat_url: str
+) -> None:
+    ann, other = person("Ann"), f"{group} other"
+    ann.join(group, chat_url)
+    ann.write("half a sentence")
+    first = ann.browser.current_window_handle
+    ann.browser.switch_to.new_window("tab")
+    try:
+        ann.open()
+        ann.until(lambda: ann.text_of("join-button") == "Continue")
+        ann.find("name").send_keys(Keys.ENTER)
+        ann.until_state("Connected")
+        assert ann.find("text").get_property("value") == "half a sentence"
+        ann.join_another(other)
+    finally:
+        ann.browser.close()
+        ann.browser.switch_to.window(first)
+    ann.until(lambda: sorted(name for name, _, _ in ann.groups) == sorted([group, other]))
+    assert ann.text_of("title") == group
+
+
+@IN_BOTH_BROWSERS
 def test_a_new_tab_goes_on_with_the_groups_of_the_user(person: People, group: str, chat_url: str) -> None:
     ann, other, empty = person("Ann"), f"{group} other", f"{group} empty"
     ann.join(group, chat_url)

@@ -33,14 +33,14 @@ const replies = new Map();
 const edits = new Map();
 
 /** @param {string} key */
-export const draftOf = (key) => drafts.get(key) ?? read("sessionStorage", key) ?? "";
+export const draftOf = (key) => drafts.get(key) ?? read("localStorage", key) ?? "";
 
 /** @param {string} key */
 const replyKey = (key) => `${key}:reply`;
 
 /** @param {string} key */
 function replyOf(key) {
-  const id = replies.get(key) ?? read("sessionStorage", replyKey(key));
+  const id = replies.get(key) ?? read("localStorage", replyKey(key));
   return isId(id) ? (id ?? "") : "";
 }
 
@@ -90,7 +90,7 @@ export function reply(messageId) {
   if (!target) return;
   endEdit();
   replies.set(target.draftKey, messageId);
-  write("sessionStorage", replyKey(target.draftKey), messageId);
+  write("localStorage", replyKey(target.draftKey), messageId);
   showAbout();
   text.focus();
 }
@@ -131,7 +131,7 @@ function keep() {
   if (edited) edited.text = text.value;
   else if (target) {
     drafts.set(target.draftKey, text.value);
-    write("sessionStorage", target.draftKey, text.value);
+    write("localStorage", target.draftKey, text.value);
   }
   fit();
 }
