@@ -291,9 +291,20 @@ class Chat:
         """Let Alice and Bob send a message each, and wait until both have received both."""
         for speaker in (self.alice, self.bob):
             text = self.new_text(speaker)
-            speaker.send(speaker.message(text))
+            self._say(speaker, text)
             for listener in (self.alice, self.bob):
-                listener.receive(lambda frame, text=text: frame.get("message") == text)  # type: ignore[misc]
+                if listener is not speaker:
+                    listener.receive(lambda frame, text=text: frame.get("message") == text)  # type: ignore[misc]
+
+    def _say(self, speaker: Client, text: str) -> None:
+        while True:
+            speaker.send(speaker.message(text))
+            frame = speaker.receive(lambda frame: frame.get("message") == text or frame.get("code") == "UNAVAILABLE")
+            if frame["action"] == "message":
+                return
+            # On a busy machine, moderation may not answer within its second. Clients then send again.
+            assert self.name == "moderated", frame
+            speaker.received.remove(frame)
 
     def new_text(self, speaker: Client) -> str:
         """Make a text for Alice or Bob to send."""
