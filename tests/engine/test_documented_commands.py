@@ -17,6 +17,7 @@ import pytest
 from websockets.sync.client import connect
 
 from local.aws.schema import RESOURCE_TYPES
+from local.prerequisites import create_members_table
 from tests.clients import ChatClient
 
 from . import test_migration
@@ -92,6 +93,10 @@ def connects(reader: Reader) -> None:
 def front_end_has_the_url(reader: Reader) -> None:
     line = f"NEXT_PUBLIC_WS_ENDPOINT={reader.stack.outputs()['WebSocketURL']}"
     assert reader.last.text.strip() == line
+
+
+def there_is_a_members_table(reader: Reader) -> None:
+    create_members_table(reader.stack.emulator)
 
 
 def nothing_changed(reader: Reader) -> None:
@@ -310,9 +315,18 @@ STORIES: dict[str, tuple[str | None, tuple[Step, ...]]] = {
             "pulumi config rm KEY",
             "pulumi config set moderationFunction arn:aws:lambda:eu-central-1:123456789012:function:Moderate:live",
             "pulumi config set onModerationFailure closed",
-            "pulumi config set eventBus default",
-            "pulumi config set eventText true",
             "pulumi preview",
+        ),
+    ),
+    "events for members who are offline": (
+        "dev",
+        (
+            there_is_a_members_table,
+            "pulumi config set eventBus default",
+            "pulumi config set groupMembersTable GroupMembers",
+            "pulumi up",
+            "pulumi config set eventText true",
+            "pulumi up",
         ),
     ),
     "the messages table stays": (
