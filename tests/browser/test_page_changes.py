@@ -275,6 +275,8 @@ def test_changes_come_by_catch_up_without_news_or_a_move(
     with ChatClient(chat_url, "vera", group) as vera:
         for number in range(25):
             vera.say(f"message {number}")
+            vera.receive("message")
+            time.sleep(0.1)  # A connection may send 20 at once, and 10 a second.
         ann.until_shown("message 24")
         ids = {message["message"]: message["messageId"] for message in vera.ask("getHistory")["messages"]}
         ann.script("document.getElementById('log').scrollTop = 300")
