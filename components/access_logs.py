@@ -29,7 +29,7 @@ FIELDS = {
 token. AWS needs ``requestId``.
 https://docs.aws.amazon.com/apigateway/latest/developerguide/websocket-api-logging.html"""
 FORMAT = json.dumps(FIELDS, separators=(",", ":"))
-"""Each value is a text, because API Gateway writes ``-`` where there is none."""
+"""Each value is a text, because API Gateway writes ``-`` for a missing one."""
 
 
 class AccessLogs(Part):

@@ -124,9 +124,9 @@ INTEGRATION_ERRORS = Watch(
     namespace="AWS/ApiGateway",
     statistic="Sum",
     threshold=20,
-    text="At least 20 requests in 5 minutes were answered with an error. A frame that the chat refuses does not count, "
-    "but a handshake that it refuses does. First step: in the logs of the functions, look at outcome and reason. "
-    "UNAVAILABLE and INTERNAL are faults, and their lines say in which call. Others are clients that may not connect.",
+    text="At least 20 requests in 5 minutes were answered with an error. Refused handshakes count, refused frames do "
+    "not. First step: in the logs of the functions, look at outcome and reason. UNAVAILABLE and INTERNAL are "
+    "faults, and their lines say in which call. Others are clients that may not connect.",
 )
 """A client that may not connect tries again and again, so a few are normal. A table that fails fails every request."""
 REQUESTS = Watch(

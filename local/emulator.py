@@ -103,7 +103,7 @@ class Emulator:
         self.port = _free_port(port)
         self._state = state
         self._api_id = api_id
-        self._inherited = () if lock is None or sys.platform == "win32" else (lock,)  # Windows inherits none this way.
+        self._inherited = () if lock is None or sys.platform == "win32" else (lock,)  # Not on Windows.
         self._directory = ""
         self._session = _session()
         self.region = REGION

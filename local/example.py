@@ -66,7 +66,7 @@ Ctrl-C stops everything. What the functions log:
 
 
 def _log_groups(emulator: Emulator) -> list[str]:
-    """Return the log groups of all functions. AWS makes one at the first run of a function that has none."""
+    """Return the log groups of all functions. AWS makes a missing one at the function's first run."""
     logs = emulator.client("logs")
     there = {group["logGroupName"] for group in logs.describe_log_groups()["logGroups"]}
     functions = emulator.client("lambda").list_functions()["Functions"]

@@ -59,7 +59,7 @@ class IdentityProvider:
             algorithm: Signature algorithm: RSA, an elliptic curve, or EdDSA.
             audience: The ``aud`` of the tokens.
             group_claim: The claim that lists the user's groups.
-            kept: The file that keeps the key, so that tokens stay valid. None keeps none.
+            kept: The file that keeps the key, so that tokens stay valid. None: no file.
         """
         self.algorithm = algorithm
         self.audience = audience
@@ -158,7 +158,7 @@ def token_url(port: int, user: str, groups: Iterable[str]) -> str:
 
 
 def _kept_key(file: Path, algorithm: str) -> PrivateKey:
-    """Return the key of a file. If there is none that can be used, make one and keep it."""
+    """Return the key of a file. If the file has no usable key, make one and keep it."""
     with suppress(OSError, ValueError):
         kept = serialization.load_pem_private_key(file.read_bytes(), password=None)
         if isinstance(kept, PrivateKey):

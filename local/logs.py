@@ -54,7 +54,7 @@ def _id(event: dict[str, Any]) -> str:
 
 
 def _line(event: dict[str, Any]) -> dict[str, Any] | None:
-    """Return a line of the chat, which is a JSON object. Others, such as those of ``print``, are None."""
+    """Return a line of the chat, which is a JSON object. None for any other line, for example of ``print``."""
     try:
         line = json.loads(event["message"])
     except ValueError:

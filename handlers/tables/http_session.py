@@ -113,17 +113,16 @@ class HttpSession:
 
     def _reuse(self, origin: Origin) -> socket.socket | None:
         """The connection that was used last, if it can carry another request."""
-        while self._idle:
+        while True:
             try:
                 kept = self._idle.pop()
-            except IndexError:  # Another thread took the last one.
-                break
+            except IndexError:
+                return None
             # An idle connection that can be read has ended: nobody was asked anything.
             is_over = abs(time.time() - kept.since) > _MOST_IDLE_S or _readable(kept.sock)
             if kept.origin == origin and not is_over:
                 return kept.sock
             kept.sock.close()
-        return None
 
     def _connect(self, origin: Origin, url: str) -> socket.socket:
         scheme, host, port = origin

@@ -41,6 +41,12 @@ def chat(directory: Path, *arguments: str, port: int | None = None) -> Iterator[
         process.wait(timeout=20)
 
 
+def ended(*arguments: str) -> "subprocess.CompletedProcess[str]":
+    """Run Python with arguments until it ends, as a start that fails does."""
+    command = [sys.executable, *arguments]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=120)
+
+
 def page(shown: str) -> str:
     [address] = re.findall(r"chat page +(\S+)", shown)
     return str(address)
@@ -146,13 +152,7 @@ def test_an_emulator_that_has_not_ended_yet_keeps_the_folder(tmp_path: Path) -> 
         process.kill()
         process.wait()
         try:
-            done = subprocess.run(
-                [sys.executable, "-m", "local", "--folder", str(tmp_path / "kept")],
-                cwd=ROOT,
-                capture_output=True,
-                text=True,
-                check=False,
-            )
+            done = ended("-m", "local", "--folder", str(tmp_path / "kept"))
         finally:
             os.kill(processes[1], signal.SIGCONT)
         assert done.stderr.startswith("This chat runs already")
@@ -188,9 +188,7 @@ def test_a_program_that_cannot_be_deployed_is_said_in_one_line_and_nothing_is_lo
     cause = "raise ValueError('planted\\nmistake')"
     run = f"import sys; import local.deploy; sys.argv[:] = ['local', '--folder', '{tmp_path}/kept']\n"
     run += f"def fails(_): {cause}\nlocal.deploy.runpy.run_path = fails\nfrom local.__main__ import main; main()"
-    done = subprocess.run(
-        [sys.executable, "-c", run], cwd=ROOT, capture_output=True, text=True, check=False, timeout=120
-    )
+    done = ended("-c", run)
     assert done.returncode == 1
     assert done.stderr.splitlines()[-1] == (
         "The program cannot be deployed: planted mistake. Fix it and start again, or begin with an empty chat: "
@@ -204,13 +202,7 @@ def test_a_program_that_cannot_be_deployed_is_said_in_one_line_and_nothing_is_lo
 
 def test_a_folder_that_cannot_be_written_is_named_in_one_line(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    done = subprocess.run(
-        [sys.executable, "-m", "local", "--folder", str(tmp_path / "file/kept")],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = ended("-m", "local", "--folder", str(tmp_path / "file/kept"))
     assert done.returncode == 1
     assert done.stderr == (
         f"The chat cannot start: {tmp_path}/file/kept cannot be written: Not a directory. "
@@ -314,13 +306,7 @@ def test_a_file_that_does_not_fit_is_told_from_one_that_does(tmp_path: Path, tex
 
 def test_a_second_chat_of_the_same_folder_is_refused_with_the_address_of_the_first(tmp_path: Path) -> None:
     with chat(tmp_path, port=0) as (_, url, shown):
-        done = subprocess.run(
-            [sys.executable, "-m", "local", "--folder", str(tmp_path / "kept")],
-            cwd=ROOT,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        done = ended("-m", "local", "--folder", str(tmp_path / "kept"))
         assert done.returncode == 1
         [line] = done.stderr.splitlines()
         assert line.startswith(f"This chat runs already: {page(shown)}. Use it, or stop it with Ctrl-C")

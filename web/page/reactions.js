@@ -9,7 +9,7 @@ const bar = Array.from(document.querySelectorAll("#actions [data-reaction]"), (b
   button.getAttribute("data-reaction"),
 );
 
-/** Everybody sees them in one order: first those of the bar. The server gives none. @param {string} a @param {string} b */
+/** Everybody sees them in one order: first those of the bar. The server has no order. @param {string} a @param {string} b */
 function inOrder(a, b) {
   const [placeOfA, placeOfB] = [a, b].map((reaction) => (bar.includes(reaction) ? bar.indexOf(reaction) : bar.length));
   return placeOfA - placeOfB || (a < b ? -1 : 1);
