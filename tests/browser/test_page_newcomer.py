@@ -536,6 +536,26 @@ def test_back_closes_a_question_alone(person: People, group: str, chat_url: str)
 
 
 @IN_BOTH_BROWSERS
+def test_questions_that_follow_each_other_at_once_leave_the_page_where_it_is(
+    person: People, group: str, chat_url: str
+) -> None:
+    """The browser takes a moment to go back from a question. Keys that repeat are quicker."""
+    ann = person("Ann")
+    ann.join(group, chat_url)
+    ann.script("document.getElementById('leave').focus()")
+    for _ in range(5):
+        ann.press(*[Keys.ENTER, Keys.ESCAPE] * 5)
+        ann.until(lambda: ann.focused == "question-safe" or not ann.script("return history.state?.question"))
+        # Whichever key was too early: the question is there, or it can be asked again.
+        if ann.focused == "leave":
+            ann.press(Keys.ENTER)
+        ann.until(lambda: ann.focused == "question-safe")
+        ann.press(Keys.ESCAPE)
+        ann.until(lambda: not ann.script("return history.state?.question"))
+        assert ann.focused == "leave"
+
+
+@IN_BOTH_BROWSERS
 def test_a_draft_outlives_its_tab_and_another_tab_hears_of_a_new_group(
     person: People, group: str, chat_url: str
 ) -> None:
