@@ -49,10 +49,11 @@ emulator: $(CHAT_STAMP) ## Start an AWS account on this machine for the Pulumi C
 example: $(CHAT_STAMP) ## Run an example on this machine: NAME=offline_push; stop it with Ctrl-C
 	@$(RUN) -m local.example $(call given,NAME)
 
-test: $(STAMP) node_modules/.installed ## Run the tests; ARGS="-m graph" for one layer, ARGS="-k name" for some; COVERAGE=1 fails below a floor
+test: $(STAMP) node_modules/.installed ## Run the tests; ARGS="-m graph" for one layer, ARGS="-k name" for some; COVERAGE=1 fails below a floor, to which the browser layer does not count
 	@$(if $(COVERAGE),rm -rf .build/coverage && mkdir -p .build/coverage)
-	@$(RUN) $(if $(COVERAGE),-m coverage run) -m pytest $(PARALLEL) -m "not soak and not engine" $(ARGS)
+	@$(RUN) $(if $(COVERAGE),-m coverage run) -m pytest $(PARALLEL) -m "not soak and not engine$(if $(COVERAGE), and not browser)" $(ARGS)
 	@$(if $(COVERAGE),$(RUN) -m coverage combine --quiet && $(RUN) -m coverage report)
+	@$(if $(COVERAGE),$(RUN) -m pytest $(PARALLEL) -m browser $(ARGS))
 
 test-lambda: ## Run the functions' tests on the Python of Lambda. If this machine does not have it, say so
 	@python="$(LAMBDA)"; if [ -n "$$python" ]; then \

@@ -1,5 +1,6 @@
 """Moderation in the deployed program: a function of the operator decides about each message."""
 
+import json
 import time
 
 import pytest
@@ -27,6 +28,8 @@ def moderated(emulator: Emulator, request: pytest.FixtureRequest) -> Chat:
         "moderationFunction": alias["AliasArn"],
         "onModerationFailure": request.param,
     }
+    # Its first start may take longer than the second that a message waits.
+    functions.invoke(FunctionName=alias["AliasArn"], Payload=json.dumps({"message": "Hello"}))
     return Chat(emulator, deploy(emulator, config))
 
 
