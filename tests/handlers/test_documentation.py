@@ -1,14 +1,16 @@
-"""The figures in docs/protocol.md equal those in the code."""
+"""The figures in docs/protocol.md and the codes in docs/operations.md equal those in the code."""
 
 import re
 from pathlib import Path
 
 from components.arguments import Settings
 from handlers.actions.history import DEFAULT_LIMIT, MAX_LIMIT
+from handlers.protocol.errors import Code
 from handlers.protocol.frames import MAX_ID_BYTES, MAX_MESSAGE_BYTES
 from handlers.tables.messages import OVERLAP_SECONDS
 
-PROTOCOL = " ".join((Path(__file__).parents[2] / "docs" / "protocol.md").read_text().split())
+DOCS = Path(__file__).parents[2] / "docs"
+PROTOCOL = " ".join((DOCS / "protocol.md").read_text().split())
 
 
 def _figures(sentence: str) -> list[int]:
@@ -32,3 +34,8 @@ def test_sizes() -> None:
 def test_history() -> None:
     assert _figures(r"Messages per page: 1 to (\d+), default (\d+)") == [MAX_LIMIT, DEFAULT_LIMIT]
     assert _figures(r"Reading after a cursor starts (\d+) seconds before its position") == [OVERLAP_SECONDS]
+
+
+def test_an_operator_is_told_what_to_do_for_each_code() -> None:
+    rows = re.findall(r"^\| ([A-Z_]+)(?: \| [^|]+){3} \|$", (DOCS / "operations.md").read_text(), re.MULTILINE)
+    assert sorted(rows) == sorted(code.name for code in Code)
