@@ -1,6 +1,8 @@
 """Deploys the program in this process. Pulumi's own runtime passes every resource to our mocks."""
 
 import asyncio
+import atexit
+import gc
 import json
 import runpy
 from collections.abc import Mapping
@@ -20,6 +22,9 @@ from .update import Resources, UpdatingMonitor
 
 PROJECT_DIRECTORY = Path(__file__).resolve().parent.parent
 STACK = "local"
+
+# At its end, Python looks for garbage in all that Pulumi has imported. That takes most of the time after Ctrl-C.
+atexit.register(gc.freeze)
 
 
 class _IntoEmulator(Mocks):
