@@ -457,6 +457,8 @@ def test_a_continued_message_shows_its_time_under_the_pointer(ann: Person, group
             time_of = ann.browser.find_elements(By.CSS_SELECTOR, "#messages time")[number]
             bubble = ann.browser.find_elements(By.CSS_SELECTOR, "#messages .bubble")[number]
             assert ann.script(clip, time_of) != "none"
+            # One of the widest, whatever the time is now.
+            ann.script("arguments[0].textContent = '12:58 PM'", time_of)
             before = bubble.rect
             ActionChains(ann.browser).move_to_element(bubble).perform()
             ann.until(lambda time_of=time_of: ann.script(clip, time_of) == "none")  # type: ignore[misc]
