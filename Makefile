@@ -53,7 +53,7 @@ test: $(STAMP) node_modules/.installed ## Run the tests; ARGS="-m graph" for one
 	@$(if $(COVERAGE),rm -rf .build/coverage && mkdir -p .build/coverage)
 	@$(RUN) $(if $(COVERAGE),-m coverage run) -m pytest $(PARALLEL) -m "not soak and not engine$(if $(COVERAGE), and not browser)" $(ARGS)
 	@$(if $(COVERAGE),$(RUN) -m coverage combine --quiet && $(RUN) -m coverage report)
-	@$(if $(COVERAGE),$(RUN) -m pytest $(PARALLEL) -m browser $(ARGS))
+	@$(if $(COVERAGE),$(if $(ARGS),,$(RUN) -m pytest $(PARALLEL) -m browser))
 
 test-lambda: ## Run the functions' tests on the Python of Lambda. If this machine does not have it, say so
 	@python="$(LAMBDA)"; if [ -n "$$python" ]; then \

@@ -25,7 +25,7 @@ export async function ask(title, what, safe, other) {
   // Back closes the question alone.
   history.pushState({ ...history.state, question: true }, "");
   dialog.showModal();
-  const answered = new Promise((resolve) => {
+  over = new Promise((resolve) => {
     const answer = () => resolve(dialog.returnValue);
     const closed = () => {
       if (!history.state?.question) return answer();
@@ -34,8 +34,7 @@ export async function ask(title, what, safe, other) {
     };
     dialog.addEventListener("close", closed, { once: true });
   });
-  over = answered;
-  return answered;
+  return over;
 }
 
 /** What to do when the page is back at the entry before the question's own. @type {(() => void) | undefined} */
