@@ -479,6 +479,8 @@ async function sentElsewhere() {
   if (session?.token || warned || (await otherTabs(user))) return;
   if (warned || user !== userKey()) return;
   warned = true;
+  // Or who comes and goes would end this.
+  stopWatching();
   tellQuietly(`A message was sent as “${session?.name}” from elsewhere. ${IF_NOT_YOU}`);
 }
 

@@ -318,6 +318,10 @@ def test_a_name_that_is_in_use_is_told(person: People, group: str, chat_url: str
     second.say("It is me")
     second.until(lambda: not second.find("notice").is_displayed())
     first.until(lambda: "A message was sent as “Ann” from elsewhere." in first.text_of("notice-text"))
+    # Who comes and goes does not end it.
+    with ChatClient(chat_url, "vera", group):
+        first.until(lambda: "vera" in first.here)
+        assert "from elsewhere." in first.text_of("notice-text")
     first.find("notice-end").click()
     assert not first.find("notice").is_displayed()
     assert first.focused == "text"
